@@ -1,0 +1,46 @@
+# Everything a person runs here. `make` alone lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Nothing outside the checkout is written: no package cache, no user site.
+export PIP_NO_CACHE_DIR := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev test check lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+
+setup: $(READY) ## .venv with everything, as requirements.lock pins it
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 setup")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## the sample company, from a small stand-in Asana to blocks on screen
+	$(BIN)/perfcopilot-goals demo
+
+dev: setup ## the Dagster UI on http://127.0.0.1:3000
+	$(BIN)/perfcopilot-goals dev
+
+test: setup ## the tests
+	$(BIN)/python -m pytest
+
+check: setup ## linters, types, house rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q perfcopilot_goals_tests/test_house.py
+
+lock: ## requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock
+
+clean: ## the environment and local state; asks the own Postgres to stop first
+	-$(BIN)/perfcopilot-goals database-stop
+	rm -rf $(VENV) .perfcopilot
