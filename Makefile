@@ -39,7 +39,7 @@ check: setup ## linters, types, house rules
 
 lock: ## requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock
+	  --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock
 
 clean: ## the environment and local state; asks the own Postgres to stop first
 	-$(BIN)/perfcopilot-goals database-stop
