@@ -1,0 +1,1 @@
+"""From the goals in an Asana workspace to the `[GOALS]` block of a performance review."""

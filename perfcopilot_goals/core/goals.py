@@ -1,0 +1,76 @@
+"""The workspace's list of goals, from Asana's JSON to rows of `raw_workspace_goals`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from perfcopilot_goals.core.answers import (
+    Answer,
+    read_gid,
+    read_optional_date,
+    read_optional_object,
+    read_optional_text,
+    read_owner_gid,
+    read_status_type,
+    read_text,
+    storable,
+)
+from perfcopilot_goals.errors import AsanaContractError
+from perfcopilot_goals.schemas.rows import DESCRIPTION_CHARS
+from perfcopilot_goals.schemas.tables import frame
+
+# Asked for beside the table's own fields, to notice a goal of another workspace.
+WORKSPACE_FIELD = "workspace.gid"
+
+
+@dataclass(frozen=True)
+class GoalList:
+    """Rows of `raw_workspace_goals`, and how many goals came more than once."""
+
+    rows: pd.DataFrame
+    repeated: int
+
+
+def list_goals(answers: Iterable[Answer], workspace_gid: str) -> GoalList:
+    """The goals in the order of Asana's list.
+
+    A goal that came twice, because the list moved while it was paged, keeps its first place and its last content.
+    """
+    goals: dict[str, Answer] = {}
+    came = 0
+    for answer in answers:
+        goals[read_gid(answer)] = answer
+        came += 1
+    rows = [(gid, position, *_columns(goal, workspace_gid)) for position, (gid, goal) in enumerate(goals.items())]
+    return GoalList(frame("raw_workspace_goals", rows), repeated=came - len(goals))
+
+
+def _columns(goal: Answer, workspace_gid: str) -> tuple[object, ...]:
+    _check_workspace(goal, workspace_gid)
+    notes = read_optional_text(goal, "html_notes")
+    return (
+        read_text(goal, "name"),
+        read_owner_gid(goal),
+        None if notes is None else notes[:DESCRIPTION_CHARS],
+        None if notes is None else len(notes),
+        read_optional_date(goal, "due_on"),
+        read_optional_date(goal, "start_on"),
+        read_status_type(goal),
+        _read_status(goal),
+    )
+
+
+def _read_status(goal: Answer) -> str | None:
+    # Asana's `status` needs a metric to be set and feeds one check only, so a list without it is no broken contract.
+    status = goal.get("status")
+    return storable(status) if isinstance(status, str) else None
+
+
+def _check_workspace(goal: Answer, workspace_gid: str) -> None:
+    workspace = read_optional_object(goal, "workspace") if "workspace" in goal else None
+    if workspace is not None and workspace.get("gid") != workspace_gid:
+        raise AsanaContractError(
+            f"goal {read_gid(goal)} belongs to another workspace than {workspace_gid}, which was asked for; "
+            "nothing was written. Check the workspace GID and the base URL of the connection"
+        )

@@ -1,0 +1,50 @@
+"""Sub-goals of owned goals, from Asana's JSON to rows of `subgoals`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from perfcopilot_goals.core.answers import (
+    Answer,
+    read_gid,
+    read_optional_date,
+    read_owner_gid,
+    read_status_type,
+    read_text,
+)
+from perfcopilot_goals.schemas.tables import frame
+
+
+@dataclass(frozen=True)
+class SubgoalList:
+    """Rows of `subgoals`, and how many sub-goals came more than once under one parent."""
+
+    rows: pd.DataFrame
+    repeated: int
+
+
+def list_subgoals(answers_by_goal: Mapping[str, Sequence[Answer]]) -> SubgoalList:
+    """The sub-goals of each parent, parents in the mapping's order, children in Asana's.
+
+    A child that came twice keeps its first place and its last content. A goal that Asana lists under itself is no key
+    result of itself and is left out.
+    """
+    rows = []
+    came = 0
+    for goal_gid, answers in answers_by_goal.items():
+        children = {read_gid(answer): answer for answer in answers}
+        came += len(answers) - len(children)
+        children.pop(goal_gid, None)
+        rows += [(goal_gid, gid, place, *_columns(child)) for place, (gid, child) in enumerate(children.items())]
+    return SubgoalList(frame("subgoals", rows), repeated=came)
+
+
+def _columns(subgoal: Answer) -> tuple[object, ...]:
+    return (
+        read_text(subgoal, "name"),
+        read_owner_gid(subgoal),
+        read_optional_date(subgoal, "due_on"),
+        read_optional_date(subgoal, "start_on"),
+        read_status_type(subgoal),
+    )

@@ -1,0 +1,31 @@
+"""Whether the inputs of a slice belong together.
+
+An asset can be materialized alone in the UI. Rows that mix two states of the world, such as key results read before an
+employee was mapped, would look complete and lack goals, so the mix is refused.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from perfcopilot_goals.errors import GoalsGuardError
+from perfcopilot_goals.schemas.rows import Source
+
+ROSTER = "employees"
+
+
+def roster_digest(asana_user_of: Mapping[str, str | None]) -> str:
+    """A name for who is mapped to whom; equal mappings have equal names."""
+    mapped = sorted((employee_id, gid) for employee_id, gid in asana_user_of.items() if gid)
+    return hashlib.sha256(json.dumps(mapped).encode()).hexdigest()
+
+
+def check_inputs(table: str, sources: Mapping[str, Source]) -> None:
+    """Raise `GoalsGuardError` where one input was made from another state of a second one than the one at hand."""
+    for name, source in sources.items():
+        for shared, was in source.inputs.items():
+            if shared in sources and sources[shared].run_id != was:
+                raise GoalsGuardError(
+                    f"{table} was not written: {name} was made from an earlier state of {shared}. "
+                    f"Materialize {name} again first, or run the whole sync"
+                )

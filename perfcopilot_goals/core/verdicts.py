@@ -1,0 +1,181 @@
+"""What the checks say about a connection's slices, as pure functions.
+
+A verdict counts exactly and names at most ten ids: gids and employee ids, never a goal's text or a person's name.
+`CHECKS` is the catalogue: a function's name is the sentence that is true while the check is green, its docstring tells
+the reader what the named ids are and what to do. What it reads comes in `Facts`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from perfcopilot_goals.core.mapping import KNOWN_WORDS, map_status
+from perfcopilot_goals.schemas.rows import DESCRIPTION_CHARS, GOALS_PER_EMPLOYEE, SLICE_TABLES
+
+IDS_SHOWN = 10
+RAW, OWNED, SUBGOALS, ROWS, BLOCKS = SLICE_TABLES
+
+# Asana's `status` field names colours while a goal is open, and the outcome once it is closed.
+_COLOURS = {"green": "on_track", "yellow": "at_risk", "red": "off_track"}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a verdict may look at: slices by table name, the roster's mapping, and what the sync noted."""
+
+    slices: Mapping[str, pd.DataFrame]
+    asana_user_of: Mapping[str, str | None]
+    unread_subgoal_lists: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Passed or not, how many break the sentence, which ones (the first ten), the limit where there is one."""
+
+    count: int
+    ids: list[str]
+    limit: int | None = None
+
+    @property
+    def passed(self) -> bool:
+        return self.count == 0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One entry of the catalogue: `slices` are the tables that its verdict reads."""
+
+    name: str
+    table: str
+    slices: tuple[str, ...]
+    is_structural: bool
+    description: str
+    judge: Callable[[Facts], Verdict]
+
+
+CHECKS: list[Check] = []
+
+_Judge = Callable[[Facts], Verdict]
+
+
+def _check(table: str, *, reads: tuple[str, ...], structural: bool = False) -> Callable[[_Judge], _Judge]:
+    """Enter a function into the catalogue under its own name; its docstring tells the reader what to do."""
+
+    def enter(judge: _Judge) -> _Judge:
+        description = " ".join((judge.__doc__ or "").split())
+        CHECKS.append(Check(judge.__name__, table, reads, structural, description, judge))
+        return judge
+
+    return enter
+
+
+def _about(ids: Iterable[object], limit: int | None = None) -> Verdict:
+    every = [str(i) for i in ids]
+    return Verdict(len(every), every[:IDS_SHOWN], limit)
+
+
+@_check(RAW, reads=(RAW,))
+def workspace_has_goals(facts: Facts) -> Verdict:
+    """The token sees at least one goal. If not: is it the right workspace, and may the token's user see its goals?"""
+    return Verdict(int(facts.slices[RAW].empty), [])
+
+
+@_check(RAW, reads=(RAW,))
+def every_goal_has_an_owner(facts: Facts) -> Verdict:
+    """Goals without an owner reach nobody's review. Give them one in Asana."""
+    raw = facts.slices[RAW]
+    return _about(raw.loc[raw["owner_gid"].isna(), "goal_gid"])
+
+
+@_check(RAW, reads=(RAW,))
+def every_owner_is_an_employee(facts: Facts) -> Verdict:
+    """Asana users with goals who are nobody's employee here, each with their number of goals.
+
+    Map those who work here: perfcopilot-goals employee map.
+    """
+    known = {gid for gid in facts.asana_user_of.values() if gid}
+    owners = facts.slices[RAW]["owner_gid"]
+    strangers = Counter(gid for gid in owners if gid is not None and gid not in known)
+    return _about(f"{gid}: {goals}" for gid, goals in strangers.most_common())
+
+
+@_check(OWNED, reads=())
+def every_employee_is_mapped(facts: Facts) -> Verdict:
+    """Employees who are not mapped to an Asana user have no goals and no block.
+
+    See perfcopilot-goals employee unmapped, then map them: perfcopilot-goals employee map.
+    """
+    return _about(sorted(employee_id for employee_id, gid in facts.asana_user_of.items() if not gid))
+
+
+@_check(OWNED, reads=(OWNED,))
+def no_employee_is_truncated(facts: Facts) -> Verdict:
+    """Employees who own more goals than the cap, each with how many; only the first in Asana's order are used.
+
+    Close or re-own goals in Asana, or read the review's draft with that in mind.
+    """
+    owned = facts.slices[OWNED]
+    totals = owned.loc[owned["truncated"]].groupby("employee_id")["owned_total"].first()
+    return _about((f"{employee_id}: {total}" for employee_id, total in totals.items()), GOALS_PER_EMPLOYEE)
+
+
+@_check(OWNED, reads=(RAW, OWNED))
+def no_description_is_truncated(facts: Facts) -> Verdict:
+    """Owned goals whose description is longer than what is kept of it. The block does not use descriptions."""
+    raw = facts.slices[RAW]
+    cut = raw.loc[raw["html_notes_chars"].fillna(0) > DESCRIPTION_CHARS, "goal_gid"]
+    return _about(cut[cut.isin(facts.slices[OWNED]["goal_gid"])], DESCRIPTION_CHARS)
+
+
+@_check(SUBGOALS, reads=())
+def every_subgoal_list_was_read(facts: Facts) -> Verdict:
+    """Owned goals whose sub-goals answered 403 or 404: deleted or hidden while the sync ran.
+
+    They stand without key results until the next sync; run it again, and look at the goal's privacy if it stays.
+    """
+    return _about(facts.unread_subgoal_lists)
+
+
+@_check(ROWS, reads=(ROWS,))
+def every_status_word_is_known(facts: Facts) -> Verdict:
+    """Rows whose status word is none that a review knows; they count as on_track. Look at them before you rely on it."""
+    rows = facts.slices[ROWS]
+    return _about(rows.loc[rows["status_type"].notna() & ~rows["status_type"].isin(list(KNOWN_WORDS)), "row_gid"])
+
+
+@_check(ROWS, reads=(RAW, ROWS))
+def status_agrees_with_asana(facts: Facts) -> Verdict:
+    """Goals whose latest status update says something else than Asana's own status field. Post an update in Asana."""
+    asana = dict(facts.slices[RAW][["goal_gid", "asana_status"]].itertuples(index=False, name=None))
+    rows = facts.slices[ROWS]
+    goals = rows.loc[rows["kind"] == "goal", ["goal_gid", "status"]].itertuples(index=False, name=None)
+    return _about(g for g, status in goals if (word := asana.get(g)) and status != _COLOURS.get(word, map_status(word)))
+
+
+@_check(ROWS, reads=(OWNED, SUBGOALS, ROWS), structural=True)
+def no_goal_was_lost(facts: Facts) -> Verdict:
+    """Every owned goal and every sub-goal read is exactly one row, of the goal's owner. If not, run the sync again."""
+    owned, subgoals, rows = (facts.slices[name] for name in (OWNED, SUBGOALS, ROWS))
+    owner = dict(zip(owned["goal_gid"], owned["employee_id"], strict=True))
+    expected = Counter((gid, gid, employee_id) for gid, employee_id in owner.items())
+    parents = zip(subgoals["goal_gid"], subgoals["subgoal_gid"], strict=True)
+    expected.update((parent, child, owner.get(parent)) for parent, child in parents)
+    found = Counter(zip(rows["goal_gid"], rows["row_gid"], rows["employee_id"], strict=True))
+    return _about(sorted({row_gid for _, row_gid, _ in (expected - found) + (found - expected)}))
+
+
+@_check(BLOCKS, reads=(BLOCKS,), structural=True)
+def every_mapped_employee_has_a_block(facts: Facts) -> Verdict:
+    """Employees who are mapped to an Asana user and have no block yet. Run the sync again."""
+    blocks = set(facts.slices[BLOCKS]["employee_id"])
+    return _about(sorted(e for e, gid in facts.asana_user_of.items() if gid and e not in blocks))
+
+
+@_check(BLOCKS, reads=(BLOCKS,))
+def no_block_is_truncated(facts: Facts) -> Verdict:
+    """Employees whose block does not list all their goals, each with how many they own; the block says so itself."""
+    blocks = facts.slices[BLOCKS]
+    cut = blocks.loc[blocks["truncated"], ["employee_id", "goals_owned"]].itertuples(index=False, name=None)
+    return _about((f"{employee_id}: {owned}" for employee_id, owned in cut), GOALS_PER_EMPLOYEE)

@@ -1,0 +1,82 @@
+"""Every way a sync can end badly, as one tree.
+
+    GoalsError                    exit  can a retry help?
+    ├── GoalsConfigError            2   no: a setting is missing or wrong
+    ├── AsanaAccessError            3   no: Asana refused the token, the plan or the workspace
+    ├── AsanaContractError          4   no: an answer that is not the agreed shape
+    ├── GoalsSchemaError            5   no: rows broke their schema
+    ├── GoalsGuardError             6   no: a replace that would lose good rows was refused
+    ├── GoalsStoreError             7   by kind: Postgres, named by its SQLSTATE
+    └── AsanaUnavailableError      75   yes, by the next run
+
+A new failure belongs here only if it needs another exit code or another answer to "can a retry help?"; otherwise it is
+a message of one of these. A message says what was attempted, for which connection, what came back and what to do.
+It never holds a token, a database URL, a response's body, a goal's text or a person's name. Raise these `from None`
+when the cause could carry such data.
+"""
+
+from typing import ClassVar
+
+
+class GoalsError(Exception):
+    """The root. `str()` of any of these begins with the class's name."""
+
+    exit_code: ClassVar[int] = 1
+    retryable: bool = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"{type(self).__name__}: {message}")
+
+
+class GoalsConfigError(GoalsError):
+    """A setting is missing or wrong. For all but a GID that Asana does not know, no request was sent."""
+
+    exit_code = 2
+
+
+class AsanaAccessError(GoalsError):
+    """401, 402, 403 or 451: the token, the plan or the workspace's access."""
+
+    exit_code = 3
+
+
+class AsanaContractError(GoalsError):
+    """HTML, JSON of another shape, an offset that repeats, a redirect."""
+
+    exit_code = 4
+
+
+class GoalsSchemaError(GoalsError):
+    """pandera refused rows: the message has rule, column and count, never a value."""
+
+    exit_code = 5
+
+
+class GoalsGuardError(GoalsError):
+    """A slice that had goals would become empty, or a newer sync has already written."""
+
+    exit_code = 6
+
+
+class GoalsStoreError(GoalsError):
+    """Postgres said no, or did not answer. `sqlstate` is its five-character code, or "" when there was no answer."""
+
+    exit_code = 7
+
+    # Class 08 connection, 40 rollback, 53 resources, 55 not in state (lock timeout), 57 operator intervention.
+    _PASSING: ClassVar[frozenset[str]] = frozenset({"", "08", "40", "53", "55", "57"})
+
+    def __init__(self, message: str, sqlstate: str = "") -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+        self.retryable = sqlstate[:2] in self._PASSING
+
+
+class AsanaUnavailableError(GoalsError):
+    """429, 5xx, timeouts or resets, after the request's attempts, the sync's retry budget or its deadline ran out."""
+
+    exit_code = 75
+    retryable = True
+
+
+EXIT_CODES = {kind.__name__: kind.exit_code for kind in GoalsError.__subclasses__()}

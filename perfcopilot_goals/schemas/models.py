@@ -1,0 +1,204 @@
+"""The pandera models, one per table.
+
+A model's docstring is the table's grain; `Config.unique` its primary key; each column has its type, whether it may be
+null, its description and, where Asana is its source, the path of Asana's field. A new column is added here and in a
+migration; a test holds the two together.
+"""
+
+from typing import Annotated, Any
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.engines import pandas_engine
+from pandera.typing import Series
+
+from perfcopilot_goals.schemas.rows import (
+    DESCRIPTION_CHARS,
+    GOALS_PER_EMPLOYEE,
+    KINDS,
+    STATUSES,
+    SUBGOAL_ROUTES,
+    SYNC_STATES,
+)
+
+# `$` also matches before a trailing newline, and `\d` any script's digits; an Asana gid has neither.
+_GID = r"\A[0-9]+\Z"
+_CONNECTION = r"\A[a-z0-9][a-z0-9_-]{0,62}\Z"
+
+Instant = Annotated[pd.DatetimeTZDtype, "us", "UTC"]
+
+
+def _gid(description: str, *, nullable: bool = False, asana: str | None = None) -> Any:
+    return pa.Field(str_matches=_GID, nullable=nullable, description=description, metadata={"asana": asana})
+
+
+def _field(description: str, *, asana: str | None = None, nullable: bool = False, **checks: Any) -> Any:
+    return pa.Field(description=description, nullable=nullable, metadata={"asana": asana}, **checks)
+
+
+class _Connected(pa.DataFrameModel):
+    connection: Series[str] = _field("Slug of the connection; the partition key.", str_matches=_CONNECTION)
+
+    class Config:
+        strict = True
+
+
+class _Slice(_Connected):
+    synced_at: Series[Instant] = _field("When the sync's fetch began; the same in all five tables of a sync.")
+    run_id: Series[str] = _field("Dagster's id of the run that wrote the row.")
+
+
+class RawWorkspaceGoals(_Slice):
+    """One row per goal of the workspace that the token can see."""
+
+    goal_gid: Series[str] = _gid("Asana's id of the goal.", asana="gid")
+    position: Series[int] = _field("Place in Asana's list, from 0.", ge=0)
+    name: Series[str] = _field("The goal's name as Asana gave it.", asana="name")
+    owner_gid: Series[str] = _gid(
+        "Asana's id of the owner; null where nobody owns it.", nullable=True, asana="owner.gid"
+    )
+    html_notes: Series[str] = _field(
+        f"The description, its first {DESCRIPTION_CHARS:,} characters.",
+        asana="html_notes",
+        nullable=True,
+        str_length={"max_value": DESCRIPTION_CHARS},
+    )
+    html_notes_chars: Series[pd.Int64Dtype] = _field("Length of the description before the cut.", nullable=True, ge=0)
+    due_on: Series[pandas_engine.Date] = _field("Due date.", nullable=True, asana="due_on")
+    start_on: Series[pandas_engine.Date] = _field("Start date.", nullable=True, asana="start_on")
+    status_type: Series[str] = _field(
+        "Status word of the latest posted update, raw; null where there is none.",
+        nullable=True,
+        asana="current_status_update.status_type",
+    )
+    asana_status: Series[str] = _field("Asana's separate `status` field, raw.", nullable=True, asana="status")
+
+    class Config:
+        unique = ["connection", "goal_gid"]
+
+
+class OwnedGoals(_Slice):
+    """One row per goal that a mapped employee owns, the first 200 of each in the order of Asana's list."""
+
+    goal_gid: Series[str] = _gid("Asana's id of the goal.")
+    employee_id: Series[str] = _field("The employee who owns it.")
+    owned_rank: Series[int] = _field("Place among the employee's goals, from 1.", ge=1, le=GOALS_PER_EMPLOYEE)
+    owned_total: Series[int] = _field("How many goals the employee owns in all, also beyond the cap.", ge=1)
+    truncated: Series[bool] = _field(f"Whether the employee owns more than {GOALS_PER_EMPLOYEE} goals.")
+    name: Series[str] = _field("The goal's name as Asana gave it.")
+    description: Series[str] = _field(
+        f"The description (`html_notes`), its first {DESCRIPTION_CHARS:,} characters.",
+        nullable=True,
+        str_length={"max_value": DESCRIPTION_CHARS},
+    )
+    due_on: Series[pandas_engine.Date] = _field("Due date.", nullable=True)
+    start_on: Series[pandas_engine.Date] = _field("Start date.", nullable=True)
+    status_type: Series[str] = _field("Status word of the latest posted update, raw.", nullable=True)
+
+    class Config:
+        unique = ["connection", "goal_gid"]
+
+
+class Subgoals(_Slice):
+    """One row per sub-goal of an owned goal; a sub-goal with two owned parents has two rows."""
+
+    goal_gid: Series[str] = _gid("Asana's id of the parent, an owned goal.")
+    subgoal_gid: Series[str] = _gid("Asana's id of the sub-goal.", asana="gid")
+    position: Series[int] = _field("Place in Asana's list of the parent's sub-goals, from 0.", ge=0)
+    name: Series[str] = _field("The sub-goal's name as Asana gave it.", asana="name")
+    owner_gid: Series[str] = _gid(
+        "Asana's id of its owner, who need not be the parent's.", nullable=True, asana="owner.gid"
+    )
+    due_on: Series[pandas_engine.Date] = _field("Due date.", nullable=True, asana="due_on")
+    start_on: Series[pandas_engine.Date] = _field("Start date.", nullable=True, asana="start_on")
+    status_type: Series[str] = _field(
+        "Status word of the latest posted update, raw.", nullable=True, asana="current_status_update.status_type"
+    )
+
+    class Config:
+        unique = ["connection", "goal_gid", "subgoal_gid"]
+
+
+class MappedGoalRows(_Slice):
+    """One row per goal or key result as PerfCopilot stores it."""
+
+    goal_gid: Series[str] = _gid("Asana's id of the goal; for a key result its parent's.")
+    row_gid: Series[str] = _gid("The goal's own gid, or the sub-goal's.")
+    employee_id: Series[str] = _field("The employee who owns the goal.")
+    kind: Series[str] = _field("`goal` or `key_result`.", isin=KINDS)
+    position: Series[int] = _field("Place within the employee, from 0; key results follow their goal.", ge=0)
+    name: Series[str] = _field("The name as Asana gave it.")
+    description: Series[str] = _field(
+        "The description, of goals only.", nullable=True, str_length={"max_value": DESCRIPTION_CHARS}
+    )
+    start_on: Series[pandas_engine.Date] = _field("Start date.", nullable=True)
+    due_on: Series[pandas_engine.Date] = _field("Due date.", nullable=True)
+    status_type: Series[str] = _field("Asana's status word, raw.", nullable=True)
+    status: Series[str] = _field("The status that reviews use.", isin=STATUSES)
+
+    class Config:
+        unique = ["connection", "goal_gid", "row_gid"]
+
+
+class PromptBlocks(_Slice):
+    """One row per mapped employee, also those with no goals: the `[GOALS]` block of their review's prompt."""
+
+    employee_id: Series[str] = _field("The employee under review.")
+    block: Series[str] = _field("The block, lines joined by a line feed, none at the end.")
+    goals_owned: Series[int] = _field("Goals the employee owns, also beyond the cap.", ge=0)
+    goals_listed: Series[int] = _field("Goals in the block.", ge=0, le=GOALS_PER_EMPLOYEE)
+    key_results_listed: Series[int] = _field("Key results in the block.", ge=0)
+    truncated: Series[bool] = _field("Whether goals are missing from the block because of the cap.")
+    citations: Series[object] = _field("Per goal or key-result line: `line` (from 1), `goal_gid`, `key_result_gid`.")
+
+    class Config:
+        unique = ["connection", "employee_id"]
+
+
+class Connections(_Connected):
+    """One row per connection: an Asana workspace that is synced with one token."""
+
+    workspace_gid: Series[str] = _gid("The workspace's id in Asana; until it is set, a sync fails.", nullable=True)
+    token_ref: Series[str] = _field("Where the token is: `env:NAME` or `file:/path`. Never the token.")
+    base_url: Series[str] = _field("Root of the API.")
+    requests_per_minute: Series[int] = _field("The token's limit: 1,500 on paid plans, 150 on free ones.", ge=1)
+    subgoal_route: Series[str] = _field("`auto`, `subgoals` or `goal_relationships`.", isin=SUBGOAL_ROUTES)
+    enabled: Series[bool] = _field("Whether it is synced on schedule.")
+    created_at: Series[Instant] = _field("When it was added.")
+    updated_at: Series[Instant] = _field("When a setting last changed.")
+
+    class Config:
+        unique = ["connection"]
+
+
+class Employees(_Connected):
+    """One row per employee of a connection's roster."""
+
+    employee_id: Series[str] = _field("The company's own id of the person.")
+    full_name: Series[str] = _field("Name, for people to read; never used to match.")
+    email: Series[str] = _field("E-mail address.")
+    asana_user_gid: Series[str] = _gid(
+        "The person's user id in Asana, once mapped; unique in a connection.", nullable=True
+    )
+    updated_at: Series[Instant] = _field("When the row last changed.")
+
+    class Config:
+        unique = ["connection", "employee_id"]
+
+
+class Syncs(_Connected):
+    """One row per sync: the ledger."""
+
+    run_id: Series[str] = _field("Dagster's id of the run.")
+    synced_at: Series[Instant] = _field("When the sync's fetch began.")
+    started_at: Series[Instant] = _field("When the run began.")
+    finished_at: Series[Instant] = _field("When it ended; null while it runs.", nullable=True)
+    state: Series[str] = _field("`running`, `complete` or `failed`.", isin=SYNC_STATES)
+    error_code: Series[str] = _field("Class of the error that ended it.", nullable=True)
+    requests: Series[int] = _field("Requests sent to Asana, also rejected and repeated ones.", ge=0)
+    throttled: Series[int] = _field("Requests that Asana rejected with 429.", ge=0)
+    subgoal_route: Series[str] = _field("The route that answered with sub-goals.", nullable=True)
+    counts: Series[object] = _field("Figures of the sync, and per written table its rows, moment and inputs.")
+
+    class Config:
+        unique = ["connection", "run_id"]

@@ -1,0 +1,72 @@
+"""Names of the tables and types of single rows, for those who need no frame.
+
+Neither pandas nor pandera is imported here, so that a command that reads a row or two starts at once.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# The asset tables in the order of the pipeline.
+SLICE_TABLES = ("raw_workspace_goals", "owned_goals", "subgoals", "mapped_goal_rows", "prompt_blocks")
+
+GOALS_PER_EMPLOYEE = 200
+DESCRIPTION_CHARS = 1_000
+STATUSES = ("on_track", "at_risk", "off_track", "completed")
+KINDS = ("goal", "key_result")
+SUBGOAL_ROUTES = ("auto", "subgoals", "goal_relationships")
+SYNC_STATES = ("running", "complete", "failed")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One connection's settings."""
+
+    connection: str
+    workspace_gid: str | None
+    token_ref: str
+    base_url: str
+    requests_per_minute: int
+    subgoal_route: str
+    enabled: bool
+
+
+@dataclass(frozen=True)
+class Employee:
+    """One employee of a roster; `asana_user_gid` is None until it is known who they are in Asana."""
+
+    employee_id: str
+    full_name: str
+    email: str
+    asana_user_gid: str | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a slice came from: the run that wrote it, its sync's moment, and for each of its inputs what it was then.
+
+    An input is named by the run that had written it, the roster by a digest of its mapping.
+    """
+
+    run_id: str
+    synced_at: dt.datetime
+    inputs: Mapping[str, str]
+    notes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Sync:
+    """One row of the ledger, as `status` and the next sync need it."""
+
+    connection: str
+    run_id: str
+    synced_at: dt.datetime
+    started_at: dt.datetime
+    finished_at: dt.datetime | None
+    state: str
+    error_code: str | None
+    requests: int
+    throttled: int
+    subgoal_route: str | None
+    counts: Mapping[str, Any]

@@ -1,0 +1,133 @@
+"""What is derived from the models.
+
+Validation, the order in which a load names its columns, Dagster's column schema, the fields asked of Asana and
+`docs/tables.md` all come from the models beside this file. What a column's value *means* stays in `core`, how it is
+stored in `storage`.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pandas as pd
+import pandera.pandas as pa
+
+from perfcopilot_goals.errors import GoalsSchemaError
+from perfcopilot_goals.schemas import models
+
+SLICE_COLUMNS = ("connection", "synced_at", "run_id")
+
+# pandera's name of a type -> Postgres' and pandas' names. Text, dates and JSON stay objects, so that None is None.
+_TYPES = {
+    "str": ("text", "object"),
+    "int64": ("integer", "int64"),
+    "Int64": ("integer", "Int64"),
+    "bool": ("boolean", "bool"),
+    "date": ("date", "object"),
+    "object": ("jsonb", "object"),
+    "datetime64[us, UTC]": ("timestamp with time zone", "datetime64[us, UTC]"),
+}
+
+_MODELS: dict[str, type[pa.DataFrameModel]] = {
+    "raw_workspace_goals": models.RawWorkspaceGoals,
+    "owned_goals": models.OwnedGoals,
+    "subgoals": models.Subgoals,
+    "mapped_goal_rows": models.MappedGoalRows,
+    "prompt_blocks": models.PromptBlocks,
+    "connections": models.Connections,
+    "employees": models.Employees,
+    "syncs": models.Syncs,
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its type in Postgres and in pandas, its description and Asana's path for it."""
+
+    name: str
+    pg_type: str
+    dtype: str
+    nullable: bool
+    description: str
+    asana: str | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its model and what is derived from it."""
+
+    name: str
+    model: type[pa.DataFrameModel]
+    grain: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def column_names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    @property
+    def asana_fields(self) -> list[str]:
+        """Asana's paths of the columns, in order; `gid` is not among them because it always comes."""
+        return [column.asana for column in self.columns if column.asana and column.asana != "gid"]
+
+
+@cache
+def tables() -> dict[str, Table]:
+    """Every table by name, the five asset tables first and in the order of the pipeline."""
+    return {name: _table(name, model) for name, model in _MODELS.items()}
+
+
+def _table(name: str, model: type[pa.DataFrameModel]) -> Table:
+    schema = model.to_schema()
+    columns = []
+    for column_name, column in schema.columns.items():
+        pg_type, dtype = _TYPES[str(column.dtype)]
+        asana = (column.metadata or {}).get("asana")
+        columns.append(Column(str(column_name), pg_type, dtype, column.nullable, column.description or "", asana))
+    return Table(name, model, (model.__doc__ or "").strip(), tuple(schema.unique or ()), tuple(columns))
+
+
+def own_columns(table: str) -> list[str]:
+    """The table's columns without the three that every slice has."""
+    return [name for name in tables()[table].column_names if name not in SLICE_COLUMNS]
+
+
+def frame(table: str, rows: Iterable[Sequence[Any]], columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Rows of plain Python values as a frame with the table's dtypes, whatever they hold; zero rows have them too.
+
+    `columns` names the values' columns; by default those that are the table's own, in its order.
+    """
+    names = own_columns(table) if columns is None else columns
+    values: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(names)
+    dtypes = {column.name: column.dtype for column in tables()[table].columns}
+    return pd.DataFrame({n: pd.Series(v, dtype=dtypes[n]) for n, v in zip(names, values, strict=True)})
+
+
+def stamp(rows: pd.DataFrame, connection: str, synced_at: dt.datetime, run_id: str) -> pd.DataFrame:
+    """The rows with the three columns that every slice has, put first."""
+    stamps = pd.DataFrame(
+        {
+            "connection": pd.Series(connection, index=rows.index, dtype="object"),
+            "synced_at": pd.Series(synced_at, index=rows.index, dtype="datetime64[us, UTC]"),
+            "run_id": pd.Series(run_id, index=rows.index, dtype="object"),
+        }
+    )
+    return pd.concat([stamps, rows], axis=1)
+
+
+def validate(table: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows as pandera returns them, or `GoalsSchemaError` with rule, column and count of each breach."""
+    try:
+        return tables()[table].model.to_schema().validate(rows, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases
+        counts = cases.groupby([cases["column"].astype(str), cases["check"].astype(str)], sort=True).size()
+        breaches = "; ".join(f"{column}: {check} ({count} values)" for (column, check), count in counts.items())
+        # `from None`: pandera's own error quotes every failing value.
+        raise GoalsSchemaError(
+            f"{table} was refused, nothing was written: {breaches}. "
+            "If Asana's answers changed, their parsing must follow"
+        ) from None

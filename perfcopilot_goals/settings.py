@@ -1,0 +1,91 @@
+"""The environment, read once into a frozen value.
+
+Everything that an operator sets from outside is here, with its default. What belongs to one connection (its GID, its
+token's reference) is a row in the database instead.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from perfcopilot_goals.errors import GoalsConfigError
+
+DEFAULT_TOKEN_REF = "env:ASANA_ACCESS_TOKEN"
+DEFAULT_SYNC_CRON = "17 5 * * *"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says. `database_url` is None where the own Postgres is to be used."""
+
+    project_root: Path
+    home: Path
+    dagster_home: Path
+    database_url: str | None
+    asana_hosts: frozenset[str]
+    sync_cron: str
+    postgres_user: str
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings as of now. Nothing is created and nothing is connected to."""
+    env = os.environ if environ is None else environ
+    root = _project_root()
+    return Settings(
+        project_root=root,
+        home=Path(env.get("PERFCOPILOT_HOME") or root / ".perfcopilot").expanduser().absolute(),
+        dagster_home=Path(env.get("DAGSTER_HOME") or root).expanduser().absolute(),
+        database_url=env.get("PERFCOPILOT_DATABASE_URL", "").strip() or None,
+        asana_hosts=frozenset(h.lower() for h in re.split(r"[,\s]+", env.get("PERFCOPILOT_ASANA_HOSTS", "")) if h),
+        sync_cron=env.get("PERFCOPILOT_SYNC_CRON", "").strip() or DEFAULT_SYNC_CRON,
+        postgres_user=env.get("PERFCOPILOT_POSTGRES_USER", "").strip() or "nobody",
+    )
+
+
+def make_home(settings: Settings) -> Path:
+    """The folder for local state, made readable by its owner only if it is not there yet."""
+    if not settings.home.is_dir():
+        settings.home.mkdir(parents=True, mode=0o700, exist_ok=True)
+        settings.home.chmod(0o700)
+    return settings.home
+
+
+def check_token_ref(token_ref: str) -> str:
+    """The reference as given, or `GoalsConfigError` when it is not `env:NAME` or `file:/path`."""
+    if re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+", token_ref, re.DOTALL):
+        return token_ref
+    # What was typed may well be the token itself, so it is not repeated.
+    raise GoalsConfigError("a token reference is env:NAME or file:/path, never the token; what was given is neither")
+
+
+def read_token(token_ref: str, connection: str, environ: Mapping[str, str] | None = None) -> str:
+    """The token that a connection's reference points to, stripped; `GoalsConfigError` without its value otherwise."""
+    env = os.environ if environ is None else environ
+    kind, _, place = check_token_ref(token_ref).partition(":")
+    try:
+        token = env.get(place, "") if kind == "env" else Path(place).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = type(error).__name__
+        raise GoalsConfigError(f"connection {connection}: its token file {place} is not readable ({reason})") from None
+    token = token.strip()
+    where = f"environment variable {place}" if kind == "env" else f"file {place}"
+    if not token:
+        raise GoalsConfigError(
+            f"connection {connection} has no Asana token: {where} is unset or empty; put a personal access token "
+            f"there, or name another place: perfcopilot-goals connection set {connection} --token-ref env:NAME"
+        )
+    if not re.fullmatch(r"[\x21-\x7e]+", token):
+        # requests would quote the whole header, token included, in its own error.
+        raise GoalsConfigError(
+            f"connection {connection}: the token in {where} has blanks or characters that no Asana token "
+            "has; copy it again"
+        )
+    return token
+
+
+def _project_root() -> Path:
+    """The checkout, recognised by its `dagster.yaml`; the current folder where the package is installed elsewhere."""
+    checkout = Path(__file__).resolve().parents[1]
+    return checkout if (checkout / "dagster.yaml").is_file() else Path.cwd()

@@ -1,0 +1,108 @@
+"""Which Postgres, and a connection to it.
+
+All SQL of the product runs on connections from here: with time limits, in UTC, and with every error of the driver
+turned into ours. A driver's message quotes rows, parameters and addresses, so only its SQLSTATE gets out.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
+from perfcopilot_goals.settings import Settings
+
+SCHEMA = "perfcopilot_goals"
+DAGSTER_SCHEMA = "perfcopilot_dagster"
+
+CONNECT_SECONDS = 10
+STATEMENT_SECONDS = 600
+# How long a replace waits for another one's lock before it gives up with 55P03.
+LOCK_SECONDS = 60
+OLDEST_SERVER = 120000
+
+_OPTIONS = (
+    f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s "
+    "-c idle_in_transaction_session_timeout=600s -c timezone=UTC -c client_encoding=UTF8"
+)
+
+
+@dataclass(frozen=True, repr=False)
+class Database:
+    """A Postgres database by its `postgresql://` URL, which holds a password and is therefore never printed."""
+
+    url: str
+
+    @contextmanager
+    def connect(self, doing: str, *, autocommit: bool = False) -> Iterator[psycopg.Connection]:
+        """A connection whose transaction commits when the block ends and rolls back when it raises.
+
+        `doing` says in an error what was attempted. The connection is closed in every case.
+        """
+        with _as_store_errors(doing):
+            connection = psycopg.connect(
+                self.url,
+                autocommit=autocommit,
+                connect_timeout=CONNECT_SECONDS,
+                application_name="perfcopilot_goals",
+                options=_OPTIONS,
+            )
+        try:
+            _check_server(connection)
+            with _as_store_errors(doing), connection:
+                yield connection
+        finally:
+            connection.close()
+
+
+def open_database(settings: Settings) -> Database:
+    """The configured database, or the own Postgres, which is started if it does not run."""
+    if settings.database_url:
+        return Database(read_url(settings.database_url))
+    from perfcopilot_goals.storage.own_server import own_database_url  # noqa: PLC0415  needed only without a URL
+
+    return Database(own_database_url(settings))
+
+
+def read_url(url: str) -> str:
+    """The URL as libpq takes it, from `postgres://` or `postgresql://`, with or without a driver's name."""
+    plain = re.sub(r"\Apostgres(ql)?(\+[a-z0-9_]+)?://", "postgresql://", url)
+    try:
+        if not plain.startswith("postgresql://"):
+            raise ValueError
+        conninfo_to_dict(plain)
+    except (ValueError, psycopg.Error):
+        # Not chained: libpq quotes the URL with its password.
+        raise GoalsConfigError(
+            "PERFCOPILOT_DATABASE_URL is not a Postgres URL (postgresql://user:password@host:5432/database; "
+            "percent-encode special characters of the password)"
+        ) from None
+    return plain
+
+
+def _check_server(connection: psycopg.Connection) -> None:
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise GoalsConfigError(
+            f"the database's encoding is {encoding}, which cannot hold every goal's text; use a database made with UTF8"
+        )
+    if connection.info.server_version < OLDEST_SERVER:
+        raise GoalsConfigError(
+            f"Postgres {connection.info.server_version // 10000} is too old; use {OLDEST_SERVER // 10000} or newer"
+        )
+
+
+@contextmanager
+def _as_store_errors(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        state = error.sqlstate or ""
+        reason = f"SQLSTATE {state} ({type(error).__name__})" if state else "no answer"
+        advice = (
+            "check PERFCOPILOT_DATABASE_URL and that Postgres runs" if state[:2] in ("", "08", "28", "3D", "57") else ""
+        )
+        raise GoalsStoreError(f"{doing}: Postgres said {reason}" + (f"; {advice}" if advice else ""), state) from None

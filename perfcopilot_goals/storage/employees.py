@@ -1,0 +1,85 @@
+"""The table `employees`: each connection's roster."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.schemas.rows import Employee
+from perfcopilot_goals.storage.database import SCHEMA
+
+_TABLE = sql.Identifier(SCHEMA, "employees")
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did, in employees."""
+
+    added: int
+    changed: int
+    unchanged: int
+
+
+def read_employees(database: psycopg.Connection, connection: str) -> list[Employee]:
+    """The roster, by employee id."""
+    query = sql.SQL(
+        "select employee_id, full_name, email, asana_user_gid from {} where connection = %s "
+        'order by employee_id collate "C"'
+    ).format(_TABLE)
+    with database.cursor(row_factory=class_row(Employee)) as cursor:
+        return cursor.execute(query, [connection]).fetchall()
+
+
+def read_mapping(database: psycopg.Connection, connection: str) -> dict[str, str | None]:
+    """Each employee's Asana user, None for those who are not mapped."""
+    query = sql.SQL("select employee_id, asana_user_gid from {} where connection = %s").format(_TABLE)
+    return dict(database.execute(query, [connection]).fetchall())
+
+
+def import_employees(database: psycopg.Connection, connection: str, employees: Iterable[Employee]) -> Imported:
+    """Add and change these employees, leave the others; all or, with `GoalsConfigError`, none."""
+    before = {row.employee_id: row for row in read_employees(database, connection)}
+    given = {row.employee_id: row for row in employees}
+    _check_unique(before | given)
+    new = [row for key, row in given.items() if key not in before]
+    changed = [row for key, row in given.items() if key in before and before[key] != row]
+    query = sql.SQL(
+        "insert into {} (connection, employee_id, full_name, email, asana_user_gid, updated_at) "
+        "values (%s, %s, %s, %s, %s, now()) on conflict (connection, employee_id) do update set "
+        "full_name = excluded.full_name, email = excluded.email, asana_user_gid = excluded.asana_user_gid, "
+        "updated_at = excluded.updated_at"
+    ).format(_TABLE)
+    with database.cursor() as cursor:
+        cursor.executemany(
+            query, [(connection, r.employee_id, r.full_name, r.email, r.asana_user_gid) for r in new + changed]
+        )
+    return Imported(len(new), len(changed), len(given) - len(new) - len(changed))
+
+
+def map_employee(database: psycopg.Connection, connection: str, employee_id: str, gid: str | None) -> None:
+    """Say who an employee is in Asana, or with None that it is not known."""
+    roster = {row.employee_id: row for row in read_employees(database, connection)}
+    if employee_id not in roster:
+        raise GoalsConfigError(
+            f"connection {connection} has no employee {employee_id[:80]!r}; "
+            f"perfcopilot-goals employee list {connection} shows the roster"
+        )
+    row = roster[employee_id]
+    if row.asana_user_gid != gid:
+        import_employees(database, connection, [Employee(row.employee_id, row.full_name, row.email, gid)])
+
+
+def _check_unique(roster: dict[str, Employee]) -> None:
+    claims: dict[str, list[str]] = {}
+    for row in roster.values():
+        if row.asana_user_gid:
+            claims.setdefault(row.asana_user_gid, []).append(row.employee_id)
+    doubled = [f"{gid} by {' and '.join(sorted(ids))}" for gid, ids in claims.items() if len(ids) > 1]
+    if doubled:
+        raise GoalsConfigError(
+            f"nothing was changed: an Asana user can be one employee only, and these are claimed twice: "
+            f"{'; '.join(doubled[:10])}. Unmap one: perfcopilot-goals employee unmap"
+        )

@@ -1,0 +1,44 @@
+"""One sync per token at a time, on whatever machine and however it was started."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from perfcopilot_goals.errors import AsanaUnavailableError
+from perfcopilot_goals.storage.database import Database
+
+WAIT_SECONDS = 30 * 60.0
+POLL_SECONDS = 2.0
+
+
+@contextmanager
+def token_lock(
+    database: Database,
+    token_identity: str,
+    *,
+    wait_seconds: float = WAIT_SECONDS,
+    on_wait: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
+    """Hold the token: Asana's limits are per token, and two syncs that each keep to them together do not.
+
+    The lock lives on a connection of its own that has no transaction open, and ends with it, also when the process
+    dies. `on_wait` is told once that another sync has the token; after `wait_seconds`, `AsanaUnavailableError`.
+    """
+    key = f"perfcopilot_goals token {token_identity}"
+    give_up_at = time.monotonic() + wait_seconds
+    with database.connect("waiting for the token", autocommit=True) as connection:
+        told = False
+        while True:
+            taken = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [key]).fetchone()
+            if taken and taken[0]:
+                break
+            if time.monotonic() >= give_up_at:
+                raise AsanaUnavailableError(
+                    f"another sync has been using the same token for {wait_seconds / 60:.0f} minutes; "
+                    "nothing was pulled. Run this one again later"
+                )
+            if not told:
+                on_wait()
+                told = True
+            time.sleep(POLL_SECONDS)
+        yield

@@ -1,0 +1,68 @@
+"""The schema brought to the version that this code needs, by whoever comes first, under a lock.
+
+Migrations are plain Alembic scripts in `migrations/versions`. Importing Alembic takes longer than most commands, so a
+database that is already at `HEAD` is recognised by one query.
+"""
+
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA, Database
+
+HEAD = "0001"
+_LOCK = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals migration', 0))"
+
+
+def ensure_migrated(database: Database) -> None:
+    """Create or upgrade the tables if they are not at `HEAD`; nothing is done twice, however many processes come."""
+    with database.connect("reading the schema's version") as connection:
+        if _read_version(connection) == HEAD:
+            return
+    with database.connect("migrating the schema") as lock:
+        # Held until the block ends; the upgrade below runs on a connection of its own.
+        lock.execute(_LOCK)
+        version = _read_version(lock)
+        if version == HEAD:
+            return
+        _check_known(version)
+        with database.connect("creating the schemas") as connection:
+            for name in (SCHEMA, DAGSTER_SCHEMA):
+                connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(name)))
+        _upgrade(database)
+
+
+def _read_version(connection: psycopg.Connection) -> str | None:
+    """The migration that the tables are at; None where there are none yet."""
+    table = f"{SCHEMA}.alembic_version"
+    exists = connection.execute("select to_regclass(%s) is not null", [table]).fetchone()
+    if not exists or not exists[0]:
+        return None
+    row = connection.execute(sql.SQL("select version_num from {}").format(sql.SQL(table))).fetchone()
+    return str(row[0]) if row else None
+
+
+def _check_known(version: str | None) -> None:
+    known = {path.stem.partition("_")[0] for path in (_migrations() / "versions").glob("[0-9]*.py")}
+    if version is not None and version not in known:
+        raise GoalsConfigError(
+            f"the database's tables are at version {version}, which this program does not know: it is older than "
+            "they are. Upgrade the program"
+        )
+
+
+def _upgrade(database: Database) -> None:
+    from alembic import command  # noqa: PLC0415  slow to import
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_migrations()))
+    # Handed over as an object: a URL in Alembic's configuration would be interpolated, and its password may hold a %.
+    config.attributes["database_url"] = database.url
+    command.upgrade(config, "head")
+
+
+def _migrations() -> Path:
+    return Path(__file__).parent / "migrations"

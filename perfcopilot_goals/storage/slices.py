@@ -1,0 +1,112 @@
+"""A connection's rows in one asset table: replaced whole in one transaction, and read back with the table's types."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from perfcopilot_goals.errors import GoalsGuardError, GoalsStoreError
+from perfcopilot_goals.schemas.rows import Source
+from perfcopilot_goals.schemas.tables import frame, tables
+from perfcopilot_goals.storage.database import SCHEMA, Database
+from perfcopilot_goals.storage.ledger import has_newer_write, note_write, read_source
+
+# Tables that hold goals; the others may well become empty when a company has no key results, or no employees yet.
+GUARDED = ("raw_workspace_goals", "owned_goals", "mapped_goal_rows")
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """What is to become of a slice. `inputs` and `notes` go into the ledger; `is_last` completes the sync there."""
+
+    connection: str
+    run_id: str
+    synced_at: dt.datetime
+    inputs: Mapping[str, str]
+    notes: Mapping[str, Any]
+    is_last: bool
+    allow_empty: bool = False
+
+
+def replace_slice(database: Database, table: str, rows: pd.DataFrame, replacement: Replacement) -> int:
+    """Replace the connection's rows of the table by these, which are validated, and return how many there were.
+
+    Old or new, never a mix: lock, ledger check, delete, COPY by column name, ledger and commit are one transaction.
+    `GoalsGuardError` if a sync that began later has written, or if goals would be replaced by none.
+    """
+    connection = replacement.connection
+    with database.connect(f"replacing {table}") as transaction:
+        lock = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals slice ' || %s, 0))"
+        transaction.execute(lock, [connection])
+        if has_newer_write(transaction, connection, table, replacement.synced_at):
+            raise GoalsGuardError(
+                f"{table} was not written: a sync that began after {replacement.synced_at:%Y-%m-%d %H:%M:%S} UTC has "
+                "already written it. Nothing is lost; the newer rows stand"
+            )
+        delete = sql.SQL("delete from {} where connection = %s").format(sql.Identifier(SCHEMA, table))
+        deleted = transaction.execute(delete, [connection]).rowcount
+        if deleted and rows.empty and table in GUARDED and not replacement.allow_empty:
+            raise GoalsGuardError(
+                f"{table} has {deleted} rows and would become empty; the old rows stand. If there really are no goals "
+                f"any more: perfcopilot-goals sync {connection} --allow-empty"
+            )
+        _copy(transaction, table, rows)
+        note_write(
+            transaction,
+            connection,
+            replacement.run_id,
+            table,
+            rows=len(rows),
+            inputs=replacement.inputs,
+            notes=replacement.notes,
+            is_last=replacement.is_last,
+        )
+    return deleted
+
+
+def read_slice(database: psycopg.Connection, table: str, connection: str) -> pd.DataFrame:
+    """The connection's rows of the table, without the three columns that every slice has; in key order."""
+    declared = tables()[table]
+    names = [column.name for column in declared.columns if column.name not in ("connection", "synced_at", "run_id")]
+    query = sql.SQL("select {} from {} where connection = %s order by {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, names)),
+        sql.Identifier(SCHEMA, table),
+        sql.SQL(", ").join(sql.SQL('{} collate "C"').format(sql.Identifier(key)) for key in declared.key),
+    )
+    return frame(table, database.execute(query, [connection]).fetchall(), names)
+
+
+def load_slice(database: Database, table: str, connection: str) -> tuple[pd.DataFrame, Source]:
+    """The connection's slice and what it came from, as of one moment; `GoalsStoreError` if it was never written."""
+    with database.connect(f"reading {table}") as transaction:
+        transaction.execute("set transaction isolation level repeatable read, read only")
+        source = read_source(transaction, connection, table)
+        if source is None:
+            # 02000 is "no data": trying again changes nothing.
+            raise GoalsStoreError(f"{table} was never written; materialize it first, or run the whole sync", "02000")
+        return read_slice(transaction, table, connection), source
+
+
+def _copy(transaction: psycopg.Connection, table: str, rows: pd.DataFrame) -> None:
+    columns = {column.name: column for column in tables()[table].columns}
+    copy = sql.SQL("copy {} ({}) from stdin").format(
+        sql.Identifier(SCHEMA, table), sql.SQL(", ").join(map(sql.Identifier, rows.columns))
+    )
+    json_places = [place for place, name in enumerate(rows.columns) if columns[name].pg_type == "jsonb"]
+    with transaction.cursor() as cursor, cursor.copy(copy) as stream:
+        for values in _plain_rows(rows):
+            for place in json_places:
+                values[place] = Jsonb(values[place])
+            stream.write_row(values)
+
+
+def _plain_rows(rows: pd.DataFrame) -> Iterator[list[Any]]:
+    """Rows of plain Python values: psycopg would store pandas' NaT as the year 48113 and its NaN as a word."""
+    missing = rows.isna()
+    plain = rows.astype(object).mask(missing, None)
+    return (list(values) for values in plain.itertuples(index=False, name=None))
