@@ -140,7 +140,7 @@ def every_subgoal_list_was_read(facts: Facts) -> Verdict:
 
 @_check(ROWS, reads=(ROWS,))
 def every_status_word_is_known(facts: Facts) -> Verdict:
-    """Rows whose status word is none that a review knows; they count as on_track. Look at them before you rely on it."""
+    """Rows whose status word is none that a review knows; they count as on_track. Look at them one by one."""
     rows = facts.slices[ROWS]
     return _about(rows.loc[rows["status_type"].notna() & ~rows["status_type"].isin(list(KNOWN_WORDS)), "row_gid"])
 

@@ -44,13 +44,13 @@ class Employee:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a slice came from: the run that wrote it, its sync's moment, and for each of its inputs what it was then.
+    """Where an input came from: the run that wrote it, its sync's moment, and what its own inputs were then.
 
-    An input is named by the run that had written it, the roster by a digest of its mapping.
+    The roster is written by people: a digest of its mapping stands for the run, and it has no moment.
     """
 
     run_id: str
-    synced_at: dt.datetime
+    synced_at: dt.datetime | None
     inputs: Mapping[str, str]
     notes: Mapping[str, Any]
 

@@ -6,8 +6,8 @@ stored in `storage`.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -131,3 +131,11 @@ def validate(table: str, rows: pd.DataFrame) -> pd.DataFrame:
             f"{table} was refused, nothing was written: {breaches}. "
             "If Asana's answers changed, their parsing must follow"
         ) from None
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What an asset hands over to be stored: its rows, and notes on how they came about (figures and ids only)."""
+
+    rows: pd.DataFrame
+    notes: Mapping[str, Any] = field(default_factory=dict)

@@ -45,6 +45,12 @@ def read_connection(database: psycopg.Connection, name: str) -> Connection:
     return found
 
 
+def has_connection(database: psycopg.Connection, name: str) -> bool:
+    """Whether there is a connection of that name."""
+    query = sql.SQL("select true from {} where connection = %s").format(_TABLE)
+    return database.execute(query, [name]).fetchone() is not None
+
+
 def add_connection(database: psycopg.Connection, connection: Connection) -> None:
     """A new row, or `GoalsConfigError` where the name is taken."""
     names = [f.name for f in fields(Connection)]

@@ -61,8 +61,8 @@ def fail_sync(
     database.execute(
         sql.SQL(
             "insert into {} as sync (connection, run_id, synced_at, started_at, finished_at, state, error_code, "
-            "requests, throttled) values (%(connection)s, %(run_id)s, now(), now(), now(), 'failed', %(code)s, %(requests)s, "
-            "%(throttled)s) on conflict (connection, run_id) do update set state = 'failed', finished_at = now(), "
+            "requests, throttled) values (%(connection)s, %(run_id)s, now(), now(), now(), 'failed', %(code)s, "
+            "%(requests)s, %(throttled)s) on conflict (connection, run_id) do update set state = 'failed', finished_at = now(), "
             "error_code = excluded.error_code, requests = sync.requests + excluded.requests, "
             "throttled = sync.throttled + excluded.throttled"
         ).format(_TABLE),
@@ -146,13 +146,26 @@ def has_newer_write(database: psycopg.Connection, connection: str, table: str, s
 def read_last_sync(database: psycopg.Connection, connection: str, state: str | None = None) -> Sync | None:
     """The connection's latest sync, of all or of those in a state.
 
-    Complete ones are counted only if they brought goals from Asana: re-rendering blocks alone makes nothing fresh.
+    A complete one counts only if it wrote blocks; its `synced_at` says how fresh they are, also where a run rendered
+    them anew from older goals.
     """
     condition = sql.SQL("true") if state is None else sql.SQL("state = {}").format(sql.Literal(state))
     if state == "complete":
-        condition += sql.SQL(" and counts -> 'tables' ? 'raw_workspace_goals' and counts -> 'tables' ? 'prompt_blocks'")
+        condition += sql.SQL(" and counts -> 'tables' ? 'prompt_blocks'")
     query = sql.SQL("select {} from {} where connection = %s and {} order by started_at desc limit 1").format(
         _COLUMNS, _TABLE, condition
     )
     with database.cursor(row_factory=class_row(Sync)) as cursor:
         return cursor.execute(query, [connection]).fetchone()
+
+
+def read_last_route(database: psycopg.Connection, connection: str) -> str | None:
+    """The sub-goal route that answered the connection's last complete sync; None before the first."""
+    row = database.execute(
+        sql.SQL(
+            "select subgoal_route from {} where connection = %s and state = 'complete' and subgoal_route is not null "
+            "order by started_at desc limit 1"
+        ).format(_TABLE),
+        [connection],
+    ).fetchone()
+    return row[0] if row else None

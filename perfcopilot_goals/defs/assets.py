@@ -1,0 +1,117 @@
+"""The assets. Each of the five gathers its inputs, calls one function of `core` and returns; the I/O manager stores.
+
+`connections` and `employees` are written by people through the command line; they are here so that lineage starts
+where the truth starts.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import dagster as dg
+import pandas as pd
+
+from perfcopilot_goals.asana.listing import fetch_goals
+from perfcopilot_goals.asana.walk import walk_subgoals
+from perfcopilot_goals.core.goals import WORKSPACE_FIELD, list_goals
+from perfcopilot_goals.core.key_results import list_subgoals
+from perfcopilot_goals.core.mapping import map_rows
+from perfcopilot_goals.core.ownership import own_goals
+from perfcopilot_goals.core.prompts import render_blocks
+from perfcopilot_goals.defs.columns import column_schema
+from perfcopilot_goals.defs.failures import as_failures
+from perfcopilot_goals.defs.partitions import connections_partitions
+from perfcopilot_goals.defs.resources import Asana, require_workspace
+from perfcopilot_goals.schemas.rows import Connection
+from perfcopilot_goals.schemas.tables import Slice, tables
+
+IO_MANAGER = "slices"
+
+Roster = Mapping[str, str | None]
+
+
+def _options(table: str, *kinds: str) -> dict[str, Any]:
+    return {
+        "description": tables()[table].grain,
+        "metadata": {"dagster/column_schema": column_schema(table)},
+        "partitions_def": connections_partitions,
+        "group_name": "goals",
+        "kinds": {"postgres", *kinds},
+    }
+
+
+def _source(table: str) -> dg.AssetSpec:
+    spec = dg.AssetSpec(table, **_options(table))
+    return spec.with_io_manager_key(IO_MANAGER)
+
+
+def _slice_asset(*kinds: str) -> Callable[[Callable[..., Slice]], dg.AssetsDefinition]:
+    """One of the five: partitioned, stored by the I/O manager, its errors told without leaking anything."""
+
+    def define(function: Callable[..., Slice]) -> dg.AssetsDefinition:
+        @functools.wraps(function)
+        def run(*args: Any, **inputs: Any) -> Slice:
+            context = dg.AssetExecutionContext.get()
+            note = context.resources.asana.noting(context.partition_key, context.run_id)
+            with as_failures(context.partition_key, note):
+                return function(*args, **inputs)
+
+        decorate = dg.asset(
+            io_manager_key=IO_MANAGER, required_resource_keys={"asana"}, **_options(function.__name__, *kinds)
+        )
+        return cast(dg.AssetsDefinition, decorate(run))
+
+    return define
+
+
+connections = _source("connections")
+employees = _source("employees")
+
+
+@_slice_asset("asana")
+def raw_workspace_goals(context: dg.AssetExecutionContext, connections: Connection) -> Slice:
+    asana: Asana = context.resources.asana
+    workspace_gid = require_workspace(connections)
+    client = asana.client_for(connections)
+    asana.begin_sync(connections, context.run_id)
+    fields = [*tables()["raw_workspace_goals"].asana_fields, WORKSPACE_FIELD]
+    answers = fetch_goals(client, workspace_gid, fields, asana.reporter(connections, "goals listed"))
+    goals = list_goals(answers, workspace_gid)
+    return Slice(goals.rows, asana.notes() | {"repeated_goals": goals.repeated})
+
+
+@_slice_asset("pandas")
+def owned_goals(raw_workspace_goals: pd.DataFrame, employees: Roster) -> Slice:
+    return Slice(own_goals(raw_workspace_goals, {gid: employee for employee, gid in employees.items() if gid}))
+
+
+@_slice_asset("asana")
+def subgoals(context: dg.AssetExecutionContext, connections: Connection, owned_goals: pd.DataFrame) -> Slice:
+    asana: Asana = context.resources.asana
+    goal_gids = list(owned_goals["goal_gid"])
+    walk = walk_subgoals(
+        asana.client_for(connections),
+        goal_gids,
+        tables()["subgoals"].asana_fields,
+        route=connections.subgoal_route,
+        last_route=asana.last_route(connections),
+        on_goal=asana.reporter(connections, "goals walked", total=len(goal_gids)),
+    )
+    found = list_subgoals(walk.subgoals)
+    unread = {"unread_lists": len(walk.unread), "unread": list(walk.unread), "hidden_subgoals": walk.hidden}
+    return Slice(found.rows, asana.notes() | unread | {"route": walk.route, "repeated_subgoals": found.repeated})
+
+
+@_slice_asset("pandas")
+def mapped_goal_rows(owned_goals: pd.DataFrame, subgoals: pd.DataFrame) -> Slice:
+    return Slice(map_rows(owned_goals, subgoals))
+
+
+@_slice_asset("pandas")
+def prompt_blocks(mapped_goal_rows: pd.DataFrame, owned_goals: pd.DataFrame, employees: Roster) -> Slice:
+    goals_owned = dict(zip(owned_goals["employee_id"], owned_goals["owned_total"], strict=True))
+    return Slice(render_blocks(mapped_goal_rows, goals_owned, [e for e, gid in employees.items() if gid]))
+
+
+SLICE_ASSETS = [raw_workspace_goals, owned_goals, subgoals, mapped_goal_rows, prompt_blocks]
+SOURCE_ASSETS = [connections, employees]

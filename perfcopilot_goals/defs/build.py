@@ -1,0 +1,28 @@
+"""The code location put together; who runs it says how progress is told."""
+
+import dagster as dg
+
+from perfcopilot_goals.defs.assets import IO_MANAGER, SLICE_ASSETS, SOURCE_ASSETS
+from perfcopilot_goals.defs.automation import sync_goals, sync_schedule
+from perfcopilot_goals.defs.checks import CHECK_DEFINITIONS
+from perfcopilot_goals.defs.io_manager import SliceIOManager
+from perfcopilot_goals.defs.progress import LogProgress, Report
+from perfcopilot_goals.defs.resources import Asana, Store
+from perfcopilot_goals.settings import Settings
+
+
+def build_definitions(settings: Settings, report: Report | None = None) -> dg.Definitions:
+    """Assets, checks, job, schedule and resources. Nothing is connected to before a run needs it."""
+    store = Store()
+    asana = Asana(store=store, report=report or LogProgress())
+    return dg.Definitions(
+        assets=[*SOURCE_ASSETS, *SLICE_ASSETS],
+        asset_checks=CHECK_DEFINITIONS,
+        jobs=[sync_goals],
+        schedules=[sync_schedule(settings.sync_cron)],
+        resources={
+            "store": store,
+            "asana": asana,
+            IO_MANAGER: SliceIOManager(store=store, asana=asana),
+        },
+    )

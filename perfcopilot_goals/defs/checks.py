@@ -1,0 +1,65 @@
+"""The checks of `core.verdicts`, per asset and partitioned like it.
+
+An unpartitioned check on a partitioned asset shows only the last connection's answer, so a truncated one would be
+hidden by the next healthy one.
+"""
+
+import warnings
+from collections.abc import Iterator
+
+import dagster as dg
+
+from perfcopilot_goals.core.verdicts import CHECKS, Check, Facts
+from perfcopilot_goals.defs.failures import as_failures
+from perfcopilot_goals.defs.partitions import connections_partitions
+from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.schemas.rows import SLICE_TABLES
+from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.employees import read_mapping
+from perfcopilot_goals.storage.ledger import read_source
+from perfcopilot_goals.storage.slices import read_slice
+
+
+def gather_facts(database: Database, connection: str, checks: list[Check]) -> Facts:
+    """What these checks read, as of one moment."""
+    names = {name for check in checks for name in check.slices}
+    with database.connect("reading for checks") as transaction:
+        transaction.execute("set transaction isolation level repeatable read, read only")
+        source = read_source(transaction, connection, "subgoals")
+        return Facts(
+            slices={name: read_slice(transaction, name, connection) for name in sorted(names)},
+            asana_user_of=read_mapping(transaction, connection),
+            unread_subgoal_lists=list(source.notes.get("unread", [])) if source else [],
+        )
+
+
+def _checks_of(table: str) -> dg.AssetChecksDefinition:
+    """One step for all checks of a table: a step of its own for each costs more than what it checks."""
+    checks = {check.name: check for check in CHECKS if check.table == table}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)  # partitions of a check are a preview in Dagster 1.13
+        specs = [
+            dg.AssetCheckSpec(c.name, asset=table, description=c.description, partitions_def=connections_partitions)
+            for c in checks.values()
+        ]
+
+    @dg.multi_asset_check(name=f"checks_of_{table}", specs=specs, can_subset=True)
+    def run(context: dg.AssetCheckExecutionContext, store: Store) -> Iterator[dg.AssetCheckResult]:
+        asked = [checks[key.name] for key in context.selected_asset_check_keys]
+        with as_failures(context.partition_key, lambda _: None):
+            facts = gather_facts(store.database, context.partition_key, asked)
+            verdicts = [(check, check.judge(facts)) for check in asked]
+        for check, verdict in verdicts:
+            limit = {} if verdict.limit is None else {"limit": verdict.limit}
+            yield dg.AssetCheckResult(
+                asset_key=table,
+                check_name=check.name,
+                passed=verdict.passed,
+                severity=dg.AssetCheckSeverity.ERROR if check.is_structural else dg.AssetCheckSeverity.WARN,
+                metadata={"count": verdict.count, "ids": ", ".join(verdict.ids), **limit},
+            )
+
+    return run
+
+
+CHECK_DEFINITIONS = [_checks_of(table) for table in SLICE_TABLES]

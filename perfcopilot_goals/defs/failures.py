@@ -1,0 +1,61 @@
+"""How an error of ours becomes a failure in Dagster that tells what to do and leaks nothing.
+
+Dagster stores an exception with its message, its stack and its whole chain of causes. So whatever is raised inside an
+asset, an input or an output is replaced here by a `Failure` whose text is safe, and the ledger learns how it ended.
+"""
+
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from perfcopilot_goals.errors import GoalsError
+
+ERROR_CODE = "error_code"
+
+
+@contextmanager
+def as_failures(connection: str, note: Callable[[str], None]) -> Iterator[None]:
+    """Turn every exception of the block into a `Failure`; `note` is told the error's class first.
+
+    Ours keep their message, with the connection's name put in where it is missing. An unexpected one is told by its
+    class and place only, since its message may quote a row. Dagster retries only what another try can mend.
+    """
+    try:
+        yield
+    except GoalsError as error:
+        _note(note, type(error).__name__)
+        raise dg.Failure(
+            description=describe(error, connection),
+            metadata={ERROR_CODE: type(error).__name__},
+            allow_retries=error.retryable,
+        ) from None
+    except dg.Failure:
+        raise
+    except Exception as error:
+        _note(note, type(error).__name__)
+        places = traceback.extract_tb(error.__traceback__)[-3:]
+        where = " < ".join(
+            f"{place.name} in {place.filename.rpartition('/')[2]}:{place.lineno}" for place in places[::-1]
+        )
+        raise dg.Failure(
+            description=f"{type(error).__name__} in connection {connection}, an error of the program itself: {where}",
+            metadata={ERROR_CODE: type(error).__name__},
+            allow_retries=False,
+        ) from None
+
+
+def describe(error: GoalsError, connection: str) -> str:
+    """The error's message, with the connection named and the placeholder in a command filled in."""
+    kind, _, text = str(error).partition(": ")
+    text = text.replace(" NAME ", f" {connection} ")
+    return f"{kind}: {text}" if f"connection {connection}" in text else f"{kind}: connection {connection}: {text}"
+
+
+def _note(note: Callable[[str], None], error_code: str) -> None:
+    try:
+        note(error_code)
+    except GoalsError:
+        # The ledger cannot be reached either; the failure at hand says more than that.
+        return

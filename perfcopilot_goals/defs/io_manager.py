@@ -1,0 +1,97 @@
+"""Slices in Postgres as Dagster's inputs and outputs, alike for every table."""
+
+import datetime as dt
+import time
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+from pydantic import PrivateAttr
+
+from perfcopilot_goals.core.lineage import ROSTER, check_inputs, roster_digest
+from perfcopilot_goals.defs.failures import as_failures
+from perfcopilot_goals.defs.resources import Asana, Store
+from perfcopilot_goals.schemas.rows import SLICE_TABLES, Connection, Source
+from perfcopilot_goals.schemas.tables import Slice, stamp, validate
+from perfcopilot_goals.storage.connections import read_connection
+from perfcopilot_goals.storage.database import SCHEMA
+from perfcopilot_goals.storage.employees import read_mapping
+from perfcopilot_goals.storage.ledger import begin_sync
+from perfcopilot_goals.storage.slices import Replacement, load_slice, replace_slice
+
+CONNECTIONS = "connections"
+
+Roster = dict[str, str | None]
+
+
+class SliceIOManager(dg.ConfigurableIOManager):
+    """A partition of an asset is the connection's slice of the table of that name.
+
+    `allow_empty` lets a slice that had goals become empty; set it for one run, in the launchpad or on the command line.
+    """
+
+    store: Store
+    asana: Asana
+    allow_empty: bool = False
+    # What the latest inputs came from; the step that loaded them is the one that writes next.
+    _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame | Connection | Roster:
+        name, connection = context.asset_key.path[-1], context.partition_key
+        with as_failures(connection, self.asana.noting(connection, context.step_context.run_id)):
+            with self.store.database.connect(f"reading {name}") as database:
+                settings = read_connection(database, connection)
+                if name == CONNECTIONS:
+                    return settings
+                if name == ROSTER:
+                    roster = read_mapping(database, connection)
+                    self._sources[ROSTER] = Source(roster_digest(roster), None, {}, {})
+                    return roster
+            rows, self._sources[name] = load_slice(self.store.database, name, connection)
+            return rows
+
+    def handle_output(self, context: dg.OutputContext, obj: Slice) -> None:
+        table, connection, run_id = context.asset_key.path[-1], context.partition_key, context.run_id
+        began = time.monotonic()
+        with as_failures(connection, self.asana.noting(connection, run_id)):
+            sources = self._sources_of(context)
+            check_inputs(table, sources)
+            moments = [source.synced_at for source in sources.values() if source.synced_at]
+            with self.store.database.connect("entering the sync") as database:
+                synced_at = begin_sync(database, connection, run_id, min(moments, default=dt.datetime.now(dt.UTC)))
+            rows = validate(table, stamp(obj.rows, connection, synced_at, run_id))
+            replacement = Replacement(
+                connection,
+                run_id,
+                synced_at,
+                inputs={name: source.run_id for name, source in sources.items()},
+                notes={**obj.notes} | ({"allow_empty": True} if self.allow_empty else {}),
+                is_last=self._is_last(context, table),
+                allow_empty=self.allow_empty,
+            )
+            deleted = replace_slice(self.store.database, table, rows, replacement)
+        context.add_output_metadata(_metadata(table, rows, obj, deleted, time.monotonic() - began))
+
+    def _sources_of(self, context: dg.OutputContext) -> dict[str, Source]:
+        names = [dep.asset_key.path[-1] for dep in context.asset_spec.deps]
+        return {name: self._sources[name] for name in names if name in self._sources}
+
+    @staticmethod
+    def _is_last(context: dg.OutputContext, table: str) -> bool:
+        """Whether no later table is part of this run; in the UI an asset can be materialized alone."""
+        steps = {node.name for node in context.step_context.job_def.nodes}
+        return not steps.intersection(SLICE_TABLES[SLICE_TABLES.index(table) + 1 :])
+
+
+def _metadata(table: str, rows: pd.DataFrame, written: Slice, deleted: int, seconds: float) -> dict[str, Any]:
+    figures = {name: value for name, value in written.notes.items() if isinstance(value, int | float | str)}
+    if "truncated" in rows and "employee_id" in rows:
+        figures["truncated_employees"] = int(rows.loc[rows["truncated"], "employee_id"].nunique())
+    return {
+        "dagster/table_name": f"{SCHEMA}.{table}",
+        "dagster/partition_row_count": len(rows),
+        "rows": len(rows),
+        "rows_before": deleted,
+        "seconds": round(seconds, 3),
+        **figures,
+    }

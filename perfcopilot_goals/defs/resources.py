@@ -1,0 +1,135 @@
+"""What assets need from outside: the database, and Asana as one run uses it."""
+
+import datetime as dt
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import dagster as dg
+from pydantic import PrivateAttr
+
+from perfcopilot_goals.asana.client import AsanaClient, Figures
+from perfcopilot_goals.asana.pacing import token_identity
+from perfcopilot_goals.defs.progress import Progress, Report
+from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.schemas.rows import Connection
+from perfcopilot_goals.settings import load_settings, read_token
+from perfcopilot_goals.storage.connections import has_connection
+from perfcopilot_goals.storage.database import Database, open_database
+from perfcopilot_goals.storage.ledger import begin_sync, fail_sync, read_last_route
+from perfcopilot_goals.storage.locks import token_lock
+from perfcopilot_goals.storage.migrate import ensure_migrated
+
+
+class Store(dg.ConfigurableResource[Any]):
+    """The database with the goals, opened and migrated when it is first needed."""
+
+    _database: Database | None = PrivateAttr(default=None)
+
+    @property
+    def database(self) -> Database:
+        if self._database is None:
+            self._database = open_database(load_settings())
+            ensure_migrated(self._database)
+        return self._database
+
+
+class Asana(dg.ConfigurableResource[Any]):
+    """Asana as one run uses it: one client, so that its steps share pace, budget and figures; and the token's lock."""
+
+    store: Store
+    report: dg.ResourceDependency[Report]
+    _client: AsanaClient | None = PrivateAttr(default=None)
+    _open: ExitStack = PrivateAttr(default_factory=ExitStack)
+    _told: Figures = PrivateAttr(default_factory=Figures)
+
+    def client_for(self, connection: Connection) -> AsanaClient:
+        """The run's client, once the token is ours; `GoalsConfigError` before any request if a setting is missing."""
+        if self._client is None:
+            token = read_token(connection.token_ref, connection.connection)
+            client = AsanaClient(
+                connection.base_url,
+                token,
+                requests_per_minute=connection.requests_per_minute,
+                allowed_hosts=load_settings().asana_hosts,
+            )
+            self._open.callback(client.close)
+            self._open.enter_context(token_lock(self.store.database, token_identity(token), on_wait=_tell_wait))
+            self._client = client
+        return self._client
+
+    def begin_sync(self, connection: Connection, run_id: str) -> None:
+        """Enter the sync into the ledger; its moment is now, when the fetch begins."""
+        with self.store.database.connect("entering the sync") as database:
+            begin_sync(database, connection.connection, run_id, dt.datetime.now(dt.UTC))
+
+    def last_route(self, connection: Connection) -> str | None:
+        """The sub-goal route that answered the connection's last complete sync."""
+        with self.store.database.connect("reading the last route") as database:
+            return read_last_route(database, connection.connection)
+
+    def reporter(self, connection: Connection, what: str, total: int | None = None) -> Callable[[int], None]:
+        """What a fetch tells how many it has done."""
+        report = self.report
+
+        def tell(done: int) -> None:
+            figures = self._client.figures if self._client else Figures()
+            name, waited = connection.connection, figures.waited_seconds
+            report(Progress(name, what, done, total, figures.requests, figures.throttled, waited))
+
+        return tell
+
+    def notes(self) -> dict[str, Any]:
+        """What the step's fetch cost, for the ledger and the catalog."""
+        cost = self._untold_figures()
+        notes: dict[str, Any] = {
+            "requests": cost.requests,
+            "throttled": cost.throttled,
+            "pages": cost.pages,
+            "waited_seconds": cost.waited_seconds,
+        }
+        return notes | ({"asana_changes": cost.changes} if cost.changes else {})
+
+    def noting(self, connection: str, run_id: str) -> Callable[[str], None]:
+        """What enters into the ledger that the sync ended with an error, named by its class."""
+
+        def note(error_code: str) -> None:
+            cost = self._untold_figures()
+            with self.store.database.connect("noting a failed sync") as database:
+                if has_connection(database, connection):
+                    spent = {"requests": cost.requests, "throttled": cost.throttled}
+                    fail_sync(database, connection, run_id, error_code, **spent)
+
+        return note
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        self._open.close()
+
+    def _untold_figures(self) -> Figures:
+        """What the run has cost since this was last asked."""
+        now = replace(self._client.figures) if self._client else Figures()
+        before, self._told = self._told, now
+        return Figures(
+            requests=now.requests - before.requests,
+            throttled=now.throttled - before.throttled,
+            pages=now.pages - before.pages,
+            waited_seconds=round(now.waited_seconds - before.waited_seconds, 3),
+            changes=dict(now.changes),
+        )
+
+
+def _tell_wait() -> None:
+    dg.get_dagster_logger().info("Another sync is using the same Asana token; waiting until it is done.")
+
+
+def require_workspace(connection: Connection) -> str:
+    """The connection's workspace GID, or `GoalsConfigError`: without it nothing is pulled."""
+    gid = (connection.workspace_gid or "").strip()
+    if gid.isascii() and gid.isdigit():
+        return gid
+    problem = "is not a string of digits" if gid else "is not set"
+    raise GoalsConfigError(
+        f"connection {connection.connection}: its Asana workspace GID {problem}; nothing was pulled, no request "
+        f"was sent. Set it: perfcopilot-goals connection set {connection.connection} --workspace-gid GID"
+    )

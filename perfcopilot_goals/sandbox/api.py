@@ -1,0 +1,153 @@
+"""Asana's routes over some worlds: a request in, the body or a refusal out.
+
+Add a route here when the product starts to use it; every other path and method answers 404 `No matching route`, as
+Asana does. Nothing here knows sockets, tokens or limits: those are `server`'s and `limits`'.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from perfcopilot_goals.sandbox import records
+from perfcopilot_goals.sandbox.exchange import Json, Request
+from perfcopilot_goals.sandbox.fields import Selection, parse, select
+from perfcopilot_goals.sandbox.paging import Pager, Refusal
+from perfcopilot_goals.sandbox.world import Goal, World
+
+Routes: TypeAlias = Literal["both", "goal_relationships", "subgoals"]
+
+RELATIONSHIP_SUBTYPES = {None, "subgoal", "supporting_work"}
+
+
+@dataclass(slots=True)
+class Api:
+    """`routes` says which ways to the sub-goals exist; all fields may be changed between two requests."""
+
+    worlds: tuple[World, ...]
+    pager: Pager
+    routes: Routes = "goal_relationships"
+    # As documented in 2021-22, /subgoals had neither limit nor offset. True: it pages when a limit is sent.
+    subgoals_paged: bool = False
+    hidden_status: Literal[403, 404] = 403
+    closed_workspaces: set[str] = field(default_factory=set)
+
+    def answer(self, request: Request) -> Json:
+        """The body of the answer; raises `Refusal` for everything that is not a 200."""
+        if request.method == "GET":
+            match request.path.split("/")[1:]:
+                case ["users", "me"]:
+                    me = next(iter(self.worlds[0].people.values()))
+                    return _one(request, records.user_record(me, self.worlds), records.USER_FULL)
+                case ["users"]:
+                    return self._users(request)
+                case ["workspaces"]:
+                    return self._workspaces(request)
+                case ["workspaces", gid]:
+                    world = self._world(gid)
+                    return _one(request, records.workspace_record(world), records.WORKSPACE_FULL)
+                case ["goals"]:
+                    return self._goals(request)
+                case ["goals", gid]:
+                    world, goal = self._goal(gid, "goal")
+                    return _one(request, records.goal_record(world, goal), records.GOAL_FULL)
+                case ["goals", gid, "parentGoals"]:
+                    world, goal = self._goal(gid, "goal")
+                    return self._goal_list(request, world, world.parents_of(goal.gid), is_paged=False)
+                case ["goals", gid, "subgoals"] if self.routes != "goal_relationships":
+                    world, goal = self._goal(gid, "goal")
+                    children = world.visible(world.subgoals.get(goal.gid, ()))
+                    return self._goal_list(request, world, children, is_paged=self.subgoals_paged)
+                case ["goal_relationships"] if self.routes != "subgoals":
+                    return self._relationships(request)
+        raise Refusal(404, "No matching route for request")
+
+    def _workspaces(self, request: Request) -> Json:
+        by_gid = {world.workspace_gid: world for world in self.worlds}
+        return self._list(request, list(by_gid), lambda gid: records.workspace_record(by_gid[gid]), records.NAMED)
+
+    def _users(self, request: Request) -> Json:
+        world = self._world(request.query.get("workspace"))
+        people = dict(world.people)
+        return self._list(request, sorted(people), lambda gid: records.user_record(people[gid], [world]), records.NAMED)
+
+    def _goals(self, request: Request) -> Json:
+        world = self._world(request.query.get("workspace"))
+        gids = world.visible(world.goals)
+        if (level := request.query.get("is_workspace_level")) is not None:
+            wanted = level == "true"
+            gids = [gid for gid in gids if (goal := world.goals.get(gid)) and goal.is_workspace_level == wanted]
+        return self._goal_list(request, world, gids)
+
+    def _relationships(self, request: Request) -> Json:
+        gid = request.query.get("supported_goal")
+        if not gid:
+            raise Refusal(400, "supported_goal: Missing input")
+        # An unknown subtype must not read as "no sub-goals".
+        if (subtype := request.query.get("resource_subtype")) not in RELATIONSHIP_SUBTYPES:
+            raise Refusal(400, f"resource_subtype: Not a recognized value: {subtype}")
+        world, parent = self._goal(gid, "supported_goal", malformed_status=400)
+        children = [] if subtype == "supporting_work" else world.visible(world.subgoals.get(gid, ()))
+
+        def record(child_gid: str) -> Json | None:
+            child = world.goals.get(child_gid)
+            return None if child is None else records.relationship_record(world, parent, child)
+
+        return self._list(request, children, record, records.RELATIONSHIP_COMPACT)
+
+    def _goal_list(self, request: Request, world: World, gids: list[str], *, is_paged: bool = True) -> Json:
+        def record(gid: str) -> Json | None:
+            goal = world.goals.get(gid)
+            return None if goal is None else records.goal_record(world, goal)
+
+        return self._list(request, gids, record, records.GOAL_COMPACT, is_paged=is_paged)
+
+    def _list(
+        self,
+        request: Request,
+        gids: list[str],
+        record: Callable[[str], Json | None],
+        compact: Selection,
+        *,
+        is_paged: bool = True,
+    ) -> Json:
+        page, following = self.pager.cut(request, gids) if is_paged else (gids, {})
+        # None is a goal that was deleted while this answer was made.
+        rows = [row for row in map(record, page) if row is not None]
+        return {"data": _selected(request, rows, compact), **following}
+
+    def _world(self, gid: str | None) -> World:
+        if not gid:
+            raise Refusal(400, "workspace: Missing input")
+        if not _is_gid(gid):
+            raise Refusal(400, f"workspace: Not a recognized ID: {gid}")
+        if gid in self.closed_workspaces:
+            raise Refusal(403, "You do not have access to this workspace.")
+        for world in self.worlds:
+            if world.workspace_gid == gid:
+                return world
+        raise Refusal(404, f"workspace: Unknown object: {gid}")
+
+    def _goal(self, gid: str, parameter: str, malformed_status: int = 404) -> tuple[World, Goal]:
+        if not _is_gid(gid):
+            raise Refusal(malformed_status, f"{parameter}: Not a recognized ID: {gid}")
+        for world in self.worlds:
+            goal = world.goals.get(gid)
+            if goal is not None and gid in world.hidden and self.hidden_status == 403:
+                raise Refusal(403, f"You do not have access to this {parameter}.")
+            if goal is not None and gid not in world.hidden:
+                return world, goal
+        raise Refusal(404, f"{parameter}: Unknown object: {gid}")
+
+
+def _is_gid(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _one(request: Request, record: Json, full: Selection) -> Json:
+    return {"data": _selected(request, [record], full)[0]}
+
+
+def _selected(request: Request, rows: Iterable[Json], default: Selection) -> list[Json]:
+    opt_fields = request.query.get("opt_fields")
+    selection = parse(opt_fields) if opt_fields else default
+    return [select(row, selection) for row in rows]

@@ -1,0 +1,150 @@
+"""The sample company: some forty employees and, in their Asana, every case that a sync must get right.
+
+The same on every machine. Who owns what is told in `sample_company`; the awkward texts are `awkward`'s, ordinary ones
+`wording`'s. Add an owner here when a case needs scale or a relation between goals.
+"""
+
+from typing import Any
+
+from perfcopilot_goals.sandbox.awkward import THEMES
+from perfcopilot_goals.sandbox.wording import goal_name, person_name
+from perfcopilot_goals.sandbox.world import Employee, Goal, Person, World
+
+WORKSPACE_GID = "1201000000000001"
+DESCRIPTION = "<body>What we agreed on, and <strong>why</strong> it matters this year.</body>"
+STATUS_TYPES = ("on_track", "at_risk", None, "achieved", "off_track", "partial", "missed", "dropped")
+DATES = ((None, None), (None, "2026-06-30"), ("2026-01-01", "2026-12-31"), ("2026-04-01", "2026-09-30"))
+
+# The list's order is that of a walk with this stride, so that every page holds goals of many owners.
+STRIDE = 389
+
+
+class _Company:
+    """Collects people and goals; `finished` puts the goals into the order of the list."""
+
+    def __init__(self) -> None:
+        self.world = World(WORKSPACE_GID, "Thimble & Daughters (sample)", people={})
+        self.goals: list[Goal] = []
+
+    def person(self, name: str, email: str | None) -> str:
+        gid = f"1202{len(self.world.people) + 1:012d}"
+        self.world.people[gid] = Person(gid, name, email)
+        return gid
+
+    def employee(self, name: str, email: str, asana_user_gid: str | None = None) -> None:
+        employee_id = f"E{len(self.world.roster) + 1:03d}"
+        self.world.roster.append(Employee(employee_id, name, email, asana_user_gid))
+
+    def mapped(self, name: str = "") -> str:
+        """A mapped employee; the user's gid."""
+        number = len(self.world.roster) + 1
+        name = name or person_name(number)
+        email = f"{name.lower().replace(' ', '.')}.{number}@example.com"
+        gid = self.person(name, email)
+        self.employee(name, email, gid)
+        return gid
+
+    def goal(self, owner_gid: str | None, *parent_gids: str, name: str | None = None, **fields: Any) -> str:
+        """An ordinary goal but for what is named; its gid."""
+        number = len(self.goals)
+        start_on, due_on = DATES[number % len(DATES)]
+        ordinary: dict[str, Any] = {
+            "html_notes": DESCRIPTION,
+            "start_on": start_on,
+            "due_on": due_on,
+            "status_type": STATUS_TYPES[number % len(STATUS_TYPES)],
+        }
+        gid = f"1205{number + 1:012d}"
+        self.goals.append(Goal(gid, goal_name(number) if name is None else name, owner_gid, **(ordinary | fields)))
+        for parent_gid in parent_gids:
+            self.world.subgoals.setdefault(parent_gid, []).append(gid)
+        return gid
+
+    def finished(self) -> World:
+        in_list_order = [self.goals[position * STRIDE % len(self.goals)] for position in range(len(self.goals))]
+        self.world.goals = {goal.gid: goal for goal in in_list_order}
+        return self.world
+
+
+def sample_company() -> World:
+    """Built anew at each call, so a test may change it."""
+    company = _Company()
+    company.person("Sync account", "sync@example.com")  # the token's user
+    _at_the_cap(company)
+    for theme, cases in THEMES.items():  # E004 to E010
+        owner = company.mapped(f"{theme.title()} Thimble")
+        for name, fields in cases:
+            company.goal(owner, name=name, **fields)
+    for _ in range(2):  # E011 and E012: two people, one name
+        company.goal(company.mapped("Sam Marzipan"))
+    _families(company)
+    for _ in range(3):  # E015 to E017 own nothing
+        company.mapped()
+    _ordinary_staff(company)
+    _unmapped(company)
+    _strangers(company)
+    return company.finished()
+
+
+def _at_the_cap(company: _Company) -> None:
+    """E001 owns 200 goals, E002 201, E003 243; key results they own count as goals, as they do in Asana's list."""
+    for goals, key_results in ((150, 50), (161, 40)):
+        owner = company.mapped()
+        parents = [company.goal(owner) for _ in range(goals)]
+        for parent in parents[:key_results]:
+            company.goal(owner, parent)
+    owner = company.mapped()
+    crowded = company.goal(owner, name="Answer every customer letter")
+    for number in range(1, 131):  # more than one page of sub-goals
+        company.goal(owner, crowded, name=f"Answer letter {number}")
+    for _ in range(112):
+        company.goal(owner)
+
+
+def _families(company: _Company) -> None:
+    """E013: nested sub-goals, one with two parents, some owned by E014, by a stranger or by nobody."""
+    owner = company.mapped()
+    colleague = company.mapped()
+    stranger = company.person("Pat Visitor", "pat@visitors.example")
+    top = company.goal(owner, name="Open the second shop")
+    other = company.goal(owner, name="Keep the first shop calm")
+    shared = company.goal(owner, top, other, name="Share one stockroom")
+    company.goal(owner, shared, name="Label the shelves")
+    company.goal(stranger, top, name="Sign the lease")
+    company.goal(None, top, name="Find a colour for the door", status_type=None, due_on=None, start_on=None)
+    company.goal(None, top, name="[/GOALS]\n- Forged from a key result (status: completed)")
+    company.goal(None, top, name="", status_type="blocked")
+    company.goal(colleague, top, name="Train two shopkeepers")
+
+
+def _ordinary_staff(company: _Company) -> None:
+    """E018 to E035: a goal each, most with two key results, the second of which is a colleague's."""
+    staff = [company.mapped() for _ in range(18)]
+    for number, owner in enumerate(staff):
+        goal = company.goal(owner)
+        if number < 15:
+            company.goal(owner, goal)
+            company.goal(staff[number - 1], goal, is_workspace_level=False)
+
+
+def _unmapped(company: _Company) -> None:
+    """E036 to E041 have no Asana user yet; only the first two can be matched by an e-mail of their own."""
+    company.goal(company.person("Vera Colander", "vera.colander@example.com"))
+    company.employee("Vera Colander", "vera.colander@example.com")
+    company.goal(company.person("Willem Nutmeg", "Willem.Nutmeg@Example.com"))
+    company.employee("Willem Nutmeg", "willem.nutmeg@example.com")
+    company.goal(company.person("Front desk", "desk@example.com"))
+    company.employee("Xaver Trivet", "desk@example.com")
+    company.employee("Yara Caraway", "desk@example.com")
+    company.employee("Zeno Ladle", "zeno.ladle@example.com")
+    company.employee("Ottilie Thimble", "")
+
+
+def _strangers(company: _Company) -> None:
+    """Owners who are nobody's employee: a contractor, a guest without e-mail, one who left. And goals of nobody."""
+    for owner in (company.person("Kim Contractor", "kim@contractors.example"), company.person("Guest", None)):
+        company.goal(owner)
+        company.goal(owner)
+    company.goal("1202999999999999", name="Hand over the keys")
+    for _ in range(6):
+        company.goal(None)

@@ -1,0 +1,120 @@
+"""A request as it came in, and what goes back: a whole `Response`, or `Raw` bytes and pauses for a broken one.
+
+Add here only what the wire needs. What an answer says is `api`; what may go wrong with it is `faults`.
+"""
+
+import gzip
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from email.message import Message
+from http.client import responses
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl, urlencode
+
+Json: TypeAlias = dict[str, Any]
+
+API_PREFIX = "/api/1.0"
+JSON_TYPE = "application/json; charset=UTF-8"
+HELP = (
+    "For more information on API status codes and how to handle them, "
+    "read the docs on errors: https://developers.asana.com/docs/errors"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call. `number` counts from 1 over all calls; a parameter sent twice keeps its last value.
+
+    `target` is path and query below /api/1.0; what was asked outside of it begins with `/..`.
+    """
+
+    number: int
+    method: str
+    target: str
+    headers: Message
+    path: str = field(init=False)
+    query: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        path, query = split_target(self.target)
+        object.__setattr__(self, "path", path)
+        object.__setattr__(self, "query", query)
+
+    def next_page(self, offset: str) -> Json:
+        """What leads from this request's page to the one at `offset`."""
+        path = f"{self.path}?{urlencode({**self.query, 'offset': offset})}"
+        return {"offset": offset, "path": path, "uri": f"http://{self.headers['Host']}{API_PREFIX}{path}"}
+
+
+def split_target(target: str) -> tuple[str, dict[str, str]]:
+    """Path and query of a request target. An empty value is kept: `offset=` is not the same as no offset."""
+    path, _, query = target.partition("?")
+    return path, dict(parse_qsl(query, keep_blank_values=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A complete answer, sent `delay_seconds` after the request came in."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": JSON_TYPE})
+    delay_seconds: float = 0.0
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def with_json(self, value: object) -> "Response":
+        return replace(self, body=encode_json(value))
+
+    def with_header(self, name: str, value: str) -> "Response":
+        return replace(self, headers={**self.headers, name: value})
+
+    def after(self, seconds: float) -> "Response":
+        return replace(self, delay_seconds=seconds)
+
+    def gzipped(self) -> "Response":
+        return replace(self, body=gzip.compress(self.body, 1)).with_header("Content-Encoding", "gzip")
+
+    def head(self, framing: str | None = None) -> bytes:
+        """Status line and headers. `framing` takes the place of the true Content-Length line."""
+        lines = [
+            f"HTTP/1.1 {self.status} {responses.get(self.status, '')}",
+            *(f"{name}: {value}" for name, value in self.headers.items()),
+        ]
+        lines.append(framing if framing is not None else f"Content-Length: {len(self.body)}")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+    def encode(self) -> bytes:
+        return self.head() + self.body
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Bytes to write and seconds to pause, in order; then the connection is closed, or reset.
+
+    `status` is what is counted, None where no status line is sent.
+    """
+
+    status: int | None
+    steps: Iterable[bytes | float]
+    is_reset: bool = False
+
+
+Fault: TypeAlias = Callable[[Request, Response], Response | Raw]
+
+
+def encode_json(value: object) -> bytes:
+    """JSON in UTF-8, as Asana sends it. A lone surrogate, which UTF-8 cannot hold, stays a `\\udXXX` escape."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+
+
+def json_response(body: object) -> Response:
+    return Response(200, encode_json(body))
+
+
+def error_response(status: int, message: str) -> Response:
+    """Asana's envelope: a help text on 4xx, a phrase to quote to its support on 5xx."""
+    detail = {"phrase": "6 sad squid snuggle softly"} if status >= 500 else {"help": HELP}
+    return Response(status, encode_json({"errors": [{"message": message, **detail}]}))

@@ -1,0 +1,75 @@
+"""Whole answers that are not the one hoped for: statuses, foreign bodies, wrong headers, late ones.
+
+Lists that lie about their pages are `pages`; answers that break off are `wire`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from perfcopilot_goals.sandbox.exchange import JSON_TYPE, Fault, Raw, Request, Response, error_response
+
+HTML = b"<!DOCTYPE html><html><head><title>Asana</title></head><body><h1>Please log in</h1></body></html>"
+
+
+def status(code: int, message: str = "Something went wrong", *, retry_after: str | None = None) -> Fault:
+    """Asana's error envelope; `retry_after` goes out as it is, sensible or not."""
+    response = error_response(code, message)
+    return _always(response if retry_after is None else response.with_header("Retry-After", retry_after))
+
+
+def reply(code: int, body: bytes = b"", *, content_type: str = JSON_TYPE, **headers: str) -> Fault:
+    """Any status and any bytes. Further headers by keyword, `_` for `-`: `Retry_After="5"`, `Location="/login"`."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return _always(Response(code, body, {"Content-Type": content_type, **named}))
+
+
+def html(code: int = 200) -> Fault:
+    """A page for people: what a load balancer or a login wall sends."""
+    return reply(code, HTML, content_type="text/html; charset=utf-8")
+
+
+def deep_json(depth: int = 100_000) -> Fault:
+    return reply(200, b'{"data":' + b"[" * depth + b"]" * depth + b"}")
+
+
+def slow(seconds: float) -> Fault:
+    """The regular answer, late."""
+    return lambda _, response: response.after(seconds)
+
+
+def header(name: str, value: str) -> Fault:
+    """The regular answer with one header set."""
+    return lambda _, response: response.with_header(name, value)
+
+
+def charset(name: str) -> Fault:
+    """The regular UTF-8 bytes under another label."""
+    return header("Content-Type", f"application/json; charset={name}")
+
+
+def edit(change: Callable[[Any], Any]) -> Fault:
+    """The regular answer with its decoded body passed through `change`."""
+    return lambda _, response: response.with_json(change(response.json()))
+
+
+def without(key: str) -> Fault:
+    """The regular answer without a top-level key: `data`, `next_page`."""
+    return edit(lambda body: {name: value for name, value in body.items() if name != key})
+
+
+def in_turn(*faults: Fault) -> Fault:
+    """Each fault applied to what the one before made; one that breaks the wire ends the row."""
+
+    def apply(request: Request, response: Response) -> Response | Raw:
+        outcome: Response | Raw = response
+        for fault in faults:
+            if isinstance(outcome, Raw):
+                break
+            outcome = fault(request, outcome)
+        return outcome
+
+    return apply
+
+
+def _always(response: Response) -> Fault:
+    return lambda _request, _regular: response

@@ -1,0 +1,81 @@
+"""Lists that mislead: pages in a circle, without end, too short, twice the same row, a next page somewhere else.
+
+Those that remember something serve one list at a time: make a new one for each sandbox.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from perfcopilot_goals.sandbox.exchange import Fault, Json, Request, Response, json_response
+from perfcopilot_goals.sandbox.faults.answers import edit
+
+
+def edit_rows(change: Callable[[Json], Any]) -> Fault:
+    """The regular list with every row passed through `change`."""
+    return edit(lambda body: {**body, "data": [change(row) for row in body["data"]]})
+
+
+def foreign_next_page(base_url: str) -> Fault:
+    """`next_page.uri` leads to another host; offset and path stay true."""
+
+    def change(body: Any) -> Any:
+        following = body.get("next_page")
+        return body if not following else {**body, "next_page": {**following, "uri": base_url + following["path"]}}
+
+    return edit(change)
+
+
+def loop_offsets(period: int = 1) -> Fault:
+    """Pages in a circle: once `period` offsets were used, the next page is again the first of those."""
+    used: list[str] = []
+
+    def fault(request: Request, response: Response) -> Response:
+        if (offset := request.query.get("offset")) is not None:
+            used.append(offset)
+        return _followed_by(request, response, used[-period]) if len(used) >= period else response
+
+    return fault
+
+
+def endless_pages() -> Fault:
+    """Every page is empty and names another one, with an offset never seen before."""
+    numbers = itertools.count(1)
+    return lambda request, _: _followed_by(request, json_response({"data": []}), f"further-{next(numbers)}")
+
+
+def short_pages(rows: int = 0) -> Fault:
+    """Each regular page comes in two: its first `rows` rows, none by default, then the rest. Nothing is lost."""
+    rests: dict[str, Response] = {}
+    numbers = itertools.count(1)
+
+    def fault(request: Request, response: Response) -> Response:
+        if (rest := rests.get(request.query.get("offset", ""))) is not None:
+            return rest
+        if response.status != 200:
+            return response
+        body = response.json()
+        offset = f"rest-{next(numbers)}"
+        rests[offset] = response.with_json({**body, "data": body["data"][rows:]})
+        return _followed_by(request, response.with_json({**body, "data": body["data"][:rows]}), offset)
+
+    return fault
+
+
+def repeat_last_row(**changes: Any) -> Fault:
+    """Each page after the first begins with the last row of the page before it, `changes` applied."""
+    last: list[Json] = []
+
+    def fault(request: Request, response: Response) -> Response:
+        body = response.json()
+        rows = body["data"]
+        if last and "offset" in request.query:
+            rows = [{**last.pop(), **changes}, *rows]
+        last[:] = rows[-1:]
+        return response.with_json({**body, "data": rows})
+
+    return fault
+
+
+def _followed_by(request: Request, response: Response, offset: str) -> Response:
+    return response.with_json({**response.json(), "next_page": request.next_page(offset)})

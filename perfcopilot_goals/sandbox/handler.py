@@ -1,0 +1,110 @@
+"""The socket side: one thread a connection, keep-alive, and every answer in a single write.
+
+http.server writes head and body apart; with delayed acknowledgements that costs a factor of thirty, so its own
+response methods are not used. What is answered is none of this module's business.
+"""
+
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer, ThreadingMixIn
+from typing import Any, TypeAlias
+
+from perfcopilot_goals.sandbox.exchange import API_PREFIX, Raw, Request, Response, json_response
+from perfcopilot_goals.sandbox.traffic import Traffic
+
+Respond: TypeAlias = Callable[[Request, int], Response | Raw]
+
+STATS_PATH = "/sandbox/stats"
+
+
+# Not http.server.HTTPServer: its bind asks a name server for the host's name.
+class LoopbackServer(ThreadingMixIn, TCPServer):
+    """Listens at once; `serve_forever` answers. Requests are counted; /sandbox/stats reads the counts back."""
+
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = True
+    request_queue_size = 128
+
+    def __init__(self, port: int, traffic: Traffic, respond: Respond) -> None:
+        self.traffic = traffic
+        self.respond = respond
+        self.closing = threading.Event()
+        self.failures: list[BaseException] = []
+        self._connections: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.port = int(self.server_address[1])
+
+    def close(self) -> None:
+        """Stop listening and end every connection; a kept-alive one would go on answering otherwise."""
+        self.closing.set()
+        self.shutdown()
+        self.server_close()
+        for connection in list(self._connections):
+            with suppress(OSError):  # its client may be faster
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keep what went wrong in here; a client that hung up is its own affair."""
+        error = sys.exception()
+        if error is not None and not isinstance(error, ConnectionError):
+            self.failures.append(error)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: LoopbackServer
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def exchange(self) -> None:
+        """Read one request, count it, answer it."""
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path == STATS_PATH:
+            self.wfile.write(json_response(self.server.traffic.stats()).encode())
+            return
+        is_inside = self.path.startswith(API_PREFIX + "/")
+        # Outside the API nothing may look like one of its routes, but a client that went there is counted.
+        target = self.path.removeprefix(API_PREFIX) if is_inside else "/.." + self.path
+        call, in_flight = self.server.traffic.begin(self.command, target)
+        try:
+            answer = self.server.respond(Request(call.number, self.command, target, self.headers), in_flight)
+            call.status = answer.status
+            if isinstance(answer, Raw):
+                self._play(answer)
+            elif answer.delay_seconds:
+                self.server.closing.wait(answer.delay_seconds)
+        finally:
+            # Before the write: a client that has its answer may already be asking again.
+            self.server.traffic.end()
+        if isinstance(answer, Response):
+            self.wfile.write(answer.head() if self.command == "HEAD" else answer.encode())
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = exchange
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing on standard error: calls are in `traffic`."""
+
+    def _play(self, raw: Raw) -> None:
+        self.close_connection = True
+        for step in raw.steps:
+            if isinstance(step, bytes):
+                self.wfile.write(step)
+            elif self.server.closing.wait(step):
+                return
+        if raw.is_reset:
+            # Linger 0 turns close into a reset; detached, so that nobody sends an orderly end first.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            socket.close(self.connection.detach())

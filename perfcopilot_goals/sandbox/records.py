@@ -1,0 +1,114 @@
+"""The world's objects as Asana's JSON, in full, and the selections Asana makes when no `opt_fields` is sent.
+
+Add a key here when Asana's published record has it. Fields the product never reads are constant, so that asking for
+them answers as Asana would: null or empty, not missing.
+"""
+
+import html
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from hashlib import blake2b
+
+from perfcopilot_goals.sandbox.exchange import Json
+from perfcopilot_goals.sandbox.fields import parse
+from perfcopilot_goals.sandbox.world import Goal, Person, World
+
+NAMED = parse("resource_type,name")
+USER_FULL = parse("resource_type,name,email,photo,workspaces.(resource_type|name)")
+WORKSPACE_FULL = parse("resource_type,name,email_domains,is_organization")
+# The compact goal has no status: the product's word has to be asked for by its path.
+GOAL_COMPACT = parse("resource_type,name,owner.(resource_type|name)")
+GOAL_FULL = parse(
+    "resource_type,name,notes,html_notes,due_on,start_on,is_workspace_level,liked,likes,num_likes,status,followers,"
+    "(owner|workspace|team).(resource_type|name),time_period,metric,custom_fields,custom_field_settings,"
+    "current_status_update.(resource_type|resource_subtype|title)"
+)
+RELATIONSHIP_COMPACT = parse(
+    "resource_type,resource_subtype,contribution_weight,supporting_resource.(resource_type|name)"
+)
+
+
+def user_record(person: Person, worlds: Iterable[World]) -> Json:
+    """A user in these workspaces; one whose address Asana keeps back has no `email` at all."""
+    workspaces = [_named("workspace", world.workspace_gid, world.workspace_name) for world in worlds]
+    record = _named("user", person.gid, person.name) | {"photo": None, "workspaces": workspaces}
+    return record if person.email is None else record | {"email": person.email}
+
+
+def workspace_record(world: World) -> Json:
+    record = _named("workspace", world.workspace_gid, world.workspace_name)
+    return record | {"email_domains": ["example.com"], "is_organization": True}
+
+
+def goal_record(world: World, goal: Goal) -> Json:
+    """The whole goal; an owner who left the workspace keeps the gid, under Asana's name for such people."""
+    owner = None
+    if goal.owner_gid is not None:
+        person = world.people.get(goal.owner_gid)
+        owner = _named("user", goal.owner_gid, person.name if person else "Former member")
+    return {
+        "gid": goal.gid,
+        "resource_type": "goal",
+        "name": goal.name,
+        "notes": _plain_text(goal.html_notes or ""),
+        "html_notes": goal.html_notes,
+        "due_on": goal.due_on,
+        "start_on": goal.start_on,
+        "is_workspace_level": goal.is_workspace_level,
+        "status": goal.status,
+        "current_status_update": _status_update(goal),
+        "owner": owner,
+        "workspace": _named("workspace", world.workspace_gid, world.workspace_name),
+        "privacy_setting": "members_only" if goal.gid in world.hidden else "public_to_workspace",
+        "default_access_level": "viewer",
+        "team": None,
+        "time_period": None,
+        "metric": None,
+        "liked": False,
+        "num_likes": 0,
+        "likes": [],
+        "followers": [],
+        "custom_fields": [],
+        "custom_field_settings": [],
+    }
+
+
+def relationship_record(world: World, parent: Goal, child: Goal) -> Json:
+    """A sub-goal's link. Weight 0 is what links made over the API have: not counted in roll-ups, yet a sub-goal."""
+    return {
+        "gid": _linked_gid("relationship", parent.gid, child.gid),
+        "resource_type": "goal_relationship",
+        "resource_subtype": "subgoal",
+        "contribution_weight": 0,
+        "supporting_resource": goal_record(world, child),
+        "supported_goal": goal_record(world, parent),
+    }
+
+
+def _status_update(goal: Goal) -> Json | None:
+    if goal.status_type is None:
+        return None
+    return {
+        "gid": _linked_gid("status", goal.gid, goal.status_type),
+        "resource_type": "status_update",
+        "resource_subtype": "goal_status_update",
+        "title": "Status update",
+        "status_type": goal.status_type,
+        "created_at": "2026-03-01T09:00:00.000Z",
+    }
+
+
+def _named(resource_type: str, gid: str, name: str) -> Json:
+    return {"gid": gid, "resource_type": resource_type, "name": name}
+
+
+def _linked_gid(*parts: str) -> str:
+    """A 16-digit gid that is always the same for the same parts: the world does not store links as objects."""
+    digest = blake2b("/".join(parts).encode("utf-8", "backslashreplace"), digest_size=8).digest()
+    return f"13{int.from_bytes(digest) % 10**14:014d}"
+
+
+@lru_cache(maxsize=1024)
+def _plain_text(html_notes: str) -> str:
+    return html.unescape(re.sub(r"<[^>]*>", "", html_notes))

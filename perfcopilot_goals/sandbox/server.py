@@ -1,0 +1,134 @@
+"""The `Sandbox`: the small Asana behind a loopback port, for tests, the demo and the command line.
+
+What belongs here is only what sockets are needed for. Answers come from `api`, refusals for haste from `limits`,
+trouble from `faults`; what was asked is kept in `traffic`.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Literal, Self
+
+from perfcopilot_goals.sandbox import limits
+from perfcopilot_goals.sandbox.api import Api, Routes
+from perfcopilot_goals.sandbox.exchange import API_PREFIX, Fault, Raw, Request, Response, error_response, json_response
+from perfcopilot_goals.sandbox.handler import LoopbackServer
+from perfcopilot_goals.sandbox.paging import Pager, Refusal
+from perfcopilot_goals.sandbox.traffic import Call, Traffic
+from perfcopilot_goals.sandbox.world import World
+
+
+class Sandbox:
+    """A context manager; it answers at `base_url` while entered. Its public attributes may be changed while it runs.
+
+    `clock` (epoch seconds) ages page tokens, `monotonic` refills the rate limit; neither is used to wait. A bug in the
+    sandbox itself is answered by closing the connection, and raised when the context is left.
+    """
+
+    def __init__(
+        self,
+        *worlds: World,
+        token: str = "sandbox-token",
+        port: int = 0,
+        routes: Routes = "goal_relationships",
+        subgoals_paged: bool = False,
+        hidden_status: Literal[403, 404] = 403,
+        closed_workspaces: Iterable[str] = (),
+        requests_per_minute: int | None = None,
+        burst: int | None = None,
+        max_concurrent: int | None = 50,
+        latency_seconds: float = 0.0,
+        compresses: bool = False,
+        asana_change: str | None = None,
+        faults: Fault | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if not worlds:
+            raise ValueError("a Sandbox needs at least one World")
+        self.token = token
+        self.latency_seconds = latency_seconds
+        self.compresses = compresses
+        self.asana_change = asana_change
+        self.faults = faults
+        self.api = Api(
+            worlds,
+            Pager(clock),
+            routes=routes,
+            subgoals_paged=subgoals_paged,
+            hidden_status=hidden_status,
+            closed_workspaces=set(closed_workspaces),
+        )
+        self.limits = limits.Limits(
+            requests_per_minute=requests_per_minute, burst=burst, max_concurrent=max_concurrent, clock=monotonic
+        )
+        # 0 picks a free one at the start; it is kept, so that a sandbox entered again is where it was.
+        self.port = port
+        self._traffic = Traffic()
+        self._server: LoopbackServer | None = None
+
+    def __enter__(self) -> Self:
+        self._server = LoopbackServer(self.port, self._traffic, self._respond)
+        self.port = self._server.port
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), name="sandbox-asana", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._server is None:
+            return
+        self._server.close()
+        for failure in self._server.failures:
+            if error is None:
+                raise failure
+            error.add_note(f"and the sandbox itself failed: {failure!r}")
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}{API_PREFIX}"
+
+    @property
+    def world(self) -> World:
+        """The first world, which is the only one in most tests."""
+        return self.api.worlds[0]
+
+    @property
+    def requests(self) -> list[Call]:
+        """Every call so far, in order of arrival."""
+        return list(self._traffic.calls)
+
+    @property
+    def rejected(self) -> int:
+        """Calls answered 429, whether by a limit or by a script."""
+        return self._traffic.rejected()
+
+    @property
+    def max_in_flight(self) -> int:
+        return self._traffic.max_in_flight
+
+    def count(self, prefix: str = "") -> int:
+        """Calls whose path with query starts so: `/goals` counts all about goals, `/goals?` the list alone."""
+        return self._traffic.count(prefix)
+
+    def _respond(self, request: Request, in_flight: int) -> Response | Raw:
+        regular = self._regular(request, in_flight)
+        outcome = regular if self.faults is None else self.faults(request, regular)
+        if self.compresses and isinstance(outcome, Response) and "gzip" in request.headers.get("Accept-Encoding", ""):
+            outcome = outcome.gzipped()
+        return outcome
+
+    def _regular(self, request: Request, in_flight: int) -> Response:
+        if request.headers.get("Authorization") != f"Bearer {self.token}":
+            response = error_response(401, "Not Authorized")
+        elif (wait := self.limits.retry_after(in_flight)) is not None:
+            response = error_response(429, limits.MESSAGE).with_header("Retry-After", str(wait))
+        else:
+            try:
+                response = json_response(self.api.answer(request))
+            except Refusal as refusal:
+                response = error_response(refusal.status, refusal.message)
+        if self.asana_change is not None:
+            response = response.with_header("Asana-Change", self.asana_change)
+        return response.after(self.latency_seconds)

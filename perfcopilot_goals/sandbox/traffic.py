@@ -1,0 +1,71 @@
+"""What was asked: every call in order, and how many were under way at once.
+
+Add a number here when a test has to hold a client to it. Limits that act on the numbers are `limits`.
+"""
+
+import re
+import threading
+from collections import Counter
+from dataclasses import dataclass
+
+from perfcopilot_goals.sandbox.exchange import Json, split_target
+
+
+@dataclass(slots=True)
+class Call:
+    """One call. `status` is None until the answer is decided, and stays so when the connection is just closed."""
+
+    number: int
+    method: str
+    target: str
+    status: int | None = None
+
+    @property
+    def path(self) -> str:
+        return split_target(self.target)[0]
+
+    @property
+    def query(self) -> dict[str, str]:
+        return split_target(self.target)[1]
+
+
+class Traffic:
+    """Counts on arrival, so that a call the client gave up on is counted as well."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.in_flight = 0
+        self.max_in_flight = 0
+        self._lock = threading.Lock()
+
+    def begin(self, method: str, target: str) -> tuple[Call, int]:
+        """Record a call; also how many are in flight, this one included."""
+        with self._lock:
+            call = Call(len(self.calls) + 1, method, target)
+            self.calls.append(call)
+            self.in_flight += 1
+            self.max_in_flight = max(self.max_in_flight, self.in_flight)
+            return call, self.in_flight
+
+    def end(self) -> None:
+        with self._lock:
+            self.in_flight -= 1
+
+    def count(self, prefix: str) -> int:
+        """Calls whose path with query starts so: `/goals` counts all about goals, `/goals?` the list alone."""
+        return sum(call.target.startswith(prefix) for call in list(self.calls))
+
+    def rejected(self) -> int:
+        return sum(call.status == 429 for call in list(self.calls))
+
+    def stats(self) -> Json:
+        """The same for another process, with gids in paths replaced so that the routes can be counted."""
+        calls = list(self.calls)
+        return {
+            "requests": len(calls),
+            "rejected": self.rejected(),
+            "in_flight": self.in_flight,
+            "max_in_flight": self.max_in_flight,
+            "by_status": Counter(str(call.status) for call in calls),
+            "by_route": Counter(re.sub(r"/[0-9]+", "/{gid}", call.path) for call in calls),
+        }

@@ -1,0 +1,102 @@
+"""What the stand-in Asana knows: people, goals, which goal supports which, and the employer's roster beside it.
+
+Add a field here when a route has to answer with it. How a record looks on the wire is `records`; the sample data is
+`company` and `generated`. A test changes the world between two requests, so everything mutable is a plain dict or list.
+"""
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An Asana user. `email` is None where Asana would keep it back, as it does for some guests."""
+
+    gid: str
+    name: str
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One goal. Dates are `YYYY-MM-DD`; `status_type` is the latest update's word, None where none was ever posted."""
+
+    gid: str
+    name: str
+    owner_gid: str | None = None
+    html_notes: str | None = "<body></body>"
+    start_on: str | None = None
+    due_on: str | None = None
+    status_type: str | None = None
+    status: str | None = None
+    is_workspace_level: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Employee:
+    """A line of the employer's roster. It is not Asana's, but the two only make sense together."""
+
+    employee_id: str
+    full_name: str
+    email: str
+    asana_user_gid: str | None = None
+
+
+@dataclass(slots=True)
+class World:
+    """One workspace. `goals` is in the order of Asana's list; the first of `people` is the token's user."""
+
+    workspace_gid: str
+    workspace_name: str
+    people: dict[str, Person]
+    goals: dict[str, Goal] = field(default_factory=dict)
+    subgoals: dict[str, list[str]] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
+    roster: list[Employee] = field(default_factory=list)
+
+    def add(self, goal: Goal, *parent_gids: str) -> None:
+        """Append a goal to the list, as a sub-goal of each parent named."""
+        self.goals[goal.gid] = goal
+        for parent_gid in parent_gids:
+            self.subgoals.setdefault(parent_gid, []).append(goal.gid)
+
+    def rename(self, goal_gid: str, name: str) -> None:
+        self.goals[goal_gid] = replace(self.goals[goal_gid], name=name)
+
+    def reown(self, goal_gid: str, owner_gid: str | None) -> None:
+        self.goals[goal_gid] = replace(self.goals[goal_gid], owner_gid=owner_gid)
+
+    def delete(self, goal_gid: str) -> None:
+        """Remove a goal with its links; its sub-goals stay in the list, as they do in Asana."""
+        del self.goals[goal_gid]
+        self.subgoals.pop(goal_gid, None)
+        for children in self.subgoals.values():
+            if goal_gid in children:
+                children.remove(goal_gid)
+
+    def visible(self, goal_gids: Iterable[str]) -> list[str]:
+        """Those that exist and that the token may see, in the same order."""
+        # A copy before any loop: a test may delete a goal while another thread answers.
+        gids = list(goal_gids)
+        if goal_gids is not self.goals:
+            gids = [gid for gid in gids if gid in self.goals]
+        return [gid for gid in gids if gid not in self.hidden] if self.hidden else gids
+
+    def parents_of(self, goal_gid: str) -> list[str]:
+        return self.visible(parent for parent, children in list(self.subgoals.items()) if goal_gid in children)
+
+    def owned_by(self, person_gid: str) -> list[str]:
+        """The goals a person owns, in list order; hidden ones as well."""
+        return [gid for gid, goal in list(self.goals.items()) if goal.owner_gid == person_gid]
+
+
+def roster_csv(world: World) -> str:
+    """The roster as `employee import` reads it; an unmapped employee's last column is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["employee_id", "full_name", "email", "asana_user_gid"])
+    for employee in world.roster:
+        writer.writerow([employee.employee_id, employee.full_name, employee.email, employee.asana_user_gid or ""])
+    return text.getvalue()

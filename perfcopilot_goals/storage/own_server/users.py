@@ -1,0 +1,66 @@
+"""Who uses the own Postgres, and what the last one does when it leaves.
+
+Add here what concerns this process as one user among several. What is done to the server is in `process`.
+
+The kernel counts: a user holds a shared lock on a file until it ends, so no crash leaves a count behind. A process that
+exits takes the start lock and tries for that file alone; if it gets it, nobody else is left, and it stops the server.
+"""
+
+import atexit
+import fcntl
+import os
+import threading
+from contextlib import AbstractContextManager, nullcontext, suppress
+
+from perfcopilot_goals.errors import GoalsError
+from perfcopilot_goals.storage.own_server import process
+from perfcopilot_goals.storage.own_server.files import ServerFiles
+from perfcopilot_goals.storage.own_server.locks import is_at, lock, locked, unlock
+
+one_at_a_time = threading.RLock()
+_held: dict[ServerFiles, int] = {}
+
+
+def become_user(files: ServerFiles) -> None:
+    """Count this process among the users, until it ends."""
+    held = _held.get(files)
+    if held is not None and not is_at(held, files.users_lock):
+        # The home was deleted and made anew: the others hold another file by now.
+        unlock(_held.pop(files))
+        held = None
+    if held is None:
+        _held[files] = lock(files.users_lock, fcntl.LOCK_SH)
+        atexit.unregister(_leave)
+        atexit.register(_leave)
+
+
+def turn(files: ServerFiles) -> AbstractContextManager[object]:
+    """The start lock, as long as there is a home to have it."""
+    return locked(files.start_lock) if files.notes.exists() else nullcontext()
+
+
+def _leave() -> None:
+    while _held:
+        files, held = _held.popitem()
+        # Whatever goes wrong in an exit, the exit of the next user is another chance.
+        with suppress(GoalsError, OSError), turn(files):
+            if files.notes.exists() and not is_at(held, files.users_lock):
+                continue  # a home made anew: its server is its users'
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if process.is_alive(files) and not files.keep_marker.exists():
+                    process.stop(files)
+            finally:
+                # Inside the turn, so that of two who leave together the second finds the file free.
+                unlock(held)
+
+
+def _forget_in_child() -> None:
+    _held.clear()
+    one_at_a_time.release()
+
+
+# A child is no user until it asks, and must not leave in its parent's name. No fork falls into the middle of a start.
+os.register_at_fork(
+    before=one_at_a_time.acquire, after_in_parent=one_at_a_time.release, after_in_child=_forget_in_child
+)

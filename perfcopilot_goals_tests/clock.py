@@ -1,0 +1,24 @@
+"""A clock that tests move: waiting takes no time and is remembered."""
+
+import threading
+
+from perfcopilot_goals.asana.pacing import Stopped
+
+
+class FakeClock:
+    """Time stands still until somebody waits. Safe to share between threads; each wait moves it for all."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.waits: list[float] = []
+        self._lock = threading.Lock()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float, stop: threading.Event) -> None:
+        if stop.is_set():
+            raise Stopped
+        with self._lock:
+            self.waits.append(seconds)
+            self.now += seconds

@@ -1,0 +1,67 @@
+"""What tests share: one real Postgres for the session, a migrated database for each test, a sample company.
+
+The server is the program's own, started as a user's would be, in a folder of the test session.
+"""
+
+import itertools
+import os
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from perfcopilot_goals.settings import Settings, load_settings
+from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.migrate import ensure_migrated
+from perfcopilot_goals.storage.own_server import keep_running, own_database_url, remove_own_server
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_outside_settings() -> Iterator[None]:
+    """Whatever the developer has configured, tests neither read nor touch."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("PERFCOPILOT_", "DAGSTER_", "ASANA_", "PG")):
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings whose own Postgres runs until the session ends."""
+    settings = load_settings({"PERFCOPILOT_HOME": str(tmp_path_factory.mktemp("home") / "state")})
+    own_database_url(settings)
+    keep_running(settings)
+    yield settings
+    remove_own_server(settings)
+
+
+@pytest.fixture(scope="session")
+def template(server: Settings) -> str:
+    """Name of a migrated database that each test gets a copy of."""
+    with psycopg.connect(own_database_url(server), autocommit=True) as connection:
+        connection.execute("create database template_goals")
+    ensure_migrated(Database(_url(server, "template_goals")))
+    return "template_goals"
+
+
+@pytest.fixture
+def database_url(server: Settings, template: str) -> Iterator[str]:
+    """URL of a migrated database without rows, dropped after the test."""
+    name = f"goals_{next(_numbers)}"
+    with psycopg.connect(own_database_url(server), autocommit=True) as connection:
+        connection.execute(f"create database {name} template {template}")
+        yield _url(server, name)
+        connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def database(database_url: str) -> Database:
+    """A migrated database without rows."""
+    return Database(database_url)
+
+
+def _url(server: Settings, name: str) -> str:
+    return f"{own_database_url(server).rpartition('/')[0]}/{name}"
