@@ -93,30 +93,30 @@ def fetch_goals(
         params = {"workspace": workspace_gid, "opt_fields": ",".join(fields)}
         return fetch_list(client, "/goals", params, on_page=on_page)
     except Refused as refused:
-        raise _refusal_of_list(refused, workspace_gid) from None
+        raise refusal_of_workspace(refused, workspace_gid, "GET /goals") from None
 
 
-def _refusal_of_list(refused: Refused, workspace_gid: str) -> GoalsError:
-    """What a no to `GET /goals` means to whoever has to mend it."""
-    asked, ask_whom = f"GET /goals answered {refused.status}", "nothing was written"
+def refusal_of_workspace(refused: Refused, workspace_gid: str, asked: str) -> GoalsError:
+    """What a no to a request about the whole workspace means to whoever has to mend it."""
+    answered = f"{asked} answered {refused.status}"
     if refused.status == 401:
         return AsanaAccessError(
-            f"{asked}: Asana does not accept the token; {ask_whom}. Renew it where token_ref points to"
+            f"{answered}: Asana does not accept the token; nothing was written. Renew it where token_ref points to"
         )
     if refused.status == 402:
         return AsanaAccessError(
-            f"{asked}: the workspace's plan does not include Goals; {ask_whom}. Ask for such a plan"
+            f"{answered}: the workspace's plan does not include Goals; nothing was written. Ask for such a plan"
         )
     if refused.status in (403, 451):
         return AsanaAccessError(
-            f"{asked}: the token's user may not read workspace {workspace_gid}; {ask_whom}. "
+            f"{answered}: the token's user may not read workspace {workspace_gid}; nothing was written. "
             "Invite that user, or use the token of one who has access"
         )
     if refused.is_unknown_route:
-        return AsanaContractError(f"{asked}, no such route: {ask_whom}. Check the connection's base URL")
+        return AsanaContractError(f"{answered}, no such route; nothing was written. Check the connection's base URL")
     if refused.status == 404 or refused.is_about_workspace:
         return GoalsConfigError(
-            f"{asked}: Asana knows no workspace {workspace_gid} for this token; {ask_whom}. "
+            f"{answered}: Asana knows no workspace {workspace_gid} for this token; nothing was written. "
             "Set the right one: perfcopilot-goals connection set NAME --workspace-gid GID"
         )
-    return AsanaContractError(f"{asked}: the list did not come whole; {ask_whom}")
+    return AsanaContractError(f"{answered}: the list did not come whole; nothing was written")

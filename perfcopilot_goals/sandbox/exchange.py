@@ -111,6 +111,7 @@ def encode_json(value: object) -> bytes:
 
 
 def json_response(body: object) -> Response:
+    """A 200 with this body."""
     return Response(200, encode_json(body))
 
 

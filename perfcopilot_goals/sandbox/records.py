@@ -37,6 +37,7 @@ def user_record(person: Person, worlds: Iterable[World]) -> Json:
 
 
 def workspace_record(world: World) -> Json:
+    """The workspace, as its own object."""
     record = _named("workspace", world.workspace_gid, world.workspace_name)
     return record | {"email_domains": ["example.com"], "is_organization": True}
 

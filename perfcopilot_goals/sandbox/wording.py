@@ -30,4 +30,5 @@ def goal_name(number: int) -> str:
 
 
 def person_name(number: int) -> str:
+    """A made-up person's name; numbers below 182 all differ."""
     return f"{GIVEN_NAMES[number % 26]} {FAMILY_NAMES[number % 7]}"

@@ -62,8 +62,8 @@ def fail_sync(
         sql.SQL(
             "insert into {} as sync (connection, run_id, synced_at, started_at, finished_at, state, error_code, "
             "requests, throttled) values (%(connection)s, %(run_id)s, now(), now(), now(), 'failed', %(code)s, "
-            "%(requests)s, %(throttled)s) on conflict (connection, run_id) do update set state = 'failed', finished_at = now(), "
-            "error_code = excluded.error_code, requests = sync.requests + excluded.requests, "
+            "%(requests)s, %(throttled)s) on conflict (connection, run_id) do update set state = 'failed', "
+            "finished_at = now(), error_code = excluded.error_code, requests = sync.requests + excluded.requests, "
             "throttled = sync.throttled + excluded.throttled"
         ).format(_TABLE),
         {

@@ -29,6 +29,7 @@ def html(code: int = 200) -> Fault:
 
 
 def deep_json(depth: int = 100_000) -> Fault:
+    """A list in a list in a list, well-formed and too deep for a recursive parser."""
     return reply(200, b'{"data":' + b"[" * depth + b"]" * depth + b"}")
 
 

@@ -1,11 +1,11 @@
 """The own Postgres, for those who have configured none: started by whoever needs it first, stopped by the last one out.
 
-Add here what the rest of the product asks of it. Who uses it is in `users`, how it is run in `process`, where it is in
-`files`, with which programs in `programs`.
+Add here what the rest of the product asks of it. Who uses it is in `users`, what is done to it in `process`, what it is
+told in `launch`, with which programs in `programs`, where it is in `files`.
 
 The UI, the daemon, the run workers and the command line share one server, and a process that asked for its URL is a
-user of it until it exits. One that is killed cannot stop it: then the server stays, without users, until the next user
-exits. A forked child is a user only once it asks, and never stops the server in its parent's name.
+user of it until it exits. One that a signal ends, SIGTERM too, cannot stop it: then the server stays, without users,
+until the next user exits. A forked child is a user only once it asks, and never stops the server in its parent's name.
 
 After `keep_running` nothing stops the server but `stop_own_server`. That is a file, and so outlives a reboot.
 """

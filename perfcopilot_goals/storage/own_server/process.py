@@ -1,10 +1,9 @@
 """The own Postgres as a process: asking it, starting it, waiting for it, stopping it.
 
-Add here what is done to a server by whoever holds the start lock. Who may, and when, is in the package itself.
+Add here what is done to a server by whoever holds the start lock. Its command line is in `launch`, who may do what and
+when is in the package itself.
 """
 
-import os
-import socket
 import time
 from typing import Literal
 
@@ -12,32 +11,13 @@ import psycopg
 
 from perfcopilot_goals.errors import GoalsStoreError
 from perfcopilot_goals.storage.own_server.files import ServerFiles
-from perfcopilot_goals.storage.own_server.locks import is_locked, locked
-from perfcopilot_goals.storage.own_server.programs import PROGRAM_SECONDS, find_programs, popen, run
+from perfcopilot_goals.storage.own_server.launch import launch
+from perfcopilot_goals.storage.own_server.locks import is_locked
+from perfcopilot_goals.storage.own_server.programs import find_programs, run
 
 # To recover from a crash, or to shut down with a long checkpoint.
 WAIT_SECONDS = 30.0
-LOG_BYTES = 4_000_000
 _PORT_TRIES = 5
-_SETTINGS = {
-    "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
-    "max_connections": "200",
-    "shared_buffers": "32MB",
-    "max_wal_size": "256MB",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "log_checkpoints": "off",
-    # The message of an error, its detail and its statement can quote what a goal says. `log` leaves errors out and
-    # keeps what is about the server itself; the others are for whoever lowers the first one to look for something.
-    "log_min_messages": "log",
-    "log_min_error_statement": "panic",
-    "log_error_verbosity": "terse",
-    "log_parameter_max_length": "0",
-    "log_parameter_max_length_on_error": "0",
-    "log_statement": "none",
-}
-
 Answer = Literal["serves", "refuses", "silent"]
 
 
@@ -76,8 +56,8 @@ def connect(files: ServerFiles, port: int, database: str = "postgres") -> psycop
 
 def start(files: ServerFiles) -> int:
     """Start the server on its complete data; its port once it serves. No process of it may live."""
-    for _ in range(_PORT_TRIES):
-        length = _launch(files)
+    for attempt in range(_PORT_TRIES):
+        length = launch(files, use_last_port=attempt == 0)
         port = wait_until_serving(files)
         if port:
             return port
@@ -123,27 +103,3 @@ def stop(files: ServerFiles) -> None:
                 return
             time.sleep(0.01)
     raise GoalsStoreError(f"own Postgres: its server did not stop when asked to; its log is {files.log}")
-
-
-def _launch(files: ServerFiles) -> int:
-    """Start a server on a free port without waiting for it; how long the log was before."""
-    # No process of ours lives, so this names one that is gone, or a stranger that has its number now, and then Postgres
-    # would refuse to start. Data that is in use all the same it recognises by its shared memory.
-    (files.data / "postmaster.pid").unlink(missing_ok=True)
-    if files.log.exists() and files.log.stat().st_size > LOG_BYTES:
-        files.log.replace(files.log.with_name("server.log.1"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        settings = {**_SETTINGS, "port": str(free.getsockname()[1])}
-    server = [str(find_programs(files) / "postgres"), "-D", str(files.data)]
-    server += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    log = os.open(files.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        length = os.fstat(log).st_size
-        with locked(files.alive_lock) as alive:
-            # The shell ends at once and leaves the server to process 1: no child of ours, so it outlives us, and with
-            # no file of ours open but these two, so nobody who reads our output to its end waits for it.
-            popen(files, ["/bin/sh", "-c", '"$@" >&2 &', "sh", *server], log, alive).wait(PROGRAM_SECONDS)
-        return length
-    finally:
-        os.close(log)

@@ -1,0 +1,27 @@
+"""`database-url` and `database-stop`."""
+
+import click
+
+from perfcopilot_goals.cli.session import Session
+
+
+@click.command("database-url")
+@click.pass_obj
+def database_url(session: Session) -> None:
+    """Print where the database in use is, password included. The own Postgres starts, and stays until it is stopped."""
+    if session.settings.database_url is None:
+        from perfcopilot_goals.storage.own_server import keep_running  # noqa: PLC0415
+
+        keep_running(session.settings)
+    click.echo(session.database.url)
+
+
+@click.command("database-stop")
+@click.pass_obj
+def database_stop(session: Session) -> None:
+    """Stop the own Postgres. Its data stays."""
+    from perfcopilot_goals.storage.own_server import stop_own_server  # noqa: PLC0415
+
+    click.echo(
+        "Stopped the own Postgres." if stop_own_server(session.settings) else "The own Postgres was not running."
+    )

@@ -1,0 +1,50 @@
+"""Progress of a walk on the terminal: a bar where somebody looks, plain lines at a decent pace where nobody does."""
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from perfcopilot_goals.defs.progress import Progress
+
+BAR_CHARS = 24
+REDRAW_SECONDS = 0.1
+LINE_SECONDS = 5.0
+
+
+class TerminalProgress:
+    """Draws on stderr. Dagster redirects that while a run goes on, so the stream as it was before is kept."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._stream: TextIO = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", errors="replace")
+        self._told_at = time.monotonic()
+        self._is_drawn = False
+
+    def __call__(self, progress: "Progress") -> None:
+        now = time.monotonic()
+        is_done = progress.done == progress.total
+        if not is_done and now - self._told_at < (REDRAW_SECONDS if self._is_terminal else LINE_SECONDS):
+            return
+        self._told_at = now
+        if self._is_terminal:
+            self._stream.write(f"\r\x1b[K{_bar(progress)} {progress}")
+            self._is_drawn = True
+        else:
+            self._stream.write(f"{progress}\n")
+        self._stream.flush()
+
+    def clear(self) -> None:
+        """Take the bar away, so that what is printed next stands on a line of its own."""
+        if self._is_drawn:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+            self._is_drawn = False
+
+
+def _bar(progress: "Progress") -> str:
+    if not progress.total:
+        return ""
+    filled = BAR_CHARS * progress.done // progress.total
+    return f"[{'#' * filled}{'.' * (BAR_CHARS - filled)}]"

@@ -1,0 +1,99 @@
+"""`status`, `plan` and `prompt`: what is there."""
+
+import datetime as dt
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table
+
+if TYPE_CHECKING:
+    from perfcopilot_goals.storage.overview import Standing
+
+COLUMNS = ("connection", "last complete", "age", "goals", "key results", "employees", "unmapped", "truncated", "failed")
+
+
+@click.command("status")
+@as_json
+@click.pass_obj
+def status(session: Session, as_json: bool) -> None:
+    """How each connection stands: its last complete sync, what is in it, and what failed last."""
+    from perfcopilot_goals.storage.connections import read_connections  # noqa: PLC0415
+    from perfcopilot_goals.storage.overview import read_standing  # noqa: PLC0415
+
+    with session.database.connect("reading the status") as database:
+        standings = [read_standing(database, row.connection) for row in read_connections(database)]
+    if as_json:
+        print_json([asdict(standing) for standing in standings])
+    else:
+        rows = [_status_row(standing) for standing in standings]
+        print_table(rows, COLUMNS, "No connections yet. Add one: perfcopilot-goals connection add NAME")
+
+
+@click.command("plan")
+@click.argument("name")
+@as_json
+@click.pass_obj
+def plan(session: Session, name: str, as_json: bool) -> None:
+    """How many requests the next sync will send, and how long that takes at the token's limit."""
+    from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Pacer  # noqa: PLC0415
+    from perfcopilot_goals.storage.connections import read_connection  # noqa: PLC0415
+    from perfcopilot_goals.storage.overview import read_plan  # noqa: PLC0415
+
+    with session.database.connect("reading the plan") as database:
+        row = read_connection(database, name)
+        planned = read_plan(database, name, row.subgoal_route)
+    seconds = Pacer(row.requests_per_minute, SYSTEM_CLOCK).seconds_for(planned.requests)
+    if as_json:
+        figures = {"requests": planned.requests, "seconds": round(seconds, 1)}
+        print_json({"connection": name, **figures, **asdict(planned)})
+        return
+    if planned.is_guess:
+        click.echo(f"{name}: never synced, so it is not known how many goals there are; the first page is one request.")
+    click.echo(
+        f"{name}: {planned.requests} requests ({planned.list_pages} pages of goals, {planned.walks} goals walked, "
+        f"{planned.further_pages} further pages of sub-goals, {planned.route_probes} to find the sub-goal route), "
+        f"{seconds:.0f} s at {row.requests_per_minute:,} requests a minute"
+    )
+
+
+@click.command("prompt")
+@click.argument("name")
+@click.argument("employee_id", metavar="EMPLOYEE")
+@as_json
+@click.pass_obj
+def prompt(session: Session, name: str, employee_id: str, as_json: bool) -> None:
+    """Print an employee's stored [GOALS] block. What a reader should know of its age goes to stderr."""
+    from perfcopilot_goals.storage.connections import read_connection  # noqa: PLC0415
+    from perfcopilot_goals.storage.overview import read_block, read_standing  # noqa: PLC0415
+
+    with session.database.connect("reading the block") as database:
+        read_connection(database, name)
+        block = read_block(database, name, employee_id)
+        standing = read_standing(database, name)
+    if as_json:
+        print_json(asdict(block))
+    else:
+        click.echo(block.block)
+    if standing.failed_with:
+        click.echo(
+            f"The last sync of {name} failed ({standing.failed_with}); this block is of an earlier one.", err=True
+        )
+    if block.roster_changed:
+        click.echo(f"The roster's entry of {employee_id} changed after this block was made: sync {name}.", err=True)
+
+
+def _status_row(standing: "Standing") -> dict[str, Any]:
+    row = asdict(standing)
+    name = standing.connection if standing.enabled else f"{standing.connection} (disabled)"
+    complete = f"{standing.last_complete:%Y-%m-%d %H:%M} UTC" if standing.last_complete else "never"
+    age = str(dt.timedelta(seconds=int(standing.age_seconds))) if standing.age_seconds is not None else None
+    failed = f"{standing.failed_with} at {standing.failed_at:%Y-%m-%d %H:%M}" if standing.failed_at else None
+    return row | {
+        "connection": name,
+        "last complete": complete,
+        "age": age,
+        "key results": standing.key_results,
+        "failed": failed,
+    }

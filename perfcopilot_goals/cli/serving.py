@@ -1,0 +1,123 @@
+"""`sandbox`, `demo` and `dev`: what serves something until it is stopped, or shows the whole of it once."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from perfcopilot_goals.cli.sample import DEMO, Sample, show_blocks
+from perfcopilot_goals.cli.session import Session
+from perfcopilot_goals.cli.syncing import sync_connections
+
+if TYPE_CHECKING:
+    pass
+
+
+@click.command("sandbox")
+@click.option("--port", type=click.IntRange(0, 65535), default=8787, show_default=True, help="0 takes a free one.")
+@click.option("--token", default="sandbox-token", show_default=True, help="The token it accepts.")
+@click.option(
+    "--routes", type=click.Choice(["both", "goal_relationships", "subgoals"]), default="goal_relationships",
+    show_default=True, help="The sub-goal routes it has; today's Asana documents goal_relationships only.",
+)  # fmt: skip
+@click.option("--goals", type=click.IntRange(0), help="So many generated goals instead of the sample company.")
+@click.option("--latency-ms", type=click.IntRange(0), default=0, show_default=True, help="Time each answer takes.")
+@click.option("--requests-per-minute", type=click.IntRange(1), help="Reject what is over this limit.")
+@click.option("--roster", type=click.Path(dir_okay=False, path_type=Path), help="Write the company's roster there.")
+def sandbox(
+    port: int,
+    token: str,
+    routes: Literal["both", "goal_relationships", "subgoals"],
+    goals: int | None,
+    latency_ms: int,
+    requests_per_minute: int | None,
+    roster: Path | None,
+) -> None:
+    """Serve a small stand-in Asana on 127.0.0.1 until it is interrupted."""
+    from perfcopilot_goals.sandbox import Sandbox, generated_world, roster_csv, sample_company  # noqa: PLC0415
+
+    world = sample_company() if goals is None else generated_world(goals=goals)
+    if roster is not None:
+        roster.write_text(roster_csv(world), "utf-8")
+    with Sandbox(
+        world,
+        token=token,
+        port=port,
+        routes=routes,
+        latency_seconds=latency_ms / 1000,
+        requests_per_minute=requests_per_minute,
+    ) as asana:
+        click.echo(f"Asana's stand-in: {asana.base_url}")
+        click.echo(f"token {token}, workspace {world.workspace_gid}, {len(world.goals)} goals")
+        click.echo(f"connect: ASANA_ACCESS_TOKEN={token} perfcopilot-goals connection add sandbox \\")
+        click.echo(f"  --workspace-gid {world.workspace_gid} --base-url {asana.base_url}")
+        sys.stdout.flush()
+        _wait_for_signal()
+
+
+@click.command("demo")
+@click.pass_obj
+def demo(session: Session) -> None:
+    """The sample company, from a stand-in Asana to blocks on screen. Nothing has to be configured."""
+    from perfcopilot_goals.sandbox import Sandbox, sample_company  # noqa: PLC0415
+
+    click.echo("Starting Postgres and a stand-in Asana with a sample company …")
+    sample = Sample(session)
+    with Sandbox(sample_company(), token=sample.token()) as asana:
+        sample.connect(asana)
+        click.echo(f"Syncing {len(asana.world.goals)} goals of connection {DEMO}:")
+        (code,) = sync_connections(session, (DEMO,), every=False, allow_empty=False)
+    if code:
+        sys.exit(code)
+    show_blocks(session)
+
+
+@click.command("dev")
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
+@click.option("--demo/--no-demo", "with_demo", default=True, help="Whether the sample company is there to click on.")
+@click.pass_obj
+def dev(session: Session, port: int, with_demo: bool) -> None:
+    """The Dagster UI and its daemon on 127.0.0.1, until interrupted."""
+    session.database.url  # noqa: B018  the own Postgres has to run, and to stay while Dagster does
+    if not with_demo:
+        sys.exit(_run_dagster(session, port, first_sync=None))
+    from perfcopilot_goals.sandbox import Sandbox, sample_company  # noqa: PLC0415
+
+    sample = Sample(session)
+    with Sandbox(sample_company(), token=sample.token()) as asana:
+        is_new = sample.connect(asana)
+        sys.exit(_run_dagster(session, port, first_sync=DEMO if is_new else None))
+
+
+def _run_dagster(session: Session, port: int, first_sync: str | None) -> int:
+    """Run web server and daemon as a child until it ends or we are told to; returns its exit code."""
+    root = session.settings.project_root
+    environment = os.environ | {"DAGSTER_HOME": str(session.settings.dagster_home), "PYTHONWARNINGS": "ignore"}
+    # Asked for by name, so that no shell script of another environment is taken.
+    command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
+    workspace = ["--workspace", str(root / "workspace.yaml")]
+    click.echo(f"Dagster: http://127.0.0.1:{port} (Ctrl-C ends it)")
+    dagster = subprocess.Popen([*command, *workspace], cwd=root, env=environment, start_new_session=True)
+    if first_sync:
+        subprocess.Popen([sys.executable, "-m", "perfcopilot_goals.cli", "sync", first_sync], env=environment)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: _end(dagster))
+    return dagster.wait()
+
+
+def _end(dagster: "subprocess.Popen[bytes]") -> None:
+    # The group, because Dagster's children must not outlive it.
+    if dagster.poll() is None:
+        os.killpg(dagster.pid, signal.SIGINT)
+
+
+def _wait_for_signal() -> None:
+    done = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: done.set())
+    done.wait()

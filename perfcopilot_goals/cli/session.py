@@ -1,0 +1,76 @@
+"""What the commands share: the settings, the database, the Dagster instance, and how things are printed."""
+
+import json
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from perfcopilot_goals.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from perfcopilot_goals.storage.database import Database
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+class Session:
+    """One invocation of the command line."""
+
+    def __init__(self, debug: bool) -> None:
+        self.debug = debug
+
+    @cached_property
+    def settings(self) -> Settings:
+        return load_settings()
+
+    @cached_property
+    def database(self) -> "Database":
+        """The database in use, started and migrated if need be."""
+        from perfcopilot_goals.storage.database import open_database  # noqa: PLC0415
+        from perfcopilot_goals.storage.migrate import ensure_migrated  # noqa: PLC0415
+
+        database = open_database(self.settings)
+        ensure_migrated(database)
+        return database
+
+    @contextmanager
+    def instance(self) -> Iterator["dg.DagsterInstance"]:
+        """The Dagster instance of this checkout, or of DAGSTER_HOME where that is set."""
+        assert self.database  # fails here, in a second and in our words, rather than in Dagster's
+        os.environ["DAGSTER_HOME"] = str(self.settings.dagster_home)
+        if not self.debug:
+            # Previews and betas of Dagster that we use on purpose; the tests look at them.
+            warnings.simplefilter("ignore")
+        import dagster as dg  # noqa: PLC0415
+
+        with dg.DagsterInstance.get() as instance:
+            yield instance
+
+
+def print_json(value: Any) -> None:
+    """JSON on stdout; moments and dates in ISO 8601."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=lambda moment: moment.isoformat()))
+
+
+def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], empty: str) -> None:
+    """Rows under a header line, columns padded to their widest value; `empty` where there are none."""
+    if not rows:
+        click.echo(empty)
+        return
+    cells = [[_cell(row[column]) for column in columns] for row in rows]
+    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    for line in ([*columns], *cells):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    text = "-" if value is None else "yes" if value is True else "no" if value is False else str(value)
+    # A name from a file must not move the cursor of the terminal it is listed in.
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

@@ -1,0 +1,110 @@
+"""A sync as the command line runs it: the job in this process, on the instance, and what came of it."""
+
+from dataclasses import dataclass
+
+import dagster as dg
+
+from perfcopilot_goals.defs.assets import IO_MANAGER
+from perfcopilot_goals.defs.automation import JOB
+from perfcopilot_goals.defs.build import build_definitions
+from perfcopilot_goals.defs.failures import ERROR_CODE
+from perfcopilot_goals.defs.partitions import register_partitions
+from perfcopilot_goals.defs.progress import Report
+from perfcopilot_goals.errors import EXIT_CODES, GoalsConfigError
+from perfcopilot_goals.settings import Settings
+from perfcopilot_goals.storage.connections import read_connection
+from perfcopilot_goals.storage.database import Database
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A check that did not pass."""
+
+    name: str
+    severity: str
+    count: int
+    ids: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a sync ended: rows by table, requests, the checks that flagged something, or what failed."""
+
+    connection: str
+    run_id: str
+    rows: dict[str, int]
+    requests: int
+    flagged: list[Flag]
+    failure: str | None
+    exit_code: int
+
+
+class Runner:
+    """Runs the job for one connection after the other."""
+
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        settings: Settings,
+        database: Database,
+        report: Report,
+        *,
+        debug: bool = False,
+    ) -> None:
+        self._instance = instance
+        self._database = database
+        self._job = build_definitions(settings, report).resolve_job_def(JOB)
+        self._log_level = "INFO" if debug else "CRITICAL"
+
+    def sync(self, name: str, *, allow_empty: bool = False) -> Outcome:
+        """One sync; `GoalsConfigError` if there is no such connection or it is disabled."""
+        with self._database.connect("reading the connection") as database:
+            connection = read_connection(database, name)
+        if not connection.enabled:
+            raise GoalsConfigError(
+                f"connection {name} is disabled; enable it: perfcopilot-goals connection set {name} --enable"
+            )
+        register_partitions(self._instance, [name])
+        result = self._job.execute_in_process(
+            partition_key=name,
+            instance=self._instance,
+            raise_on_error=False,
+            run_config={
+                "loggers": {"console": {"config": {"log_level": self._log_level}}},
+                "resources": {IO_MANAGER: {"config": {"allow_empty": allow_empty}}},
+            },
+        )
+        failure, exit_code = _failure(result)
+        events = result.get_asset_materialization_events()
+        written = {event.asset_key.path[-1]: event.materialization.metadata for event in events if event.asset_key}
+        return Outcome(
+            connection=name,
+            run_id=result.run_id,
+            rows={table: _number(metadata, "rows") for table, metadata in written.items()},
+            requests=sum(_number(metadata, "requests") for metadata in written.values()),
+            flagged=[
+                Flag(e.check_name, e.severity.value, _number(e.metadata, "count"), str(e.metadata["ids"].value))
+                for e in result.get_asset_check_evaluations()
+                if not e.passed
+            ],
+            failure=failure,
+            exit_code=exit_code,
+        )
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> tuple[str | None, int]:
+    """What failed first, in the error's own words, and the exit code of its class."""
+    if result.success:
+        return None, 0
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data.user_failure_data
+            if data and data.description:
+                code = str(data.metadata[ERROR_CODE].value) if ERROR_CODE in data.metadata else ""
+                return data.description, EXIT_CODES.get(code, 1)
+    return f"run {result.run_id} failed outside of a step; its log in the Dagster UI says where", 1
+
+
+def _number(metadata: dict[str, dg.MetadataValue] | object, name: str) -> int:
+    value = metadata.get(name) if isinstance(metadata, dict) else None
+    return int(value.value) if isinstance(value, dg.IntMetadataValue) and value.value is not None else 0

@@ -1,0 +1,161 @@
+"""What is stored, as people ask for it: how a connection stands, what its next sync will cost, one person's block."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.storage.database import SCHEMA
+from perfcopilot_goals.storage.ledger import read_last_route, read_last_sync
+
+PAGE_SIZE = 100
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How one connection stands. `failed_*` tell of the latest sync if that did not end well."""
+
+    connection: str
+    enabled: bool
+    last_complete: dt.datetime | None
+    age_seconds: float | None
+    goals: int
+    key_results: int
+    employees: int
+    unmapped: int
+    truncated: int
+    failed_at: dt.datetime | None
+    failed_with: str | None
+
+
+@dataclass(frozen=True)
+class StoredBlock:
+    """One employee's block, with what a reader has to know of its age."""
+
+    connection: str
+    employee_id: str
+    block: str
+    goals_owned: int
+    goals_listed: int
+    key_results_listed: int
+    truncated: bool
+    citations: list[dict[str, Any]]
+    synced_at: dt.datetime
+    run_id: str
+    roster_changed: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Requests of the next sync by what the last one found: pages of goals, walks, further pages of one, probing."""
+
+    list_pages: int
+    walks: int
+    further_pages: int
+    route_probes: int
+    is_guess: bool
+
+    @property
+    def requests(self) -> int:
+        return self.list_pages + self.walks + self.further_pages + self.route_probes
+
+
+def read_standing(database: psycopg.Connection, connection: str) -> Standing:
+    """How the connection stands now."""
+    counts = database.execute(
+        sql.SQL(
+            "select c.enabled, "
+            "(select count(*) from {rows} r where r.connection = c.connection and kind = 'goal'), "
+            "(select count(*) from {rows} r where r.connection = c.connection and kind = 'key_result'), "
+            "(select count(*) from {employees} e where e.connection = c.connection), "
+            "(select count(*) from {employees} e where e.connection = c.connection and asana_user_gid is null), "
+            "(select count(*) from {blocks} b where b.connection = c.connection and truncated), clock_timestamp() "
+            "from {connections} c where c.connection = %s"
+        ).format(
+            rows=_table("mapped_goal_rows"),
+            employees=_table("employees"),
+            blocks=_table("prompt_blocks"),
+            connections=_table("connections"),
+        ),
+        [connection],
+    ).fetchone()
+    assert counts is not None
+    enabled, goals, key_results, employees, unmapped, truncated, now = counts
+    complete = read_last_sync(database, connection, "complete")
+    latest = read_last_sync(database, connection)
+    failed = latest if latest and latest.state == "failed" else None
+    return Standing(
+        connection=connection,
+        enabled=enabled,
+        last_complete=complete.synced_at if complete else None,
+        age_seconds=round((now - complete.synced_at).total_seconds(), 1) if complete else None,
+        goals=goals,
+        key_results=key_results,
+        employees=employees,
+        unmapped=unmapped,
+        truncated=truncated,
+        failed_at=failed.finished_at if failed else None,
+        failed_with=failed.error_code if failed else None,
+    )
+
+
+def read_block(database: psycopg.Connection, connection: str, employee_id: str) -> StoredBlock:
+    """The stored block of one employee, or `GoalsConfigError` saying why there is none."""
+    query = sql.SQL(
+        "select b.*, e.updated_at > b.synced_at as roster_changed from {} b join {} e using (connection, employee_id) "
+        "where connection = %s and employee_id = %s and e.asana_user_gid is not null"
+    ).format(_table("prompt_blocks"), _table("employees"))
+    with database.cursor(row_factory=class_row(StoredBlock)) as cursor:
+        block = cursor.execute(query, [connection, employee_id]).fetchone()
+    if block is None:
+        raise GoalsConfigError(_why_no_block(database, connection, employee_id))
+    return block
+
+
+def read_plan(database: psycopg.Connection, connection: str, route: str) -> Plan:
+    """What the next sync of the connection will ask, if Asana has what it had last time."""
+    counts = database.execute(
+        sql.SQL(
+            "select (select count(*) from {raw} where connection = %(c)s), "
+            "(select count(*) from {owned} where connection = %(c)s), "
+            "(select coalesce(sum((goals - 1) / {page}), 0)::integer from "
+            "(select count(*) as goals from {subgoals} where connection = %(c)s group by goal_gid) as by_goal)"
+        ).format(
+            raw=_table("raw_workspace_goals"),
+            owned=_table("owned_goals"),
+            subgoals=_table("subgoals"),
+            page=sql.Literal(PAGE_SIZE),
+        ),
+        {"c": connection},
+    ).fetchone()
+    assert counts is not None
+    listed, owned, further = counts
+    last_route = read_last_route(database, connection)
+    probes = 1 if route == "auto" and last_route is None and owned else 0
+    return Plan(max(1, -(-listed // PAGE_SIZE)), owned, further, probes, is_guess=listed == 0)
+
+
+def _why_no_block(database: psycopg.Connection, connection: str, employee_id: str) -> str:
+    query = sql.SQL("select asana_user_gid from {} where connection = %s and employee_id = %s").format(
+        _table("employees")
+    )
+    row = database.execute(query, [connection, employee_id]).fetchone()
+    if row is None:
+        return (
+            f"connection {connection} has no employee {employee_id[:80]!r}; "
+            f"perfcopilot-goals employee list {connection} shows the roster"
+        )
+    if row[0] is None:
+        return (
+            f"employee {employee_id} is not mapped to an Asana user, so there is no block: "
+            f"perfcopilot-goals employee map {connection} {employee_id} GID"
+        )
+    return f"there is no block for employee {employee_id} yet: perfcopilot-goals sync {connection}"
+
+
+def _table(name: str) -> sql.Identifier:
+    return sql.Identifier(SCHEMA, name)

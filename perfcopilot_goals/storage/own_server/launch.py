@@ -1,0 +1,68 @@
+"""The command line of the own Postgres: its settings, its port, its log.
+
+Add here what the server is told when it starts. Whether it came up is seen by `process`.
+"""
+
+import os
+import socket
+
+from perfcopilot_goals.storage.own_server.files import ServerFiles, write_private
+from perfcopilot_goals.storage.own_server.locks import locked
+from perfcopilot_goals.storage.own_server.programs import PROGRAM_SECONDS, find_programs, popen
+
+LOG_BYTES = 4_000_000
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "shared_buffers": "32MB",
+    "max_wal_size": "256MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_checkpoints": "off",
+    # The message of an error, its detail and its statement can quote what a goal says. `log` leaves errors out and
+    # keeps what is about the server itself; the others are for whoever lowers the first one to look for something.
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_statement": "none",
+}
+
+
+def launch(files: ServerFiles, use_last_port: bool) -> int:
+    """Start a server on a free port without waiting for it; how long the log was before."""
+    # No process of ours lives, so this names one that is gone, or a stranger that has its number now, and then Postgres
+    # would refuse to start. Data that is in use all the same it recognises by its shared memory.
+    (files.data / "postmaster.pid").unlink(missing_ok=True)
+    if files.log.exists() and files.log.stat().st_size > LOG_BYTES:
+        files.log.replace(files.log.with_name("server.log.1"))
+    settings = {**_SETTINGS, "port": str(_free_port(files, use_last_port))}
+    server = [str(find_programs(files) / "postgres"), "-D", str(files.data)]
+    server += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    log = os.open(files.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        length = os.fstat(log).st_size
+        with locked(files.alive_lock) as alive:
+            # The shell ends at once and leaves the server to process 1: no child of ours, so it outlives us, and with
+            # no file of ours open but these two, so nobody who reads our output to its end waits for it.
+            popen(files, ["/bin/sh", "-c", '"$@" >&2 &', "sh", *server], log, alive).wait(PROGRAM_SECONDS)
+        return length
+    finally:
+        os.close(log)
+
+
+def _free_port(files: ServerFiles, use_last: bool) -> int:
+    """The port of the last time if it is free: who still has that URL, after a crash or a stop, can go on with it."""
+    note = files.base / "port"
+    with socket.socket() as free:
+        # As Postgres does it: connections that have just ended do not count.
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            free.bind(("127.0.0.1", int(note.read_text()) if use_last else 0))
+        except (OSError, ValueError, OverflowError):
+            free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    write_private(note, str(port))
+    return port
