@@ -8,7 +8,7 @@ export PIP_NO_CACHE_DIR := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check lock clean
+.PHONY: help setup demo dev test check docs lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -37,10 +37,13 @@ check: setup ## linters, types, house rules
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q perfcopilot_goals_tests/test_house.py
 
+docs: setup ## docs/tables.md anew from the models
+	$(BIN)/python -m perfcopilot_goals.schemas.dictionary
+
 lock: ## requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock
 
 clean: ## the environment and local state; asks the own Postgres to stop first
-	-$(BIN)/perfcopilot-goals database-stop
+	-$(BIN)/perfcopilot-goals database-stop --delete
 	rm -rf $(VENV) .perfcopilot

@@ -38,10 +38,10 @@ def _settings(function: Callable[..., None]) -> Callable[..., None]:
 @click.pass_obj
 def add(session: Session, /, name: str, **given: Any) -> None:
     """Add a connection. The GID may follow later; until then a sync of it fails and says so."""
-    from perfcopilot_goals.asana.address import DEFAULT_BASE_URL  # noqa: PLC0415
-    from perfcopilot_goals.defs.partitions import register_partitions  # noqa: PLC0415
-    from perfcopilot_goals.schemas.rows import Connection  # noqa: PLC0415
-    from perfcopilot_goals.storage.connections import add_connection, check_name  # noqa: PLC0415
+    from perfcopilot_goals.asana.address import DEFAULT_BASE_URL
+    from perfcopilot_goals.defs.partitions import register_partitions
+    from perfcopilot_goals.schemas.rows import Connection
+    from perfcopilot_goals.storage.connections import add_connection, check_name
 
     defaults = {
         "workspace_gid": None,
@@ -65,8 +65,8 @@ def add(session: Session, /, name: str, **given: Any) -> None:
 @click.pass_obj
 def set_(session: Session, /, name: str, **given: Any) -> None:
     """Change settings of a connection; what is not named stays."""
-    from perfcopilot_goals.defs.partitions import register_partitions, unregister_partition  # noqa: PLC0415
-    from perfcopilot_goals.storage.connections import set_connection  # noqa: PLC0415
+    from perfcopilot_goals.defs.partitions import register_partitions, unregister_partition
+    from perfcopilot_goals.storage.connections import set_connection
 
     changes = _checked(session, given)
     if not changes:
@@ -86,7 +86,7 @@ def set_(session: Session, /, name: str, **given: Any) -> None:
 @click.pass_obj
 def list_(session: Session, as_json: bool) -> None:
     """List the connections with their settings."""
-    from perfcopilot_goals.storage.connections import read_connections  # noqa: PLC0415
+    from perfcopilot_goals.storage.connections import read_connections
 
     with session.database.connect("reading the connections") as database:
         rows = [asdict(row) for row in read_connections(database)]
@@ -102,10 +102,10 @@ def list_(session: Session, as_json: bool) -> None:
 @click.pass_obj
 def check(session: Session, name: str, as_json: bool) -> None:
     """Ask Asana whose token it is and whether it sees the workspace."""
-    from perfcopilot_goals.asana.client import AsanaClient  # noqa: PLC0415
-    from perfcopilot_goals.asana.identity import fetch_identity  # noqa: PLC0415
-    from perfcopilot_goals.settings import read_token  # noqa: PLC0415
-    from perfcopilot_goals.storage.connections import read_connection  # noqa: PLC0415
+    from perfcopilot_goals.asana.client import AsanaClient
+    from perfcopilot_goals.asana.identity import fetch_identity
+    from perfcopilot_goals.settings import read_token
+    from perfcopilot_goals.storage.connections import read_connection
 
     with session.database.connect("reading the connection") as database:
         row = read_connection(database, name)
@@ -127,8 +127,8 @@ def check(session: Session, name: str, as_json: bool) -> None:
 @click.pass_obj
 def remove(session: Session, name: str) -> None:
     """Remove a connection with its roster, its goals and its history."""
-    from perfcopilot_goals.defs.partitions import unregister_partition  # noqa: PLC0415
-    from perfcopilot_goals.storage.connections import remove_connection  # noqa: PLC0415
+    from perfcopilot_goals.defs.partitions import unregister_partition
+    from perfcopilot_goals.storage.connections import remove_connection
 
     with session.database.connect("removing the connection") as database:
         rows = remove_connection(database, name)
@@ -139,8 +139,8 @@ def remove(session: Session, name: str) -> None:
 
 def _checked(session: Session, given: dict[str, Any]) -> dict[str, Any]:
     """The settings that were given, each of a form that can be right."""
-    from perfcopilot_goals.asana.address import check_base_url  # noqa: PLC0415
-    from perfcopilot_goals.core.roster import check_gid  # noqa: PLC0415
+    from perfcopilot_goals.asana.address import check_base_url
+    from perfcopilot_goals.core.roster import check_gid
 
     settings = {name: value for name, value in given.items() if value is not None}
     if "workspace_gid" in settings:

@@ -10,17 +10,23 @@ from perfcopilot_goals.cli.session import Session
 def database_url(session: Session) -> None:
     """Print where the database in use is, password included. The own Postgres starts, and stays until it is stopped."""
     if session.settings.database_url is None:
-        from perfcopilot_goals.storage.own_server import keep_running  # noqa: PLC0415
+        from perfcopilot_goals.storage.own_server import keep_running
 
         keep_running(session.settings)
     click.echo(session.database.url)
 
 
 @click.command("database-stop")
+@click.option("--delete", is_flag=True, help="Delete its data, and as root its folder outside the checkout, too.")
 @click.pass_obj
-def database_stop(session: Session) -> None:
-    """Stop the own Postgres. Its data stays."""
-    from perfcopilot_goals.storage.own_server import stop_own_server  # noqa: PLC0415
+def database_stop(session: Session, delete: bool) -> None:
+    """Stop the own Postgres. Its data stays unless told otherwise."""
+    from perfcopilot_goals.storage.own_server import remove_own_server, stop_own_server
+
+    if delete:
+        remove_own_server(session.settings)
+        click.echo("Deleted the own Postgres.")
+        return
 
     click.echo(
         "Stopped the own Postgres." if stop_own_server(session.settings) else "The own Postgres was not running."

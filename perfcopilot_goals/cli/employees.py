@@ -22,9 +22,9 @@ def employee() -> None:
 @click.pass_obj
 def import_(session: Session, name: str, file: Path) -> None:
     """Add and change employees from a CSV: employee_id,full_name,email,asana_user_gid. Nobody is removed."""
-    from perfcopilot_goals.core.roster import read_roster  # noqa: PLC0415
-    from perfcopilot_goals.storage.connections import read_connection  # noqa: PLC0415
-    from perfcopilot_goals.storage.employees import import_employees  # noqa: PLC0415
+    from perfcopilot_goals.core.roster import read_roster
+    from perfcopilot_goals.storage.connections import read_connection
+    from perfcopilot_goals.storage.employees import import_employees
 
     try:
         roster = read_roster(file.read_text("utf-8"))
@@ -66,7 +66,7 @@ def unmapped(session: Session, name: str, as_json: bool) -> None:
 @click.pass_obj
 def map_(session: Session, name: str, employee_id: str, gid: str) -> None:
     """Say which Asana user an employee is."""
-    from perfcopilot_goals.core.roster import check_gid  # noqa: PLC0415
+    from perfcopilot_goals.core.roster import check_gid
 
     _map(session, name, employee_id, check_gid(gid, "the Asana user's GID"))
     click.echo(f"{employee_id} is Asana user {gid}. The next sync brings the goals: perfcopilot-goals sync {name}")
@@ -83,8 +83,8 @@ def unmap(session: Session, name: str, employee_id: str) -> None:
 
 
 def _map(session: Session, name: str, employee_id: str, gid: str | None) -> None:
-    from perfcopilot_goals.storage.connections import read_connection  # noqa: PLC0415
-    from perfcopilot_goals.storage.employees import map_employee  # noqa: PLC0415
+    from perfcopilot_goals.storage.connections import read_connection
+    from perfcopilot_goals.storage.employees import map_employee
 
     with session.database.connect("changing the roster") as database:
         read_connection(database, name)
@@ -92,8 +92,8 @@ def _map(session: Session, name: str, employee_id: str, gid: str | None) -> None
 
 
 def _list(session: Session, name: str, as_json: bool, *, unmapped_only: bool) -> None:
-    from perfcopilot_goals.storage.connections import read_connection  # noqa: PLC0415
-    from perfcopilot_goals.storage.employees import read_employees  # noqa: PLC0415
+    from perfcopilot_goals.storage.connections import read_connection
+    from perfcopilot_goals.storage.employees import read_employees
 
     with session.database.connect("reading the roster") as database:
         read_connection(database, name)

@@ -19,8 +19,8 @@ COLUMNS = ("connection", "last complete", "age", "goals", "key results", "employ
 @click.pass_obj
 def status(session: Session, as_json: bool) -> None:
     """How each connection stands: its last complete sync, what is in it, and what failed last."""
-    from perfcopilot_goals.storage.connections import read_connections  # noqa: PLC0415
-    from perfcopilot_goals.storage.overview import read_standing  # noqa: PLC0415
+    from perfcopilot_goals.storage.connections import read_connections
+    from perfcopilot_goals.storage.overview import read_standing
 
     with session.database.connect("reading the status") as database:
         standings = [read_standing(database, row.connection) for row in read_connections(database)]
@@ -37,9 +37,9 @@ def status(session: Session, as_json: bool) -> None:
 @click.pass_obj
 def plan(session: Session, name: str, as_json: bool) -> None:
     """How many requests the next sync will send, and how long that takes at the token's limit."""
-    from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Pacer  # noqa: PLC0415
-    from perfcopilot_goals.storage.connections import read_connection  # noqa: PLC0415
-    from perfcopilot_goals.storage.overview import read_plan  # noqa: PLC0415
+    from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Pacer
+    from perfcopilot_goals.storage.connections import read_connection
+    from perfcopilot_goals.storage.overview import read_plan
 
     with session.database.connect("reading the plan") as database:
         row = read_connection(database, name)
@@ -65,8 +65,8 @@ def plan(session: Session, name: str, as_json: bool) -> None:
 @click.pass_obj
 def prompt(session: Session, name: str, employee_id: str, as_json: bool) -> None:
     """Print an employee's stored [GOALS] block. What a reader should know of its age goes to stderr."""
-    from perfcopilot_goals.storage.connections import read_connection  # noqa: PLC0415
-    from perfcopilot_goals.storage.overview import read_block, read_standing  # noqa: PLC0415
+    from perfcopilot_goals.storage.connections import read_connection
+    from perfcopilot_goals.storage.overview import read_block, read_standing
 
     with session.database.connect("reading the block") as database:
         read_connection(database, name)

@@ -39,17 +39,17 @@ class Sample:
 
     def connect(self, asana: "Sandbox") -> bool:
         """Point the connection to the sandbox and fill its roster; returns whether it was never synced before."""
-        from perfcopilot_goals.core.roster import read_roster  # noqa: PLC0415
-        from perfcopilot_goals.defs.partitions import register_partitions  # noqa: PLC0415
-        from perfcopilot_goals.sandbox import roster_csv  # noqa: PLC0415
-        from perfcopilot_goals.schemas.rows import Connection  # noqa: PLC0415
-        from perfcopilot_goals.storage.connections import (  # noqa: PLC0415
+        from perfcopilot_goals.core.roster import read_roster
+        from perfcopilot_goals.defs.partitions import register_partitions
+        from perfcopilot_goals.sandbox import roster_csv
+        from perfcopilot_goals.schemas.rows import Connection
+        from perfcopilot_goals.storage.connections import (
             add_connection,
             has_connection,
             set_connection,
         )
-        from perfcopilot_goals.storage.employees import import_employees  # noqa: PLC0415
-        from perfcopilot_goals.storage.ledger import read_last_sync  # noqa: PLC0415
+        from perfcopilot_goals.storage.employees import import_employees
+        from perfcopilot_goals.storage.ledger import read_last_sync
 
         token_ref, gid = f"file:{self._token_file}", asana.world.workspace_gid
         with self._session.database.connect("setting the demo up") as database:
@@ -67,7 +67,7 @@ class Sample:
 
 def show_blocks(session: Session) -> None:
     """Print some of the stored blocks, long ones with their middle left out, and what to do next."""
-    from perfcopilot_goals.storage.overview import read_block  # noqa: PLC0415
+    from perfcopilot_goals.storage.overview import read_block
 
     for employee_id, what in SHOWN.items():
         with session.database.connect("reading a block") as database:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ import click
 from perfcopilot_goals.cli.sample import DEMO, Sample, show_blocks
 from perfcopilot_goals.cli.session import Session
 from perfcopilot_goals.cli.syncing import sync_connections
+from perfcopilot_goals.errors import GoalsConfigError
 
 if TYPE_CHECKING:
     pass
@@ -39,7 +41,7 @@ def sandbox(
     roster: Path | None,
 ) -> None:
     """Serve a small stand-in Asana on 127.0.0.1 until it is interrupted."""
-    from perfcopilot_goals.sandbox import Sandbox, generated_world, roster_csv, sample_company  # noqa: PLC0415
+    from perfcopilot_goals.sandbox import Sandbox, generated_world, roster_csv, sample_company
 
     world = sample_company() if goals is None else generated_world(goals=goals)
     if roster is not None:
@@ -64,7 +66,7 @@ def sandbox(
 @click.pass_obj
 def demo(session: Session) -> None:
     """The sample company, from a stand-in Asana to blocks on screen. Nothing has to be configured."""
-    from perfcopilot_goals.sandbox import Sandbox, sample_company  # noqa: PLC0415
+    from perfcopilot_goals.sandbox import Sandbox, sample_company
 
     click.echo("Starting Postgres and a stand-in Asana with a sample company …")
     sample = Sample(session)
@@ -83,10 +85,11 @@ def demo(session: Session) -> None:
 @click.pass_obj
 def dev(session: Session, port: int, with_demo: bool) -> None:
     """The Dagster UI and its daemon on 127.0.0.1, until interrupted."""
+    _check_port(port)
     session.database.url  # noqa: B018  the own Postgres has to run, and to stay while Dagster does
     if not with_demo:
         sys.exit(_run_dagster(session, port, first_sync=None))
-    from perfcopilot_goals.sandbox import Sandbox, sample_company  # noqa: PLC0415
+    from perfcopilot_goals.sandbox import Sandbox, sample_company
 
     sample = Sample(session)
     with Sandbox(sample_company(), token=sample.token()) as asana:
@@ -98,22 +101,36 @@ def _run_dagster(session: Session, port: int, first_sync: str | None) -> int:
     """Run web server and daemon as a child until it ends or we are told to; returns its exit code."""
     root = session.settings.project_root
     environment = os.environ | {"DAGSTER_HOME": str(session.settings.dagster_home), "PYTHONWARNINGS": "ignore"}
-    # Asked for by name, so that no shell script of another environment is taken.
+    dagster: list[subprocess.Popen[bytes]] = []
+
+    def end(*_: object) -> None:
+        for process in dagster:
+            if process.poll() is None:
+                # The group, because Dagster's own children must not outlive it.
+                os.killpg(process.pid, signal.SIGINT)
+
+    # Before the child starts: a shell starts what runs in its background with SIGINT ignored, and Dagster, which only
+    # ends in an orderly way on SIGINT, would inherit that.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    click.echo(f"Dagster: http://127.0.0.1:{port} (Ctrl-C ends it)")
     command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
     workspace = ["--workspace", str(root / "workspace.yaml")]
-    click.echo(f"Dagster: http://127.0.0.1:{port} (Ctrl-C ends it)")
-    dagster = subprocess.Popen([*command, *workspace], cwd=root, env=environment, start_new_session=True)
+    dagster.append(subprocess.Popen([*command, *workspace], cwd=root, env=environment, start_new_session=True))
     if first_sync:
         subprocess.Popen([sys.executable, "-m", "perfcopilot_goals.cli", "sync", first_sync], env=environment)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: _end(dagster))
-    return dagster.wait()
+    return dagster[0].wait()
 
 
-def _end(dagster: "subprocess.Popen[bytes]") -> None:
-    # The group, because Dagster's children must not outlive it.
-    if dagster.poll() is None:
-        os.killpg(dagster.pid, signal.SIGINT)
+def _check_port(port: int) -> None:
+    """Fail before anything starts; Dagster would quietly take another port than the one that people open."""
+    with socket.socket() as probe:
+        # As the web server will: a port that is merely waiting for its last connections to time out is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise GoalsConfigError(f"port {port} is in use; name another: perfcopilot-goals dev --port N") from None
 
 
 def _wait_for_signal() -> None:

@@ -33,8 +33,8 @@ class Session:
     @cached_property
     def database(self) -> "Database":
         """The database in use, started and migrated if need be."""
-        from perfcopilot_goals.storage.database import open_database  # noqa: PLC0415
-        from perfcopilot_goals.storage.migrate import ensure_migrated  # noqa: PLC0415
+        from perfcopilot_goals.storage.database import open_database
+        from perfcopilot_goals.storage.migrate import ensure_migrated
 
         database = open_database(self.settings)
         ensure_migrated(database)
@@ -48,7 +48,7 @@ class Session:
         if not self.debug:
             # Previews and betas of Dagster that we use on purpose; the tests look at them.
             warnings.simplefilter("ignore")
-        import dagster as dg  # noqa: PLC0415
+        import dagster as dg
 
         with dg.DagsterInstance.get() as instance:
             yield instance

@@ -32,7 +32,7 @@ def sync(session: Session, names: tuple[str, ...], every: bool, allow_empty: boo
 
 def sync_connections(session: Session, names: tuple[str, ...], *, every: bool, allow_empty: bool) -> list[int]:
     """Sync one connection after the other, telling of each; returns their exit codes."""
-    from perfcopilot_goals.storage.connections import read_connections  # noqa: PLC0415
+    from perfcopilot_goals.storage.connections import read_connections
 
     if every:
         with session.database.connect("reading the connections") as database:
@@ -41,7 +41,7 @@ def sync_connections(session: Session, names: tuple[str, ...], *, every: bool, a
             click.echo("No connection is enabled; nothing to sync.")
     codes = []
     with session.instance() as instance:
-        from perfcopilot_goals.defs.runs import Runner  # noqa: PLC0415
+        from perfcopilot_goals.defs.runs import Runner
 
         progress = TerminalProgress()
         runner = Runner(instance, session.settings, session.database, report=progress, debug=session.debug)

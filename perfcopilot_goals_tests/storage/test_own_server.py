@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -316,8 +317,19 @@ def test_a_killed_postmaster_is_replaced_and_nothing_committed_is_lost(ours: Set
         connection.execute("create table committed as select 7 as number")
         killed = postmaster(files)
         os.kill(killed, signal.SIGKILL)
-        assert answer(own_database_url(ours), "select number from committed") == 7
+        # On the same port, so that who has the URL from before can go on.
+        assert own_database_url(ours) == url
+    assert answer(url, "select number from committed") == 7
     assert postmaster(files) != killed
+
+
+def test_a_port_that_another_has_taken_meanwhile_is_left_to_it(ours: Settings) -> None:
+    url = own_database_url(ours)
+    stop_own_server(ours)
+    with socket.create_server(("127.0.0.1", int(url.split(":")[3].split("/")[0]))):
+        elsewhere = own_database_url(ours)
+    assert elsewhere != url
+    assert answer(elsewhere) == 1
 
 
 def test_a_start_that_was_killed_during_initdb_is_made_good(fresh: Settings) -> None:
@@ -415,7 +427,7 @@ def test_for_root_the_programs_are_copied_where_the_servers_user_cannot_reach_th
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     (closed / WHEEL.name).symlink_to(WHEEL)
-    # As after an installation under this umask, which pytest's own folders must not have.
+    # The server's user passes through the folders made for it, whatever the umask.
     with User(fresh.home, before="import os; os.umask(0o077)", PYTHONPATH=f"{closed}:{CHECKOUT}") as user:
         assert answer(user.url()) == 1
         assert len(list(locate(fresh).base.glob("programs-*/*/*/bin/postgres"))) == 1
@@ -467,7 +479,13 @@ def test_an_ordinary_user_has_everything_in_the_home() -> None:
 
 
 def reachable_by(user: pwd.struct_passwd, path: Path) -> bool:
-    command = ["ls", str(path)]
-    who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    done = subprocess.run(command, cwd="/", capture_output=True, check=False, **who)  # type: ignore[call-overload]
-    return done.returncode == 0
+    with subprocess.Popen(
+        ["ls", str(path)],
+        cwd="/",
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        user=user.pw_uid,
+        group=user.pw_gid,
+        extra_groups=[],
+    ) as listing:
+        return listing.wait() == 0

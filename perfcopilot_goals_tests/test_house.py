@@ -1,0 +1,114 @@
+"""The house rules that a linter does not know: who imports whom, what things are called, what is documented."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "perfcopilot_goals"
+
+# Room -> rooms it may import. A room that is not named here may import none.
+MAY_IMPORT = {
+    "errors": set(),
+    "settings": {"errors"},
+    "schemas": {"errors"},
+    "core": {"errors", "schemas"},
+    "asana": {"errors"},
+    "storage": {"errors", "schemas", "settings"},
+    "sandbox": set(),
+    "defs": {"errors", "schemas", "settings", "core", "asana", "storage"},
+    "definitions": {"defs", "settings"},
+    "cli": {"errors", "schemas", "settings", "core", "asana", "storage", "sandbox", "defs"},
+}
+MAY_IMPORT_DAGSTER = {"defs", "definitions", "cli"}
+# Core decides; it neither asks the time nor the environment, and touches no file or network.
+BARRED_FROM_CORE = {"os", "sys", "time", "logging", "socket", "pathlib", "requests", "psycopg", "sqlalchemy", "random"}
+VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "misc", "lib"}
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> set[str]:
+    """Full names of the modules that a module imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            names.add(node.module or "")
+            if node.module == "perfcopilot_goals":
+                names |= {f"perfcopilot_goals.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_from_the_rooms_that_its_own_may_use(path: Path) -> None:
+    room = room_of(path)
+    ours = {name.split(".")[1] for name in imports_of(path) if name.startswith("perfcopilot_goals.")} - {room}
+    assert ours <= MAY_IMPORT.get(room, set())
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_dagster_stays_in_its_rooms_and_core_stays_pure(path: Path) -> None:
+    room = room_of(path)
+    foreign = {name.split(".")[0] for name in imports_of(path)}
+    assert room in MAY_IMPORT_DAGSTER or not {"dagster", "dagster_postgres"} & foreign
+    assert room != "core" or not BARRED_FROM_CORE & foreign
+    assert room != "asana" or not {"pandas", "pandera", "psycopg"} & foreign
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_says_what_it_is_for_and_has_a_name_that_tells(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"))
+    assert not tree.body or ast.get_docstring(tree)
+    assert path.stem not in VAGUE_NAMES
+
+
+def test_the_data_dictionary_is_what_the_models_say() -> None:
+    from perfcopilot_goals.schemas.dictionary import PAGE, render
+
+    assert (ROOT / PAGE).read_text("utf-8") == render(), "write it anew: make docs"
+
+
+def test_the_readme_names_every_command_and_no_other() -> None:
+    import click
+
+    from perfcopilot_goals.cli import main
+
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for name, command in main.commands.items():
+        assert f"perfcopilot-goals {name}" in readme, name
+        for sub in command.commands if isinstance(command, click.Group) else ():
+            assert re.search(rf"{name} [a-z|\\]*\b{sub}\b", readme), f"{name} {sub}"
+    for named in re.findall(r"perfcopilot-goals ([a-z][a-z-]*)", readme):
+        assert named in main.commands, named
+
+
+def test_help_loads_neither_pandas_nor_dagster_nor_the_database_driver() -> None:
+    script = (
+        "import sys; from perfcopilot_goals.cli import main; main(['--help'], standalone_mode=False); "
+        "print([m for m in ('pandas', 'pandera', 'dagster', 'psycopg', 'requests', 'sqlalchemy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_no_file_names_a_package_index_or_a_folder_of_somebodys_machine() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    if not tracked:
+        pytest.skip("not a git checkout")
+    # Put together from parts, so that this file does not name them.
+    barred = re.compile(
+        "|".join(["pypi" + r"\.org", "python" + r"hosted\.org", r"(?<![\w.:/-])/(?:ro" + "ot|ho" + "me)/"])
+    )
+    found = [f for f in tracked if (ROOT / f).is_file() and barred.search((ROOT / f).read_text("utf-8", "replace"))]
+    assert found == []
