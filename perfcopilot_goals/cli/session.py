@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from perfcopilot_goals.storage.database import Database
 
+STATEMENT_MILLISECONDS = 60_000
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -51,6 +53,9 @@ class Session:
         import dagster as dg
 
         with dg.DagsterInstance.get() as instance:
+            # Made for the web server, but a run in this process gains from it as well: connections to Postgres are
+            # kept, of which a sync otherwise opens some 370, two seconds in all.
+            instance.optimize_for_webserver(STATEMENT_MILLISECONDS, pool_recycle=3600, max_overflow=20)
             yield instance
 
 
