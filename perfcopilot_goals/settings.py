@@ -35,8 +35,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     root = _project_root()
     return Settings(
         project_root=root,
-        home=Path(env.get("PERFCOPILOT_HOME") or root / ".perfcopilot").expanduser().absolute(),
-        dagster_home=Path(env.get("DAGSTER_HOME") or root).expanduser().absolute(),
+        home=_folder(env, "PERFCOPILOT_HOME", root / ".perfcopilot"),
+        dagster_home=_folder(env, "DAGSTER_HOME", root),
         database_url=env.get("PERFCOPILOT_DATABASE_URL", "").strip() or None,
         asana_hosts=frozenset(h.lower() for h in re.split(r"[,\s]+", env.get("PERFCOPILOT_ASANA_HOSTS", "")) if h),
         sync_cron=env.get("PERFCOPILOT_SYNC_CRON", "").strip() or DEFAULT_SYNC_CRON,
@@ -54,7 +54,7 @@ def make_home(settings: Settings) -> Path:
 
 def check_token_ref(token_ref: str) -> str:
     """The reference as given, or `GoalsConfigError` when it is not `env:NAME` or `file:/path`."""
-    if re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+", token_ref, re.DOTALL):
+    if re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/[^\x00-\x1f\x7f]+", token_ref):
         return token_ref
     # What was typed may well be the token itself, so it is not repeated.
     raise GoalsConfigError("a token reference is env:NAME or file:/path, never the token; what was given is neither")
@@ -64,12 +64,14 @@ def read_token(token_ref: str, connection: str, environ: Mapping[str, str] | Non
     """The token that a connection's reference points to, stripped; `GoalsConfigError` without its value otherwise."""
     env = os.environ if environ is None else environ
     kind, _, place = check_token_ref(token_ref).partition(":")
+    unreadable = ""
     try:
-        token = env.get(place, "") if kind == "env" else Path(place).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = type(error).__name__
-        raise GoalsConfigError(f"connection {connection}: its token file {place} is not readable ({reason})") from None
-    token = token.strip()
+        token = (env.get(place, "") if kind == "env" else Path(place).read_text("utf-8")).strip()
+    except (OSError, ValueError) as error:
+        unreadable = type(error).__name__
+    if unreadable:
+        # Raised out here: a UnicodeDecodeError holds the file's content, and would come along as the context.
+        raise GoalsConfigError(f"connection {connection}: its token file {place} is not readable ({unreadable})")
     where = f"environment variable {place}" if kind == "env" else f"file {place}"
     if not token:
         raise GoalsConfigError(
@@ -83,6 +85,14 @@ def read_token(token_ref: str, connection: str, environ: Mapping[str, str] | Non
             "has; copy it again"
         )
     return token
+
+
+def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:
+    given = env.get(name, "")
+    try:
+        return Path(given if given.strip() else default).expanduser().absolute()
+    except RuntimeError:
+        raise GoalsConfigError(f"{name} begins with ~, and whose home folder that is cannot be told") from None
 
 
 def _project_root() -> Path:

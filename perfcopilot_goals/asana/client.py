@@ -1,7 +1,8 @@
 """A GET that is retried within bounds, and every way it may fail as one of our errors.
 
 The retry covers send, read, decode and shape together: a body that was cut is as good a reason as a 503. All workers of
-a sync share one client, and with it the pace, the gate, the retry budget, the deadline and the figures.
+a sync share one client, and with it the pace, the gate, the retry budget, the deadline and the figures. What a single
+answer amounts to is `outcomes`.
 """
 
 import random
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from perfcopilot_goals.asana.address import check_base_url
+from perfcopilot_goals.asana.outcomes import Problem, problem_of, refusal_of
 from perfcopilot_goals.asana.pacing import (
     ATTEMPTS,
     FAILED_BACKOFF,
@@ -22,33 +24,11 @@ from perfcopilot_goals.asana.pacing import (
     backoff,
     pacer_for,
 )
-from perfcopilot_goals.asana.transport import REQUEST_SECONDS, Answer, BrokenAnswer, Transport, UntrustedServer
+from perfcopilot_goals.asana.transport import REQUEST_SECONDS, BrokenAnswer, Transport, UntrustedServer
 from perfcopilot_goals.errors import AsanaContractError, AsanaUnavailableError, GoalsConfigError
 
 # A sync may take a quarter of an hour beyond twice the time that its requests need at the token's limit.
 GRACE_SECONDS = 15 * 60.0
-
-
-class Refused(Exception):
-    """Asana understood the request and said no; what that means depends on what was asked."""
-
-    def __init__(self, status: int, says: Collection[str]) -> None:
-        super().__init__(status)
-        self.status = status
-        self._says = says
-
-    @property
-    def is_unknown_route(self) -> bool:
-        """The path itself is unknown, as opposed to what it names."""
-        return self.status == 404 and any("no matching route" in text.lower() for text in self._says)
-
-    @property
-    def is_expired_offset(self) -> bool:
-        return self.status == 400 and any("token has expired" in text.lower() for text in self._says)
-
-    @property
-    def is_about_workspace(self) -> bool:
-        return any(text.lower().startswith("workspace:") for text in self._says)
 
 
 @dataclass
@@ -76,21 +56,24 @@ class AsanaClient:
         jitter: Callable[[], float] = random.random,
         request_seconds: float = REQUEST_SECONDS,
     ) -> None:
-        if not token:
-            raise GoalsConfigError("the Asana token is empty; no request was sent")
+        if not re.fullmatch(r"[\x21-\x7e]+", token):
+            # As a header it would be quoted in full by the error that says so.
+            raise GoalsConfigError("the Asana token is empty or has characters that none has; no request was sent")
+        base_url = check_base_url(base_url, allowed_hosts)
         self.clock = clock
         self.pacer = pacer_for(token, requests_per_minute, self.clock)
         self.figures = Figures()
         self.stop = threading.Event()
-        self._transport = Transport(check_base_url(base_url, allowed_hosts), token, request_seconds)
+        self.lock = threading.Lock()
+        self._transport = Transport(base_url, token, request_seconds, self.stop)
         self._jitter = jitter
         self._budget = RetryBudget()
-        self.lock = threading.Lock()
         self._deadline = self.clock.monotonic() + GRACE_SECONDS
 
     def expect(self, requests: int) -> None:
         """So many more requests are to come: the deadline moves by twice the time they need at the token's limit."""
-        self._deadline += 2 * requests * self.pacer.interval
+        with self.lock:
+            self._deadline += 2 * requests * self.pacer.interval
 
     def get(self, path: str, params: Mapping[str, str]) -> Any:
         """The decoded JSON of a 200; `Refused` for an answer that says no, one of our errors for everything else."""
@@ -100,10 +83,10 @@ class AsanaClient:
             self._check_deadline(path, 0)
             with self.lock:
                 self.figures.requests += 1
-            problem, asked_wait = self._try(path, params)
-            if not isinstance(problem, _Problem):
-                return problem
-            self._before_retry(path, attempt, problem, asked_wait)
+            outcome = self._try(path, params)
+            if not isinstance(outcome, Problem):
+                return outcome
+            self._before_retry(path, attempt, outcome)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def close(self) -> None:
@@ -111,45 +94,38 @@ class AsanaClient:
         self.stop.set()
         self._transport.close()
 
-    def _try(self, path: str, params: Mapping[str, str]) -> tuple[Any, float | None]:
-        """The JSON, or a `_Problem` that a retry may mend and the wait that Asana asked for."""
+    def _try(self, path: str, params: Mapping[str, str]) -> Any:
+        """The JSON, or a `Problem` that a retry may mend."""
         try:
             answer = self._transport.get(path, params)
             self._note_changes(answer.headers)
             if answer.status == 200:
-                return answer.decode(), None
+                return answer.decode()
         except UntrustedServer:
             raise AsanaUnavailableError(
                 f"GET {path}: the server's certificate is not valid for its name, so the token was not sent"
             ) from None
         except BrokenAnswer as broken:
-            return _Problem(str(broken), is_contract="JSON" in str(broken)), None
+            return Problem(str(broken), is_contract="JSON" in str(broken))
         except AsanaContractError as error:
             raise AsanaContractError(f"GET {path}: {str(error).partition(': ')[2]}; nothing was written") from None
-        if answer.status == 429:
+        problem = problem_of(answer)
+        if problem is None:
+            raise refusal_of(path, answer)
+        if problem.is_throttled:
             with self.lock:
                 self.figures.throttled += 1
-            return _Problem("429, over the token's rate limit", is_throttled=True), read_retry_after(answer.headers)
-        if answer.status >= 500 or answer.status == 408:
-            return _Problem(f"status {answer.status}"), read_retry_after(answer.headers)
-        raise self._refusal(path, answer)
+        return problem
 
-    def _refusal(self, path: str, answer: Answer) -> Exception:
-        if answer.status in (400, 401, 402, 403, 404, 451):
-            return Refused(answer.status, _error_messages(answer))
-        kind = "a redirect, which is not followed" if 300 <= answer.status < 400 else "not agreed"
-        return AsanaContractError(f"GET {path}: status {answer.status} is {kind}; check the connection's base URL")
-
-    def _before_retry(self, path: str, attempt: int, problem: "_Problem", asked_wait: float | None) -> None:
+    def _before_retry(self, path: str, attempt: int, problem: Problem) -> None:
         """Wait as long as it takes before the next attempt, or give up with the error that fits."""
-        waits = THROTTLED_BACKOFF if problem.is_throttled else FAILED_BACKOFF
-        wait = backoff(waits, attempt, self._jitter)
-        if asked_wait is not None:
+        wait = backoff(THROTTLED_BACKOFF if problem.is_throttled else FAILED_BACKOFF, attempt, self._jitter)
+        if problem.asked_wait is not None:
             # Never earlier than asked; a little later, so that not all who were told the same come back at once.
-            wait = asked_wait + self._jitter() * min(1.0 + asked_wait / 10, 10.0)
+            wait = problem.asked_wait + self._jitter() * min(1.0 + problem.asked_wait / 10, 10.0)
         if attempt == ATTEMPTS:
             self._give_up(path, problem, f"after {ATTEMPTS} attempts")
-        self._check_deadline(path, wait, asked_wait)
+        self._check_deadline(path, wait, problem.asked_wait)
         if not self._budget.take():
             self._give_up(path, problem, "and the sync's budget for retries is spent")
         if problem.is_throttled:
@@ -158,7 +134,7 @@ class AsanaClient:
             self._note_wait(wait)
             self.clock.wait(wait, self.stop)
 
-    def _give_up(self, path: str, problem: "_Problem", why: str) -> NoReturn:
+    def _give_up(self, path: str, problem: Problem, why: str) -> NoReturn:
         if problem.is_contract:
             raise AsanaContractError(f"GET {path}: Asana sent {problem.what}, {why}; nothing was written")
         raise AsanaUnavailableError(f"GET {path}: {problem.what}, {why}; nothing was written. Run the sync again later")
@@ -181,24 +157,3 @@ class AsanaClient:
                 with self.lock:
                     affected = self.figures.changes.get(name[1], False)
                     self.figures.changes[name[1]] = affected or "affected=true" in change
-
-
-@dataclass(frozen=True)
-class _Problem:
-    what: str
-    is_throttled: bool = False
-    is_contract: bool = False
-
-
-def read_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds from a Retry-After of whole seconds; anything else is treated as absent."""
-    value = headers.get("Retry-After", "").strip()
-    return float(value) if re.fullmatch("[0-9]{1,12}", value) else None
-
-
-def _error_messages(answer: Answer) -> list[str]:
-    """Asana's own words, to tell two kinds of 404 or 400 apart; they are never shown."""
-    try:
-        return [str(error["message"])[:200] for error in answer.decode()["errors"]]
-    except (AsanaContractError, BrokenAnswer, LookupError, TypeError):
-        return []

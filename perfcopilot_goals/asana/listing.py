@@ -7,7 +7,8 @@ An offset lives 15 minutes, so a list is drained before anything else is asked. 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from perfcopilot_goals.asana.client import AsanaClient, Refused
+from perfcopilot_goals.asana.client import AsanaClient
+from perfcopilot_goals.asana.outcomes import Refused
 from perfcopilot_goals.errors import (
     AsanaAccessError,
     AsanaContractError,
@@ -62,6 +63,7 @@ def _fetch_pages(
             raise AsanaContractError(f"GET {path}: page {len(seen) + 1} repeats an earlier offset; nothing was written")
         seen.add(offset)
         query["offset"] = offset
+        client.expect(1)
     raise AsanaContractError(f"GET {path}: no end after {MAX_PAGES:,} pages; nothing was written")
 
 
@@ -80,7 +82,7 @@ def _read_offset(answer: dict[str, Any], path: str, paged: bool) -> str | None:
     if next_page is None:
         return None
     offset = next_page.get("offset") if isinstance(next_page, dict) else None
-    if not isinstance(offset, str) or not offset:
+    if not isinstance(offset, str) or not offset or not offset.isascii():
         raise AsanaContractError(f"GET {path}: `next_page` is missing or has no offset; nothing was written")
     return offset
 

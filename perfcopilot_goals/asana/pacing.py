@@ -59,12 +59,17 @@ class Pacer:
     """
 
     def __init__(self, requests_per_minute: int, clock: Clock) -> None:
-        self.burst = max(1, min(BURST, requests_per_minute // 10))
-        self.interval = 60.0 / max(requests_per_minute - self.burst, requests_per_minute / 2)
         self.clock = clock
         self._lock = threading.Lock()
+        self.set_rate(requests_per_minute)
         self._next = clock.monotonic() - self.burst * self.interval
         self._closed_until = self._next
+
+    def set_rate(self, requests_per_minute: int) -> None:
+        """Space what leaves from now on by this rate."""
+        with self._lock:
+            self.burst = max(1, min(BURST, requests_per_minute // 10))
+            self.interval = 60.0 / max(requests_per_minute - self.burst, requests_per_minute / 2)
 
     def acquire(self, stop: threading.Event, tell: Callable[[float], None] = lambda _: None) -> None:
         """Return when a request may leave. `tell` hears how many seconds that will take."""
@@ -97,12 +102,17 @@ class Pacer:
             return slot - now
 
 
-_pacers: dict[tuple[str, int, Clock], Pacer] = {}
+_pacers: dict[tuple[str, Clock], Pacer] = {}
 
 
 def pacer_for(token: str, requests_per_minute: int, clock: Clock) -> Pacer:
-    """The process's one pacer of this token: limits are per token, whatever connections share it."""
-    return _pacers.setdefault((token_identity(token), requests_per_minute, clock), Pacer(requests_per_minute, clock))
+    """The process's one pacer of this token: limits are per token, whatever connections share it.
+
+    Where those set different rates, the one that is asked for last counts.
+    """
+    pacer = _pacers.setdefault((token_identity(token), clock), Pacer(requests_per_minute, clock))
+    pacer.set_rate(requests_per_minute)
+    return pacer
 
 
 def token_identity(token: str) -> str:

@@ -5,10 +5,7 @@ whole is returned with its status, whatever that is.
 """
 
 import json
-import socket
-import ssl
 import threading
-import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,10 +13,8 @@ from typing import Any
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection
-from urllib3.util.ssl_ import create_urllib3_context
 
+from perfcopilot_goals.asana.wire import BoundedAdapter, bounded
 from perfcopilot_goals.errors import AsanaContractError
 
 CONNECT_SECONDS = 5.0
@@ -60,83 +55,32 @@ class Answer:
             raise BrokenAnswer(f"{len(self.body)} bytes that are not whole JSON") from None
 
 
-class _Deadline(threading.local):
-    """The moment by which this thread's request must be done, by the monotonic clock."""
-
-    at: float = float("inf")
-
-
-_deadline = _Deadline()
-
-
-def _seconds_left() -> float:
-    left = _deadline.at - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("the request's own clock ran out")
-    return left
-
-
-class _TimedSocket(socket.socket):
-    """A socket whose reads end at the request's deadline.
-
-    requests' timeout is per read: a server that drips a byte now and then holds a request for ever, in the body and in
-    the headers alike. Only the socket sees every read.
-    """
-
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(_seconds_left())
-        return super().recv_into(*args, **kwargs)
-
-
-class _TimedTLSSocket(ssl.SSLSocket):
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(_seconds_left())
-        return super().recv_into(*args, **kwargs)
-
-
-class _TimedConnection(HTTPConnection):
-    def _new_conn(self) -> socket.socket:
-        plain = super()._new_conn()
-        return _TimedSocket(plain.family, plain.type, plain.proto, fileno=plain.detach())
-
-
-class _TimedPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _TimedConnection
-
-
-class _Adapter(HTTPAdapter):
-    """Keep-alive connections for all workers, every read of which is timed."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        context = create_urllib3_context()
-        context.load_default_certs()
-        context.sslsocket_class = _TimedTLSSocket
-        super().init_poolmanager(*args, **kwargs, ssl_context=context)
-        self.poolmanager.pool_classes_by_scheme = {"http": _TimedPool, "https": urllib3.HTTPSConnectionPool}
-
-
 class Transport:
     """The connections to one API with one token. Safe to share between threads."""
 
-    def __init__(self, base_url: str, token: str, request_seconds: float = REQUEST_SECONDS) -> None:
+    def __init__(self, base_url: str, token: str, request_seconds: float, stop: threading.Event) -> None:
         self.base_url = base_url
         self.request_seconds = request_seconds
-        self._session = requests.Session()
-        # No proxies, .netrc or certificate bundles from the environment: a proxy would see the token on http, and a
-        # .netrc entry would replace it.
-        self._session.trust_env = False
-        self._session.mount(base_url, _Adapter(pool_connections=1, pool_maxsize=IN_FLIGHT, max_retries=0))
-        self._session.headers.update(
-            {"Authorization": f"Bearer {token}", "Accept": "application/json", "Accept-Encoding": "gzip"}
-        )
+        self.stop = stop
+        # The adapter alone, without a session: that would take a proxy from the environment, which sees the token on
+        # http, a .netrc entry, which replaces it, and read the whole body of a redirect, however large.
+        self._adapter = BoundedAdapter(pool_connections=1, pool_maxsize=IN_FLIGHT, max_retries=0)
+        self._headers = {
+            "Authorization": f"Bearer {token}",
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "User-Agent": "perfcopilot-goals",
+        }
 
     def get(self, path: str, params: Mapping[str, str]) -> Answer:
         """The answer to one GET, its body whole. Redirects are not followed."""
-        _deadline.at = time.monotonic() + self.request_seconds
-        request = self._session.prepare_request(requests.Request("GET", self.base_url + path, params=params))
         timeout = (CONNECT_SECONDS, self.request_seconds)
         try:
-            with self._session.send(request, stream=True, timeout=timeout, allow_redirects=False) as response:
+            request = requests.Request("GET", self.base_url + path, params=params, headers=self._headers).prepare()
+            with (
+                bounded(self.request_seconds, self.stop),
+                self._adapter.send(request, stream=True, timeout=timeout, proxies={}) as response,
+            ):
                 return Answer(response.status_code, response.headers, _read_body(response.raw))
         except requests.exceptions.SSLError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
@@ -146,28 +90,29 @@ class Transport:
             raise BrokenAnswer(f"no connection within {CONNECT_SECONDS:.0f} s") from None
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise BrokenAnswer(_reason(error)) from None
-        finally:
-            _deadline.at = float("inf")
 
     def close(self) -> None:
         """End the keep-alive connections."""
-        self._session.close()
+        self._adapter.close()
 
 
 def _read_body(raw: Any) -> bytes:
-    """The body after decompression, at most `BODY_BYTES`.
+    """The body after decompression. Neither that nor what comes over the wire may be more than `BODY_BYTES`.
 
     Decompressed here and not by urllib3, which takes a gzip stream that was cut for a whole one.
     """
     gzipped = raw.headers.get("Content-Encoding", "").strip().lower() == "gzip"
     inflate = zlib.decompressobj(16 + zlib.MAX_WBITS) if gzipped else None
     body = bytearray()
+    received = 0
     while chunk := raw.read(_CHUNK, decode_content=False):
+        received += len(chunk)
         try:
             body += chunk if inflate is None else inflate.decompress(chunk, BODY_BYTES + 1 - len(body))
         except zlib.error:
             raise BrokenAnswer("a compressed body that is damaged") from None
-        if len(body) > BODY_BYTES:
+        # Received counts as well: what follows the end of a gzip stream inflates to nothing, and zlib keeps it.
+        if max(len(body), received) > BODY_BYTES:
             raise AsanaContractError(
                 f"an answer of more than {BODY_BYTES // 1024 // 1024} MiB came; it was not read on"
             )

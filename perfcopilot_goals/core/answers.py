@@ -8,7 +8,7 @@ goal and the field, never the value. Which fields a table has is the business of
 import datetime as dt
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from perfcopilot_goals.errors import AsanaContractError
 
@@ -26,7 +26,7 @@ def storable(text: str) -> str:
 def read_gid(answer: Answer) -> str:
     """The object's own gid: a string of ASCII digits, kept as it came, leading zeros too."""
     gid = answer.get("gid")
-    if not isinstance(gid, str) or not re.fullmatch("[0-9]+", gid):
+    if not _is_gid(gid):
         raise AsanaContractError(f"Asana sent an object whose gid is not a string of digits but {_kind(gid)}")
     return gid
 
@@ -68,26 +68,41 @@ def read_optional_object(answer: Answer, field: str) -> Answer | None:
 def read_owner_gid(answer: Answer) -> str | None:
     """The owner's gid; null where nobody owns the goal."""
     owner = read_optional_object(answer, "owner")
-    return None if owner is None else read_gid(owner)
+    if owner is None:
+        return None
+    if not _is_gid(owner.get("gid")):
+        raise _unexpected(answer, "owner.gid", owner.get("gid"), "a string of digits")
+    return read_gid(owner)
 
 
 def read_status_type(answer: Answer) -> str | None:
     """The status word of the latest posted update; null where none was posted."""
     update = read_optional_object(answer, "current_status_update")
-    return None if update is None else read_optional_text(update, "status_type")
+    # Under the goal's gid, so that an error names the goal.
+    return None if update is None else read_optional_text({**update, "gid": answer.get("gid")}, "status_type")
 
 
 def _read(answer: Answer, field: str) -> Any:
     if field not in answer:
         raise AsanaContractError(
-            f"object {answer.get('gid')!r:.40}: field {field} was asked for and did not come. "
+            f"{_told(answer)}: field {field} was asked for and did not come. "
             "Reading it as empty could drop goals, so nothing was written"
         )
     return answer[field]
 
 
 def _unexpected(answer: Answer, field: str, value: Any, wanted: str) -> AsanaContractError:
-    return AsanaContractError(f"object {answer.get('gid')!r:.40}: field {field} is {_kind(value)}, not {wanted}")
+    return AsanaContractError(f"{_told(answer)}: field {field} is {_kind(value)}, not {wanted}")
+
+
+def _told(answer: Answer) -> str:
+    # What stands where a gid belongs may be any text, so it is repeated only when it is one.
+    gid = answer.get("gid")
+    return f"object {gid:.40}" if _is_gid(gid) else "an object without a gid"
+
+
+def _is_gid(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and re.fullmatch("[0-9]+", value) is not None
 
 
 def _kind(value: Any) -> str:

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 from perfcopilot_goals.core.answers import storable
@@ -23,14 +24,10 @@ def read_roster(text: str) -> list[Employee]:
     lines = text.removeprefix("\ufeff")
     header = lines.partition("\n")[0]
     reader = csv.reader(io.StringIO(lines, newline=""), delimiter=";" if header.count(";") > header.count(",") else ",")
-    names = [name.strip().lower() for name in next(reader, [])]
-    missing = [name for name in COLUMNS if name not in names]
-    if missing:
-        raise GoalsConfigError(f"the roster's first line must name {', '.join(COLUMNS)}; missing: {', '.join(missing)}")
-
     employees: list[Employee] = []
     bad: list[str] = []
     try:
+        names = _header(next(reader, []))
         for values in reader:
             if any(value.strip() for value in values):
                 row = dict(zip(names, (storable(value.strip()) for value in values), strict=False))
@@ -46,6 +43,19 @@ def read_roster(text: str) -> list[Employee]:
             f"nothing was imported; {'; '.join(bad[:_SHOWN])}{more}. Mend these lines and import again"
         )
     return employees
+
+
+def _header(values: list[str]) -> list[str]:
+    names = [name.strip().lower() for name in values]
+    for problem, found in (
+        ("missing", [name for name in COLUMNS if name not in names]),
+        ("more than once", [name for name in COLUMNS if names.count(name) > 1]),
+    ):
+        if found:
+            raise GoalsConfigError(
+                f"the roster's first line must name {', '.join(COLUMNS)}, each once; {problem}: {', '.join(found)}"
+            )
+    return names
 
 
 def check_gid(gid: str, what: str) -> str:
@@ -75,12 +85,15 @@ def _problem(row: dict[str, str], surplus: int) -> str:
         return "employee_id is empty or has characters that cannot be printed"
     if not row["full_name"]:
         return "full_name is empty"
+    if len(row["full_name"].splitlines()) > 1 or len(row["email"].splitlines()) > 1:
+        # A quote without its pair swallows the next line, and with it gives one person the gid of another.
+        return "full_name or email goes over several lines (a quote may lack its pair)"
     if row["asana_user_gid"] and not re.fullmatch("[0-9]+", row["asana_user_gid"]):
         return "asana_user_gid is not digits only (a spreadsheet may have turned it into 1.2E+15)"
     return ""
 
 
 def _doubles(employees: list[Employee]) -> list[str]:
-    ids = [employee.employee_id for employee in employees]
-    bad = [f"employee_id {i} stands {ids.count(i)} times" for i in sorted({i for i in ids if ids.count(i) > 1})]
+    times = Counter(employee.employee_id for employee in employees)
+    bad = [f"employee_id {i} stands {count} times" for i, count in sorted(times.items()) if count > 1]
     return bad + [f"asana_user_gid {gid} is claimed by {', '.join(who)}" for gid, who in shared_gids(employees).items()]

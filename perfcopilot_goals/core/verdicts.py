@@ -163,7 +163,9 @@ def no_goal_was_lost(facts: Facts) -> Verdict:
     parents = zip(subgoals["goal_gid"], subgoals["subgoal_gid"], strict=True)
     expected.update((parent, child, owner.get(parent)) for parent, child in parents)
     found = Counter(zip(rows["goal_gid"], rows["row_gid"], rows["employee_id"], strict=True))
-    return _about(sorted({row_gid for _, row_gid, _ in (expected - found) + (found - expected)}))
+    # A row of another employee's is amiss once, though it is both lacking and one too many.
+    amiss = sorted({(goal_gid, row_gid) for goal_gid, row_gid, _ in (expected - found) + (found - expected)})
+    return _about(row_gid for _, row_gid in amiss)
 
 
 @_check(BLOCKS, reads=(BLOCKS,), structural=True)

@@ -52,7 +52,7 @@ def _slice_asset(*kinds: str) -> Callable[[Callable[..., Slice]], dg.AssetsDefin
         @functools.wraps(function)
         def run(*args: Any, **inputs: Any) -> Slice:
             context = dg.AssetExecutionContext.get()
-            note = context.resources.asana.noting(context.partition_key, context.run_id)
+            note = context.resources.asana.noting(context.partition_key, context.run.run_id)
             with as_failures(context.partition_key, note):
                 return function(*args, **inputs)
 
@@ -73,7 +73,7 @@ def raw_workspace_goals(context: dg.AssetExecutionContext, connections: Connecti
     asana: Asana = context.resources.asana
     workspace_gid = require_workspace(connections)
     client = asana.client_for(connections)
-    asana.begin_sync(connections, context.run_id)
+    asana.begin_sync(connections, context.run.run_id)
     fields = [*tables()["raw_workspace_goals"].asana_fields, WORKSPACE_FIELD]
     answers = fetch_goals(client, workspace_gid, fields, asana.reporter(connections, "goals listed"))
     goals = list_goals(answers, workspace_gid)

@@ -14,15 +14,16 @@ from perfcopilot_goals.settings import Settings
 def build_definitions(settings: Settings, report: Report | None = None) -> dg.Definitions:
     """Assets, checks, job, schedule and resources. Nothing is connected to before a run needs it."""
     store = Store()
-    asana = Asana(store=store, report=report or LogProgress())
     return dg.Definitions(
         assets=[*SOURCE_ASSETS, *SLICE_ASSETS],
         asset_checks=CHECK_DEFINITIONS,
         jobs=[sync_goals],
         schedules=[sync_schedule(settings.sync_cron)],
+        # Also for what is materialized from the asset graph, where Dagster would take a process for each step.
+        executor=dg.in_process_executor,
         resources={
             "store": store,
-            "asana": asana,
-            IO_MANAGER: SliceIOManager(store=store, asana=asana),
+            "asana": Asana(store=store, report=report or LogProgress()),
+            IO_MANAGER: SliceIOManager(store=store),
         },
     )

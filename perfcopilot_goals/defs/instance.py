@@ -15,6 +15,7 @@ from dagster._core.storage.local_compute_log_manager import (
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
+from psycopg.conninfo import conninfo_to_dict
 
 from perfcopilot_goals.settings import Settings, load_settings, make_home
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, open_database
@@ -23,9 +24,12 @@ from perfcopilot_goals.storage.migrate import ensure_migrated
 
 def dagster_url(database: Database) -> str:
     """The database as Dagster takes it: psycopg2, the only driver it works with, and a schema of its own."""
-    url = sqlalchemy.make_url(database.url).set(drivername="postgresql+psycopg2")
-    options = f"{url.query.get('options', '')} -csearch_path={DAGSTER_SCHEMA}".strip()
-    return url.update_query_dict({"options": options}).render_as_string(hide_password=False)
+    # Read by libpq, as for our own connections: SQLAlchemy trips over several hosts and over a socket's folder.
+    given = {name: str(value) for name, value in conninfo_to_dict(database.url).items()}
+    user, password, name = (given.pop(key, None) for key in ("user", "password", "dbname"))
+    given["options"] = f"{given.get('options', '')} -csearch_path={DAGSTER_SCHEMA}".strip()
+    url = sqlalchemy.URL.create("postgresql+psycopg2", user, password, database=name, query=given)
+    return url.render_as_string(hide_password=False)
 
 
 class InstanceStorage(DagsterPostgresStorage):

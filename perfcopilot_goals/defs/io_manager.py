@@ -10,7 +10,8 @@ from pydantic import PrivateAttr
 
 from perfcopilot_goals.core.lineage import ROSTER, check_inputs, roster_digest
 from perfcopilot_goals.defs.failures import as_failures
-from perfcopilot_goals.defs.resources import Asana, Store
+from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.errors import GoalsGuardError
 from perfcopilot_goals.schemas.rows import SLICE_TABLES, Connection, Source
 from perfcopilot_goals.schemas.tables import Slice, stamp, validate
 from perfcopilot_goals.storage.connections import read_connection
@@ -31,14 +32,13 @@ class SliceIOManager(dg.ConfigurableIOManager):
     """
 
     store: Store
-    asana: Asana
     allow_empty: bool = False
     # What the latest inputs came from; the step that loaded them is the one that writes next.
     _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame | Connection | Roster:
         name, connection = context.asset_key.path[-1], context.partition_key
-        with as_failures(connection, self.asana.noting(connection, context.step_context.run_id)):
+        with as_failures(connection, self.store.noting(connection, context.step_context.run_id, dict)):
             with self.store.database.connect(f"reading {name}") as database:
                 settings = read_connection(database, connection)
                 if name == CONNECTIONS:
@@ -53,12 +53,14 @@ class SliceIOManager(dg.ConfigurableIOManager):
     def handle_output(self, context: dg.OutputContext, obj: Slice) -> None:
         table, connection, run_id = context.asset_key.path[-1], context.partition_key, context.run_id
         began = time.monotonic()
-        with as_failures(connection, self.asana.noting(connection, run_id)):
+        # What the asset spent is in its notes, and those reach the ledger only with the rows.
+        with as_failures(connection, self.store.noting(connection, run_id, lambda: obj.notes)):
             sources = self._sources_of(context)
             check_inputs(table, sources)
             moments = [source.synced_at for source in sources.values() if source.synced_at]
             with self.store.database.connect("entering the sync") as database:
                 synced_at = begin_sync(database, connection, run_id, min(moments, default=dt.datetime.now(dt.UTC)))
+            _check_moments(table, synced_at, sources)
             rows = validate(table, stamp(obj.rows, connection, synced_at, run_id))
             replacement = Replacement(
                 connection,
@@ -81,6 +83,16 @@ class SliceIOManager(dg.ConfigurableIOManager):
         """Whether no later table is part of this run; in the UI an asset can be materialized alone."""
         steps = {node.name for node in context.step_context.job_def.nodes}
         return not steps.intersection(SLICE_TABLES[SLICE_TABLES.index(table) + 1 :])
+
+
+def _check_moments(table: str, synced_at: dt.datetime, sources: dict[str, Source]) -> None:
+    """Raise `GoalsGuardError` where rows would be said to be as new as the run's fetch, and an input is older."""
+    older = [name for name, source in sources.items() if source.synced_at and source.synced_at < synced_at]
+    if older:
+        raise GoalsGuardError(
+            f"{table} was not written: {' and '.join(older)} came from an earlier sync than what this run has written. "
+            "Materialize what lies between in the same run, or run the whole sync"
+        )
 
 
 def _metadata(table: str, rows: pd.DataFrame, written: Slice, deleted: int, seconds: float) -> dict[str, Any]:

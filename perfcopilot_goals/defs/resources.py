@@ -1,7 +1,7 @@
 """What assets need from outside: the database, and Asana as one run uses it."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -33,6 +33,18 @@ class Store(dg.ConfigurableResource[Any]):
             self._database = open_database(load_settings())
             ensure_migrated(self._database)
         return self._database
+
+    def noting(self, connection: str, run_id: str, spent: Callable[[], Mapping[str, Any]]) -> Callable[[str], None]:
+        """What enters into the ledger that the sync ended with an error, named by its class, and what it had spent."""
+
+        def note(error_code: str) -> None:
+            cost = spent()
+            with self.database.connect("noting a failed sync") as database:
+                if has_connection(database, connection):
+                    figures = {name: cost.get(name, 0) for name in ("requests", "throttled")}
+                    fail_sync(database, connection, run_id, error_code, **figures)
+
+        return note
 
 
 class Asana(dg.ConfigurableResource[Any]):
@@ -92,16 +104,8 @@ class Asana(dg.ConfigurableResource[Any]):
         return notes | ({"asana_changes": cost.changes} if cost.changes else {})
 
     def noting(self, connection: str, run_id: str) -> Callable[[str], None]:
-        """What enters into the ledger that the sync ended with an error, named by its class."""
-
-        def note(error_code: str) -> None:
-            cost = self._untold_figures()
-            with self.store.database.connect("noting a failed sync") as database:
-                if has_connection(database, connection):
-                    spent = {"requests": cost.requests, "throttled": cost.throttled}
-                    fail_sync(database, connection, run_id, error_code, **spent)
-
-        return note
+        """What enters into the ledger that a step which asked Asana failed."""
+        return self.store.noting(connection, run_id, self.notes)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         self._open.close()

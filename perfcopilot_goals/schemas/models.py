@@ -41,6 +41,7 @@ class _Connected(pa.DataFrameModel):
 
     class Config:
         strict = True
+        unique_column_names = True
 
 
 class _Slice(_Connected):

@@ -6,6 +6,7 @@ stored in `storage`.
 """
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -123,14 +124,22 @@ def validate(table: str, rows: pd.DataFrame) -> pd.DataFrame:
     try:
         return tables()[table].model.to_schema().validate(rows, lazy=True)
     except pa.errors.SchemaErrors as error:
-        cases = error.failure_cases
-        counts = cases.groupby([cases["column"].astype(str), cases["check"].astype(str)], sort=True).size()
-        breaches = "; ".join(f"{column}: {check} ({count} values)" for (column, check), count in counts.items())
-        # `from None`: pandera's own error quotes every failing value.
-        raise GoalsSchemaError(
-            f"{table} was refused, nothing was written: {breaches}. "
-            "If Asana's answers changed, their parsing must follow"
-        ) from None
+        breaches = _breaches(error.failure_cases)
+    except (TypeError, ValueError):
+        # pandera compares the values of a key, and lists or dicts cannot be.
+        breaches = "the key: values that cannot be compared"
+    # Raised out here: pandera's own error quotes every failing value, and would come along as the context.
+    raise GoalsSchemaError(
+        f"{table} was refused, nothing was written: {breaches}. If Asana's answers changed, their parsing must follow"
+    )
+
+
+def _breaches(cases: pd.DataFrame) -> str:
+    """Column, rule and count of each breach; where a column itself is the breach, pandera has its name as the value."""
+    is_about_columns = cases["check"].isin(["column_in_dataframe", "column_in_schema"])
+    columns = cases["column"].mask(is_about_columns, cases["failure_case"]).astype(str)
+    counts = Counter(zip(columns, cases["check"].astype(str), strict=True))
+    return "; ".join(f"{column}: {check} ({count} values)" for (column, check), count in sorted(counts.items()))
 
 
 @dataclass(frozen=True)

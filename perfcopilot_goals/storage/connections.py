@@ -11,6 +11,7 @@ from psycopg.rows import class_row
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.rows import SLICE_TABLES, Connection
 from perfcopilot_goals.storage.database import SCHEMA
+from perfcopilot_goals.storage.locks import lock_slices
 
 _COLUMNS = sql.SQL(", ").join(sql.Identifier(f.name) for f in fields(Connection))
 _TABLE = sql.Identifier(SCHEMA, "connections")
@@ -87,6 +88,7 @@ def remove_connection(database: psycopg.Connection, name: str) -> int:
     Rows that stayed behind would come back to life with a new connection of the same name.
     """
     read_connection(database, name)
+    lock_slices(database, name)
     removed = 0
     for table in SLICE_TABLES:
         query = sql.SQL("delete from {} where connection = %s").format(sql.Identifier(SCHEMA, table))

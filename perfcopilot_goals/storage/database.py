@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -24,9 +25,9 @@ STATEMENT_SECONDS = 600
 LOCK_SECONDS = 60
 OLDEST_SERVER = 120000
 
-_OPTIONS = (
+_LIMITS = (
     f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s "
-    "-c idle_in_transaction_session_timeout=600s -c timezone=UTC -c client_encoding=UTF8"
+    "-c idle_in_transaction_session_timeout=600s"
 )
 
 
@@ -43,19 +44,24 @@ class Database:
         `doing` says in an error what was attempted. The connection is closed in every case.
         """
         with _as_store_errors(doing):
-            connection = psycopg.connect(
-                self.url,
-                autocommit=autocommit,
-                connect_timeout=CONNECT_SECONDS,
-                application_name="perfcopilot_goals",
-                options=_OPTIONS,
-            )
+            connection = self.open(autocommit=autocommit)
         try:
             _check_server(connection)
             with _as_store_errors(doing), connection:
                 yield connection
         finally:
             connection.close()
+
+    def open(self, *, autocommit: bool = False) -> psycopg.Connection:
+        """A connection for a library that has transactions of its own; its errors are the driver's.
+
+        What the URL says, its `options` too, goes before our limits, but not before UTC and UTF-8.
+        """
+        given = conninfo_to_dict(self.url)
+        parameters: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, "application_name": "perfcopilot_goals"}
+        parameters |= given
+        parameters["options"] = f"{_LIMITS} {given.get('options', '')} -c timezone=UTC"
+        return psycopg.connect(**parameters | {"client_encoding": "UTF8"}, autocommit=autocommit)
 
 
 def open_database(settings: Settings) -> Database:
@@ -70,17 +76,21 @@ def open_database(settings: Settings) -> Database:
 def read_url(url: str) -> str:
     """The URL as libpq takes it, from `postgres://` or `postgresql://`, with or without a driver's name."""
     plain = re.sub(r"\Apostgres(ql)?(\+[a-z0-9_]+)?://", "postgresql://", url)
+    if plain.startswith("postgresql://") and _is_understood(plain):
+        return plain
+    raise GoalsConfigError(
+        "PERFCOPILOT_DATABASE_URL is not a Postgres URL (postgresql://user:password@host:5432/database; "
+        "percent-encode special characters of the password)"
+    )
+
+
+def _is_understood(url: str) -> bool:
+    """Whether libpq can read it. Its own error, which quotes the URL with its password, ends here."""
     try:
-        if not plain.startswith("postgresql://"):
-            raise ValueError
-        conninfo_to_dict(plain)
+        conninfo_to_dict(url)
     except (ValueError, psycopg.Error):
-        # Not chained: libpq quotes the URL with its password.
-        raise GoalsConfigError(
-            "PERFCOPILOT_DATABASE_URL is not a Postgres URL (postgresql://user:password@host:5432/database; "
-            "percent-encode special characters of the password)"
-        ) from None
-    return plain
+        return False
+    return True
 
 
 def _check_server(connection: psycopg.Connection) -> None:
@@ -105,4 +115,9 @@ def _as_store_errors(doing: str) -> Iterator[None]:
         advice = (
             "check PERFCOPILOT_DATABASE_URL and that Postgres runs" if state[:2] in ("", "08", "28", "3D", "57") else ""
         )
-        raise GoalsStoreError(f"{doing}: Postgres said {reason}" + (f"; {advice}" if advice else ""), state) from None
+        failure = GoalsStoreError(f"{doing}: Postgres said {reason}" + (f"; {advice}" if advice else ""), state)
+        try:
+            raise failure
+        finally:
+            # Not even as a context, which `from None` only hides: the driver's error quotes rows.
+            failure.__context__ = None

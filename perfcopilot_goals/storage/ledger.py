@@ -14,6 +14,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.rows import Source, Sync
 from perfcopilot_goals.storage.database import SCHEMA
 
@@ -37,13 +38,15 @@ def begin_sync(database: psycopg.Connection, connection: str, run_id: str, synce
     )
     entered = database.execute(
         sql.SQL(
-            "insert into {} (connection, run_id, synced_at, started_at, state) values (%s, %s, %s, now(), 'running') "
+            "insert into {} (connection, run_id, synced_at, started_at, state) "
+            "select connection, %s, %s, now(), 'running' from {} where connection = %s "
             "on conflict (connection, run_id) do update set state = 'running', error_code = null, finished_at = null "
             "returning synced_at"
-        ).format(_TABLE),
-        [connection, run_id, synced_at],
+        ).format(_TABLE, sql.Identifier(SCHEMA, "connections")),
+        [run_id, synced_at, connection],
     ).fetchone()
-    assert entered is not None
+    if entered is None:
+        raise GoalsConfigError(f"there is no connection {connection} any more; nothing was written")
     moment: dt.datetime = entered[0]
     return moment.astimezone(dt.UTC)
 
@@ -88,17 +91,14 @@ def note_write(
     is_last: bool,
 ) -> None:
     """Note that the sync has written a table; `is_last` completes it."""
-    entry = {
-        "rows": rows,
-        "written_at": dt.datetime.now(dt.UTC).isoformat(),
-        "inputs": dict(inputs),
-        "notes": dict(notes),
-    }
+    entry = {"rows": rows, "inputs": dict(inputs), "notes": dict(notes)}
     database.execute(
         sql.SQL(
             "update {} set counts = jsonb_set(jsonb_set(counts, '{{tables}}', coalesce(counts -> 'tables', '{{}}')), "
-            "array['tables', %(table)s], %(entry)s), requests = requests + %(requests)s, "
-            "throttled = throttled + %(throttled)s, subgoal_route = coalesce(%(route)s, subgoal_route), "
+            # The database's clock: of two machines' slices the later one has to be told from the earlier.
+            "array['tables', %(table)s], %(entry)s || jsonb_build_object('written_at', clock_timestamp())), "
+            "requests = requests + %(requests)s, throttled = throttled + %(throttled)s, "
+            "subgoal_route = coalesce(%(route)s, subgoal_route), "
             "state = case when %(is_last)s then 'complete' else state end, "
             "finished_at = case when %(is_last)s then clock_timestamp() else finished_at end, "
             "error_code = case when %(is_last)s then null else error_code end "
@@ -122,7 +122,8 @@ def read_source(database: psycopg.Connection, connection: str, table: str) -> So
     row = database.execute(
         sql.SQL(
             "select run_id, synced_at, counts -> 'tables' -> %(table)s from {} where connection = %(connection)s and "
-            "counts -> 'tables' ? %(table)s order by counts -> 'tables' -> %(table)s ->> 'written_at' desc limit 1"
+            "counts -> 'tables' ? %(table)s "
+            "order by (counts -> 'tables' -> %(table)s ->> 'written_at')::timestamptz desc limit 1"
         ).format(_TABLE),
         {"connection": connection, "table": table},
     ).fetchone()

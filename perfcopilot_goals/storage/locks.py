@@ -1,14 +1,22 @@
-"""One sync per token at a time, on whatever machine and however it was started."""
+"""Who may go on and who waits, on whatever machine and however it was started: Postgres' advisory locks."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+import psycopg
 
 from perfcopilot_goals.errors import AsanaUnavailableError
 from perfcopilot_goals.storage.database import Database
 
 WAIT_SECONDS = 30 * 60.0
 POLL_SECONDS = 2.0
+
+
+def lock_slices(transaction: psycopg.Connection, connection: str) -> None:
+    """Until the transaction ends, nobody else replaces or removes a slice of the connection."""
+    lock = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals slice ' || %s, 0))"
+    transaction.execute(lock, [connection])
 
 
 @contextmanager

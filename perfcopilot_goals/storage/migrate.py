@@ -56,12 +56,17 @@ def _check_known(version: str | None) -> None:
 def _upgrade(database: Database) -> None:
     from alembic import command  # noqa: PLC0415  slow to import
     from alembic.config import Config  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(_migrations()))
     # Handed over as an object: a URL in Alembic's configuration would be interpolated, and its password may hold a %.
-    config.attributes["database_url"] = database.url
-    command.upgrade(config, "head")
+    config.attributes["open"] = database.open
+    try:
+        command.upgrade(config, "head")
+    except DBAPIError as error:
+        # The driver's own error, which whoever opened the connection turns into ours.
+        raise (error.orig or error) from None
 
 
 def _migrations() -> Path:

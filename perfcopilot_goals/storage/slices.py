@@ -10,11 +10,13 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from perfcopilot_goals.errors import GoalsGuardError, GoalsStoreError
+from perfcopilot_goals.errors import GoalsConfigError, GoalsGuardError, GoalsStoreError
 from perfcopilot_goals.schemas.rows import Source
 from perfcopilot_goals.schemas.tables import frame, tables
+from perfcopilot_goals.storage.connections import has_connection
 from perfcopilot_goals.storage.database import SCHEMA, Database
 from perfcopilot_goals.storage.ledger import has_newer_write, note_write, read_source
+from perfcopilot_goals.storage.locks import lock_slices
 
 # Tables that hold goals; the others may well become empty when a company has no key results, or no employees yet.
 GUARDED = ("raw_workspace_goals", "owned_goals", "mapped_goal_rows")
@@ -37,12 +39,15 @@ def replace_slice(database: Database, table: str, rows: pd.DataFrame, replacemen
     """Replace the connection's rows of the table by these, which are validated, and return how many there were.
 
     Old or new, never a mix: lock, ledger check, delete, COPY by column name, ledger and commit are one transaction.
-    `GoalsGuardError` if a sync that began later has written, or if goals would be replaced by none.
+    `GoalsGuardError` if a sync that began later has written, or if goals would be replaced by none; `GoalsConfigError`
+    if the connection is gone.
     """
     connection = replacement.connection
     with database.connect(f"replacing {table}") as transaction:
-        lock = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals slice ' || %s, 0))"
-        transaction.execute(lock, [connection])
+        lock_slices(transaction, connection)
+        if not has_connection(transaction, connection):
+            # Its rows would come back to life with a new connection of the same name.
+            raise GoalsConfigError(f"connection {connection} was removed while its sync ran; {table} was not written")
         if has_newer_write(transaction, connection, table, replacement.synced_at):
             raise GoalsGuardError(
                 f"{table} was not written: a sync that began after {replacement.synced_at:%Y-%m-%d %H:%M:%S} UTC has "

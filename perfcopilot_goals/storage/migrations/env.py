@@ -5,8 +5,9 @@ from alembic import context
 
 from perfcopilot_goals.storage.database import SCHEMA
 
-url = sqlalchemy.make_url(context.config.attributes["database_url"]).set(drivername="postgresql+psycopg")
-engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, hide_parameters=True)
+engine = sqlalchemy.create_engine(
+    "postgresql+psycopg://", creator=context.config.attributes["open"], poolclass=sqlalchemy.NullPool
+)
 with engine.connect() as connection:
     context.configure(connection=connection, version_table_schema=SCHEMA)
     with context.begin_transaction():

@@ -1,0 +1,100 @@
+"""The two routes to a goal's sub-goals, one goal's list read by either, and what a refusal of lists means.
+
+Which of them is asked is `walk`'s decision.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from perfcopilot_goals.asana.client import AsanaClient
+from perfcopilot_goals.asana.listing import fetch_list
+from perfcopilot_goals.asana.outcomes import Refused
+from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, GoalsError
+
+SUBGOALS, GOAL_RELATIONSHIPS, AUTO = "subgoals", "goal_relationships", "auto"
+
+Subgoals = list[dict[str, Any]]
+
+
+class RouteInUse:
+    """The route that all workers of a walk ask: the setting's, or the one used last time until it proves to be gone."""
+
+    def __init__(self, setting: str, last_route: str | None) -> None:
+        self.is_fixed = setting != AUTO
+        self.name = setting if self.is_fixed else (last_route or SUBGOALS)
+        self._gone: set[str] = set()
+
+    @property
+    def other(self) -> str:
+        return _other(self.name)
+
+    @property
+    def other_is_gone(self) -> bool:
+        return self.other in self._gone
+
+    def leave(self, gone: str) -> None:
+        """Use the other one from now on. Several workers may find the same route gone."""
+        if self.is_fixed:
+            raise AsanaContractError(
+                f"the sub-goal route {gone} is gone; nothing was written. "
+                "Let the other be found: perfcopilot-goals connection set NAME --subgoal-route auto"
+            )
+        if _other(gone) in self._gone:
+            raise AsanaContractError(
+                f"neither sub-goal route exists ({SUBGOALS}, {GOAL_RELATIONSHIPS}); nothing was written. "
+                "Check the connection's base URL"
+            )
+        self._gone.add(gone)
+        self.name = _other(gone)
+
+
+def fetch_subgoals(client: AsanaClient, goal_gid: str, fields: Sequence[str], route: str) -> Subgoals:
+    """The goal's sub-goals with these fields; {} for one that is there but not shown to this token."""
+    if route == SUBGOALS:
+        params = {"opt_fields": ",".join(fields)}
+        return fetch_list(client, f"/goals/{goal_gid}/subgoals", params, paged=False)
+    names = ["resource_subtype", *(f"supporting_resource.{name}" for name in fields)]
+    params = {"supported_goal": goal_gid, "resource_subtype": "subgoal", "opt_fields": ",".join(names)}
+    relations = fetch_list(client, "/goal_relationships", params)
+    # Without the filter the list holds projects and tasks too; one that ignores it must not make key results of them.
+    return [_unwrap(relation) for relation in relations if relation.get("resource_subtype", "subgoal") == "subgoal"]
+
+
+def _unwrap(relation: dict[str, Any]) -> dict[str, Any]:
+    subgoal = relation.get("supporting_resource", "missing")
+    if not isinstance(subgoal, dict | None):
+        raise AsanaContractError("a goal relationship came without its supporting_resource; nothing was written")
+    return subgoal or {}
+
+
+def _other(route: str) -> str:
+    return GOAL_RELATIONSHIPS if route == SUBGOALS else SUBGOALS
+
+
+def refusal_of_subgoals(goal_gid: str, refused: Refused) -> GoalsError | None:
+    """None for 403 and 404, which are about the goal; anything else is about the token or the request."""
+    if refused.status in (403, 404):
+        return None
+    if refused.status == 400:
+        return AsanaContractError(f"the sub-goals of goal {goal_gid} answered 400; nothing was written")
+    return AsanaAccessError(
+        f"the sub-goals of goal {goal_gid} answered {refused.status}: Asana no longer accepts the token or its plan; "
+        "nothing was written. Check the token where token_ref points to"
+    )
+
+
+def refusal_of_all(statuses: Collection[int], goal_was_named: bool) -> GoalsError | None:
+    """What it means that no list at all was read. One goal's refusal is that goal's; several alike are not."""
+    if len(statuses) < 2:
+        return None
+    if set(statuses) == {403}:
+        return AsanaAccessError(
+            f"all {len(statuses)} sub-goal lists answered 403: the token may not read sub-goals; nothing was written. "
+            "Use a token with full access, such as a service account's"
+        )
+    if set(statuses) == {404} and not goal_was_named:
+        return AsanaContractError(
+            f"all {len(statuses)} sub-goal lists answered 404 and none said that a goal is unknown; nothing was "
+            "written. Check the connection's base URL"
+        )
+    return None

@@ -1,0 +1,341 @@
+"""How often, and after what wait, a request is made again; and what an error then says."""
+
+import random
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perfcopilot_goals.asana.client import GRACE_SECONDS, AsanaClient
+from perfcopilot_goals.asana.listing import fetch_goals
+from perfcopilot_goals.asana.outcomes import Refused, read_retry_after
+from perfcopilot_goals.asana.pacing import ATTEMPTS, SystemClock
+from perfcopilot_goals.asana.walk import walk_subgoals
+from perfcopilot_goals.errors import AsanaContractError, AsanaUnavailableError, GoalsError
+from perfcopilot_goals.sandbox import Fault, Raw, Request, Response, faults
+from perfcopilot_goals.sandbox.faults import Script
+from perfcopilot_goals_tests.asana.canaries import BODY, TOKEN, assert_tells_nothing, raises
+from perfcopilot_goals_tests.asana.conftest import Connect
+from perfcopilot_goals_tests.asana.worlds import FIELDS, WORKSPACE, flat_world, list_goals, serve
+from perfcopilot_goals_tests.clock import FakeClock
+
+
+class Stamped:
+    """A fault that notes the clock at each request."""
+
+    def __init__(self, fault: Fault, clock: FakeClock) -> None:
+        self.fault = fault
+        self.clock = clock
+        self.moments: list[float] = []
+
+    def __call__(self, request: Request, response: Response) -> Response | Raw:
+        self.moments.append(self.clock.now)
+        return self.fault(request, response)
+
+    @property
+    def gaps(self) -> list[float]:
+        return [later - sooner for sooner, later in zip(self.moments, self.moments[1:], strict=False)]
+
+
+def throttled(retry_after: str | None = None, **times: int) -> Script:
+    return Script().on(faults.status(429, f"{BODY} {TOKEN}", retry_after=retry_after), **times)
+
+
+@pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 408, 429], ids=lambda status: f"A16 {status}")
+@pytest.mark.parametrize("failures", [1, 2, 3])
+@pytest.mark.parametrize("is_page", [False, True], ids=["json", "html"])
+def test_a_passing_failure_costs_as_many_requests_as_it_lasts(
+    status: int, failures: int, is_page: bool, connect: Connect
+) -> None:
+    fault = faults.html(status) if is_page else faults.status(status, BODY)
+    with serve(flat_world(3), faults=Script().on(fault, times=failures)) as asana:
+        client = connect(asana)
+        assert len(list_goals(client)) == 3
+        assert asana.count() == client.figures.requests == failures + 1
+        assert client.figures.throttled == (failures if status == 429 else 0)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
+def test_a16_a_failure_that_lasts_ends_after_four_attempts(status: int, connect: Connect) -> None:
+    with serve(flat_world(3), faults=faults.status(status, BODY)) as asana:
+        with raises(AsanaUnavailableError, "GET /goals", str(status), "after 4 attempts", "nothing was written"):
+            list_goals(connect(asana))
+        assert asana.count() == 4
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.5, 0.999], ids=str)
+@pytest.mark.parametrize("status", [429, 503], ids=str)
+@pytest.mark.parametrize("asked", [0, 1, 7, 30, 200])
+def test_a10_nobody_comes_back_before_the_time_that_asana_asked_for(
+    asked: int, status: int, jitter: float, connect: Connect, clock: FakeClock
+) -> None:
+    trouble = Script().on(faults.status(status, retry_after=str(asked)), times=2)
+    with serve(flat_world(3), faults=(stamped := Stamped(trouble, clock))) as asana:
+        assert len(list_goals(connect(asana, jitter=lambda: jitter))) == 3
+    assert len(stamped.gaps) == 2
+    for gap in stamped.gaps:
+        assert asked <= gap <= asked + min(1 + asked / 10, 10) + 0.01
+        assert jitter == 0 or gap > asked
+
+
+def test_a10_those_who_were_told_the_same_do_not_come_back_together(connect: Connect, clock: FakeClock) -> None:
+    gaps = set()
+    with serve(flat_world(3)) as asana:
+        for seed in range(10):
+            asana.faults = stamped = Stamped(throttled("30", times=1), clock)
+            list_goals(connect(asana, jitter=random.Random(seed).random))
+            gaps.add(round(stamped.gaps[0], 1))
+    assert len(gaps) > 5
+
+
+@pytest.mark.parametrize("asked", ["99999999", "901", "999999999999", "9" * 13, "9" * 400], ids=lambda a: a[:14])
+@pytest.mark.parametrize("status", [429, 503])
+def test_a11_a_wait_past_the_deadline_is_not_waited(
+    asked: str, status: int, connect: Connect, clock: FakeClock
+) -> None:
+    """More digits than twelve were taken for no Retry-After at all, and asked again at once."""
+    with serve(flat_world(3), faults=faults.status(status, retry_after=asked)) as asana:
+        with raises(AsanaUnavailableError, "deadline", f"asked to wait {asked[:12] if len(asked) < 13 else 10**12} s"):
+            list_goals(connect(asana))
+        assert asana.count() == 1
+        assert sum(clock.waits) < 1
+
+
+def test_a11_waits_that_add_up_to_the_deadline_end_there(connect: Connect, clock: FakeClock) -> None:
+    with serve(flat_world(3), faults=throttled("400")) as asana:
+        with raises(AsanaUnavailableError, "asked to wait 400 s"):
+            list_goals(connect(asana))
+        assert asana.count() == 3
+        assert clock.now - 1_000 <= GRACE_SECONDS
+
+
+@pytest.mark.parametrize(
+    "retry_after",
+    ["1.5", "-5", "nan", "inf", "1e3", "", " ", "soon", "+5", "0x10", "5, 7", "٣", "Wed, 21 Oct 2065 07:28:00 GMT"],
+    ids=ascii,
+)
+def test_a12_a_retry_after_that_is_no_number_of_seconds_counts_as_absent(
+    retry_after: str, connect: Connect, clock: FakeClock
+) -> None:
+    if retry_after.isascii():
+        with serve(flat_world(3), faults=(stamped := Stamped(throttled(retry_after, times=1), clock))) as asana:
+            assert len(list_goals(connect(asana))) == 3
+        assert stamped.gaps == [pytest.approx(3.75, abs=0.01)]
+    assert read_retry_after({"Retry-After": retry_after}) is None
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.999], ids=["least", "most"])
+def test_a14_without_a_retry_after_the_waits_suit_a_window_of_a_minute(
+    jitter: float, connect: Connect, clock: FakeClock
+) -> None:
+    with serve(flat_world(3), faults=(stamped := Stamped(throttled(), clock))) as asana:
+        with raises(AsanaUnavailableError, "429"):
+            list_goals(connect(asana, jitter=lambda: jitter))
+    assert stamped.gaps == [pytest.approx(wait * (1 + jitter) / 2, abs=0.01) for wait in (5, 10, 20)]
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.999], ids=["least", "most"])
+def test_a16_a_server_that_fails_is_given_seconds(jitter: float, connect: Connect, clock: FakeClock) -> None:
+    with serve(flat_world(3), faults=(stamped := Stamped(faults.status(503), clock))) as asana:
+        with raises(AsanaUnavailableError, "503"):
+            list_goals(connect(asana, jitter=lambda: jitter))
+    assert stamped.gaps == [pytest.approx(wait * (1 + jitter) / 2, abs=0.01) for wait in (1, 2, 4)]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("sound", [0, 1, 20, 150])
+def test_a15_retries_of_a_sync_stay_within_a_fifth_of_its_requests_and_ten(
+    status: int, sound: int, connect: Connect
+) -> None:
+    """Fifty workers with four attempts each would make four times the traffic of an outage."""
+    world = flat_world(400)
+    script = Script().on(faults.status(status), first=sound + 1)
+    with serve(world, faults=script, routes="both") as asana:
+        client = connect(asana)
+        with raises(AsanaUnavailableError, "nothing was written"):
+            walk_subgoals(client, list(world.goals), FIELDS)
+        needed = sound + 50  # what had answered, and what was in flight when the trouble began
+        assert asana.count() <= needed + 0.2 * needed + 10
+
+
+def test_a15_when_every_second_request_is_rejected_the_budget_ends_the_sync(connect: Connect) -> None:
+    world = flat_world(400)
+    numbers: dict[str, int] = {}
+
+    def every_first(request: Request, response: Response) -> Response:
+        numbers[request.path] = numbers.get(request.path, 0) + 1
+        return Response(503) if numbers[request.path] == 1 else response
+
+    with serve(world, faults=every_first, routes="both") as asana:
+        with raises(AsanaUnavailableError, "503", "the sync's budget for retries is spent"):
+            walk_subgoals(connect(asana), list(world.goals), FIELDS)
+        firsts = len({call.path for call in asana.requests})
+        assert asana.count() - firsts <= 0.2 * firsts + 10
+
+
+def test_a15_clients_of_one_token_wait_together_when_one_is_throttled(connect: Connect, clock: FakeClock) -> None:
+    with serve(flat_world(3), faults=(stamped := Stamped(throttled("30", times=1), clock))) as asana:
+        first, second = connect(asana), connect(asana)
+        assert len(list_goals(first)) == 3
+        clock.now = stamped.moments[0]  # as if the second had asked at the same moment
+        assert len(list_goals(second)) == 3
+    assert stamped.moments[2] >= stamped.moments[0] + 30
+
+
+def test_a15_twenty_syncs_in_an_endless_429_send_four_requests_each(connect: Connect) -> None:
+    errors: list[GoalsError] = []
+
+    def sync(client: AsanaClient) -> None:
+        try:
+            list_goals(client)
+        except AsanaUnavailableError as error:
+            errors.append(error)
+
+    with serve(flat_world(3), faults=throttled()) as asana:
+        workers = [threading.Thread(target=sync, args=(connect(asana),)) for _ in range(20)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert asana.count() <= 20 * ATTEMPTS
+    assert len(errors) == 20
+    for error in errors:
+        assert_tells_nothing(error)
+
+
+def test_b23_a_sync_as_fast_as_it_may_be_is_never_rejected(connect: Connect, clock: FakeClock) -> None:
+    world = flat_world(180)
+    limited: dict[str, Any] = {"requests_per_minute": 150, "monotonic": clock.monotonic, "routes": "both"}
+    with serve(world, **limited) as asana:
+        client = connect(asana, requests_per_minute=150)
+        for gid in world.goals:
+            client.get(f"/goals/{gid}", {})
+        assert (asana.count(), asana.rejected) == (180, 0)
+    assert clock.now - 1_000 == pytest.approx(170 * 60 / 140)
+
+
+def test_the_deadline_moves_with_the_requests_that_are_to_come(connect: Connect, clock: FakeClock) -> None:
+    """At a slow rate a long list took longer than the grace, and could never be read."""
+    with serve(flat_world(900)) as asana:
+        assert len(list_goals(connect(asana, requests_per_minute=1))) == 900
+    assert clock.now - 1_000 > GRACE_SECONDS
+
+
+def test_a_sync_that_takes_too_long_ends_at_its_deadline(connect: Connect, clock: FakeClock) -> None:
+    with serve(flat_world(150)) as asana:
+        client = connect(asana)
+        asana.faults = lambda request, response: (setattr(clock, "now", clock.now + GRACE_SECONDS), response)[1]
+        with raises(AsanaUnavailableError, "the sync's own deadline would pass", "nothing was written"):
+            list_goals(client)
+        assert asana.count() == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 451])
+@pytest.mark.parametrize(
+    "body",
+    [b"", BODY.encode(), b"[]", b"null", b'{"errors":null}', b'{"errors":[7]}', b'{"errors":[{}]}', b"[" * 100_000],
+    ids=["empty", "text", "list", "null", "no errors", "a number", "no message", "too deep"],
+)
+def test_a_no_is_told_by_its_status_whatever_its_body_is(status: int, body: bytes, connect: Connect) -> None:
+    with serve(flat_world(3), faults=faults.reply(status, body)) as asana:
+        with pytest.raises(Refused) as caught:
+            connect(asana).get("/goals", {})
+        assert (caught.value.status, caught.value.is_unknown_route) == (status, False)
+        assert asana.count() == 1
+    assert BODY not in f"{caught.value}{caught.value!r}{caught.value.args}"
+
+
+@pytest.mark.parametrize("status", [201, 405, 409, 410, 412, 413, 414, 418, 422, 424])
+def test_a_status_that_was_not_agreed_breaks_the_contract_at_once(status: int, connect: Connect) -> None:
+    with serve(flat_world(3), faults=faults.status(status, BODY)) as asana:
+        with raises(AsanaContractError, f"status {status} is not agreed"):
+            list_goals(connect(asana))
+        assert asana.count() == 1
+
+
+def test_b20_announced_changes_are_noted_by_name_and_whether_they_affect_us(connect: Connect) -> None:
+    changes = (
+        "name=goal_sals_api;info=https://forum.asana.com/t/1;affected=true,"
+        "name=teamless_projects;info=https://forum.asana.com/t/2,name=;affected=true,nonsense"
+    )
+    with serve(flat_world(150), asana_change=changes) as asana:
+        client = connect(asana)
+        list_goals(client)
+        asana.asana_change = "name=goal_sals_api;info=x"
+        list_goals(client)
+    assert client.figures.changes == {"goal_sals_api": True, "teamless_projects": False}
+
+
+def test_the_figures_count_requests_pages_throttles_and_waits(connect: Connect, clock: FakeClock) -> None:
+    with serve(flat_world(250), faults=throttled("10", times=1)) as asana:
+        client = connect(asana)
+        list_goals(client)
+        assert client.figures.requests == asana.count() == 4
+    assert (client.figures.pages, client.figures.throttled) == (3, 1)
+    assert client.figures.waited_seconds == pytest.approx(clock.now - 1_000)
+    assert client.figures.waited_seconds > 10
+
+
+def test_f3_closing_a_client_ends_a_back_off_on_the_real_clock(connect: Connect) -> None:
+    ended = threading.Event()
+    with serve(flat_world(3), faults=faults.status(503, retry_after="600")) as asana:
+        client = connect(asana, clock=SystemClock())
+
+        def ask() -> None:
+            with pytest.raises(Exception, match=""):
+                list_goals(client)
+            ended.set()
+
+        threading.Thread(target=ask, daemon=True).start()
+        while not asana.count():
+            ended.wait(0.01)
+        assert not ended.wait(0.1)
+        client.close()
+        assert ended.wait(1)
+
+
+TROUBLE: dict[str, Fault] = {
+    "fine": lambda _, response: response,
+    "429": faults.status(429),
+    "429 for 40 s": faults.status(429, retry_after="40"),
+    "429 for ever": faults.status(429, retry_after="99999999"),
+    "500": faults.status(500, BODY),
+    "503 for 7 s": faults.status(503, retry_after="7"),
+    "page for people": faults.html(502),
+    "cut": faults.cut_body(),
+    "cut gzip": faults.cut_gzip(),
+    "hung up": faults.hang_up(),
+    "empty": faults.reply(200, b""),
+    "expired": faults.status(400, "offset: Your pagination token has expired."),
+    "null": faults.reply(200, b"null"),
+    "revoked": faults.status(401, f"Not Authorized {TOKEN}"),
+    "redirect": faults.reply(302, BODY.encode(), Location="http://127.0.0.1:1/"),
+}
+kinds = st.one_of(st.just("fine"), st.sampled_from(["429", "500", "cut", "empty"]), st.sampled_from(list(TROUBLE)))
+
+
+def test_any_trouble_ends_within_the_bounds_in_the_whole_list_or_one_of_our_errors() -> None:
+    world = flat_world(420)
+    with serve(world) as asana:
+
+        @given(script=st.lists(kinds, max_size=30), jitter=st.floats(0, 1, exclude_max=True))
+        @settings(max_examples=60, deadline=None)
+        def sync(script: list[str], jitter: float) -> None:
+            clock = FakeClock()
+            queue = iter(script)
+            asana.faults = stamped = Stamped(lambda r, response: TROUBLE[next(queue, "fine")](r, response), clock)
+            client = AsanaClient(asana.base_url, TOKEN, clock=clock, jitter=lambda: jitter)
+            try:
+                assert [goal["gid"] for goal in fetch_goals(client, WORKSPACE, FIELDS)] == list(world.goals)
+            except GoalsError as error:
+                assert_tells_nothing(error)
+            finally:
+                client.close()
+            assert len(stamped.moments) == client.figures.requests <= 2 * 5 + 0.2 * 10 + 10 + 1
+            assert clock.now - 1_000 <= GRACE_SECONDS + 60
+            for gap, kind in zip(stamped.gaps, script, strict=False):
+                assert gap >= {"429 for 40 s": 40, "503 for 7 s": 7, "429": 2.5}.get(kind, 0)
+
+        sync()

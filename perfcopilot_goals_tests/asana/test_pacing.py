@@ -1,0 +1,252 @@
+"""No minute holds more requests than the token's limit; nobody passes a closed gate; retries are budgeted."""
+
+import threading
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perfcopilot_goals.asana.pacing import (
+    ATTEMPTS,
+    BURST,
+    FAILED_BACKOFF,
+    THROTTLED_BACKOFF,
+    Pacer,
+    RetryBudget,
+    Stopped,
+    SystemClock,
+    backoff,
+    pacer_for,
+    token_identity,
+)
+from perfcopilot_goals_tests.asana.canaries import TOKEN
+from perfcopilot_goals_tests.clock import FakeClock
+
+rates = st.one_of(st.sampled_from([1, 2, 10, 11, 150, 1_500]), st.integers(1, 3_000))
+# Seconds of pause, then so many who come together or so far apart: crowds, trickles and long silences.
+arrivals = st.lists(
+    st.tuples(
+        st.one_of(st.just(0.0), st.floats(0, 5), st.sampled_from([30.0, 59.9, 60.0, 61.0, 600.0])),
+        st.integers(1, 400),
+        st.one_of(st.just(0.0), st.floats(0, 0.2)),
+    ),
+    max_size=8,
+).map(lambda groups: [s for pause, many, apart in groups for s in (pause, *[apart] * (many - 1))])
+NEVER = threading.Event()
+
+
+class Crowd(FakeClock):
+    """A clock for many who wait at once: waiting moves nothing, and is remembered as the moment it ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: list[float] = []
+
+    def wait(self, seconds: float, stop: threading.Event) -> None:
+        self.ends.append(self.now + seconds)
+
+
+def departures(pacer: Pacer, clock: FakeClock, pauses: list[float]) -> list[float]:
+    """When each left who came so long after the one before."""
+    left = []
+    for pause in pauses:
+        clock.now += pause
+        ends = len(clock.ends) if isinstance(clock, Crowd) else 0
+        pacer.acquire(NEVER)
+        left.append(clock.ends[-1] if isinstance(clock, Crowd) and len(clock.ends) > ends else clock.now)
+    return left
+
+
+def most_in_a_minute(moments: list[float]) -> int:
+    moments = sorted(moments)
+    most = begin = 0
+    for end, moment in enumerate(moments):
+        while moment - moments[begin] >= 60 - 1e-6:
+            begin += 1
+        most = max(most, end - begin + 1)
+    return most
+
+
+@given(rate=rates, pauses=arrivals)
+def test_b23_no_minute_holds_more_than_the_limit_when_one_asks_after_the_other(rate: int, pauses: list[float]) -> None:
+    clock = FakeClock()
+    assert most_in_a_minute(departures(Pacer(rate, clock), clock, pauses)) <= rate
+
+
+@given(rate=rates, pauses=arrivals)
+def test_b23_no_minute_holds_more_than_the_limit_when_a_crowd_asks_at_once(rate: int, pauses: list[float]) -> None:
+    clock = Crowd()
+    assert most_in_a_minute(departures(Pacer(rate, clock), clock, pauses)) <= rate
+
+
+@pytest.mark.parametrize("rate", [1, 2, 60, 150, 1_500])
+def test_a_crowd_uses_nearly_all_of_the_limit(rate: int) -> None:
+    clock = Crowd()
+    moments = departures(Pacer(rate, clock), clock, [0.0] * (3 * rate + BURST))
+    steady = [moment for moment in moments if 60 <= moment - clock.now < 120]
+    assert len(steady) >= 0.9 * rate or rate < 3
+
+
+@pytest.mark.parametrize(("rate", "burst"), [(1, 1), (19, 1), (20, 2), (60, 6), (150, 10), (1_500, 10)])
+def test_a_burst_leaves_at_once_and_the_next_one_waits(rate: int, burst: int) -> None:
+    clock = FakeClock()
+    pacer = Pacer(rate, clock)
+    for _ in range(2):
+        clock.waits.clear()
+        for _ in range(burst):
+            pacer.acquire(NEVER)
+        assert sum(clock.waits) == pytest.approx(0, abs=1e-6)
+        pacer.acquire(NEVER)
+        assert sum(clock.waits) == pytest.approx(pacer.interval)
+        clock.now += 3_600  # a long pause earns one burst, not more
+
+
+def test_a_wait_is_told_before_it_begins() -> None:
+    clock, told = FakeClock(), []
+    pacer = Pacer(60, clock)
+    for _ in range(7):
+        pacer.acquire(NEVER, told.append)
+    assert told == clock.waits
+    assert len(told) == 1
+
+
+steps = st.lists(
+    st.one_of(
+        st.just(("ask", 0.0)),
+        st.tuples(st.just("close"), st.floats(0, 120)),
+        st.tuples(st.just("pass"), st.floats(0, 90)),
+    ),
+    max_size=60,
+)
+
+
+@given(rate=rates, steps=steps)
+def test_nobody_passes_a_closed_gate_and_the_limit_holds_behind_it(rate: int, steps: list[tuple[str, float]]) -> None:
+    clock = FakeClock()
+    pacer = Pacer(rate, clock)
+    closed_until, left = 0.0, []
+    for step, seconds in steps:
+        if step == "close":
+            pacer.close_gate(seconds)
+            closed_until = max(closed_until, clock.now + seconds)
+        elif step == "pass":
+            clock.now += seconds
+        else:
+            pacer.acquire(NEVER)
+            assert clock.now >= closed_until
+            left.append(clock.now)
+    assert most_in_a_minute(left) <= rate
+
+
+def test_a_gate_that_closes_while_others_wait_holds_them_too() -> None:
+    """A worker that slept for its turn went out into a closed gate."""
+
+    class Interrupted(FakeClock):
+        def wait(self, seconds: float, stop: threading.Event) -> None:
+            super().wait(seconds, stop)
+            if len(self.waits) == 1:
+                pacer.close_gate(30)
+
+    clock = Interrupted()
+    pacer = Pacer(60, clock)
+    for _ in range(7):
+        pacer.acquire(NEVER)
+    assert clock.now >= 1_000 + clock.waits[0] + 30
+
+
+def test_a_second_closing_never_shortens_the_first() -> None:
+    clock = FakeClock()
+    pacer = Pacer(60, clock)
+    pacer.close_gate(30)
+    pacer.close_gate(5)
+    pacer.acquire(NEVER)
+    assert clock.now >= 1_030
+
+
+@pytest.mark.parametrize("asked", [1, 40], ids=["before a wait", "in a wait"])
+def test_whoever_is_stopped_does_not_leave(asked: int) -> None:
+    stop = threading.Event()
+    pacer = Pacer(60, FakeClock())
+    for _ in range(asked - 1):
+        pacer.acquire(stop)
+    stop.set()
+    with pytest.raises(Stopped):
+        pacer.acquire(stop)
+
+
+def test_f3_a_wait_on_the_real_clock_ends_when_it_is_stopped() -> None:
+    clock, stop = SystemClock(), threading.Event()
+    threading.Timer(0.05, stop.set).start()
+    before = clock.monotonic()
+    with pytest.raises(Stopped):
+        clock.wait(60, stop)
+    assert clock.monotonic() - before < 1
+
+
+@pytest.mark.parametrize("rate", [1, 10, 150, 1_500])
+def test_the_time_told_for_many_requests_is_the_time_they_take(rate: int) -> None:
+    clock = FakeClock()
+    pacer = Pacer(rate, clock)
+    for _ in range(300):
+        pacer.acquire(NEVER)
+    assert clock.now - 1_000 == pytest.approx(pacer.seconds_for(300))
+
+
+def test_a_token_has_one_pacer_whatever_connections_share_it() -> None:
+    clock = FakeClock()
+    assert pacer_for(TOKEN, 150, clock) is pacer_for(TOKEN, 150, clock)
+    assert pacer_for(TOKEN, 150, clock) is not pacer_for(f"{TOKEN}2", 150, clock)
+
+
+def test_b23_two_connections_of_one_token_share_its_minute_also_when_their_rates_differ() -> None:
+    """A connection that was set to 150 had a pacer of its own, beside the one of its token's 1,500."""
+    clock = FakeClock()
+    fast = pacer_for(TOKEN, 1_500, clock)
+    for _ in range(1_500):
+        fast.acquire(NEVER)
+    slow = pacer_for(TOKEN, 150, clock)
+    assert slow is fast
+    moments = departures(slow, clock, [0.0] * 300)
+    assert moments[0] > 1_000 + 58
+    assert most_in_a_minute(moments) <= 150
+
+
+def test_a_token_cannot_be_had_back_from_its_identity() -> None:
+    assert TOKEN not in token_identity(TOKEN)
+    assert token_identity(TOKEN) == token_identity(TOKEN) != token_identity(f"{TOKEN}2")
+
+
+@given(first_tries=st.integers(0, 500), wanted=st.integers(0, 200))
+def test_retries_are_a_fifth_of_the_requests_and_ten(first_tries: int, wanted: int) -> None:
+    budget = RetryBudget()
+    for _ in range(first_tries):
+        budget.count_first_try()
+    granted = sum(budget.take() for _ in range(wanted))
+    assert granted == min(wanted, 10 + -(-first_tries // 5))
+
+
+def test_workers_together_get_no_more_retries_than_the_budget() -> None:
+    budget = RetryBudget()
+    granted: list[bool] = []
+    workers = [threading.Thread(target=lambda: granted.extend(budget.take() for _ in range(50))) for _ in range(20)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sum(granted) == 10
+
+
+@pytest.mark.parametrize("waits", [THROTTLED_BACKOFF, FAILED_BACKOFF], ids=["throttled", "failed"])
+@given(jitter=st.floats(0, 1), attempt=st.integers(1, ATTEMPTS))
+def test_a_back_off_is_between_half_and_all_of_its_wait(
+    waits: tuple[float, ...], jitter: float, attempt: int
+) -> None:
+    wait = waits[min(attempt, 3) - 1]
+    assert wait / 2 <= backoff(waits, attempt, lambda: jitter) <= wait
+
+
+@pytest.mark.parametrize("waits", [THROTTLED_BACKOFF, FAILED_BACKOFF], ids=["throttled", "failed"])
+def test_back_offs_grow(waits: tuple[float, ...]) -> None:
+    assert len(waits) == ATTEMPTS - 1
+    assert all(later >= 2 * sooner for sooner, later in pairwise(waits))

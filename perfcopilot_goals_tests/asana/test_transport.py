@@ -1,0 +1,414 @@
+"""What may happen to one answer on the wire, and that none of it is taken for a good one.
+
+Time within a request is real, as the fault is; such clients get a fraction of a second instead of a minute. TLS is
+`test_tls`, waiting between attempts `test_client`.
+"""
+
+import json
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perfcopilot_goals.asana.listing import fetch_goals
+from perfcopilot_goals.asana.pacing import Stopped
+from perfcopilot_goals.asana.transport import BODY_BYTES
+from perfcopilot_goals.errors import AsanaContractError, AsanaUnavailableError, GoalsError
+from perfcopilot_goals.sandbox import Fault, Raw, Request, Response, faults
+from perfcopilot_goals.sandbox.faults import Script
+from perfcopilot_goals_tests.asana.canaries import BODY, GOAL_NAME, TOKEN, assert_tells_nothing, raises
+from perfcopilot_goals_tests.asana.conftest import Connect
+from perfcopilot_goals_tests.asana.worlds import WORKSPACE, flat_world, list_goals, serve
+from perfcopilot_goals_tests.clock import FakeClock
+
+# Fault, and how long a request may take in all; None where the fault ends it at once.
+BROKEN = [
+    pytest.param(faults.cut_body(), None, id="A1 body shorter than its length"),
+    pytest.param(faults.cut_body(0), None, id="A1 body missing"),
+    pytest.param(faults.reset(), None, id="A2 reset in the body"),
+    pytest.param(faults.reset(0), None, id="A2 reset after the head"),
+    pytest.param(faults.chunked_without_end(), None, id="A3 last chunk missing"),
+    pytest.param(faults.cut_gzip(), None, id="A5 gzip cut in half"),
+    pytest.param(faults.cut_gzip(60), None, id="A5 gzip cut early"),
+    pytest.param(faults.drip(0.05), 0.3, id="A7 body drips"),
+    pytest.param(faults.drip(0.05, head_too=True), 0.3, id="A7 headers drip"),
+    pytest.param(faults.head_only(), 0.2, id="A8 headers and no body"),
+    pytest.param(faults.silence(), 0.2, id="A9 no answer"),
+    pytest.param(faults.hang_up(), None, id="A30 connection closed without an answer"),
+]
+
+
+def raw(*steps: bytes | float, status: int = 200) -> Fault:
+    """These bytes and pauses, whatever was asked."""
+    return lambda _request, _regular: Raw(status, steps)
+
+
+@pytest.mark.parametrize(("fault", "seconds"), BROKEN)
+def test_an_answer_that_broke_is_asked_for_again(fault: Fault, seconds: float | None, connect: Connect) -> None:
+    script = Script().on(fault, path="/goals", times=1)
+    with serve(flat_world(3), faults=script) as asana:
+        client = connect(asana, request_seconds=seconds or 10)
+        assert list_goals(client) == ["1001", "1002", "1003"]
+        assert asana.count() == client.figures.requests == 2
+
+
+@pytest.mark.parametrize(("fault", "seconds"), BROKEN)
+def test_an_answer_that_breaks_each_time_fails_after_four_attempts(
+    fault: Fault, seconds: float | None, connect: Connect, clock: FakeClock
+) -> None:
+    with serve(flat_world(3), faults=fault) as asana:
+        client = connect(asana, request_seconds=seconds or 10)
+        before = time.monotonic()
+        with raises(AsanaUnavailableError, "GET /goals", "after 4 attempts", "nothing was written", "later"):
+            list_goals(client)
+        assert time.monotonic() - before < 4 * (seconds or 0) + 1.5
+        assert asana.count() == client.figures.requests == 4
+        assert [wait for wait in clock.waits if wait > 0.1] == [0.75, 1.5, 3.0]
+
+
+@pytest.mark.parametrize("page", [1, 2, 3])
+def test_a1_a_page_that_was_cut_is_read_again_as_a_whole_and_no_other(page: int, connect: Connect) -> None:
+    script = Script().on(faults.cut_body(), path="/goals", first=page, times=1)
+    with serve(flat_world(250), faults=script) as asana:
+        assert list_goals(connect(asana)) == list(asana.world.goals)
+        assert asana.count() == 4
+
+
+def test_a7_a_server_that_drips_for_ever_is_left_after_the_request_s_own_time(connect: Connect) -> None:
+    """Each byte restarted the read timeout of requests, so that a minute's limit held for hours."""
+
+    def forever() -> Iterator[bytes | float]:
+        yield b"HTTP/1.1 200 OK\r\n"
+        while True:
+            yield b"X-Slow: 1\r\n"
+            yield 0.05
+
+    with serve(flat_world(1), faults=lambda _, __: Raw(200, forever())) as asana:
+        before = time.monotonic()
+        with raises(AsanaUnavailableError, "in time"):
+            list_goals(connect(asana, request_seconds=0.4))
+        assert time.monotonic() - before < 3
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.silence(),
+        faults.head_only(),
+        faults.drip(0.02),
+        faults.drip(0.02, head_too=True),
+    ],
+    ids=["no answer", "headers and no body", "body drips", "headers drip"],
+)
+def test_f3_a_request_that_hangs_ends_when_the_client_is_closed(fault: Fault, connect: Connect) -> None:
+    with serve(flat_world(100), faults=fault) as asana:
+        client = connect(asana)
+        threading.Timer(0.1, client.close).start()
+        before = time.monotonic()
+        with pytest.raises(Stopped) as caught:
+            list_goals(client)
+        assert time.monotonic() - before < 1
+        assert_tells_nothing(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "requests"),
+    [
+        pytest.param(faults.reply(200, b""), 4, id="empty body"),
+        pytest.param(faults.reply(200, b"  \n"), 4, id="blanks"),
+        pytest.param(faults.reply(204), 1, id="204"),
+        pytest.param(faults.reply(200, b"null"), 1, id="null"),
+        pytest.param(faults.reply(200, b"[]"), 1, id="list"),
+        pytest.param(faults.reply(200, b"{}"), 1, id="empty object"),
+        pytest.param(faults.reply(200, b'"x"'), 1, id="text"),
+        pytest.param(faults.reply(200, b"true"), 1, id="true"),
+        pytest.param(faults.reply(200, b"17"), 1, id="number"),
+        pytest.param(faults.reply(200, b'{"data":null,"next_page":null}'), 1, id="data is null"),
+        pytest.param(faults.reply(200, b'{"data":{},"next_page":null}'), 1, id="data is an object"),
+        pytest.param(faults.reply(200, b'{"data":[null],"next_page":null}'), 1, id="data holds null"),
+        pytest.param(faults.reply(200, f'{{"data":["{BODY}"],"next_page":null}}'.encode()), 1, id="data holds text"),
+        pytest.param(faults.reply(200, f'{{"errors":[{{"message":"{BODY}"}}]}}'.encode()), 1, id="errors in a 200"),
+        pytest.param(faults.reply(206, b'{"data":[],"next_page":null}'), 1, id="206"),
+        pytest.param(faults.reply(418, BODY.encode()), 1, id="418"),
+    ],
+)
+def test_a20_an_answer_without_a_list_is_no_empty_list(fault: Fault, requests: int, connect: Connect) -> None:
+    with serve(flat_world(3), faults=fault) as asana:
+        with raises(AsanaContractError, "GET /goals"):
+            list_goals(connect(asana))
+        assert asana.count() == requests
+
+
+@pytest.mark.parametrize(
+    "body",
+    [f'{{"data":[{{"name":"{BODY}'.encode(), b"\xff\xfe" + BODY.encode(), b'{"data":' + b"9" * 5_000 + b"}"],
+    ids=["cut", "not UTF-8", "a number of 5,000 digits"],
+)
+def test_cut_json_is_asked_for_again_and_then_breaks_the_contract(body: bytes, connect: Connect) -> None:
+    with serve(flat_world(3), faults=faults.reply(200, body)) as asana:
+        with raises(AsanaContractError, f"{len(body)} bytes that are not whole JSON", "after 4 attempts"):
+            list_goals(connect(asana))
+        assert asana.count() == 4
+
+
+@pytest.mark.parametrize("depth", [100_000, 3_000_000], ids=str)
+def test_a22_json_that_is_too_deep_breaks_the_contract(depth: int, connect: Connect) -> None:
+    with serve(flat_world(3), faults=faults.deep_json(depth)) as asana:
+        with raises(AsanaContractError, "nested too deep"):
+            list_goals(connect(asana))
+        assert asana.count() == 1
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["data", "next_page", "gid"]), inner),
+)
+ENVELOPES = st.fixed_dictionaries({}, optional={"data": JSON, "next_page": JSON, "errors": JSON})
+
+
+def test_any_json_is_a_list_of_objects_or_one_of_our_errors(connect: Connect) -> None:
+    with serve(flat_world(0)) as asana:
+        client = connect(asana)
+
+        @given(status=st.sampled_from([200, 200, 200, 400, 404]), body=JSON | ENVELOPES)
+        @settings(max_examples=200)
+        def ask(status: int, body: Any) -> None:
+            asana.faults = Script().on(faults.reply(status, json.dumps(body).encode()), times=1)
+            asana.faults.on(faults.reply(200, b'{"data":[],"next_page":null}'))
+            try:
+                assert all(isinstance(goal, dict) for goal in fetch_goals(client, WORKSPACE, ["name"]))
+            except GoalsError as error:
+                assert_tells_nothing(error)
+
+        ask()
+
+
+@pytest.mark.parametrize(
+    ("location", "status"),
+    [("{other}/goals", 302), ("{other}/goals", 307), ("{other}/goals", 308), ("/login", 302), ("", 301), ("{own}", 303)],
+    ids=["A18 other host", "A18 307", "A18 308", "A19 login", "no target", "A19 same place"],
+)
+def test_a_redirect_is_not_followed(location: str, status: int, connect: Connect) -> None:
+    with serve(flat_world(3)) as other, serve(flat_world(3)) as asana:
+        target = location.format(other=other.base_url, own=asana.base_url + "/goals")
+        asana.faults = faults.reply(status, BODY.encode(), content_type="text/html", Location=target)
+        with raises(AsanaContractError, f"status {status} is a redirect, which is not followed"):
+            list_goals(connect(asana))
+        assert (asana.count(), other.count()) == (1, 0)
+
+
+@pytest.mark.parametrize("target", ["http://[", "http://[::1", "\\\\evil", "http://a b/", "http://" + "a" * 300, "%zz"])
+def test_a18_a_redirect_to_nowhere_is_one_of_our_errors_too(target: str, connect: Connect) -> None:
+    """requests looks at the target even if told not to follow it, and fell over those that are no URL."""
+    with serve(flat_world(3), faults=faults.reply(302, Location=target)) as asana:
+        with raises(AsanaContractError, "redirect"):
+            list_goals(connect(asana))
+
+
+@pytest.mark.parametrize("content_type", ["text/html; charset=utf-8", "TEXT/HTML", "text/plain", "application/xml"])
+def test_a19_a_page_for_people_breaks_the_contract_by_its_content_type(content_type: str, connect: Connect) -> None:
+    page = f"<!DOCTYPE html><h1>{BODY}</h1>".encode()
+    with serve(flat_world(3), faults=faults.reply(200, page, content_type=content_type)) as asana:
+        with raises(AsanaContractError, f"content-type {content_type.partition(';')[0].lower()!r}"):
+            list_goals(connect(asana))
+        assert asana.count() == 1
+
+
+def test_an_answer_that_does_not_say_what_it_is_may_be_json(connect: Connect) -> None:
+    with serve(flat_world(3), faults=lambda _, response: Response(200, response.body, {})) as asana:
+        assert len(list_goals(connect(asana))) == 3
+
+
+@pytest.mark.parametrize("status", [200, 302, 404, 503], ids=str)
+def test_a21_a_bomb_is_not_unpacked(status: int, connect: Connect) -> None:
+    """The body of a redirect was: requests reads it whole before it looks where to go."""
+    bomb = faults.gzip_bomb(64 * 2**20)
+    regular = bomb(Request(1, "GET", "/goals", {}), Response(200))  # type: ignore[arg-type]
+    answer = Response(status, regular.body, {**regular.headers, "Location": "/login"})
+    with serve(flat_world(3), faults=lambda _, __: answer) as asana:
+        client = connect(asana)
+        tracemalloc.start()
+        try:
+            with raises(AsanaContractError, "more than 8 MiB"):
+                list_goals(client)
+            assert tracemalloc.get_traced_memory()[1] < 50 * 2**20
+        finally:
+            tracemalloc.stop()
+        assert asana.count() == 1
+
+
+@pytest.mark.parametrize("is_packed", [False, True], ids=["plain", "after the end of a gzip stream"])
+def test_a21_a_body_without_end_is_not_read_on(is_packed: bool, connect: Connect) -> None:
+    """What follows a gzip stream inflates to nothing, so that only counting what was unpacked never ended."""
+    sent = []
+
+    def endless(_: Request, response: Response) -> Raw:
+        def steps() -> Iterator[bytes]:
+            good = response.gzipped() if is_packed else response
+            yield good.head("Connection: close") + (good.body if is_packed else b'{"data":[')
+            while True:
+                sent.append(2**16)
+                yield b" " * 2**16
+
+        return Raw(200, steps())
+
+    with serve(flat_world(3), faults=endless) as asana:
+        with raises(AsanaContractError, "more than 8 MiB"):
+            list_goals(connect(asana))
+        assert sum(sent) < BODY_BYTES + 16 * 2**20  # what fits into the sockets' buffers was sent as well
+
+
+@pytest.mark.parametrize("is_packed", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize(("over", "fits"), [(0, True), (1, False)], ids=["at the limit", "one byte over"])
+def test_a_body_may_have_eight_mebibytes(is_packed: bool, over: int, fits: bool, connect: Connect) -> None:
+    body = b'{"data":[],"next_page":null}'.ljust(BODY_BYTES + over)
+    with serve(flat_world(3), faults=faults.reply(200, body), compresses=is_packed) as asana:
+        client = connect(asana)
+        if fits:
+            assert list_goals(client) == []
+        else:
+            with raises(AsanaContractError, "more than 8 MiB"):
+                list_goals(client)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda body: b"\x00" + body[1:], lambda body: body[:30] + b"\xff\xff" + body[32:], lambda body: b"not gzip"],
+    ids=["head", "middle", "not gzip at all"],
+)
+def test_a5_a_damaged_gzip_stream_is_asked_for_again(damage: Any, connect: Connect) -> None:
+    def fault(_: Request, response: Response) -> Response:
+        packed = response.gzipped()
+        return Response(200, damage(packed.body), packed.headers)
+
+    with serve(flat_world(50), faults=Script().on(fault, times=1)) as asana:
+        assert len(list_goals(connect(asana))) == 50
+        assert asana.count() == 2
+
+
+def test_compressed_answers_are_asked_for_and_read(connect: Connect) -> None:
+    with serve(flat_world(250), compresses=True) as asana:
+        assert list_goals(connect(asana)) == list(asana.world.goals)
+
+
+@pytest.mark.parametrize("name", ["iso-8859-1", "utf-16", "no-such-charset", "utf-8"])
+def test_a26_json_is_utf8_whatever_the_label_says(name: str, connect: Connect) -> None:
+    world = flat_world(1)
+    world.rename("1001", "Größer ウェブ 🚀")
+    with serve(world, faults=faults.charset(name)) as asana:
+        answer = connect(asana).get("/goals/1001", {"opt_fields": "name"})
+    assert answer["data"]["name"] == "Größer ウェブ 🚀"
+
+
+def test_a26_a_byte_order_mark_is_no_part_of_the_json(connect: Connect) -> None:
+    with serve(flat_world(3), faults=lambda _, r: Response(200, b"\xef\xbb\xbf" + r.body, r.headers)) as asana:
+        assert len(list_goals(connect(asana))) == 3
+
+
+def test_a28_a_refused_port_is_unavailable_after_four_attempts(connect: Connect, clock: FakeClock) -> None:
+    with serve(flat_world(1)) as asana:
+        base_url = asana.base_url
+    with raises(AsanaUnavailableError, "a connection that was refused", "after 4 attempts"):
+        list_goals(connect(base_url))
+    assert len([wait for wait in clock.waits if wait > 0.1]) == 3
+
+
+@pytest.mark.parametrize(
+    "bytes_sent",
+    [
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"\x16\x03\x01\x02\x00\x01",
+        b"HTTP/1.1 abc OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5, 7\r\n\r\nabcde",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 200 + b"\r\n",
+    ],
+    ids=["another protocol", "TLS", "no status", "two lengths", "no chunk size", "long header", "200 headers"],
+)
+def test_what_is_not_http_is_one_of_our_errors(bytes_sent: bytes, connect: Connect) -> None:
+    with serve(flat_world(1), faults=raw(bytes_sent + BODY.encode())) as asana:
+        with raises(AsanaUnavailableError, "GET /goals"):
+            list_goals(connect(asana, request_seconds=1))
+        assert asana.count() == 4
+
+
+def test_a29_proxy_netrc_and_bundle_of_the_environment_are_ignored(
+    connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An http proxy sees the token, and a .netrc entry takes its place."""
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login somebody password else\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    seen: list[str | None] = []
+
+    def see(request: Request, response: Response) -> Response:
+        seen.append(request.headers["Authorization"])
+        return response
+
+    with serve(flat_world(3)) as proxy, serve(flat_world(3), faults=see) as asana:
+        for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
+        monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path / "missing.pem"))
+        assert len(list_goals(connect(asana))) == 3
+        assert proxy.count() == 0
+    assert seen == [f"Bearer {TOKEN}"]
+
+
+def test_a30_a_connection_that_closed_between_two_pages_costs_no_page(connect: Connect) -> None:
+    with serve(flat_world(250), faults=faults.close_after()) as asana:
+        assert list_goals(connect(asana)) == list(asana.world.goals)
+        assert asana.count() <= 4
+
+
+def test_a30_a_kept_connection_that_closes_under_a_request_costs_one_more(connect: Connect) -> None:
+    with serve(flat_world(250), faults=Script().on(faults.hang_up(), first=2, times=1)) as asana:
+        assert list_goals(connect(asana)) == list(asana.world.goals)
+        assert asana.count() == 4
+
+
+def test_pages_come_over_one_kept_connection(connect: Connect) -> None:
+    ports = set()
+
+    def see(request: Request, response: Response) -> Response:
+        ports.add(threading.get_ident())  # the sandbox has one thread a connection
+        return response
+
+    with serve(flat_world(450), faults=see) as asana:
+        list_goals(connect(asana))
+    assert len(ports) == 1
+
+
+def test_cookies_are_not_kept(connect: Connect) -> None:
+    sent: list[str | None] = []
+
+    def see(request: Request, response: Response) -> Response:
+        sent.append(request.headers["Cookie"])
+        return response.with_header("Set-Cookie", "session=1")
+
+    with serve(flat_world(250), faults=see) as asana:
+        list_goals(connect(asana))
+    assert sent == [None, None, None]
+
+
+def test_no_more_is_asked_than_the_fields_that_are_used(connect: Connect) -> None:
+    with serve(flat_world(101)) as asana:
+        list_goals(connect(asana))
+        first, second = asana.requests
+    assert first.query == {"workspace": WORKSPACE, "limit": "100", "opt_fields": "name,owner,workspace"}
+    assert second.query.items() - first.query.items() == {("offset", second.query["offset"])}
+
+
+def test_what_was_read_is_what_was_sent(connect: Connect) -> None:
+    with serve(flat_world(1)) as asana:
+        assert connect(asana).get("/goals/1001", {"opt_fields": "name"})["data"]["name"] == f"{GOAL_NAME} 1"

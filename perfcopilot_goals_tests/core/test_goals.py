@@ -1,0 +1,196 @@
+"""From Asana's list to rows of `raw_workspace_goals`: whole, in order, typed, or not at all."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from perfcopilot_goals.asana.listing import read_data
+from perfcopilot_goals.core.goals import list_goals
+from perfcopilot_goals.errors import AsanaContractError
+from perfcopilot_goals.schemas.tables import stamp, validate
+from perfcopilot_goals_tests.core.examples import (
+    CANARY,
+    MONDAY,
+    WORKSPACE,
+    answer,
+    characters,
+    owner,
+    records,
+    thorough,
+    told,
+    update,
+    usual,
+    without,
+)
+
+
+def test_a_goal_becomes_a_row_with_every_column() -> None:
+    goal = answer(
+        "00123",
+        name="Grow",
+        owner=owner("11"),
+        html_notes="<body>Why</body>",
+        due_on="2026-06-30",
+        start_on="2026-01-01",
+        current_status_update=update("at_risk"),
+        status="yellow",
+    )
+    assert records(list_goals([goal], WORKSPACE).rows) == [
+        {
+            "goal_gid": "00123",
+            "position": 0,
+            "name": "Grow",
+            "owner_gid": "11",
+            "html_notes": "<body>Why</body>",
+            "html_notes_chars": 16,
+            "due_on": dt.date(2026, 6, 30),
+            "start_on": dt.date(2026, 1, 1),
+            "status_type": "at_risk",
+            "asana_status": "yellow",
+        }
+    ]
+
+
+def test_what_asana_does_not_know_of_a_goal_is_none_and_not_some_null_of_pandas() -> None:
+    (row,) = records(list_goals([answer("1")], WORKSPACE).rows)
+    nullable = ["owner_gid", "html_notes", "due_on", "start_on", "status_type", "asana_status"]
+    assert [row[name] for name in nullable] == [None] * 6
+
+
+def test_no_goals_are_a_frame_with_the_tables_types() -> None:
+    empty = list_goals([], WORKSPACE)
+    assert (len(empty.rows), empty.repeated) == (0, 0)
+    assert empty.rows.dtypes.to_dict() == list_goals([answer("1")], WORKSPACE).rows.dtypes.to_dict()
+    validate("raw_workspace_goals", stamp(empty.rows, "acme", MONDAY, "run-1"))
+
+
+def test_the_order_is_that_of_asanas_list() -> None:
+    rows = list_goals([answer("9"), answer("1"), answer("10")], WORKSPACE).rows
+    assert list(rows["goal_gid"]) == ["9", "1", "10"]
+    assert list(rows["position"]) == [0, 1, 2]
+
+
+def test_a_goal_that_came_on_two_pages_is_one_row_with_its_first_place_and_its_last_content() -> None:
+    pages = [answer("1", name="old"), answer("2"), answer("1", name="new", owner=owner("11")), answer("3"), answer("2")]
+    goals = list_goals(pages, WORKSPACE)
+    assert goals.repeated == 2
+    assert [(row["goal_gid"], row["position"], row["name"]) for row in records(goals.rows)] == [
+        ("1", 0, "new"),
+        ("2", 1, "Grow web traffic"),
+        ("3", 2, "Grow web traffic"),
+    ]
+    assert list(goals.rows["owner_gid"]) == ["11", None, None]
+
+
+def test_two_gids_that_are_equal_as_numbers_are_two_goals() -> None:
+    assert list(list_goals([answer("1"), answer("01")], WORKSPACE).rows["goal_gid"]) == ["1", "01"]
+
+
+@pytest.mark.parametrize(
+    ("notes", "kept_chars", "chars"),
+    [
+        (None, None, None),
+        ("", 0, 0),
+        ("x" * 999, 999, 999),
+        ("x" * 1_000, 1_000, 1_000),
+        ("x" * 1_001, 1_000, 1_001),
+        ("😀" * 1_001, 1_000, 1_001),
+        ("\x00" * 1_001, 1_000, 1_001),
+        ("x" * 10_000_000, 1_000, 10_000_000),
+    ],
+    ids=["null", "empty", "999", "1000", "1001", "emoji", "unstorable", "ten-megabytes"],
+)
+def test_a_description_is_cut_to_1000_characters_and_its_length_before_is_kept(
+    notes: str | None, kept_chars: int | None, chars: int | None
+) -> None:
+    (row,) = records(list_goals([answer("1", html_notes=notes)], WORKSPACE).rows)
+    assert (None if row["html_notes"] is None else len(row["html_notes"])) == kept_chars
+    assert (row["html_notes_chars"] == chars) if chars is not None else bool(row["html_notes_chars"] is not chars)
+
+
+def test_no_longer_form_of_a_description_is_anywhere_in_the_rows() -> None:
+    rows = list_goals([answer("1", html_notes="x" * 1_000 + CANARY)], WORKSPACE).rows
+    assert CANARY not in str(records(rows))
+
+
+def test_a_name_of_a_megabyte_is_kept_raw() -> None:
+    name = "n" * 1_000_000
+    assert list(list_goals([answer("1", name=name)], WORKSPACE).rows["name"]) == [name]
+
+
+@pytest.mark.parametrize(
+    "field", ["gid", "name", "owner", "html_notes", "due_on", "start_on", "current_status_update"]
+)
+def test_a_field_that_vanished_breaks_the_contract(field: str) -> None:
+    with pytest.raises(AsanaContractError):
+        list_goals([answer("1"), without(answer("2"), field)], WORKSPACE)
+
+
+def test_asanas_own_status_may_be_missing_for_it_feeds_one_check_only() -> None:
+    assert list(list_goals([without(answer("1"), "status")], WORKSPACE).rows["asana_status"]) == [None]
+
+
+def test_fields_that_nobody_asked_for_are_ignored() -> None:
+    more = answer("1", followers=[owner("12")] * 10_000, metric={"unit": CANARY}, custom_fields=[{"gid": 5}], liked=True)
+    assert records(list_goals([more], WORKSPACE).rows) == records(list_goals([answer("1")], WORKSPACE).rows)
+
+
+@pytest.mark.parametrize("workspace", [{"gid": "78"}, {"gid": 77}, {"gid": "077"}, {}, {"gid": CANARY}], ids=repr)
+def test_a_goal_of_another_workspace_breaks_the_contract_and_nothing_is_kept(workspace: dict[str, Any]) -> None:
+    with pytest.raises(AsanaContractError, match=r"goal 2 belongs to another workspace than 77") as refused:
+        list_goals([answer("1"), answer("2", workspace=workspace)], WORKSPACE)
+    assert CANARY not in told(refused.value)
+
+
+@pytest.mark.parametrize("workspace", ["77", ["77"], 77], ids=repr)
+def test_a_workspace_that_is_no_object_breaks_the_contract(workspace: Any) -> None:
+    with pytest.raises(AsanaContractError, match="workspace"):
+        list_goals([answer("1", workspace=workspace)], WORKSPACE)
+
+
+# Every text is the canary or hostile, so that whatever an error quoted would show.
+leaves = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.just(CANARY), st.text(characters, max_size=5),
+    st.sampled_from(["1", "2026-01-01", "2026-02-30", "77"]),
+)  # fmt: skip
+keys = st.sampled_from([*answer(), "status_type", "data", CANARY])
+json_values = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=6), max_leaves=12
+)
+
+
+@st.composite
+def nearly_goals(draw: st.DrawFn) -> dict[str, Any]:
+    """A goal with up to three fields that hold something else, or are gone."""
+    goal = answer(draw(st.sampled_from(["1", "2", "3"])), name=CANARY, html_notes=CANARY, owner=owner("11", CANARY))
+    for name in draw(st.lists(st.sampled_from(list(goal)), max_size=3)):
+        goal[name] = draw(json_values)
+    for name in draw(st.lists(st.sampled_from(list(goal)), max_size=1)):
+        del goal[name]
+    return goal
+
+
+@thorough
+@given(st.one_of(json_values, st.fixed_dictionaries({"data": st.lists(nearly_goals() | json_values, max_size=4)})))
+@example({"data": [answer("1"), answer("1", current_status_update={"gid": CANARY})]})
+def test_any_json_is_rows_that_fit_the_table_or_a_broken_contract_that_quotes_nothing(sent: Any) -> None:
+    try:
+        goals = list_goals(read_data(sent, "/goals"), WORKSPACE)
+    except AsanaContractError as error:
+        assert CANARY not in told(error)
+    else:
+        assert len(goals.rows) + goals.repeated == len(sent["data"])
+        validate("raw_workspace_goals", stamp(goals.rows, "acme", MONDAY, "run-1"))
+
+
+@usual
+@given(st.lists(st.sampled_from(["1", "2", "3", "4"])))
+def test_each_gid_is_one_row_and_rows_and_repeats_add_up_to_what_came(gids: list[str]) -> None:
+    goals = list_goals([answer(gid, name=f"{place}") for place, gid in enumerate(gids)], WORKSPACE)
+    assert list(goals.rows["goal_gid"]) == list(dict.fromkeys(gids))
+    assert len(goals.rows) + goals.repeated == len(gids)
+    last = {gid: f"{place}" for place, gid in enumerate(gids)}
+    assert dict(zip(goals.rows["goal_gid"], goals.rows["name"], strict=True)) == last

@@ -1,0 +1,90 @@
+"""From sub-goals to rows of `subgoals`."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perfcopilot_goals.core.key_results import list_subgoals
+from perfcopilot_goals.errors import AsanaContractError
+from perfcopilot_goals.schemas.tables import stamp, validate
+from perfcopilot_goals_tests.core.examples import CANARY, MONDAY, answer, owner, records, told, update, usual, without
+from perfcopilot_goals_tests.core.test_goals import json_values, nearly_goals
+
+
+def test_a_subgoal_becomes_a_row_under_its_parent_with_every_column() -> None:
+    child = answer("9", name="Publish", owner=owner("12"), due_on="2026-06-30", current_status_update=update("missed"))
+    assert records(list_subgoals({"1": [child]}).rows) == [
+        {
+            "goal_gid": "1",
+            "subgoal_gid": "9",
+            "position": 0,
+            "name": "Publish",
+            "owner_gid": "12",
+            "due_on": dt.date(2026, 6, 30),
+            "start_on": None,
+            "status_type": "missed",
+        }
+    ]
+
+
+def test_no_subgoals_are_a_frame_with_the_tables_types() -> None:
+    empty = list_subgoals({"1": [], "2": []})
+    assert (len(empty.rows), empty.repeated) == (0, 0)
+    assert empty.rows.dtypes.to_dict() == list_subgoals({"1": [answer("9")]}).rows.dtypes.to_dict()
+    validate("subgoals", stamp(empty.rows, "acme", MONDAY, "run-1"))
+
+
+def test_parents_and_children_stay_in_the_order_in_which_they_came() -> None:
+    rows = list_subgoals({"2": [answer("9"), answer("8")], "1": [answer("7")]}).rows
+    assert list(zip(rows["goal_gid"], rows["subgoal_gid"], rows["position"], strict=True)) == [
+        ("2", "9", 0),
+        ("2", "8", 1),
+        ("1", "7", 0),
+    ]
+
+
+def test_a_child_that_came_twice_keeps_its_first_place_and_its_last_content() -> None:
+    found = list_subgoals({"1": [answer("9", name="old"), answer("8"), answer("9", name="new")]})
+    assert found.repeated == 1
+    assert [(row["subgoal_gid"], row["name"]) for row in records(found.rows)] == [("9", "new"), ("8", "Grow web traffic")]
+
+
+def test_a_child_of_two_parents_is_two_rows_and_no_repeat() -> None:
+    found = list_subgoals({"1": [answer("9")], "2": [answer("9")]})
+    assert found.repeated == 0
+    assert list(found.rows["goal_gid"]) == ["1", "2"]
+
+
+def test_a_goal_listed_under_itself_is_no_key_result_of_itself() -> None:
+    rows = list_subgoals({"1": [answer("1"), answer("9")], "9": [answer("1")]}).rows
+    assert list(zip(rows["goal_gid"], rows["subgoal_gid"], rows["position"], strict=True)) == [
+        ("1", "9", 0),
+        ("9", "1", 0),
+    ]
+
+
+@pytest.mark.parametrize("field", ["gid", "name", "owner", "due_on", "start_on", "current_status_update"])
+def test_a_field_that_vanished_breaks_the_contract(field: str) -> None:
+    with pytest.raises(AsanaContractError):
+        list_subgoals({"1": [answer("8"), without(answer("9"), field)]})
+
+
+def test_notes_are_not_asked_for_and_not_missed() -> None:
+    assert len(list_subgoals({"1": [without(without(answer("9"), "html_notes"), "workspace")]}).rows) == 1
+
+
+@usual
+@given(st.lists(nearly_goals() | st.dictionaries(st.sampled_from(["gid", "name"]), json_values), max_size=4))
+def test_any_objects_are_rows_that_fit_the_table_or_a_broken_contract_that_quotes_nothing(
+    sent: list[dict[str, Any]],
+) -> None:
+    try:
+        found = list_subgoals({"100": sent})
+    except AsanaContractError as error:
+        assert CANARY not in told(error)
+    else:
+        assert len(found.rows) + found.repeated == len(sent)
+        validate("subgoals", stamp(found.rows, "acme", MONDAY, "run-1"))

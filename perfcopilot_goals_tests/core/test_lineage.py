@@ -1,0 +1,74 @@
+"""Whether inputs belong together."""
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perfcopilot_goals.core.lineage import ROSTER, check_inputs, roster_digest
+from perfcopilot_goals.errors import GoalsGuardError
+from perfcopilot_goals.schemas.rows import Source
+from perfcopilot_goals_tests.core.examples import MONDAY, usual
+
+
+def source(run_id: str, moment: dt.datetime | None = MONDAY, **inputs: str) -> Source:
+    return Source(run_id, moment, inputs, {})
+
+
+def test_inputs_made_of_the_same_state_may_be_put_together() -> None:
+    check_inputs(
+        "prompt_blocks",
+        {
+            "owned_goals": source("run-2", raw_workspace_goals="run-1", employees="digest"),
+            "mapped_goal_rows": source("run-3", owned_goals="run-2", subgoals="run-2"),
+            "employees": source("digest", None),
+        },
+    )
+
+
+@pytest.mark.parametrize("sources", [{}, {"connections": source("run-1")}], ids=["none", "one"])
+def test_an_asset_with_one_input_or_none_cannot_mix(sources: dict[str, Source]) -> None:
+    check_inputs("raw_workspace_goals", sources)
+
+
+@pytest.mark.parametrize(
+    ("sources", "stale", "shared"),
+    [
+        ({"owned_goals": source("run-2"), "subgoals": source("run-2", owned_goals="run-1")}, "subgoals", "owned_goals"),
+        ({"employees": source("now", None), "owned_goals": source("run-1", employees="then")}, "owned_goals", "employees"),
+    ],
+    ids=["subgoals-of-older-goals", "goals-of-an-older-roster"],
+)  # fmt: skip
+def test_key_results_or_goals_of_an_earlier_state_are_refused_by_name(
+    sources: dict[str, Source], stale: str, shared: str
+) -> None:
+    with pytest.raises(GoalsGuardError) as refused:
+        check_inputs("mapped_goal_rows", sources)
+    assert f"mapped_goal_rows was not written: {stale} was made from an earlier state of {shared}" in str(refused.value)
+
+
+def test_an_input_that_is_not_at_hand_is_no_mix() -> None:
+    check_inputs("mapped_goal_rows", {"subgoals": source("run-2", owned_goals="run-1")})
+
+
+def test_the_roster_is_the_name_of_the_employees_source() -> None:
+    assert ROSTER == "employees"
+
+
+ROSTERS = st.dictionaries(st.sampled_from(["E-1", "E-2", "É-3"]), st.sampled_from([None, "", "1", "01", "2"]))
+
+
+@usual
+@given(ROSTERS, ROSTERS)
+def test_rosters_have_equal_digests_exactly_when_they_map_the_same(
+    one: dict[str, str | None], other: dict[str, str | None]
+) -> None:
+    mapped_alike = {e: gid for e, gid in one.items() if gid} == {e: gid for e, gid in other.items() if gid}
+    assert (roster_digest(one) == roster_digest(other)) == mapped_alike
+    assert roster_digest(dict(reversed(one.items()))) == roster_digest(one)
+
+
+def test_a_digest_does_not_confuse_where_an_id_ends() -> None:
+    assert roster_digest({"a": "12", "b": "3"}) != roster_digest({"a": "1", "b": "23"})
+    assert roster_digest({"a1": "2"}) != roster_digest({"a": "12"})

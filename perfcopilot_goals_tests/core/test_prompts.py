@@ -1,0 +1,157 @@
+"""The `[GOALS]` block, byte for byte: its lines, its citations, and that it is the same everywhere."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from perfcopilot_goals.core.prompts import Line, render_block, render_blocks
+from perfcopilot_goals.errors import GoalsSchemaError
+from perfcopilot_goals_tests.core.examples import (
+    World,
+    answer,
+    awkward_world,
+    blocks_of,
+    blocks_of_the_awkward_world,
+    owner,
+    records,
+    sync,
+    update,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def goal(gid: str, name: str, status: str = "on_track") -> Line:
+    return Line(gid, None, name, status)
+
+
+def key_result(parent: str, gid: str, name: str, status: str = "on_track") -> Line:
+    return Line(parent, gid, name, status)
+
+
+def test_a_block_lists_goals_each_followed_by_its_key_results() -> None:
+    lines = [
+        goal("1", "Grow web traffic by 30%", "at_risk"),
+        key_result("1", "9", "Publish ten posts", "on_track"),
+        goal("2", "Hire two engineers", "completed"),
+    ]
+    block = render_block(lines, 2)
+    assert block.text == (
+        "[GOALS]\n"
+        "- Grow web traffic by 30% (status: at_risk)\n"
+        "  - KR: Publish ten posts (status: on_track)\n"
+        "- Hire two engineers (status: completed)\n"
+        "[/GOALS]"
+    )
+    assert block.citations == [
+        {"line": 2, "goal_gid": "1", "key_result_gid": None},
+        {"line": 3, "goal_gid": "1", "key_result_gid": "9"},
+        {"line": 4, "goal_gid": "2", "key_result_gid": None},
+    ]
+
+
+def test_a_block_of_no_goals_says_so_and_cites_nothing() -> None:
+    block = render_block([], 0)
+    assert (block.text, block.citations) == ("[GOALS]\n- (no goals)\n[/GOALS]", [])
+
+
+def test_a_truncated_block_says_how_many_of_how_many_in_its_last_line() -> None:
+    block = render_block([goal(str(n), f"Goal {n}") for n in range(200)], 243)
+    lines = block.text.split("\n")
+    assert lines[-2:] == ["- (200 of 243 goals listed; the list was truncated)", "[/GOALS]"]
+    assert (len(lines), len(block.citations)) == (203, 200)
+
+
+def test_key_results_do_not_count_as_goals_in_the_truncated_line() -> None:
+    lines = [goal("1", "One"), key_result("1", "8", "Eight"), key_result("1", "9", "Nine")]
+    assert "truncated" not in render_block(lines, 1).text
+    assert "- (1 of 2 goals listed; the list was truncated)" in render_block(lines, 2).text
+
+
+@pytest.mark.parametrize("name", ["", " ", "\n\t", "\u200b", "\ufe0f\u3164", "\u2028\u2029"], ids=ascii)
+def test_a_name_of_nothing_that_shows_is_untitled(name: str) -> None:
+    assert render_block([goal("1", name)], 1).text == "[GOALS]\n- (untitled) (status: on_track)\n[/GOALS]"
+
+
+def test_a_company_becomes_one_block_for_each_mapped_employee_in_the_order_of_their_ids() -> None:
+    goals = [
+        answer("1", name="Grow web traffic by 30%", owner=owner("12"), current_status_update=update("behind")),
+        answer("2", name="Hire two engineers", owner=owner("12"), current_status_update=update("achieved")),
+        answer("3", name="Nobody's"),
+    ]
+    child = answer("9", name="Publish ten posts", owner=owner("11"))
+    mapping = {"b": "12", "a": "11", "B": "13", "c": None}
+    slices = sync(World(goals, {"1": [child]}, mapping))
+    assert list(blocks_of(slices).items()) == [
+        ("B", "[GOALS]\n- (no goals)\n[/GOALS]"),
+        ("a", "[GOALS]\n- (no goals)\n[/GOALS]"),
+        (
+            "b",
+            "[GOALS]\n"
+            "- Grow web traffic by 30% (status: at_risk)\n"
+            "  - KR: Publish ten posts (status: on_track)\n"
+            "- Hire two engineers (status: completed)\n"
+            "[/GOALS]",
+        ),
+    ]
+    assert [
+        (r["goals_owned"], r["goals_listed"], r["key_results_listed"], r["truncated"])
+        for r in records(slices["prompt_blocks"])
+    ] == [(0, 0, 0, False), (0, 0, 0, False), (2, 2, 1, False)]
+
+
+@pytest.mark.parametrize(("owned", "listed"), [(199, 199), (200, 200), (201, 200), (243, 200)])
+def test_a_block_lists_the_smaller_of_owned_and_cap_and_says_when_that_is_not_all(owned: int, listed: int) -> None:
+    goals = [answer(str(n), name=f"Goal {n}", owner=owner("11")) for n in range(owned)]
+    (row,) = records(sync(World(goals, {}, {"E-1": "11"}))["prompt_blocks"])
+    lines = row["block"].split("\n")
+    assert lines[1 : listed + 1] == [f"- Goal {n} (status: on_track)" for n in range(listed)]
+    rest = [f"- ({listed} of {owned} goals listed; the list was truncated)"] if owned > listed else []
+    assert lines[listed + 1 :] == [*rest, "[/GOALS]"]
+    assert (row["goals_owned"], row["goals_listed"], row["truncated"]) == (owned, listed, owned > listed)
+    assert len(row["citations"]) == listed
+
+
+@pytest.mark.parametrize("owned", [0, 2, 300], ids=["fewer", "more", "beyond-the-cap"])
+def test_goals_that_are_counted_and_rows_that_are_there_must_agree(owned: int) -> None:
+    slices = sync(World([answer("1", name="Secret", owner=owner("11"))], {}, {"E-1": "11"}))
+    with pytest.raises(GoalsSchemaError, match=f"employee E-1 owns {owned} goals and 1 would be listed") as refused:
+        render_blocks(slices["mapped_goal_rows"], {"E-1": owned}, ["E-1"])
+    assert "Secret" not in str(refused.value)
+
+
+def test_a_block_does_not_depend_on_the_order_in_which_rows_were_read_back() -> None:
+    slices = sync(awkward_world())
+    owned = slices["owned_goals"]
+    totals = dict(zip(owned["employee_id"], owned["owned_total"], strict=True))
+    backwards = render_blocks(slices["mapped_goal_rows"].iloc[::-1], totals, reversed(slices["prompt_blocks"]["employee_id"]))
+    assert backwards.equals(slices["prompt_blocks"])
+
+
+def test_no_mapped_employees_are_a_frame_with_the_tables_types() -> None:
+    empty = sync(World([answer("1", owner=owner("11"))]))["prompt_blocks"]
+    assert empty.empty
+    assert empty.dtypes.to_dict() == sync(awkward_world())["prompt_blocks"].dtypes.to_dict()
+
+
+def test_bytes_are_equal_in_processes_of_other_hash_seeds_locales_and_time_zones() -> None:
+    script = (
+        "import locale, sys; from perfcopilot_goals_tests.core.examples import blocks_of_the_awkward_world as blocks\n"
+        "try: locale.setlocale(locale.LC_ALL, '')\n"
+        "except locale.Error: pass\n"
+        "sys.stdout.buffer.write(blocks())"
+    )
+    places = [
+        {"PYTHONHASHSEED": "0", "LC_ALL": "C", "TZ": "UTC", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"PYTHONHASHSEED": "1", "LC_ALL": "tr_TR.UTF-8", "TZ": "Pacific/Kiritimati"},
+        {"PYTHONHASHSEED": "4294967295", "LC_ALL": "C.UTF-8", "TZ": "America/St_Johns", "PYTHONOPTIMIZE": "1"},
+    ]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, env=os.environ | place, stdout=subprocess.PIPE)
+        for place in places
+    ]
+    answers = [process.communicate()[0] for process in processes]
+    assert answers == [blocks_of_the_awkward_world()] * len(places)

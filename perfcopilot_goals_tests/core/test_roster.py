@@ -1,0 +1,185 @@
+"""The roster's file: what spreadsheets make of it is read, what is wrong is told by line number and never quoted."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perfcopilot_goals.core.roster import check_gid, read_roster, shared_gids
+from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.schemas.rows import Employee
+from perfcopilot_goals_tests.core.examples import CANARY, characters, thorough, told
+
+HEADER = "employee_id,full_name,email,asana_user_gid"
+ADA = Employee("E-1", "Ada Thimble", "ada@example.com", "11")
+BO = Employee("E-2", "Bo Reed", "bo@example.com", None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{HEADER}\nE-1,Ada Thimble,ada@example.com,11\nE-2,Bo Reed,bo@example.com,\n",
+        f"{HEADER}\nE-1,Ada Thimble,ada@example.com,11\nE-2,Bo Reed,bo@example.com,",
+        f"\ufeff{HEADER}\r\nE-1,Ada Thimble,ada@example.com,11\r\nE-2,Bo Reed,bo@example.com,\r\n",
+        f"{HEADER}\rE-1,Ada Thimble,ada@example.com,11\rE-2,Bo Reed,bo@example.com,\r",
+        "asana_user_gid,email,full_name,employee_id\n11,ada@example.com,Ada Thimble,E-1\n,bo@example.com,Bo Reed,E-2\n",
+        "employee_id;full_name;email;asana_user_gid\nE-1;Ada Thimble;ada@example.com;11\nE-2;Bo Reed;bo@example.com;\n",
+        "team,employee_id,full_name,email,asana_user_gid\n"
+        '"a, b",E-1,Ada Thimble,ada@example.com,11\n,E-2,Bo Reed,bo@example.com,\n',
+        " Employee_ID , FULL_NAME,Email ,Asana_User_Gid\n E-1 , Ada Thimble ,ada@example.com , 11 \n"
+        "E-2,\tBo Reed,bo@example.com,\xa0\n",
+        f"{HEADER}\n\n\nE-1,Ada Thimble,ada@example.com,11\n,,,\n   \nE-2,Bo Reed,bo@example.com,\n\n",
+        '"employee_id","full_name","email","asana_user_gid"\n"E-1","Ada Thimble","ada@example.com","11"\n'
+        '"E-2","Bo Reed","bo@example.com",""\n',
+        f"{HEADER},,\nE-1,Ada Thimble,ada@example.com,11,,\nE-2,Bo Reed,bo@example.com,,,\n",
+    ],
+    ids=["plain", "no-last-line-end", "bom-crlf", "cr-only", "other-order", "semicolons", "other-columns", "blanks",
+         "empty-lines", "quoted", "empty-columns"],
+)  # fmt: skip
+def test_one_roster_in_many_dresses_is_the_same_roster(text: str) -> None:
+    assert read_roster(text) == [ADA, BO]
+
+
+def test_commas_quotes_and_semicolons_inside_quotes_are_part_of_the_value() -> None:
+    (employee,) = read_roster(f'{HEADER}\nE-1,"Thimble, Ada ""the"" ;-)",ada@example.com,11\n')
+    assert employee.full_name == 'Thimble, Ada "the" ;-)'
+
+
+def test_a_header_alone_is_nobody_and_ids_may_be_of_any_script() -> None:
+    assert read_roster(HEADER) == []
+    (employee,) = read_roster(f"{HEADER}\nÄ-1/٢ 社員,نیلوفر می\u200cخواهد,,0011\n")
+    assert employee == Employee("Ä-1/٢ 社員", "نیلوفر می\u200cخواهد", "", "0011")
+
+
+def test_what_postgres_cannot_hold_is_replaced() -> None:
+    (employee,) = read_roster(f"{HEADER}\nE-1,A\x00da,a\ud800@example.com,\n")
+    assert (employee.full_name, employee.email) == ("A\ufffdda", "a\ufffd@example.com")
+
+
+@pytest.mark.parametrize(
+    ("header", "named"),
+    [
+        ("", "missing: employee_id, full_name, email, asana_user_gid"),
+        ("\nemployee_id,full_name,email,asana_user_gid", "missing: employee_id"),
+        ("employee_id,full_name,email", "missing: asana_user_gid"),
+        ("employee_id\tfull_name\temail\tasana_user_gid", "missing: employee_id"),
+        (f"E-1,{CANARY},ada@example.com,11", "missing: employee_id, full_name, email, asana_user_gid"),
+        (f"{HEADER},ASANA_USER_GID ", "more than once: asana_user_gid"),
+    ],
+    ids=["empty", "blank-first-line", "short", "tabs", "no-header", "twice"],
+)
+def test_a_first_line_that_does_not_name_each_column_once_is_refused(header: str, named: str) -> None:
+    with pytest.raises(GoalsConfigError, match=named) as refused:
+        read_roster(f"{header}\nE-1,{CANARY},ada@example.com,11\n")
+    assert CANARY not in told(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (f",{CANARY},x@example.com,12", "employee_id is empty"),
+        (f"E\x07{CANARY},Ada,x@example.com,12", "employee_id is empty or has characters that cannot be printed"),
+        (f"E\u202e,{CANARY},x@example.com,12", "employee_id is empty or has characters that cannot be printed"),
+        (f"E-9,,{CANARY}@example.com,12", "full_name is empty"),
+        (f"E-9,{CANARY},x@example.com,{CANARY}", "asana_user_gid is not digits only"),
+        (f"E-9,{CANARY},x@example.com,1.2E+15", "asana_user_gid is not digits only"),
+        (f"E-9,{CANARY},x@example.com,١٢٣", "asana_user_gid is not digits only"),
+        (f"E-9,{CANARY},x@example.com,１２", "asana_user_gid is not digits only"),
+        (f"E-9,{CANARY},x@example.com,12 13", "asana_user_gid is not digits only"),
+        (f"E-9,{CANARY},x@example.com,-1", "asana_user_gid is not digits only"),
+        (f"E-9,{CANARY},x@example.com", "fewer fields than the header"),
+        (f"E-9,Thimble, {CANARY},x@example.com,12", "more fields than the header"),
+        (f'E-9,"{CANARY},x@example.com,12', "fewer fields than the header"),
+        (f"E-9,{CANARY}\u2028x,x@example.com,12", "full_name or email goes over several lines"),
+    ],
+    ids=["no-id", "bell", "bidi", "no-name", "text", "spreadsheet", "arabic", "fullwidth", "two", "negative", "fewer",
+         "more", "open-quote", "separator"],
+)  # fmt: skip
+def test_a_bad_line_is_named_by_number_and_never_quoted(line: str, problem: str) -> None:
+    with pytest.raises(GoalsConfigError) as refused:
+        read_roster(f"{HEADER}\nE-1,Ada Thimble,ada@example.com,11\n\n{line}")
+    assert f"nothing was imported; line 4: {problem}" in str(refused.value)
+    assert CANARY not in told(refused.value)
+    assert "@example.com" not in told(refused.value)
+
+
+def test_a_gid_with_a_line_end_inside_its_quotes_is_stripped_like_any_blank() -> None:
+    (employee,) = read_roster(f'{HEADER}\nE-1,Ada,ada@example.com,"11\n"\n')
+    assert employee.asana_user_gid == "11"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["lf", "crlf"])
+def test_two_stray_quotes_do_not_give_one_person_the_gid_of_the_next(end: str) -> None:
+    """Read as CSV, these two lines are one good record: E-1, whose name swallowed a line, with Bo's gid 12."""
+    text = end.join([HEADER, 'E-1,"Ada,ada@example.com,11', 'E-2,Bo",bo@example.com,12', ""])
+    with pytest.raises(GoalsConfigError, match="line 3: full_name or email goes over several lines"):
+        read_roster(text)
+
+
+def test_a_field_of_a_megabyte_is_refused_in_the_header_too() -> None:
+    for text in (f'"{CANARY * 100_000}', f'{HEADER}\nE-1,"{CANARY * 100_000}'):
+        with pytest.raises(GoalsConfigError) as refused:
+            read_roster(text)
+        assert CANARY not in told(refused.value)
+
+
+def test_of_many_bad_lines_twenty_are_named_and_the_rest_is_counted() -> None:
+    with pytest.raises(GoalsConfigError) as refused:
+        read_roster("\n".join([HEADER, *["E-1,,,"] * 25]))
+    assert str(refused.value).count("full_name is empty") == 20
+    assert "line 2: " in str(refused.value)
+    assert "line 21: " in str(refused.value)
+    assert " … and 5 more." in str(refused.value)
+
+
+def test_an_employee_who_stands_twice_and_a_gid_claimed_twice_are_told_by_id() -> None:
+    lines = [f"E-1,{CANARY},,11", f"E-2,{CANARY},,11", f"E-3,{CANARY},,12", f"E-3,{CANARY},,13", f"E-3,{CANARY},,"]
+    with pytest.raises(GoalsConfigError) as refused:
+        read_roster("\n".join([HEADER, *lines]))
+    assert "employee_id E-3 stands 3 times" in str(refused.value)
+    assert "asana_user_gid 11 is claimed by E-1, E-2" in str(refused.value)
+    assert "12" not in str(refused.value)
+    assert CANARY not in told(refused.value)
+
+
+def test_any_number_may_be_without_a_gid_and_gids_that_are_equal_as_numbers_differ() -> None:
+    assert len(read_roster(f"{HEADER}\nE-1,A,,\nE-2,B,,\nE-3,C,,1\nE-4,D,,01\n")) == 4
+    assert shared_gids([ADA, BO, Employee("E-3", "C", "", None)]) == {}
+
+
+def test_a_roster_of_fifty_thousand_is_read_at_once() -> None:
+    """Counting each id among all others took minutes."""
+    began = time.monotonic()
+    assert len(read_roster("\n".join([HEADER, *[f"E-{n},Ada,,{n}" for n in range(50_000)]]))) == 50_000
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("gid", ["0", "00123", "1204567890123456789"])
+def test_a_gid_of_digits_is_given_back(gid: str) -> None:
+    assert check_gid(gid, "the workspace GID") == gid
+
+
+@pytest.mark.parametrize("gid", ["", " ", "12\n", " 12", "1.2E+15", "١٢٣", "１２", "-1", "²", CANARY], ids=ascii)
+def test_a_gid_of_anything_else_is_a_setting_to_mend_and_is_not_quoted(gid: str) -> None:
+    with pytest.raises(GoalsConfigError, match="the workspace GID must be Asana's numeric id") as refused:
+        check_gid(gid, "the workspace GID")
+    assert CANARY not in told(refused.value)
+
+
+PIECES = st.sampled_from([",", ";", '"', "\n", "\r\n", HEADER, "E-1", "11", CANARY, "\ufeff"])
+
+
+@thorough
+@given(st.lists(PIECES | st.text(characters, max_size=3)).map("".join), st.booleans())
+def test_any_text_is_a_roster_or_one_of_our_errors_that_quotes_no_name(text: str, has_header: bool) -> None:
+    try:
+        employees = read_roster(f"{HEADER}\n{text}" if has_header else text)
+    except GoalsConfigError as error:
+        # Ids may be told, and what stands in an id's column passes for one.
+        assert CANARY not in told(error) or "stands" in str(error) or "is claimed by" in str(error)
+    else:
+        assert all(e.employee_id and e.full_name for e in employees)
+        assert all(e.asana_user_gid is None or e.asana_user_gid.isascii() for e in employees)
+        assert len({e.employee_id for e in employees}) == len(employees)
+        assert not shared_gids(employees)

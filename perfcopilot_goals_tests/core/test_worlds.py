@@ -1,0 +1,86 @@
+"""What holds for whatever a workspace contains: all of `core` in a row, over generated worlds."""
+
+import re
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perfcopilot_goals.core.prompts import safe_name
+from perfcopilot_goals.core.verdicts import CHECKS, Facts
+from perfcopilot_goals.schemas.tables import stamp, validate
+from perfcopilot_goals_tests.core.examples import MONDAY, World, blocks_of, records, sync, usual, worlds
+
+
+@settings(usual, max_examples=25)
+@given(worlds())
+def test_every_table_of_every_world_fits_its_schema(world: World) -> None:
+    for table, rows in sync(world).items():
+        stamped = stamp(rows, "acme", MONDAY, "run-1")
+        assert validate(table, stamped).equals(stamped)
+
+
+@usual
+@given(worlds())
+def test_nothing_of_another_persons_goals_is_in_this_persons_block(world: World) -> None:
+    by_gid = {goal["gid"]: goal for goal in world.goals}
+    mine = {
+        employee: {gid for gid, goal in by_gid.items() if (goal["owner"] or {}).get("gid") == user}
+        for employee, user in world.asana_user_of.items()
+        if user
+    }
+    blocks = blocks_of(sync(world))
+    assert blocks.keys() == mine.keys()
+    for employee, block in blocks.items():
+        children = {child["gid"] for gid in mine[employee] for child in world.subgoals[gid]}
+        planted = re.findall(r"of \w+ in (\d+);", block)
+        assert set(planted) == mine[employee] | children
+        assert "notes" not in block
+
+
+@usual
+@given(worlds(), st.randoms(use_true_random=False))
+def test_a_sync_done_twice_or_with_a_goal_repeated_gives_equal_tables(world: World, dice: Random) -> None:
+    once = sync(world)
+    doubled = [*world.goals]
+    for goal in dice.sample(world.goals, k=len(world.goals) // 2):
+        doubled.insert(dice.randint(doubled.index(goal) + 1, len(doubled)), goal)
+    for again in (sync(world), sync(World(doubled, world.subgoals, world.asana_user_of))):
+        assert all(again[table].equals(rows) for table, rows in once.items())
+
+
+@usual
+@given(worlds())
+def test_every_body_line_maps_to_one_row_and_back_by_its_citation(world: World) -> None:
+    slices = sync(world)
+    rows = {(r["employee_id"], r["goal_gid"], r["row_gid"]): r for r in records(slices["mapped_goal_rows"])}
+    cited = []
+    for block in records(slices["prompt_blocks"]):
+        lines = block["block"].split("\n")
+        for citation in block["citations"]:
+            goal_gid, key_result_gid = citation["goal_gid"], citation["key_result_gid"]
+            key = (block["employee_id"], goal_gid, key_result_gid or goal_gid)
+            bullet = "- " if key_result_gid is None else "  - KR: "
+            row = rows[key]
+            assert row["kind"] == ("goal" if key_result_gid is None else "key_result")
+            assert lines[citation["line"] - 1] == f"{bullet}{safe_name(row['name'])} (status: {row['status']})"
+            cited.append(key)
+        assert [citation["line"] for citation in block["citations"]] == list(range(2, 2 + len(block["citations"])))
+        assert len(lines) == 2 + (len(block["citations"]) or 1)
+        assert (block["goals_listed"], block["key_results_listed"]) == (
+            sum(citation["key_result_gid"] is None for citation in block["citations"]),
+            sum(citation["key_result_gid"] is not None for citation in block["citations"]),
+        )
+    assert sorted(cited) == sorted(rows)
+
+
+@usual
+@given(worlds())
+def test_the_checks_of_structure_are_green_on_what_the_pipeline_made_and_no_check_tells_a_text(world: World) -> None:
+    facts = Facts(sync(world), world.asana_user_of)
+    verdicts = {check.name: (check.is_structural, check.judge(facts)) for check in CHECKS}
+    assert all(verdict.passed for is_structural, verdict in verdicts.values() if is_structural)
+    for _, verdict in verdicts.values():
+        assert verdict.count >= len(verdict.ids)
+        assert len(verdict.ids) == min(verdict.count, 10) or not verdict.ids
+        assert all(re.fullmatch(r"\d+(: \d+)?|E-\d(: \d+)?", shown) for shown in verdict.ids)

@@ -1,0 +1,381 @@
+"""The five assets as one sync, against a stand-in Asana and a real Postgres."""
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from perfcopilot_goals.asana.pacing import token_identity
+from perfcopilot_goals.sandbox import Fault, Goal, Request, Response, Sandbox, faults
+from perfcopilot_goals.sandbox.faults import Script, asks_subgoals_of
+from perfcopilot_goals.schemas.rows import SLICE_TABLES
+from perfcopilot_goals.storage.connections import remove_connection, set_connection
+from perfcopilot_goals.storage.locks import token_lock
+from perfcopilot_goals_tests.defs.office import (
+    ALLOW_EMPTY,
+    TOKEN,
+    Office,
+    error_code,
+    failure,
+    small_world,
+    verdicts,
+    without_stamp,
+    written,
+)
+
+
+def change(office: Office, **changes: Any) -> None:
+    with office.database.connect("changing") as transaction:
+        set_connection(transaction, office.name, changes)
+
+
+def test_a_sync_brings_every_mapped_employees_goals_into_a_block(office: Office) -> None:
+    assert office.sync().success
+    assert office.block("E1").splitlines() == [
+        "[GOALS]",
+        "- Grow web traffic by 30% (status: at_risk)",
+        "  - KR: Publish ten posts (status: on_track)",
+        "  - KR: Find a colour (status: off_track)",
+        "- Hire two engineers (status: completed)",
+        "[/GOALS]",
+    ]
+    assert office.block("E2").splitlines() == [
+        "[GOALS]",
+        "- Keep the shop calm (status: on_track)",
+        "  - KR: Find a colour (status: off_track)",
+        "- Publish ten posts (status: on_track)",
+        "[/GOALS]",
+    ]
+    assert [row["employee_id"] for row in office.rows("prompt_blocks")] == ["E1", "E2"]
+    assert len(office.rows("raw_workspace_goals")) == 7
+
+
+def test_a_sync_of_the_same_answers_gives_the_same_rows(office: Office) -> None:
+    office.sync()
+    before = office.slices()
+    office.sync()
+    after = office.slices()
+    assert without_stamp(after) == without_stamp(before)
+    assert {row["run_id"] for rows in before.values() for row in rows}.isdisjoint(
+        row["run_id"] for rows in after.values() for row in rows
+    )
+
+
+def test_all_five_tables_carry_the_moment_when_the_fetch_began(office: Office) -> None:
+    began = dt.datetime.now(dt.UTC)
+    result = office.sync()
+    ended = dt.datetime.now(dt.UTC)
+    stamps = {(table, row["synced_at"], row["run_id"]) for table, rows in office.slices().items() for row in rows}
+    (sync,) = office.ledger()
+    assert stamps == {(table, sync["synced_at"], result.run_id) for table in SLICE_TABLES}
+    assert began <= dt.datetime.fromisoformat(sync["synced_at"]) <= ended
+    assert (sync["state"], sync["run_id"], sync["error_code"]) == ("complete", result.run_id, None)
+
+
+def test_the_ledger_has_what_the_sync_cost_and_by_which_route(office: Office) -> None:
+    office.sync()
+    (sync,) = office.ledger()
+    assert (sync["requests"], sync["throttled"]) == (office.asana.count(), 0)
+    assert sync["subgoal_route"] == "goal_relationships"
+    assert {table: entry["rows"] for table, entry in sync["counts"]["tables"].items()} == {
+        table: len(rows) for table, rows in office.slices().items()
+    }
+
+
+def test_the_next_sync_begins_with_the_route_that_answered(office: Office) -> None:
+    office.sync()
+    first = office.asana.count()
+    office.sync()
+    assert office.asana.count() - first == first - 1
+    assert office.asana.count("/goals/101/subgoals") == 1
+
+
+def test_a_renamed_a_deleted_and_a_reowned_goal_are_so_after_the_next_sync(office: Office) -> None:
+    office.sync()
+    office.world.rename("101", "Grow web traffic by 40%")
+    office.world.delete("102")
+    office.world.reown("103", "1")
+    office.sync()
+    assert office.block("E1").splitlines()[1:-1] == [
+        "- Grow web traffic by 40% (status: at_risk)",
+        "  - KR: Publish ten posts (status: on_track)",
+        "  - KR: Find a colour (status: off_track)",
+        "- Keep the shop calm (status: on_track)",
+        "  - KR: Find a colour (status: off_track)",
+    ]
+    assert office.block("E2").splitlines()[1:-1] == ["- Publish ten posts (status: on_track)"]
+    assert not [row for rows in office.slices().values() for row in rows if row.get("goal_gid") == "102"]
+
+
+def test_an_unmapped_employee_loses_the_block_with_the_next_sync(office: Office) -> None:
+    office.sync()
+    office.map("E2", None)
+    office.sync()
+    assert [row["employee_id"] for row in office.rows("prompt_blocks")] == ["E1"]
+    assert {row["employee_id"] for row in office.rows("mapped_goal_rows")} == {"E1"}
+
+
+def test_one_connection_that_fails_leaves_the_others_unharmed(office: Office) -> None:
+    """A wrong GID in one of two connections."""
+    good, bad = office.name, office.connect(f"{office.name}-bad")
+    with office.database.connect("breaking") as transaction:
+        set_connection(transaction, bad, {"workspace_gid": "88"})
+    assert office.sync(good).success
+    before = office.slices(good)
+    result = office.sync(bad)
+    assert error_code(result) == "GoalsConfigError"
+    assert "Asana knows no workspace 88" in failure(result)
+    assert f"connection set {bad} --workspace-gid" in failure(result)
+    assert office.slices(good) == before
+    assert not any(office.slices(bad).values())
+    assert [row["state"] for row in office.ledger(good) + office.ledger(bad)] == ["complete", "failed"]
+    with office.database.connect("mending") as transaction:
+        set_connection(transaction, bad, {"workspace_gid": "77"})
+    assert office.sync(bad).success
+    assert without_stamp(office.slices(bad)) == without_stamp(before)
+
+
+@pytest.mark.parametrize("gid", [None, "12e3"])
+def test_without_a_gid_nothing_is_pulled_and_nothing_changes(office: Office, gid: str | None) -> None:
+    office.sync()
+    before, asked = office.slices(), office.asana.count()
+    change(office, workspace_gid=gid)
+    result = office.sync()
+    assert error_code(result) == "GoalsConfigError"
+    assert "its Asana workspace GID is not" in failure(result)
+    assert f"perfcopilot-goals connection set {office.name} --workspace-gid" in failure(result)
+    assert office.asana.count() == asked
+    assert office.slices() == before
+    failed = office.ledger()[-1]
+    assert (failed["state"], failed["error_code"], failed["requests"]) == ("failed", "GoalsConfigError", 0)
+
+
+@pytest.mark.parametrize("token", [None, "", "  \n", "two words"], ids=repr)
+def test_without_a_token_nothing_is_pulled_either(
+    office: Office, monkeypatch: pytest.MonkeyPatch, token: str | None
+) -> None:
+    monkeypatch.delenv("ASANA_ACCESS_TOKEN")
+    if token is not None:
+        monkeypatch.setenv("ASANA_ACCESS_TOKEN", token)
+    result = office.sync()
+    assert error_code(result) == "GoalsConfigError"
+    assert "ASANA_ACCESS_TOKEN" in failure(result)
+    assert office.asana.count() == 0
+
+
+def test_a_token_with_a_line_feed_at_its_end_works(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASANA_ACCESS_TOKEN", f"{TOKEN}\n")
+    assert office.sync().success
+
+
+def test_a_base_url_on_another_host_is_never_asked(office: Office) -> None:
+    change(office, base_url="https://app.asana.com.evil.example/api/1.0")
+    result = office.sync()
+    assert error_code(result) == "GoalsConfigError"
+    assert "No request was sent" in failure(result)
+
+
+def edited(changes: dict[str, Any]) -> Fault:
+    return faults.edit_rows(lambda row: row | changes)
+
+
+REFUSALS: list[tuple[str, Fault, dict[str, Any], str]] = [
+    ("a token that is not accepted", faults.status(401, "Not Authorized"), {"path": "/goals"}, "AsanaAccessError"),
+    ("a plan without goals", faults.status(402, "Payment Required"), {"path": "/goals"}, "AsanaAccessError"),
+    ("no access", faults.status(403, "Forbidden"), {"path": "/goals"}, "AsanaAccessError"),
+    ("a token revoked in the walk", faults.status(401), {"when": asks_subgoals_of("103")}, "AsanaAccessError"),
+    ("a page for people", faults.html(), {"path": "/goals"}, "AsanaContractError"),
+    ("no data", faults.without("data"), {"path": "/goals"}, "AsanaContractError"),
+    ("an object for a name", edited({"name": {}}), {"path": "/goals"}, "AsanaContractError"),
+    ("another workspace", edited({"workspace": {"gid": "88"}}), {"path": "/goals"}, "AsanaContractError"),
+]
+
+
+@pytest.mark.parametrize(("fault", "where", "code"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS])
+def test_a_refusal_is_told_by_its_class_and_changes_no_block(
+    office: Office, fault: Fault, where: dict[str, Any], code: str
+) -> None:
+    office.sync()
+    before, asked = office.slices(), office.asana.count()
+    office.asana.faults = Script().on(fault, **where)
+    result = office.sync()
+    assert error_code(result) == code
+    assert failure(result).startswith(f"{code}: connection {office.name}: ")
+    for table in ("subgoals", "mapped_goal_rows", "prompt_blocks"):
+        assert office.slices()[table] == before[table]
+    failed = office.ledger()[-1]
+    assert (failed["state"], failed["error_code"]) == ("failed", code)
+    assert failed["requests"] == office.asana.count() - asked
+
+
+def test_a_token_revoked_on_a_later_page_changes_nothing(office: Office) -> None:
+    for number in range(250):
+        office.world.add(Goal(f"2{number:03}", "More", "1"))
+    office.sync()
+    before = office.slices()
+    office.world.delete("101")
+    office.asana.faults = Script().on(faults.status(401), path="/goals", first=3)
+    assert error_code(office.sync()) == "AsanaAccessError"
+    assert office.slices() == before
+
+
+def test_goals_that_vanish_during_the_walk_do_not_fail_the_sync(office: Office) -> None:
+    gids = [f"30{number}" for number in range(5)]
+    for gid in gids:
+        office.world.add(Goal(gid, "Short-lived", "1"))
+    gone = Script().on(faults.status(404, "goal: Unknown object: 0"), when=asks_subgoals_of(*gids))
+    office.asana.faults = gone
+    result = office.sync()
+    assert result.success
+    check = verdicts(result)["every_subgoal_list_was_read"]
+    assert (check.passed, check.severity.value, check.metadata["count"].value) == (False, "WARN", 5)
+    assert sorted(str(check.metadata["ids"].value).split(", ")) == gids
+    assert office.block("E1").count("Short-lived") == 5
+
+
+def test_a_list_that_cannot_be_read_after_retries_fails_the_sync(office: Office) -> None:
+    # The list repeats an offset for ever; a status that is retried would wait for seconds.
+    office.asana.faults = Script().on(faults.loop_offsets(), path="/goal_relationships")
+    office.sync()
+    office.asana.faults = Script().on(faults.html(), when=asks_subgoals_of("103"))
+    assert error_code(office.sync()) == "AsanaContractError"
+
+
+def test_no_goals_where_some_were_is_refused_until_it_is_allowed(office: Office) -> None:
+    office.sync()
+    before = office.slices()
+    for gid in list(office.world.goals):
+        office.world.delete(gid)
+    asked = office.asana.count()
+    result = office.sync()
+    assert error_code(result) == "GoalsGuardError"
+    assert f"perfcopilot-goals sync {office.name} --allow-empty" in failure(result)
+    assert office.slices() == before
+    assert office.ledger()[-1]["requests"] == office.asana.count() - asked == 1
+
+    allowed = office.sync(run_config=ALLOW_EMPTY)
+    assert allowed.success
+    assert {table: len(rows) for table, rows in office.slices().items()} == dict.fromkeys(SLICE_TABLES, 0) | {
+        "prompt_blocks": 2
+    }
+    assert office.block("E1").splitlines() == ["[GOALS]", "- (no goals)", "[/GOALS]"]
+    entry = office.ledger()[-1]["counts"]["tables"]["raw_workspace_goals"]
+    assert (entry["rows"], entry["notes"]["allow_empty"]) == (0, True)
+    assert verdicts(allowed)["workspace_has_goals"].passed is False
+
+
+def test_the_very_first_sync_may_find_nothing(office: Office) -> None:
+    for gid in list(office.world.goals):
+        office.world.delete(gid)
+    assert office.sync().success
+    (sync,) = office.ledger()
+    assert (sync["state"], sync["counts"]["tables"]["raw_workspace_goals"]["rows"]) == ("complete", 0)
+
+
+def test_a_workspace_whose_goals_are_all_strangers_gives_blocks_without_goals(office: Office) -> None:
+    for gid in ("101", "102", "103", "106"):
+        office.world.reown(gid, "9")
+    assert office.sync().success
+    assert office.block("E2").splitlines() == ["[GOALS]", "- (no goals)", "[/GOALS]"]
+
+
+def watching(office: Office, act: Callable[[Request], None], path: str = "/goal_relationships") -> None:
+    """From now on something happens once, at the first request to that path."""
+    done: list[int] = []
+
+    def fault(request: Request, response: Response) -> Response:
+        if request.path == path and not done:
+            done.append(request.number)
+            act(request)
+        return response
+
+    office.asana.faults = fault
+
+
+def test_no_transaction_is_open_while_asana_is_asked(office: Office, database_url: str) -> None:
+    seen: list[tuple[str, bool]] = []
+
+    def look(_: Request) -> None:
+        with psycopg.connect(database_url, autocommit=True) as admin:
+            seen.extend(
+                admin.execute(
+                    "select state, xact_start is null and backend_xmin is null from pg_stat_activity "
+                    "where application_name = 'perfcopilot_goals'"
+                ).fetchall()
+            )
+
+    watching(office, look)
+    assert office.sync().success
+    assert seen == [("idle", True)]
+
+
+def test_a_roster_that_changes_while_the_sync_runs_is_noticed(office: Office) -> None:
+    """Somebody maps Cleo after owned_goals was made: her block would say that she has no goals."""
+    office.world.add(Goal("301", "Cleo's goal", "3"))
+    watching(office, lambda _: office.map("E3", "3"))
+    result = office.sync()
+    assert error_code(result) == "GoalsGuardError"
+    assert "owned_goals was made from an earlier state of employees" in failure(result)
+    assert office.rows("prompt_blocks") == []
+    assert office.sync().success
+    assert "Cleo's goal" in office.block("E3")
+
+
+def test_a_connection_that_is_removed_while_it_syncs_leaves_nothing(office: Office) -> None:
+    def remove(_: Request) -> None:
+        with office.database.connect("removing") as transaction:
+            remove_connection(transaction, office.name)
+
+    watching(office, remove)
+    result = office.sync()
+    assert error_code(result) == "GoalsConfigError"
+    assert not any(office.slices().values())
+    assert office.ledger() == []
+
+
+def test_a_sync_waits_while_another_one_has_the_token(office: Office) -> None:
+    results = []
+    with token_lock(office.database, token_identity(TOKEN)):
+        waiting = threading.Thread(target=lambda: results.append(office.sync()))
+        waiting.start()
+        time.sleep(1.0)
+        assert waiting.is_alive()
+        assert office.asana.count() == 0
+    waiting.join(30)
+    assert results[0].success
+    log = office.instance.all_logs(results[0].run_id)
+    assert [entry.user_message for entry in log if "Another sync is using the same Asana token" in entry.user_message]
+
+
+def test_the_token_is_free_after_every_sync(office: Office) -> None:
+    office.sync()
+    change(office, workspace_gid=None)
+    office.sync()
+    with token_lock(office.database, token_identity(TOKEN), wait_seconds=0):
+        pass
+
+
+def test_two_connections_with_a_token_each_keep_apart(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTHER_TOKEN", "other")
+    world = small_world()
+    world.workspace_gid = "88"
+    world.rename("101", "Another company's goal")
+    with Sandbox(world, token="other") as other_asana:
+        other = office.connect(
+            f"{office.name}-b", token_ref="env:OTHER_TOKEN", base_url=other_asana.base_url, workspace_gid="88"
+        )
+        assert office.sync(other).success
+        assert office.sync().success
+        assert office.asana.count() == other_asana.count()
+        assert {call.status for call in [*office.asana.requests, *other_asana.requests]} <= {200, 404}
+    assert "Another company's goal" in office.block("E1", other)
+    assert "Another company's goal" not in office.block("E1")
+
+
+def test_an_asset_writes_nothing_when_one_before_it_failed(office: Office) -> None:
+    office.asana.faults = Script().on(faults.status(401), when=asks_subgoals_of("101"))
+    assert written(office.sync()) == ["raw_workspace_goals", "owned_goals"]

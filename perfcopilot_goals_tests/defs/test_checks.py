@@ -1,0 +1,124 @@
+"""Checks as Dagster records them: by connection, with count, ids and limit, and never in the way of a write."""
+
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from perfcopilot_goals.core.verdicts import CHECKS
+from perfcopilot_goals.defs.checks import gather_facts
+from perfcopilot_goals.defs.partitions import connections_partitions
+from perfcopilot_goals.sandbox import Goal, Sandbox, sample_company
+from perfcopilot_goals_tests.defs.office import TOKEN, Office, verdicts
+
+BY_TABLE = {
+    "raw_workspace_goals": {"workspace_has_goals", "every_goal_has_an_owner", "every_owner_is_an_employee"},
+    "owned_goals": {"every_employee_is_mapped", "no_employee_is_truncated", "no_description_is_truncated"},
+    "subgoals": {"every_subgoal_list_was_read"},
+    "mapped_goal_rows": {"every_status_word_is_known", "status_agrees_with_asana", "no_goal_was_lost"},
+    "prompt_blocks": {"every_mapped_employee_has_a_block", "no_block_is_truncated"},
+}
+STRUCTURAL = {"no_goal_was_lost", "every_mapped_employee_has_a_block"}
+
+
+def told(check: dg.AssetCheckEvaluation) -> dict[str, Any]:
+    return {name: value.value for name, value in check.metadata.items()}
+
+
+def test_every_table_has_the_checks_that_the_contract_names(definitions: dg.Definitions) -> None:
+    found: dict[str, set[str]] = {table: set() for table in BY_TABLE}
+    for key in definitions.resolve_asset_graph().asset_check_keys:
+        if key.asset_key.path[-1] in found:
+            found[key.asset_key.path[-1]].add(key.name)
+    assert {table: names & BY_TABLE[table] for table, names in found.items()} == BY_TABLE
+
+
+def test_the_checks_of_a_table_are_partitioned_like_it_and_say_what_to_do(definitions: dg.Definitions) -> None:
+    for checks in definitions.asset_checks or []:
+        for spec in checks.check_specs:  # type: ignore[union-attr]
+            if spec.asset_key.path[-1] in BY_TABLE and spec.name in BY_TABLE[spec.asset_key.path[-1]]:
+                assert spec.partitions_def == connections_partitions
+                assert spec.description
+
+
+def test_a_sync_records_every_check_for_its_connection(office: Office) -> None:
+    other = office.connect(f"{office.name}-other")
+    for name in (office.name, other):
+        checks = verdicts(office.sync(name))
+        assert set.union(*BY_TABLE.values()) <= set(checks)
+        for check in checks.values():
+            if check.check_name in set.union(*BY_TABLE.values()):
+                assert check.partition == name
+                assert check.target_materialization_data is not None
+
+
+def test_one_connections_answer_does_not_hide_the_others(office: Office) -> None:
+    """An unpartitioned check shows the last connection's answer, whichever that was."""
+    other = office.connect(f"{office.name}-other")
+    office.map("E3", "3", other)
+    key = dg.AssetCheckKey(dg.AssetKey("owned_goals"), "every_employee_is_mapped")
+    for name in (office.name, other):
+        office.sync(name)
+    for name, is_mapped in ((office.name, False), (other, True)):
+        records = office.instance.event_log_storage.get_asset_check_execution_history(key, limit=50)
+        newest = next(r for r in records if r.partition == name)
+        assert newest.status.value == ("SUCCEEDED" if is_mapped else "FAILED")
+
+
+def test_a_check_counts_exactly_and_names_ten(office: Office) -> None:
+    for number in range(12):
+        office.world.goals[f"4{number:02}"] = Goal(f"4{number:02}", "Nobody's", None)
+    check = verdicts(office.sync())["every_goal_has_an_owner"]
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert told(check)["count"] == 14
+    assert told(check)["ids"].split(", ") == ["104", "107", *(f"4{number:02}" for number in range(8))]
+
+
+def test_verdicts_of_the_small_company(office: Office) -> None:
+    checks = verdicts(office.sync())
+    failed = {name: told(check) for name, check in checks.items() if not check.passed}
+    assert failed["every_goal_has_an_owner"] == {"count": 2, "ids": "104, 107"}
+    assert failed["every_owner_is_an_employee"] == {"count": 1, "ids": "9: 1"}
+    assert failed["every_employee_is_mapped"] == {"count": 1, "ids": "E3"}
+    assert {name for name in failed if name in set.union(*BY_TABLE.values())} == {
+        "every_goal_has_an_owner",
+        "every_owner_is_an_employee",
+        "every_employee_is_mapped",
+    }
+
+
+def test_checks_of_structure_are_errors_and_all_others_warnings(office: Office) -> None:
+    for name, check in verdicts(office.sync()).items():
+        if name in set.union(*BY_TABLE.values()):
+            assert check.severity.value == ("ERROR" if name in STRUCTURAL else "WARN"), name
+
+
+def test_owners_over_the_cap_are_named_with_how_many_they_own(office: Office) -> None:
+    """The sample company's E001 owns 200 goals, E002 201 and E003 243."""
+    with Sandbox(sample_company(), token=TOKEN) as asana:
+        company = Office(office.database, office.instance, office.definitions, asana)
+        company.connect()
+        result = company.sync()
+        assert result.success
+        checks = verdicts(result)
+        for name in ("no_employee_is_truncated", "no_block_is_truncated"):
+            assert (checks[name].passed, checks[name].severity.value) == (False, "WARN")
+            assert told(checks[name]) == {"count": 2, "ids": "E002: 201, E003: 243", "limit": 200}
+        assert checks["no_goal_was_lost"].passed
+        for employee_id, owned, last in (("E001", 200, None), ("E002", 201, "201"), ("E003", 243, "243")):
+            lines = company.block(employee_id).splitlines()
+            assert sum(line.startswith("- ") and not line.startswith("- (200 of") for line in lines) == 200
+            expected = f"- (200 of {last} goals listed; the list was truncated)"
+            assert (lines[-2] == expected) is (last is not None)
+            (row,) = [r for r in company.rows("prompt_blocks") if r["employee_id"] == employee_id]
+            assert (row["goals_owned"], row["goals_listed"], row["truncated"]) == (owned, 200, owned > 200)
+        again = company.slices()
+        company.sync()
+        assert [row["block"] for row in company.rows("prompt_blocks")] == [r["block"] for r in again["prompt_blocks"]]
+
+
+@pytest.mark.parametrize("table", BY_TABLE)
+def test_facts_of_a_connection_that_never_synced_are_empty(office: Office, table: str) -> None:
+    facts = gather_facts(office.database, office.name, [check for check in CHECKS if check.table == table])
+    assert all(rows.empty for rows in facts.slices.values())
+    assert facts.unread_subgoal_lists == []

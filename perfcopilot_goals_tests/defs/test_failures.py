@@ -1,0 +1,316 @@
+"""No failure, and no success either, leaves behind what it must not: tokens, passwords, goals, people."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import dagster as dg
+import psycopg
+import pytest
+
+from perfcopilot_goals.defs import assets
+from perfcopilot_goals.defs.failures import as_failures, describe
+from perfcopilot_goals.errors import AsanaAccessError, AsanaUnavailableError, GoalsConfigError, GoalsStoreError
+from perfcopilot_goals.sandbox import Goal, Sandbox, World, faults
+from perfcopilot_goals.sandbox.faults import Script, asks_subgoals_of
+from perfcopilot_goals.schemas.tables import Slice
+from perfcopilot_goals.settings import Settings
+from perfcopilot_goals.storage.own_server.files import locate
+from perfcopilot_goals_tests.defs.office import Office, error_code, failure, failures, small_world
+from perfcopilot_goals_tests.storage.examples import everything
+
+TOKEN = "canary-token-5f1b"
+GOAL, NOTE, PERSON, MAIL, BODY = "CanaryGoal", "CanaryNote", "CanaryPerson", "canary@mail.example", "CanaryBody"
+PASSWORD = "canary-password-77"
+
+
+def canary_world() -> World:
+    """The small company with a canary in every text."""
+    world = small_world()
+    for gid, goal in list(world.goals.items()):
+        world.goals[gid] = Goal(gid, f"{GOAL} {gid}", goal.owner_gid, html_notes=f"<body>{NOTE}</body>")
+    world.roster = [
+        type(one)(one.employee_id, f"{PERSON} {one.employee_id}", MAIL, one.asana_user_gid) for one in world.roster
+    ]
+    return world
+
+
+@pytest.fixture
+def asana() -> Iterator[Sandbox]:
+    with Sandbox(canary_world(), token=TOKEN) as asana:
+        yield asana
+
+
+@pytest.fixture
+def office(office: Office, real_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Office:
+    """An office whose syncs run on the checkout's own instance."""
+    monkeypatch.setenv("ASANA_ACCESS_TOKEN", TOKEN)
+    office.instance = real_instance
+    real_instance.add_dynamic_partitions("connections", [office.name])
+    return office
+
+
+class Places:
+    """Everywhere that a run writes but the goal tables."""
+
+    def __init__(self, url: str, home: Path, log: Path, capture: pytest.CaptureFixture[str], caplog: Any) -> None:
+        self.url, self.home, self.log, self.capture, self.caplog = url, home, log, capture, caplog
+        self.log_bytes = log.stat().st_size
+
+    def text(self) -> dict[str, str]:
+        """What stands where."""
+        out, err = self.capture.readouterr()
+        found = {"stdout": out, "stderr": err, "log": self.caplog.text}
+        with self.log.open("rb") as log:
+            log.seek(self.log_bytes)
+            found["postgres"] = log.read().decode("utf-8", "replace")
+        for path in self.home.rglob("*"):
+            if path.is_file():
+                found[str(path)] = path.read_bytes().decode("utf-8", "replace")
+        with psycopg.connect(self.url) as connection:
+            tables = connection.execute(
+                "select table_name from information_schema.tables where table_schema = 'perfcopilot_dagster'"
+            ).fetchall()
+            for (table,) in [*tables]:
+                rows = connection.execute(f"select t::text from perfcopilot_dagster.{table} t")  # type: ignore[arg-type]
+                found[table] = "\n".join(row for (row,) in rows)
+            ledger = connection.execute("select t::text from perfcopilot_goals.syncs t").fetchall()
+            found["syncs"] = str(ledger)
+        return found
+
+    def assert_clean(self) -> None:
+        own_password = urlsplit(self.url).password
+        assert own_password
+        text = self.text()
+        assert len(text["event_logs"]) > 1000
+        for place, found in text.items():
+            for canary in (TOKEN, GOAL, NOTE, PERSON, MAIL, BODY, PASSWORD, own_password):
+                assert canary not in found, f"{canary} in {place}"
+
+
+@pytest.fixture
+def places(
+    office: Office,
+    database_url: str,
+    server: Settings,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> Places:
+    return Places(database_url, tmp_path / "state", locate(server).log, capfd, caplog)
+
+
+def test_a_sync_that_succeeds_leaves_nothing_outside_its_tables(office: Office, places: Places) -> None:
+    assert office.sync().success
+    assert GOAL in str(everything(office.database)["prompt_blocks"])
+    assert PERSON in str(everything(office.database)["employees"])
+    places.assert_clean()
+
+
+def quoting(status: int) -> Any:
+    """An error that quotes the request and more."""
+    body = f'{{"errors": [{{"message": "{BODY} Bearer {TOKEN} {GOAL}"}}]}}'
+    return faults.reply(status, body.encode())
+
+
+FAULTS: list[tuple[str, str, Callable[[], Any]]] = [
+    ("401", "AsanaAccessError", lambda: Script().on(quoting(401), path="/goals")),
+    ("403 on a list", "AsanaAccessError", lambda: Script().on(quoting(403), path="/goals")),
+    ("404 on a list", "AsanaContractError", lambda: Script().on(quoting(400), path="/goals")),
+    ("418", "AsanaContractError", lambda: Script().on(quoting(418), path="/goals")),
+    ("402 in the walk", "AsanaAccessError", lambda: Script().on(quoting(402), when=asks_subgoals_of("103"))),
+    ("a page for people", "AsanaContractError", lambda: Script().on(faults.reply(200, BODY.encode(), content_type="text/html"))),
+    ("a body that is text", "AsanaContractError", lambda: Script().on(faults.reply(200, f'"{BODY}"'.encode()))),
+    ("a gid that is text", "AsanaContractError", lambda: Script().on(faults.edit_rows(lambda r: r | {"gid": GOAL}))),
+    ("a name that is a list", "AsanaContractError", lambda: Script().on(faults.edit_rows(lambda r: r | {"name": [GOAL]}))),
+    ("a date that is text", "AsanaContractError", lambda: Script().on(faults.edit_rows(lambda r: r | {"due_on": GOAL}))),
+    ("an owner that is text", "AsanaContractError", lambda: Script().on(faults.edit_rows(lambda r: r | {"owner": PERSON}))),
+    ("a redirect", "AsanaContractError", lambda: Script().on(faults.reply(302, BODY.encode(), Location=f"/{BODY}"))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "fault"), [row[1:] for row in FAULTS], ids=[row[0] for row in FAULTS])
+def test_what_asana_sends_is_not_repeated(office: Office, places: Places, code: str, fault: Callable[[], Any]) -> None:
+    office.asana.faults = fault()
+    assert error_code(office.sync()) == code
+    places.assert_clean()
+
+
+def test_a_token_that_is_no_token_is_not_repeated(
+    office: Office, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASANA_ACCESS_TOKEN", f"{TOKEN}\n{TOKEN}")
+    assert error_code(office.sync()) == "GoalsConfigError"
+    places.assert_clean()
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        (f"postgresql://user:{PASSWORD}@[::1/db", "GoalsConfigError"),
+        (f"postgresql://user:{PASSWORD}@127.0.0.1:1/db", "GoalsStoreError"),
+        (f"postgresql://user:{PASSWORD}@h1:1,127.0.0.1:1/db", "GoalsStoreError"),
+    ],
+    ids=["malformed", "unreachable", "several hosts"],
+)
+def test_a_database_url_is_not_repeated(
+    office: Office, places: Places, monkeypatch: pytest.MonkeyPatch, url: str, code: str
+) -> None:
+    monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", url)
+    assert error_code(office.sync()) == code
+    places.assert_clean()
+    assert office.asana.count() == 0
+
+
+@pytest.fixture
+def trap(database_url: str) -> Iterator[Callable[[str], None]]:
+    """Changes a table for one test."""
+    undo = [
+        "drop trigger if exists trap on perfcopilot_goals.owned_goals",
+        "drop function if exists trap",
+        "alter table perfcopilot_goals.owned_goals drop constraint if exists trap",
+        "alter table perfcopilot_goals.owned_goals alter owned_rank type integer using 1",
+    ]
+
+    def lay(statement: str) -> None:
+        with psycopg.connect(database_url) as connection:
+            connection.execute(statement)  # type: ignore[arg-type]
+
+    yield lay
+    for statement in undo:
+        lay(statement)
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("alter table perfcopilot_goals.owned_goals add constraint trap check (name not like 'Canary%')", "23514"),
+        (
+            "create function trap() returns trigger language plpgsql as $$ begin "
+            "raise exception 'refused: %', new using errcode = '53100', detail = new::text; end $$; "
+            "create trigger trap before insert on perfcopilot_goals.owned_goals for each row execute function trap()",
+            "53100",
+        ),
+        ("alter table perfcopilot_goals.owned_goals alter owned_rank type uuid using null", "22P02"),
+    ],
+    ids=["a check", "a full disk", "a type"],
+)
+def test_a_row_that_postgres_refuses_is_not_repeated(
+    office: Office, places: Places, trap: Callable[[str], None], statement: str, code: str
+) -> None:
+    trap(statement)
+    told = failure(office.sync())
+    assert told.startswith(f"GoalsStoreError: connection {office.name}: replacing owned_goals: ")
+    assert f"SQLSTATE {code}" in told
+    places.assert_clean()
+
+
+def test_an_error_that_nobody_expected_is_told_by_class_and_place(
+    office: Office, places: Places, trap: Callable[[str], None]
+) -> None:
+    """A rank that is text and holds a name: turning it into a number quotes it."""
+    assert office.sync().success
+    trap(f"alter table perfcopilot_goals.owned_goals alter owned_rank type text using '{GOAL}'")
+    result = office.sync(only=["mapped_goal_rows"])
+    told = failure(result)
+    assert told.startswith(f"ValueError in connection {office.name}, an error of the program itself: ")
+    assert "frame in tables.py" in told
+    assert error_code(result) == office.ledger()[-1]["error_code"] == "ValueError"
+    places.assert_clean()
+
+
+def test_an_asset_that_breaks_is_told_by_class_and_place(office: Office, places: Places) -> None:
+    @assets._slice_asset("pandas")
+    def owned_goals(raw_workspace_goals: Any) -> Slice:
+        names = {name: name for name in raw_workspace_goals["name"]}
+        return Slice(names[f"{GOAL} that is not there"])
+
+    office.sync(only=["raw_workspace_goals"])
+    store = office.definitions.resources or {}
+    result = dg.materialize(
+        [owned_goals, *assets.SOURCE_ASSETS, assets.raw_workspace_goals],
+        selection=["owned_goals"],
+        partition_key=office.name,
+        instance=office.instance,
+        resources=dict(store),
+        raise_on_error=False,
+    )
+    assert failure(result).startswith(f"KeyError in connection {office.name}, an error of the program itself: owned_")
+    assert office.ledger()[-1]["error_code"] == "KeyError"
+    places.assert_clean()
+
+
+def test_a_check_that_breaks_is_told_the_same_way(office: Office, places: Places, trap: Callable[[str], None]) -> None:
+    office.sync()
+    trap(f"alter table perfcopilot_goals.owned_goals alter owned_rank type text using '{GOAL}'")
+    # mapped_goal_rows is not made anew, so that only its check reads the broken table.
+    result = office.definitions.resolve_implicit_global_asset_job_def().get_subset(
+        asset_selection=frozenset(),
+        asset_check_selection={dg.AssetCheckKey(dg.AssetKey("mapped_goal_rows"), "no_goal_was_lost")},
+    ).execute_in_process(partition_key=office.name, instance=office.instance, raise_on_error=False)  # fmt: skip
+    assert [told.partition(" in connection")[0] for told in failures(result)] == ["ValueError"]
+    places.assert_clean()
+
+
+def caught(error: BaseException, connection: str = "acme") -> tuple[dg.Failure, list[str]]:
+    noted: list[str] = []
+    with pytest.raises(dg.Failure) as failed, as_failures(connection, noted.append):
+        raise error
+    return failed.value, noted
+
+
+@pytest.mark.parametrize(
+    ("error", "is_retried"),
+    [
+        (AsanaAccessError("connection acme: no"), False),
+        (GoalsConfigError("no"), False),
+        (AsanaUnavailableError("later"), True),
+        (GoalsStoreError("full", "53100"), True),
+        (GoalsStoreError("broken", "23505"), False),
+        (KeyError("Bob"), False),
+    ],
+)
+def test_only_what_another_try_can_mend_may_be_retried(error: Exception, is_retried: bool) -> None:
+    failed, noted = caught(error)
+    assert failed.allow_retries is is_retried
+    assert noted == [type(error).__name__]
+    assert failed.metadata["error_code"].value == type(error).__name__
+    assert failed.__cause__ is None
+
+
+def test_the_text_of_an_unexpected_error_stays_inside() -> None:
+    failed, _ = caught(ValueError("Bob is on a PIP"))
+    assert "Bob" not in str(failed)
+    assert "caught in test_failures.py:" in str(failed.description)
+
+
+def test_a_failure_is_passed_on_as_it_is() -> None:
+    told = dg.Failure("already told")
+    assert caught(told) == (told, [])
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1)])
+def test_somebody_who_wants_out_gets_out(error: BaseException) -> None:
+    with pytest.raises(type(error)), as_failures("acme", lambda _: pytest.fail("noted")):
+        raise error
+
+
+def test_a_ledger_that_cannot_be_reached_does_not_hide_the_failure() -> None:
+    def note(_: str) -> None:
+        raise GoalsStoreError("noting: no answer")
+
+    with pytest.raises(dg.Failure, match="AsanaAccessError: connection acme: no"), as_failures("acme", note):
+        raise AsanaAccessError("no")
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("connection acme: its GID is not set", "GoalsConfigError: connection acme: its GID is not set"),
+        ("no rows; set NAME --x", "GoalsConfigError: connection acme: no rows; set acme --x"),
+        ("GET /goals answered 404: no", "GoalsConfigError: connection acme: GET /goals answered 404: no"),
+    ],
+)
+def test_every_description_names_its_class_and_its_connection(message: str, told: str) -> None:
+    assert describe(GoalsConfigError(message), "acme") == told

@@ -1,0 +1,156 @@
+"""The instance of the checkout's dagster.yaml: where it keeps things, with whom it shares them, what it hands around."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import dagster as dg
+import psycopg
+import pytest
+import sqlalchemy
+from dagster._core.instance.ref import InstanceRef
+from dagster._serdes import serialize_value
+
+from perfcopilot_goals.defs.instance import dagster_url
+from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals_tests.defs.office import Office
+
+
+def test_a_job_runs_on_it_and_its_events_are_in_postgres(office: Office, real_instance: dg.DagsterInstance) -> None:
+    office.instance = real_instance
+    real_instance.add_dynamic_partitions("connections", [office.name])
+    result = office.sync()
+    assert result.success
+    with office.database.connect("looking") as connection:
+        counts = connection.execute(
+            "select (select count(*) from perfcopilot_dagster.event_logs where run_id = %s), "
+            "(select count(*) from perfcopilot_dagster.runs where run_id = %s)",
+            [result.run_id, result.run_id],
+        ).fetchone()
+        strays = connection.execute("select count(*) from pg_tables where schemaname = 'public'").fetchone()
+    assert counts is not None
+    assert counts[0] > 50
+    assert (counts[1], strays) == (1, (0,))
+
+
+OPEN = """
+import sys
+import dagster as dg
+with dg.DagsterInstance.get() as instance:
+    instance.add_dynamic_partitions("connections", [sys.argv[1]])
+    print(len(instance.get_runs()), flush=True)
+"""
+
+
+def test_three_processes_open_a_new_database_at_once(fresh_url: str, tmp_path: Path, definitions: Any) -> None:
+    from perfcopilot_goals.settings import load_settings
+
+    root = load_settings({}).project_root
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(root),
+        "PERFCOPILOT_DATABASE_URL": fresh_url,
+        "PERFCOPILOT_HOME": str(tmp_path / "state"),
+    }
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPEN, f"key-{number}"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(3)
+    ]
+    outcomes = [(*process.communicate(timeout=90), process.returncode) for process in processes]
+    assert [(out, code) for out, _, code in outcomes] == [("0\n", 0)] * 3, outcomes
+    with psycopg.connect(fresh_url) as connection:
+        keys = connection.execute("select partition from perfcopilot_dagster.dynamic_partitions order by 1").fetchall()
+    assert keys == [("key-0",), ("key-1",), ("key-2",)]
+
+
+def test_its_reference_holds_no_password_and_no_address(real_instance: dg.DagsterInstance, database_url: str) -> None:
+    ref = real_instance.get_ref()
+    parts = urlsplit(database_url)
+    for text in (serialize_value(ref), repr(ref), str(ref.to_dict())):
+        assert parts.password
+        assert parts.password not in text
+        assert f":{parts.port}" not in text
+    again = InstanceRef.from_dict(ref.to_dict())
+    with dg.DagsterInstance.from_ref(again) as other:
+        assert other.get_runs() == real_instance.get_runs()
+
+
+def test_its_files_are_its_owners_alone(office: Office, real_instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    office.instance = real_instance
+    real_instance.add_dynamic_partitions("connections", [office.name])
+    office.sync()
+    state = tmp_path / "state"
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in (state, state / "dagster")] == [0o700, 0o700]
+    assert list((state / "dagster").rglob("*.err"))
+
+
+def test_it_has_the_limits_that_the_contract_rests_on(real_instance: dg.DagsterInstance) -> None:
+    assert real_instance.run_monitoring_enabled
+    assert real_instance.run_monitoring_max_runtime_seconds > 0
+    assert not real_instance.telemetry_enabled
+    assert real_instance.run_retries_enabled
+    assert not real_instance.run_retries_retry_on_asset_or_op_failure
+    queue = real_instance.get_concurrency_config().run_queue_config
+    assert queue is not None
+    (limit,) = queue.tag_concurrency_limits
+    assert (limit["key"], limit["limit"], limit["value"]) == (
+        "dagster/partition",
+        1,
+        {"applyLimitPerUniqueValue": True},
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "arguments"),
+    [
+        (
+            f"postgresql://user:{quote('p%41@:/ ?#', safe='')}@host:5433/db",
+            {"user": "user", "password": "p%41@:/ ?#", "host": "host", "port": "5433", "dbname": "db"},
+        ),
+        ("postgresql://user@[::1]:5433/db", {"user": "user", "host": "::1", "port": "5433", "dbname": "db"}),
+        ("postgresql:///db?host=/run/pg&user=me", {"user": "me", "host": "/run/pg", "dbname": "db"}),
+        ("postgresql://%2Frun%2Fpg/db", {"host": "/run/pg", "dbname": "db"}),
+        ("postgresql://a:1,b:2/db", {"host": "a,b", "port": "1,2", "dbname": "db"}),
+        ("postgresql://a/db?sslmode=require", {"host": "a", "dbname": "db", "sslmode": "require"}),
+    ],
+)
+def test_dagster_connects_where_we_do(url: str, arguments: dict[str, str]) -> None:
+    engine = sqlalchemy.create_engine(dagster_url(Database(url)))
+    assert engine.dialect.create_connect_args(engine.url)[1] == {
+        **arguments,
+        "options": "-csearch_path=perfcopilot_dagster",
+    }
+    assert engine.driver == "psycopg2"
+
+
+def test_options_of_the_url_are_kept_beside_dagsters_schema() -> None:
+    engine = sqlalchemy.create_engine(dagster_url(Database("postgresql://a/db?options=-c%20lock_timeout%3D1s")))
+    assert engine.url.query["options"] == "-c lock_timeout=1s -csearch_path=perfcopilot_dagster"
+
+
+def test_a_password_with_awkward_characters_opens_the_instance(
+    fresh_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from perfcopilot_goals.settings import load_settings
+
+    password = "p%41@:/ ?#'\"\\%s"
+    with psycopg.connect(fresh_url, autocommit=True) as admin:
+        admin.execute(f"create role awkward superuser login password {psycopg.sql.Literal(password).as_string(admin)}")  # type: ignore[arg-type]
+        url = f"postgres://awkward:{quote(password, safe='')}@{fresh_url.rpartition('@')[2]}"
+        monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", url)
+        monkeypatch.setenv("PERFCOPILOT_HOME", str(tmp_path / "state"))
+        monkeypatch.setenv("DAGSTER_HOME", str(load_settings({}).project_root))
+        with dg.DagsterInstance.get() as instance:
+            assert instance.get_runs() == []
+        admin.execute("drop owned by awkward cascade")
+        admin.execute("drop role awkward")

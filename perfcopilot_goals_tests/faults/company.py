@@ -1,0 +1,153 @@
+"""Two connections in two states of the world, and what of it may stand in the tables after a fault.
+
+`OLD` is what both were synced with; then the world moves to `NEW` and one of them is synced while something breaks.
+Whatever that is, each slice of that connection is the old one or the new one, whole, and the other's are the old ones.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+import psycopg
+
+from perfcopilot_goals.core.prompts import render_blocks
+from perfcopilot_goals.defs.build import build_definitions
+from perfcopilot_goals.defs.partitions import register_partitions
+from perfcopilot_goals.sandbox import Employee, Goal, Person, World
+from perfcopilot_goals.schemas.rows import SLICE_TABLES, Connection
+from perfcopilot_goals.schemas.rows import Employee as RosterRow
+from perfcopilot_goals.schemas.tables import own_columns
+from perfcopilot_goals.settings import load_settings
+from perfcopilot_goals.storage.connections import add_connection
+from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.employees import import_employees
+from perfcopilot_goals.storage.slices import read_slice
+
+TOKEN = "canary-token-of-the-storm"
+ONE, TWO = "one", "two"
+OLD, NEW = "old", "new"
+WORKSPACE = "1200000000000001"
+QUICK = 1_000_000
+
+Content = dict[str, list[tuple[Any, ...]]]
+
+
+def company(state: str) -> World:
+    """A few people with goals and key results; in `NEW` one goal is renamed, one gone, one another's, one more there."""
+    people = {gid: Person(gid, f"Canary Person {gid}") for gid in ("11", "12", "13")}
+    roster = [Employee(f"E{gid}", f"Canary Person {gid}", f"{gid}@example.com", gid) for gid in people]
+    world = World(WORKSPACE, "Canary", people, roster=roster)
+    for number in range(12):
+        world.add(Goal(f"{100 + number}", f"Canary goal {number} {OLD}", f"1{1 + number % 3}", status_type="on_track"))
+    for number in range(6):
+        world.add(
+            Goal(f"{200 + number}", f"Canary key result {number} {OLD}", "12"), f"{100 + number}", f"{101 + number}"
+        )
+    if state == NEW:
+        world.rename("100", f"Canary goal 0 {NEW}")
+        world.delete("101")
+        world.reown("102", "11")
+        world.add(Goal("120", f"Canary goal 120 {NEW}", "13", status_type="achieved"))
+        world.add(Goal("220", f"Canary key result 220 {NEW}", None), "120")
+    return world
+
+
+def become(world: World, state: str) -> None:
+    """Move a world that is being served to that state."""
+    other = company(state)
+    world.goals, world.subgoals = other.goals, other.subgoals
+
+
+@dataclass
+class Syncs:
+    """Syncs of the two connections through the job, in this process."""
+
+    database: Database
+    instance: dg.DagsterInstance
+
+    def __post_init__(self) -> None:
+        self._job = build_definitions(load_settings()).resolve_job_def("sync_goals")
+
+    def connect(self, base_url: str) -> None:
+        """The two connections with their roster."""
+        people = [RosterRow(e.employee_id, e.full_name, e.email, e.asana_user_gid) for e in company(OLD).roster]
+        with self.database.connect("connecting") as transaction:
+            for name in (ONE, TWO):
+                row = Connection(name, WORKSPACE, "env:ASANA_ACCESS_TOKEN", base_url, QUICK, "auto", enabled=True)
+                add_connection(transaction, row)
+                import_employees(transaction, name, people)
+        register_partitions(self.instance, [ONE, TWO])
+
+    def run(self, name: str = ONE) -> dg.ExecuteInProcessResult:
+        """One run of the job."""
+        return self._job.execute_in_process(
+            partition_key=name,
+            instance=self.instance,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+
+
+def content(url: str, name: str) -> Content:
+    """The rows of the connection by table, without the moment and the run that wrote them."""
+    with psycopg.connect(url) as database:
+        database.execute("set transaction isolation level repeatable read")
+        return {
+            table: database.execute(
+                f"select {', '.join(own_columns(table))} from perfcopilot_goals.{table} "  # type: ignore[arg-type]
+                "where connection = %s order by 1, 2, 3",
+                [name],
+            ).fetchall()
+            for table in SLICE_TABLES
+        }
+
+
+def mixed(url: str, states: Mapping[str, Content], name: str) -> list[str]:
+    """The tables whose slice is neither of the states, whole, or has rows of two runs."""
+    found = content(url, name)
+    wrong = [t for t in SLICE_TABLES if all(found[t] != state[t] for state in states.values())]
+    with psycopg.connect(url) as database:
+        for table in SLICE_TABLES:
+            query = f"select count(distinct (run_id, synced_at)) from perfcopilot_goals.{table} where connection = %s"
+            runs = database.execute(query, [name]).fetchone()  # type: ignore[arg-type]
+            wrong += [f"{table} of several runs"] if runs and runs[0] > 1 else []
+    return wrong
+
+
+def contradictions(url: str, name: str) -> list[str]:
+    """What a reader sees in one snapshot that the ledger does not bear out.
+
+    Rows of a table are all of the run that the ledger says wrote it last, as many as it says; and where the rows of
+    `mapped_goal_rows` are the ones that `prompt_blocks` was made from, every block is what they render to.
+    """
+    database = Database(url)
+    found = []
+    with database.connect("reading") as transaction:
+        transaction.execute("set transaction isolation level repeatable read, read only")
+        written = {
+            table: (run_id, entry)
+            for run_id, tables in transaction.execute(
+                "select run_id, counts -> 'tables' from perfcopilot_goals.syncs where connection = %s "
+                "and counts ? 'tables' order by started_at",
+                [name],
+            ).fetchall()
+            for table, entry in tables.items()
+        }
+        for table, (run_id, entry) in written.items():
+            rows = transaction.execute(
+                f"select run_id, count(*) from perfcopilot_goals.{table} where connection = %s group by 1",  # type: ignore[arg-type]
+                [name],
+            ).fetchall()
+            expected = [(run_id, entry["rows"])] if entry["rows"] else []
+            found += [] if rows == expected else [f"{table}: {rows}, the ledger says {expected}"]
+        if written and written["prompt_blocks"][1]["inputs"]["mapped_goal_rows"] == written["mapped_goal_rows"][0]:
+            found += _untrue_blocks(transaction, name)
+    return found
+
+
+def _untrue_blocks(transaction: psycopg.Connection, name: str) -> list[str]:
+    blocks = read_slice(transaction, "prompt_blocks", name)
+    owned = dict(zip(blocks["employee_id"], blocks["goals_owned"], strict=True))
+    rendered = render_blocks(read_slice(transaction, "mapped_goal_rows", name), owned, list(blocks["employee_id"]))
+    return [] if list(rendered["block"]) == list(blocks["block"]) else ["a block is not what its rows render to"]

@@ -1,0 +1,176 @@
+"""The storms: deaths at random moments, many of them. `python -m perfcopilot_goals_tests.faults.storm --help`.
+
+A sync is a forked child, so that a kill costs no imports; the stand-in Asana and Postgres live on in other processes
+and threads. After each death the slices have to be old or new, whole, and one more sync has to heal everything.
+"""
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import dagster as dg
+import psycopg
+
+from perfcopilot_goals.sandbox import Sandbox
+from perfcopilot_goals.settings import load_settings
+from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.migrate import ensure_migrated
+from perfcopilot_goals.storage.own_server import own_database_url, remove_own_server
+from perfcopilot_goals_tests.faults.company import (
+    NEW,
+    OLD,
+    ONE,
+    TOKEN,
+    TWO,
+    Content,
+    Syncs,
+    become,
+    company,
+    content,
+    contradictions,
+    mixed,
+)
+
+# A little longer than a sync takes here, so that deaths fall before, within and after it.
+LONGEST_SECONDS = 1.2
+
+
+class Storm:
+    """A company whose syncs are killed. `url` is a migrated database without rows."""
+
+    def __init__(self, url: str, asana: Sandbox, seed: int) -> None:
+        self.url = url
+        self.asana = asana
+        self.random = random.Random(seed)
+        self.states: dict[str, Content] = {}
+        self.completed = 0
+        os.environ |= {"ASANA_ACCESS_TOKEN": TOKEN, "PERFCOPILOT_DATABASE_URL": url}
+        with dg.DagsterInstance.ephemeral() as instance:
+            Syncs(Database(url), instance).connect(asana.base_url)
+        for state in (NEW, OLD):
+            become(asana.world, state)
+            for name in (ONE, TWO):
+                assert self.sync_whole(name), "a sync without a fault failed"
+            self.states[state] = content(url, ONE)
+        assert self.states[OLD] != self.states[NEW]
+
+    def sync_whole(self, name: str = ONE) -> bool:
+        """One sync in a child that is left alone."""
+        return os.waitpid(self.start(name), 0)[1] == 0
+
+    def start(self, name: str = ONE) -> int:
+        """A child that syncs; its exit status is 0 if that went well."""
+        pid = os.fork()
+        if pid == 0:
+            quiet = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(quiet, 1)
+            os.dup2(quiet, 2)
+            status = 1
+            try:
+                with dg.DagsterInstance.ephemeral() as instance:
+                    instance.add_dynamic_partitions("connections", [ONE, TWO])
+                    status = 0 if Syncs(Database(self.url), instance).run(name).success else 1
+            finally:
+                os._exit(status)
+        return pid
+
+    def kill_once(self) -> list[str]:
+        """Kill a sync at some moment; what is wrong afterwards, and after one more sync."""
+        target = self.random.choice([OLD, NEW])
+        become(self.asana.world, target)
+        pid = self.start()
+        time.sleep(self.random.uniform(0, LONGEST_SECONDS))
+        os.kill(pid, signal.SIGKILL)
+        self.completed += os.waitpid(pid, 0)[1] == 0
+        return self.check(target)
+
+    def check(self, target: str) -> list[str]:
+        """What is wrong with the slices now, and with their healing."""
+        wrong = mixed(self.url, self.states, ONE) + contradictions(self.url, ONE)
+        wrong += [f"{TWO}: {table}" for table in mixed(self.url, {OLD: self.states[OLD]}, TWO)]
+        if not self.sync_whole():
+            wrong.append("the next sync failed")
+        elif content(self.url, ONE) != self.states[target]:
+            wrong.append("the next sync did not heal")
+        return wrong
+
+
+def kills(storm: Storm, count: int, tell: Callable[[str], None]) -> list[str]:
+    """So many SIGKILLs at random moments of a sync."""
+    wrong: list[str] = []
+    for number in range(1, count + 1):
+        wrong += [f"kill {number}: {what}" for what in storm.kill_once()]
+        if number % 50 == 0 or number == count:
+            tell(f"{number} kills, {storm.completed} of them too late, {len(wrong)} things wrong")
+    return wrong
+
+
+def readers(storm: Storm, reads: int, tell: Callable[[str], None]) -> list[str]:
+    """So many snapshots of a reader while syncs change the slices back and forth."""
+    wrong: list[str] = []
+    done = threading.Event()
+    pids: list[int] = []
+
+    def keep_syncing() -> None:
+        while not done.is_set():
+            become(storm.asana.world, storm.random.choice([OLD, NEW]))
+            storm.sync_whole()
+            pids.append(1)
+
+    thread = threading.Thread(target=keep_syncing)
+    thread.start()
+    try:
+        for number in range(1, reads + 1):
+            wrong += contradictions(storm.url, ONE)
+            if number % 5_000 == 0 or number == reads:
+                tell(f"{number} reads during {len(pids)} syncs, {len(wrong)} contradictions")
+    finally:
+        done.set()
+        thread.join()
+    return wrong
+
+
+@contextmanager
+def own_database() -> Iterator[str]:
+    """A Postgres of the storm's own."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = load_settings({"PERFCOPILOT_HOME": str(Path(folder) / "state")})
+        try:
+            url = own_database_url(settings)
+            ensure_migrated(Database(url))
+            yield url
+        finally:
+            remove_own_server(settings)
+
+
+def main() -> int:
+    """Run one storm and tell how it went; exit code 1 if anything was wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("storm", choices=["kills", "readers"])
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--url", help="a migrated, empty database; a server of its own without it")
+    given = parser.parse_args()
+    print(f"seed {given.seed}", flush=True)
+    with nullcontext(given.url) if given.url else own_database() as url, Sandbox(company(OLD), token=TOKEN) as asana:
+        storm = Storm(url, asana, given.seed)
+        run = {"kills": kills, "readers": readers}[given.storm]
+        wrong = run(storm, given.count, lambda line: print(line, flush=True))
+        with psycopg.connect(url) as database:
+            open_transactions = database.execute(
+                "select count(*) from pg_stat_activity where state like 'idle in transaction%'"
+            ).fetchone()
+    print(f"{len(wrong)} things wrong, {open_transactions} transactions left open", *wrong[:20], sep="\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""Rows to store and ways to store and look at them, for the tests of this folder.
+
+Add here what two test files need. Frames are made as the assets make them: `frame`, `stamp`, `validate`.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import psycopg
+from psycopg import sql
+
+from perfcopilot_goals.schemas.rows import Connection
+from perfcopilot_goals.schemas.tables import frame, own_columns, stamp, tables, validate
+from perfcopilot_goals.storage.connections import add_connection
+from perfcopilot_goals.storage.database import SCHEMA, Database
+from perfcopilot_goals.storage.ledger import begin_sync
+from perfcopilot_goals.storage.slices import Replacement, replace_slice
+
+RAW = "raw_workspace_goals"
+MONDAY = dt.datetime(2026, 3, 2, 5, 17, tzinfo=dt.UTC)
+TUESDAY = MONDAY + dt.timedelta(days=1)
+
+
+def empty(url: str) -> None:
+    """Every row of every table gone."""
+    with psycopg.connect(url) as connection:
+        for table in reversed(tables()):
+            connection.execute(f"delete from {SCHEMA}.{table}")  # type: ignore[arg-type]
+
+
+def connection(name: str = "acme", **changes: Any) -> Connection:
+    settings = {
+        "workspace_gid": "77",
+        "token_ref": "env:ASANA_ACCESS_TOKEN",
+        "base_url": "https://app.asana.com/api/1.0",
+        "requests_per_minute": 1_500,
+        "subgoal_route": "auto",
+        "enabled": True,
+    }
+    return Connection(connection=name, **(settings | changes))
+
+
+def add(database: Database, *names: str) -> None:
+    """Connections of these names."""
+    with database.connect("adding connections") as transaction:
+        for name in names:
+            add_connection(transaction, connection(name))
+
+
+def raw_goals(*gids: str, **columns: Any) -> pd.DataFrame:
+    """Rows of raw_workspace_goals; `columns` are the same in every row."""
+    ordinary = {
+        "name": "Grow",
+        "owner_gid": "1",
+        "html_notes": None,
+        "html_notes_chars": None,
+        "due_on": dt.date(2026, 6, 30),
+        "start_on": None,
+        "status_type": "on_track",
+        "asana_status": None,
+    } | columns
+    names = own_columns(RAW)
+    rows = [{"goal_gid": gid, "position": place, **ordinary} for place, gid in enumerate(gids)]
+    return frame(RAW, [[row[name] for name in names] for row in rows])
+
+
+def write(
+    database: Database,
+    rows: pd.DataFrame,
+    *,
+    table: str = RAW,
+    name: str = "acme",
+    run_id: str = "run-1",
+    synced_at: dt.datetime = MONDAY,
+    inputs: dict[str, str] | None = None,
+    notes: dict[str, Any] | None = None,
+    is_last: bool = False,
+    allow_empty: bool = False,
+) -> int:
+    """One slice as the I/O manager writes it: entered into the ledger, stamped, validated, replaced."""
+    with database.connect("entering the sync") as transaction:
+        synced_at = begin_sync(transaction, name, run_id, synced_at)
+    stamped = validate(table, stamp(rows, name, synced_at, run_id))
+    return replace_slice(
+        database, table, stamped, Replacement(name, run_id, synced_at, inputs or {}, notes or {}, is_last, allow_empty)
+    )
+
+
+def stored(database: Database, table: str = RAW, name: str | None = "acme") -> list[dict[str, Any]]:
+    """The rows of a table as plain values, by key; of every connection where `name` is None."""
+    query = sql.SQL("select to_jsonb(t) from {} t where connection = coalesce(%s, connection) order by {}").format(
+        sql.Identifier(SCHEMA, table), sql.SQL(", ").join(map(sql.Identifier, tables()[table].key))
+    )
+    with database.connect("looking") as transaction:
+        return [row for (row,) in transaction.execute(query, [name]).fetchall()]
+
+
+def gids(database: Database, name: str = "acme") -> list[str]:
+    """Which goals are stored of a connection."""
+    return [row["goal_gid"] for row in stored(database, name=name)]
+
+
+def everything(database: Database) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table, to see that nothing has changed."""
+    return {table: stored(database, table, None) for table in tables()}
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and everything that it brings along, hidden contexts too."""
+    todo, seen = [error], set()
+    while todo:
+        current = todo.pop()
+        if id(current) not in seen:
+            seen.add(id(current))
+            yield current
+            todo += [other for other in (current.__cause__, current.__context__) if other is not None]
+
+
+def told(error: BaseException) -> str:
+    """All that the error says, by `str` and `repr`, along its whole chain."""
+    return "\n".join(f"{one}\n{one!r}\n{one.__notes__ if hasattr(one, '__notes__') else ''}" for one in chain(error))

@@ -1,0 +1,214 @@
+"""How a database is named and reached, and that no error on the way says more than it may."""
+
+import re
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import psycopg
+import pytest
+
+from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
+from perfcopilot_goals.settings import Settings, load_settings
+from perfcopilot_goals.storage.database import Database, open_database, read_url
+from perfcopilot_goals.storage.own_server import own_database_url
+from perfcopilot_goals_tests.storage.examples import add, told
+
+CANARY = "hunter2canary"
+
+
+def settings_of(url: str) -> Settings:
+    return load_settings({"PERFCOPILOT_DATABASE_URL": url})
+
+
+def one_value(database: Database, query: str) -> str:
+    with database.connect("asking") as connection:
+        row = connection.execute(query).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+@pytest.fixture
+def admin(server: Settings) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(own_database_url(server), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    ["postgres", "postgresql", "postgresql+psycopg2", "postgresql+psycopg", "postgres+asyncpg", "postgresql+pg8000"],
+)
+def test_every_way_to_write_the_scheme_opens_the_database(database_url: str, scheme: str) -> None:
+    url = database_url.replace("postgresql", scheme, 1)
+    assert one_value(open_database(settings_of(url)), "select current_database()") == database_url.rpartition("/")[2]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "query", "answer"),
+    [
+        ("sslmode=disable", "select ssl from pg_stat_ssl where pid = pg_backend_pid()", "False"),
+        ("application_name=nightly", "show application_name", "nightly"),
+        ("options=-c%20lock_timeout%3D123ms", "show lock_timeout", "123ms"),
+        ("options=-csearch_path%3Dpg_catalog", "show search_path", "pg_catalog"),
+        ("connect_timeout=3", "select 1", "1"),
+    ],
+)
+def test_parameters_of_the_url_are_heeded(database_url: str, parameter: str, query: str, answer: str) -> None:
+    assert one_value(open_database(settings_of(f"{database_url}?{parameter}")), query) == answer
+
+
+def test_sslmode_require_is_not_quietly_dropped(database_url: str) -> None:
+    with pytest.raises(GoalsStoreError), Database(f"{database_url}?sslmode=require").connect("asking"):
+        pass
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"user:{CANARY}@host/db",
+        f"host=localhost password={CANARY}",
+        f"mysql://user:{CANARY}@host/db",
+        f"postgresql:/user:{CANARY}@host/db",
+        f"postgresql://user:{CANARY}@[::1/db",
+        f"postgresql://user:{CANARY}%zz@host/db",
+        f"postgresql://user:{CANARY}%@host/db",
+        f"postgresql://user:{CANARY}@host/db?no_such_setting={CANARY}",
+        f"postgresql://user:{CANARY}@host/db?sslmode",
+        f"POSTGRESQL://user:{CANARY}@host/db",
+        f"postgresql://user:{CANARY}\udcff@host/db",
+        f"https://user:{CANARY}@host/db",
+        CANARY,
+    ],
+    ids=ascii,
+)
+def test_a_malformed_url_is_refused_without_being_repeated(url: str) -> None:
+    with pytest.raises(GoalsConfigError, match="PERFCOPILOT_DATABASE_URL is not a Postgres URL") as caught:
+        open_database(settings_of(url))
+    assert CANARY not in told(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda url: f"postgresql://user:{CANARY}@127.0.0.1:{free_port()}/goals",
+        lambda url: f"postgresql://user:{CANARY}@no-such-host.invalid/goals",
+        lambda url: f"postgresql://user:pa@{CANARY}@127.0.0.1/goals",
+        lambda url: f"postgresql://user:{CANARY}@127.0.0.1:99999/goals",
+        lambda url: f"postgresql://user:{CANARY}@%2Fno%2Fsuch%2F{CANARY}/goals",
+        lambda url: f"postgresql://user:{CANARY}@127.0.0.1:1,127.0.0.1:2/goals",
+        lambda url: re.sub("//.*@", f"//postgres:{CANARY}@", url),
+        lambda url: re.sub("//.*@", f"//{CANARY}:{CANARY}@", url),
+        lambda url: url.rpartition("/")[0] + "/" + CANARY,
+    ],
+    ids=["port", "host", "unescaped @", "bad port", "socket", "hosts", "password", "role", "database"],
+)
+def test_a_database_that_does_not_answer_is_told_without_its_address(
+    database_url: str, change: Callable[[str], str]
+) -> None:
+    database = open_database(settings_of(change(database_url)))
+    said = r"checking: Postgres said .*check PERFCOPILOT_DATABASE_URL"
+    with pytest.raises(GoalsStoreError, match=said) as caught, database.connect("checking"):
+        pass
+    assert CANARY not in told(caught.value)
+    assert (caught.value.exit_code, caught.value.sqlstate, caught.value.retryable) == (7, "", True)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_hold_every_text_is_refused(
+    server: Settings, admin: psycopg.Connection, encoding: str
+) -> None:
+    name = f"goals_{encoding.lower()}"
+    admin.execute(f"create database {name} encoding '{encoding}' locale 'C' template template0")
+    try:
+        database = open_database(settings_of(own_database_url(server).rpartition("/")[0] + f"/{name}"))
+        with pytest.raises(GoalsConfigError, match=f"encoding is {encoding}"), database.connect("checking"):
+            pass
+    finally:
+        admin.execute(f"drop database {name} with (force)")
+
+
+def test_a_session_is_in_utc_and_utf8_and_waits_for_nothing_without_end(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    monkeypatch.setenv("PGOPTIONS", "-c statement_timeout=0")
+    names = ("TimeZone", "client_encoding", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+    for one in (database, Database(f"{database_url}?options=-c%20TimeZone%3DAsia/Tokyo&client_encoding=LATIN1")):
+        with one.connect("asking") as connection:
+            settings = [connection.execute(f"show {name}").fetchone() for name in names]
+            assert settings == [("UTC",), ("UTF8",), ("10min",), ("1min",), ("10min",)]
+            assert connection.execute("select '🚀'").fetchone() == ("🚀",)
+
+
+def test_a_block_that_ends_commits_and_one_that_raises_rolls_back(database: Database) -> None:
+    add(database, "acme")
+
+    def delete(then: int) -> None:
+        with database.connect("deleting") as connection:
+            connection.execute("delete from perfcopilot_goals.connections")
+            assert 1 // then
+
+    with pytest.raises(ZeroDivisionError):
+        delete(0)
+    assert one_value(database, "select count(*) from perfcopilot_goals.connections") == "1"
+    delete(1)
+    assert one_value(database, "select count(*) from perfcopilot_goals.connections") == "0"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_no_connection_is_left_open(database: Database, fails: bool) -> None:
+    kept: list[psycopg.Connection] = []
+    with suppress(GoalsStoreError), database.connect("looking") as connection:
+        kept.append(connection)
+        connection.execute("select 1 / %s", [0 if fails else 1])
+    assert kept[0].closed
+
+
+@pytest.mark.parametrize(
+    ("statement", "sqlstate"),
+    [
+        ("insert into perfcopilot_goals.subgoals (connection, name) values ('acme', %s)", "23502"),
+        ("insert into perfcopilot_goals.employees values ('nobody', %s, '', '', null, now())", "23503"),
+        ("insert into perfcopilot_goals.syncs values ('acme', '', now(), now(), null, %s)", "23514"),
+        ("select %s::integer", "22P02"),
+        ("select hunter2canary, %s", "42703"),
+    ],
+)
+def test_an_error_of_a_statement_is_told_by_its_sqlstate_alone(
+    database: Database, statement: str, sqlstate: str
+) -> None:
+    with pytest.raises(GoalsStoreError) as caught, database.connect("trying") as connection:
+        connection.execute(statement, [CANARY])
+    assert CANARY not in told(caught.value)
+    assert str(caught.value).startswith(f"GoalsStoreError: trying: Postgres said SQLSTATE {sqlstate} (")
+    assert (caught.value.sqlstate, caught.value.retryable) == (sqlstate, False)
+
+
+def test_what_is_broken_at_commit_is_told_alike(database: Database) -> None:
+    add(database, "acme")
+    claims = (
+        "insert into perfcopilot_goals.employees select 'acme', e, %s, '', '42', now() from unnest('{E1,E2}'::text[]) e"
+    )
+    with pytest.raises(GoalsStoreError) as caught, database.connect("claiming") as connection:
+        connection.execute(claims, [CANARY])
+    assert caught.value.sqlstate == "23505"
+    assert CANARY not in told(caught.value)
+
+
+def test_a_backend_that_is_ended_is_a_store_error_that_a_later_run_may_mend(database: Database) -> None:
+    with pytest.raises(GoalsStoreError) as caught, database.connect("reading") as connection:
+        connection.execute("select pg_terminate_backend(pg_backend_pid())")
+    assert caught.value.retryable
+    assert caught.value.sqlstate in ("57P01", "")
+
+
+def test_a_database_never_shows_its_url() -> None:
+    database = Database(read_url(f"postgres://user:{CANARY}@host/db"))
+    assert CANARY not in f"{database} {database!r}"

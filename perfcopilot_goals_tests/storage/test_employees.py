@@ -1,0 +1,160 @@
+"""A roster is imported whole or not at all, and no Asana user is two employees."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
+from perfcopilot_goals.schemas.rows import Employee
+from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.employees import (
+    Imported,
+    import_employees,
+    map_employee,
+    read_employees,
+    read_mapping,
+)
+from perfcopilot_goals_tests.storage.examples import add, stored, told
+
+ADA = Employee("E1", "Ada Thimble", "ada@example.com", "1")
+BEN = Employee("E2", "Ben Thimble", "ben@example.com", "2")
+CLEO = Employee("E3", "Cleo Thimble", "", None)
+
+
+@pytest.fixture(autouse=True)
+def _rosters(database: Database) -> None:
+    add(database, "acme", "globex")
+
+
+def imported(database: Database, *employees: Employee, name: str = "acme") -> Imported:
+    with database.connect("importing") as transaction:
+        return import_employees(transaction, name, employees)
+
+
+def roster(database: Database, name: str = "acme") -> list[Employee]:
+    with database.connect("reading") as transaction:
+        return read_employees(transaction, name)
+
+
+def test_an_import_says_what_was_new_changed_and_as_before(database: Database) -> None:
+    assert imported(database, ADA, BEN) == Imported(added=2, changed=0, unchanged=0)
+    married = Employee("E2", "Ben Needle", "ben@example.com", "2")
+    assert imported(database, ADA, married, CLEO) == Imported(added=1, changed=1, unchanged=1)
+    assert roster(database) == [ADA, married, CLEO]
+
+
+def test_who_is_not_in_the_file_stays(database: Database) -> None:
+    imported(database, ADA, BEN)
+    imported(database, CLEO)
+    assert roster(database) == [ADA, BEN, CLEO]
+
+
+def test_an_import_of_nobody_changes_nothing(database: Database) -> None:
+    assert imported(database) == Imported(0, 0, 0)
+
+
+def test_the_moment_of_a_change_moves_only_where_something_changed(database: Database) -> None:
+    imported(database, ADA, BEN)
+    before = [row["updated_at"] for row in stored(database, "employees")]
+    imported(database, ADA, Employee("E2", "Ben Needle", "ben@example.com", "2"))
+    after = [row["updated_at"] for row in stored(database, "employees")]
+    assert after[0] == before[0]
+    assert after[1] > before[1]
+
+
+def test_two_employees_can_swap_their_asana_users_in_one_import(database: Database) -> None:
+    imported(database, ADA, BEN)
+    swapped = [Employee("E1", ADA.full_name, ADA.email, "2"), Employee("E2", BEN.full_name, BEN.email, "1")]
+    assert imported(database, *swapped) == Imported(0, 2, 0)
+    assert roster(database) == swapped
+
+
+def test_an_asana_user_can_move_on_to_another_employee(database: Database) -> None:
+    imported(database, ADA, CLEO)
+    moved = [Employee("E1", ADA.full_name, ADA.email, None), Employee("E3", CLEO.full_name, CLEO.email, "1")]
+    imported(database, *moved)
+    assert roster(database) == moved
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        [Employee("E8", "Dan", "", "8"), Employee("E9", "Eve", "", "8")],
+        [Employee("E8", "Dan", "", "8"), Employee("E9", "Eve", "", "1")],
+    ],
+    ids=["within the file", "against the roster"],
+)
+def test_a_user_claimed_twice_is_refused_with_the_whole_file(database: Database, file: list[Employee]) -> None:
+    imported(database, ADA)
+    with pytest.raises(GoalsConfigError, match=r"nothing was changed.*claimed twice: . by E. and E9") as caught:
+        imported(database, *file)
+    assert "Eve" not in told(caught.value)
+    assert roster(database) == [ADA]
+
+
+def test_the_same_user_may_be_an_employee_of_two_connections(database: Database) -> None:
+    imported(database, ADA)
+    imported(database, ADA, BEN, name="globex")
+    assert (roster(database), roster(database, "globex")) == ([ADA], [ADA, BEN])
+
+
+def test_two_imports_at_once_cannot_both_claim_a_user(database: Database) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        with database.connect("importing") as first:
+            import_employees(first, "acme", [ADA])
+            # Neither sees the other's row; the second waits at its commit for the first to end.
+            second = threads.submit(imported, database, Employee("E9", "Eve Thimble", "", "1"))
+            with pytest.raises(TimeoutError):
+                second.result(0.3)
+        failure = second.exception(20)
+    assert isinstance(failure, GoalsStoreError)
+    assert failure.sqlstate == "23505"
+    assert "Thimble" not in told(failure)
+    assert roster(database) == [ADA]
+
+
+def test_employees_need_a_connection(database: Database) -> None:
+    with pytest.raises(GoalsStoreError) as caught:
+        imported(database, ADA, name="nobody")
+    assert caught.value.sqlstate == "23503"
+
+
+def test_the_roster_is_in_the_order_of_ids_whatever_the_locale(database: Database) -> None:
+    ids = ["E10", "E2", "e1", "É1", "_", "0"]
+    imported(database, *(Employee(employee_id, "Somebody", "", None) for employee_id in ids))
+    assert [employee.employee_id for employee in roster(database)] == sorted(ids)
+
+
+def test_text_of_a_roster_comes_back_as_it_was(database: Database) -> None:
+    awkward = Employee("E\t1'\"\\", "Zoë \N{ROCKET} O'Neil\n; drop table", "x@é.example", "00123")
+    imported(database, awkward)
+    assert roster(database) == [awkward]
+
+
+def test_the_mapping_has_everybody_and_none_for_who_is_not_mapped(database: Database) -> None:
+    imported(database, ADA, CLEO)
+    with database.connect("reading") as transaction:
+        assert read_mapping(transaction, "acme") == {"E1": "1", "E3": None}
+        assert read_mapping(transaction, "globex") == {}
+
+
+def mapped(database: Database, employee_id: str, gid: str | None) -> None:
+    with database.connect("mapping") as transaction:
+        map_employee(transaction, "acme", employee_id, gid)
+
+
+def test_an_employee_is_mapped_and_unmapped(database: Database) -> None:
+    imported(database, CLEO)
+    mapped(database, "E3", "3")
+    assert roster(database)[0].asana_user_gid == "3"
+    mapped(database, "E3", None)
+    assert roster(database) == [CLEO]
+
+
+def test_mapping_refuses_who_is_unknown_and_who_is_somebody_else(database: Database) -> None:
+    imported(database, ADA, CLEO)
+    with pytest.raises(GoalsConfigError, match="connection acme has no employee 'E7'"):
+        mapped(database, "E7", "3")
+    with pytest.raises(GoalsConfigError, match="1 by E1 and E3"):
+        mapped(database, "E3", "1")
+    assert roster(database) == [ADA, CLEO]

@@ -1,0 +1,278 @@
+"""The ledger: how a sync is entered, what it notes, how it ends, and what is read from it."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.schemas.rows import Source, Sync
+from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.ledger import (
+    begin_sync,
+    fail_sync,
+    has_newer_write,
+    note_write,
+    read_last_route,
+    read_last_sync,
+    read_source,
+)
+from perfcopilot_goals_tests.storage.examples import MONDAY, RAW, TUESDAY, add
+
+BLOCKS = "prompt_blocks"
+
+
+@pytest.fixture(autouse=True)
+def _connections(database: Database) -> None:
+    add(database, "acme", "globex")
+
+
+def begin(database: Database, run_id: str, synced_at: dt.datetime = MONDAY, name: str = "acme") -> dt.datetime:
+    with database.connect("entering") as transaction:
+        return begin_sync(transaction, name, run_id, synced_at)
+
+
+def fail(database: Database, run_id: str, code: str = "AsanaAccessError", **spent: int) -> None:
+    with database.connect("failing") as transaction:
+        fail_sync(transaction, "acme", run_id, code, **spent)
+
+
+def note(database: Database, run_id: str, table: str = RAW, *, is_last: bool = False, **notes: Any) -> None:
+    with database.connect("noting") as transaction:
+        inputs = {"employees": "digest"}
+        note_write(transaction, "acme", run_id, table, rows=3, inputs=inputs, notes=notes, is_last=is_last)
+
+
+def last(database: Database, state: str | None = None, name: str = "acme") -> Sync | None:
+    with database.connect("reading") as transaction:
+        return read_last_sync(transaction, name, state)
+
+
+def row(database: Database, run_id: str) -> Sync:
+    with database.connect("reading") as transaction:
+        found = transaction.execute(
+            "select connection, run_id, synced_at, started_at, finished_at, state, error_code, requests, throttled, "
+            "subgoal_route, counts from perfcopilot_goals.syncs where run_id = %s",
+            [run_id],
+        ).fetchone()
+    assert found is not None
+    return Sync(*found)
+
+
+def test_a_sync_is_entered_runs_and_completes_with_its_last_table(database: Database) -> None:
+    assert begin(database, "r1") == MONDAY
+    running = row(database, "r1")
+    assert (running.state, running.finished_at, running.error_code, running.counts) == ("running", None, None, {})
+    note(database, "r1", RAW, requests=8, throttled=1)
+    assert row(database, "r1").state == "running"
+    note(database, "r1", BLOCKS, is_last=True)
+    done = row(database, "r1")
+    assert (done.state, done.requests, done.throttled) == ("complete", 8, 1)
+    assert done.finished_at is not None
+    assert done.finished_at >= done.started_at
+    assert set(done.counts["tables"]) == {RAW, BLOCKS}
+    assert done.counts["tables"][RAW]["rows"] == 3
+
+
+def test_the_moment_is_that_of_the_first_asset_of_the_run(database: Database) -> None:
+    assert begin(database, "r1", MONDAY) == MONDAY
+    assert begin(database, "r1", TUESDAY) == MONDAY
+
+
+def test_the_moment_is_told_in_utc_wherever_it_was_taken(database: Database) -> None:
+    elsewhere = MONDAY.astimezone(dt.timezone(dt.timedelta(hours=9)))
+    entered = begin(database, "r1", elsewhere)
+    assert (entered, entered.utcoffset()) == (MONDAY, dt.timedelta(0))
+
+
+def test_a_sync_that_died_is_marked_when_the_next_one_begins(database: Database) -> None:
+    begin(database, "r1")
+    begin(database, "r0", name="globex")
+    begin(database, "r2", TUESDAY)
+    died = row(database, "r1")
+    assert (died.state, died.error_code) == ("failed", "Interrupted")
+    assert died.finished_at is not None
+    assert row(database, "r2").state == "running"
+    assert row(database, "r0").state == "running"
+
+
+def test_a_sync_that_was_taken_for_dead_and_goes_on_runs_again(database: Database) -> None:
+    begin(database, "r1")
+    begin(database, "r2", TUESDAY)
+    begin(database, "r1")
+    assert (row(database, "r1").state, row(database, "r1").error_code) == ("running", None)
+
+
+def test_a_finished_sync_is_not_marked(database: Database) -> None:
+    begin(database, "r1")
+    note(database, "r1", BLOCKS, is_last=True)
+    begin(database, "r2", TUESDAY)
+    assert row(database, "r1").state == "complete"
+
+
+def test_an_unknown_connection_enters_nothing(database: Database) -> None:
+    with pytest.raises(GoalsConfigError, match="no connection nobody any more"):
+        begin(database, "r1", name="nobody")
+
+
+def test_a_failure_adds_what_was_spent_and_keeps_what_was_noted(database: Database) -> None:
+    begin(database, "r1")
+    note(database, "r1", RAW, requests=8, throttled=1)
+    fail(database, "r1", requests=5, throttled=2)
+    failed = row(database, "r1")
+    assert (failed.state, failed.error_code) == ("failed", "AsanaAccessError")
+    assert (failed.requests, failed.throttled, set(failed.counts["tables"])) == (13, 3, {RAW})
+    assert failed.finished_at is not None
+
+
+def test_a_sync_that_fails_before_it_was_entered_is_entered(database: Database) -> None:
+    fail(database, "r1", "GoalsConfigError")
+    failed = row(database, "r1")
+    assert (failed.state, failed.error_code, failed.requests, failed.counts) == ("failed", "GoalsConfigError", 0, {})
+
+
+def test_a_failed_sync_fences_nobody(database: Database) -> None:
+    fail(database, "r1")
+    begin(database, "r2")
+    with database.connect("asking") as transaction:
+        assert not has_newer_write(transaction, "acme", RAW, MONDAY)
+
+
+def test_a_later_sync_that_has_written_the_table_is_newer(database: Database) -> None:
+    begin(database, "r2", TUESDAY)
+    note(database, "r2", RAW)
+    with database.connect("asking") as transaction:
+        assert has_newer_write(transaction, "acme", RAW, MONDAY)
+        assert not has_newer_write(transaction, "acme", RAW, TUESDAY)
+        assert not has_newer_write(transaction, "acme", BLOCKS, MONDAY)
+        assert not has_newer_write(transaction, "globex", RAW, MONDAY)
+
+
+def source(database: Database, table: str = RAW) -> Source | None:
+    with database.connect("reading") as transaction:
+        return read_source(transaction, "acme", table)
+
+
+def test_a_table_that_was_never_written_has_no_source(database: Database) -> None:
+    begin(database, "r1")
+    fail(database, "r1")
+    assert source(database) is None
+
+
+def test_the_source_is_the_latest_write_with_its_moment_inputs_and_notes(database: Database) -> None:
+    begin(database, "r1", MONDAY)
+    note(database, "r1", RAW, unread=["7"])
+    assert source(database) == Source("r1", MONDAY, {"employees": "digest"}, {"unread": ["7"]})
+    begin(database, "r2", TUESDAY)
+    note(database, "r2", RAW)
+    assert source(database) == Source("r2", TUESDAY, {"employees": "digest"}, {})
+
+
+def test_the_latest_write_counts_also_where_its_sync_began_earlier(database: Database) -> None:
+    """A run that renders blocks anew from Monday's goals writes after Tuesday's fetch has begun."""
+    begin(database, "r2", TUESDAY)
+    note(database, "r2", BLOCKS)
+    begin(database, "r3", MONDAY)
+    note(database, "r3", BLOCKS)
+    found = source(database, BLOCKS)
+    assert found is not None
+    assert found.run_id == "r3"
+
+
+def test_the_database_says_when_a_table_was_written(database: Database) -> None:
+    """Two machines' clocks differ; whose slice is the latest must not depend on them."""
+    begin(database, "r1")
+    with database.connect("comparing") as transaction:
+        note_write(transaction, "acme", "r1", RAW, rows=0, inputs={}, notes={}, is_last=False)
+        age = transaction.execute(
+            "select clock_timestamp() - (counts #>> '{tables,raw_workspace_goals,written_at}')::timestamptz "
+            "between interval '0' and interval '10 s' from perfcopilot_goals.syncs"
+        ).fetchone()
+    assert age == (True,)
+
+
+def test_the_latest_write_is_found_by_the_moment_not_by_its_spelling(database: Database) -> None:
+    spellings = {
+        "r1": "2026-03-02T05:17:09.5+00:00",
+        "r2": "2026-03-02T05:17:10+00:00",
+        "r3": "2026-03-02T07:00:00+09:00",
+    }
+    for run_id in spellings:
+        begin(database, run_id)
+        note(database, run_id)
+    with database.connect("pretending") as transaction:
+        for run_id, spelling in spellings.items():
+            transaction.execute(
+                "update perfcopilot_goals.syncs set counts = "
+                "jsonb_set(counts, '{tables,raw_workspace_goals,written_at}', to_jsonb(%s::text)) where run_id = %s",
+                [spelling, run_id],
+            )
+    found = source(database)
+    assert found is not None
+    assert found.run_id == "r2"
+
+
+def test_the_last_sync_is_the_one_that_started_last_in_that_state(database: Database) -> None:
+    assert last(database) is None
+    begin(database, "r1")
+    note(database, "r1", BLOCKS, is_last=True)
+    begin(database, "r2", TUESDAY)
+    fail(database, "r2")
+    assert [sync.run_id for sync in (last(database), last(database, "failed")) if sync] == ["r2", "r2"]
+    complete = last(database, "complete")
+    assert complete is not None
+    assert (complete.run_id, complete.synced_at) == ("r1", MONDAY)
+    assert last(database, "running") is None
+    assert last(database, name="globex") is None
+
+
+def test_a_complete_run_without_blocks_is_no_complete_sync(database: Database) -> None:
+    begin(database, "r1")
+    note(database, "r1", "owned_goals", is_last=True)
+    assert row(database, "r1").state == "complete"
+    assert last(database, "complete") is None
+
+
+def test_blocks_rendered_anew_are_as_old_as_their_goals(database: Database) -> None:
+    begin(database, "r1", MONDAY)
+    note(database, "r1", BLOCKS, is_last=True)
+    begin(database, "r2", MONDAY)
+    note(database, "r2", BLOCKS, is_last=True)
+    complete = last(database, "complete")
+    assert complete is not None
+    assert (complete.run_id, complete.synced_at) == ("r2", MONDAY)
+
+
+def route(database: Database) -> str | None:
+    with database.connect("reading") as transaction:
+        return read_last_route(transaction, "acme")
+
+
+def test_the_last_route_is_that_of_the_last_complete_sync_that_walked(database: Database) -> None:
+    assert route(database) is None
+    begin(database, "r1")
+    note(database, "r1", "subgoals", route="goal_relationships")
+    assert route(database) is None
+    note(database, "r1", BLOCKS, is_last=True)
+    assert route(database) == "goal_relationships"
+    begin(database, "r2")
+    note(database, "r2", BLOCKS, is_last=True)
+    assert route(database) == "goal_relationships"
+    begin(database, "r3")
+    note(database, "r3", "subgoals", route="subgoals")
+    fail(database, "r3")
+    assert route(database) == "goal_relationships"
+
+
+def test_a_later_table_does_not_take_the_route_back(database: Database) -> None:
+    begin(database, "r1")
+    note(database, "r1", "subgoals", route="subgoals")
+    note(database, "r1", BLOCKS, is_last=True)
+    assert row(database, "r1").subgoal_route == "subgoals"
+
+
+def test_a_run_that_failed_and_writes_its_last_table_after_all_is_complete(database: Database) -> None:
+    begin(database, "r1")
+    fail(database, "r1")
+    note(database, "r1", BLOCKS, is_last=True)
+    assert (row(database, "r1").state, row(database, "r1").error_code) == ("complete", None)

@@ -1,0 +1,149 @@
+"""One sync per token at a time, across threads, connections and processes; nobody keeps a lock who is dead."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from perfcopilot_goals.errors import AsanaUnavailableError
+from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.locks import token_lock
+from perfcopilot_goals_tests.storage.examples import add, gids, raw_goals, write
+
+TOKEN = "digest-of-a-token"
+HOLD = """
+import sys
+from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.locks import token_lock
+with token_lock(Database(sys.argv[1]), sys.argv[2]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def other_process(url: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the token until its standard input ends."""
+    holder = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", HOLD, url, TOKEN],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdin is not None
+    assert holder.stdout is not None
+    try:
+        assert holder.stdout.readline() == "held\n"
+        yield holder
+    finally:
+        holder.stdin.close()
+        holder.stdout.close()
+        holder.wait(20)
+
+
+def is_free(database: Database, token: str = TOKEN) -> bool:
+    try:
+        with token_lock(database, token, wait_seconds=0):
+            return True
+    except AsanaUnavailableError:
+        return False
+
+
+def test_a_token_is_held_until_the_block_ends(database: Database) -> None:
+    with token_lock(database, TOKEN):
+        assert not is_free(database)
+    assert is_free(database)
+
+
+def test_a_token_is_given_back_when_the_block_raises(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), token_lock(database, TOKEN):
+        raise ZeroDivisionError
+    assert is_free(database)
+
+
+def test_two_tokens_do_not_wait_for_each_other(database: Database) -> None:
+    with token_lock(database, TOKEN):
+        assert is_free(database, "digest-of-another-token")
+
+
+def test_whoever_waited_in_vain_is_told_to_come_later(database: Database) -> None:
+    in_vain = token_lock(database, TOKEN, wait_seconds=0)
+    with token_lock(database, TOKEN), pytest.raises(AsanaUnavailableError) as caught, in_vain:
+        pass
+    assert caught.value.exit_code == 75
+    assert "another sync has been using the same token" in str(caught.value)
+    assert TOKEN not in str(caught.value)
+
+
+def test_whoever_has_to_wait_is_told_once_and_then_goes_on(database: Database) -> None:
+    told: list[str] = []
+    release = threading.Event()
+    held = threading.Event()
+
+    def hold() -> None:
+        with token_lock(database, TOKEN):
+            held.set()
+            release.wait(20)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(20)
+
+    def on_wait() -> None:
+        told.append("waiting")
+        release.set()
+
+    with token_lock(database, TOKEN, on_wait=on_wait):
+        assert told == ["waiting"]
+    holder.join(20)
+
+
+def test_whoever_need_not_wait_is_told_nothing(database: Database) -> None:
+    with token_lock(database, TOKEN, on_wait=lambda: pytest.fail("nobody has it")):
+        pass
+
+
+def test_another_process_is_waited_for_too(database: Database, database_url: str) -> None:
+    with other_process(database_url):
+        assert not is_free(database)
+    assert is_free(database)
+
+
+def test_a_killed_process_gives_its_token_back(database: Database, database_url: str) -> None:
+    with other_process(database_url) as holder:
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait(20)
+        deadline = time.monotonic() + 5
+        while not is_free(database):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_whoever_holds_a_token_has_no_transaction_open(database: Database, database_url: str) -> None:
+    """A transaction that lasts as long as a fetch would keep old rows from being cleared away, for everybody."""
+    with token_lock(database, TOKEN), psycopg.connect(database_url) as looking:
+        states = looking.execute(
+            "select state, xact_start, backend_xmin from pg_stat_activity join pg_locks using (pid) "
+            "where locktype = 'advisory'"
+        ).fetchall()
+    assert states == [("idle", None, None)]
+
+
+def test_whoever_loses_the_lock_connection_ends_all_the_same(database: Database, database_url: str) -> None:
+    with token_lock(database, TOKEN), psycopg.connect(database_url, autocommit=True) as admin:
+        admin.execute("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'")
+    assert is_free(database)
+
+
+def test_a_sync_that_holds_the_token_can_write(database: Database) -> None:
+    add(database, "acme")
+    with token_lock(database, "perfcopilot_goals slice acme"):
+        write(database, raw_goals("1"))
+    assert gids(database) == ["1"]

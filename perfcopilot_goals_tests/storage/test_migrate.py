@@ -1,0 +1,211 @@
+"""The tables are what the models say, and get there whoever migrates, however often, and whatever interrupts it."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
+from perfcopilot_goals.schemas.tables import Table, tables
+from perfcopilot_goals.storage import migrate
+from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.migrate import HEAD, ensure_migrated
+from perfcopilot_goals_tests.storage.examples import told
+
+
+def relations(url: str) -> set[str]:
+    with psycopg.connect(url) as connection:
+        return {
+            name
+            for (name,) in connection.execute(
+                "select relname from pg_class where relnamespace = to_regnamespace('perfcopilot_goals') "
+                "and relkind in ('r', 'v')"
+            )
+        }
+
+
+ALL_RELATIONS = {*tables(), "goals", "goal_key_results", "alembic_version"}
+
+
+@pytest.mark.parametrize("table", tables().values(), ids=lambda table: table.name)
+def test_a_table_has_the_columns_of_its_model(database: Database, table: Table) -> None:
+    with database.connect("reading the catalog") as connection:
+        columns = connection.execute(
+            "select attname, format_type(atttypid, atttypmod), not attnotnull from pg_attribute "
+            "where attrelid = %s::regclass and attnum > 0 and not attisdropped",
+            [f"perfcopilot_goals.{table.name}"],
+        ).fetchall()
+    assert sorted(columns) == sorted((column.name, column.pg_type, column.nullable) for column in table.columns)
+
+
+@pytest.mark.parametrize("table", tables().values(), ids=lambda table: table.name)
+def test_a_table_has_the_key_of_its_model(database: Database, table: Table) -> None:
+    with database.connect("reading the catalog") as connection:
+        key = connection.execute(
+            "select attname from pg_index join unnest(indkey) with ordinality as k (attnum, place) on true "
+            "join pg_attribute a on a.attrelid = indrelid and a.attnum = k.attnum "
+            "where indrelid = %s::regclass and indisprimary order by place",
+            [f"perfcopilot_goals.{table.name}"],
+        ).fetchall()
+    assert tuple(name for (name,) in key) == table.key
+
+
+def test_an_asana_user_is_one_employee_of_a_connection_at_most(database: Database) -> None:
+    with database.connect("reading the catalog") as connection:
+        rule = connection.execute(
+            "select pg_get_constraintdef(oid) from pg_constraint where conname = 'employees_asana_user_gid_key'"
+        ).fetchone()
+    assert rule == ("UNIQUE (connection, asana_user_gid) DEFERRABLE INITIALLY DEFERRED",)
+
+
+@pytest.mark.parametrize(
+    ("view", "gid", "kind"), [("goals", "goal_gid", "goal"), ("goal_key_results", "key_result_gid", "key_result")]
+)
+def test_the_application_finds_goals_and_key_results_apart(database: Database, view: str, gid: str, kind: str) -> None:
+    with database.connect("looking") as connection:
+        for row_kind, row_gid in (("goal", "1"), ("key_result", "2")):
+            connection.execute(
+                "insert into perfcopilot_goals.mapped_goal_rows values "
+                "('acme', now(), 'r', '1', %s, 'E1', %s, 0, 'Grow', null, null, null, null, 'on_track')",
+                [row_gid, row_kind],
+            )
+        rows = connection.execute(f"select {gid}, employee_id, name, status from perfcopilot_goals.{view}").fetchall()
+    assert rows == [("1" if kind == "goal" else "2", "E1", "Grow", "on_track")]
+
+
+def test_the_version_that_one_query_looks_for_is_alembics_newest() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrate._migrations()))
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_migrating_twice_changes_nothing(empty_url: str) -> None:
+    for _ in range(2):
+        ensure_migrated(Database(empty_url))
+        assert relations(empty_url) == ALL_RELATIONS
+
+
+def test_several_threads_and_processes_may_migrate_at_once(empty_url: str) -> None:
+    code = (
+        "import sys; from perfcopilot_goals.storage.database import Database; "
+        "from perfcopilot_goals.storage.migrate import ensure_migrated; ensure_migrated(Database(sys.argv[1]))"
+    )
+    others = [subprocess.Popen([sys.executable, "-W", "error", "-c", code, empty_url]) for _ in range(2)]
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(ensure_migrated, [Database(empty_url)] * 3))
+    assert [other.wait(60) for other in others] == [0, 0]
+    assert relations(empty_url) == ALL_RELATIONS
+
+
+def hold_up_views(url: str, body: str) -> None:
+    """Have the database do this as soon as the tables are made and the views are not."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            f"create function hold_up() returns event_trigger language plpgsql as $$ begin {body}; end $$"
+        )
+        connection.execute(
+            "create event trigger hold_up on ddl_command_start when tag in ('CREATE VIEW') execute function hold_up()"
+        )
+
+
+def let_views_pass(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("drop event trigger hold_up")
+
+
+def test_a_migration_that_fails_half_way_leaves_nothing_and_succeeds_later(empty_url: str) -> None:
+    hold_up_views(empty_url, "raise exception 'hunter2canary' using errcode = '53100'")
+    with pytest.raises(GoalsStoreError) as caught:
+        ensure_migrated(Database(empty_url))
+    assert caught.value.sqlstate == "53100"
+    assert "hunter2canary" not in told(caught.value)
+    assert relations(empty_url) == set()
+    let_views_pass(empty_url)
+    ensure_migrated(Database(empty_url))
+    assert relations(empty_url) == ALL_RELATIONS
+
+
+def test_a_migration_whose_connection_dies_half_way_leaves_nothing_and_succeeds_later(empty_url: str) -> None:
+    hold_up_views(empty_url, "perform pg_sleep(60)")
+    failures: list[Exception] = []
+
+    def run() -> None:
+        try:
+            ensure_migrated(Database(empty_url))
+        except Exception as error:
+            failures.append(error)
+
+    migrating = threading.Thread(target=run)
+    migrating.start()
+    with psycopg.connect(empty_url, autocommit=True) as admin:
+        query = "select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep' and datname = %s"
+        ended = []
+        while migrating.is_alive() and not ended:
+            ended = admin.execute(query, [admin.info.dbname]).fetchall()
+            time.sleep(0.05)
+    migrating.join(30)
+    assert [type(failure) for failure in failures] == [GoalsStoreError]
+    assert relations(empty_url) == set()
+    let_views_pass(empty_url)
+    ensure_migrated(Database(empty_url))
+    assert relations(empty_url) == ALL_RELATIONS
+
+
+def test_a_version_of_a_newer_program_is_refused_and_left_alone(fresh_url: str) -> None:
+    database = Database(fresh_url)
+    with database.connect("pretending") as connection:
+        connection.execute("update perfcopilot_goals.alembic_version set version_num = '9999'")
+    with pytest.raises(GoalsConfigError, match="version 9999, which this program does not know"):
+        ensure_migrated(database)
+    assert relations(fresh_url) == ALL_RELATIONS
+
+
+def test_tables_without_a_version_are_not_made_again(fresh_url: str) -> None:
+    database = Database(fresh_url)
+    with database.connect("pretending") as connection:
+        connection.execute("delete from perfcopilot_goals.alembic_version")
+    with pytest.raises(GoalsStoreError) as caught:
+        ensure_migrated(database)
+    assert caught.value.sqlstate == "42P07"
+
+
+@pytest.fixture
+def role(empty_url: str) -> Iterator[tuple[str, str]]:
+    """A role that may not do anything, and the URL with its awkward password."""
+    password = "p%41@:/ ?#'\"\\%s{x}"
+    with psycopg.connect(empty_url, autocommit=True) as admin:
+        literal = psycopg.sql.Literal(password).as_string(admin)
+        admin.execute(f"create role loader login password {literal}")
+        place = empty_url.rpartition("@")[2]
+        yield "loader", f"postgresql://loader:{quote(password, safe='')}@{place}"
+        admin.execute("drop owned by loader cascade")
+        admin.execute("drop role loader")
+
+
+def test_a_role_that_may_not_create_is_told_so_by_its_sqlstate(role: tuple[str, str]) -> None:
+    with pytest.raises(GoalsStoreError) as caught:
+        ensure_migrated(Database(role[1]))
+    assert (caught.value.sqlstate, caught.value.retryable) == ("42501", False)
+
+
+def test_any_password_will_do_for_migrating(role: tuple[str, str], empty_url: str) -> None:
+    with psycopg.connect(empty_url, autocommit=True) as admin:
+        admin.execute(f"grant create on database {admin.info.dbname} to {role[0]}")
+    ensure_migrated(Database(role[1]))
+    assert relations(empty_url) == ALL_RELATIONS
+
+
+def test_a_role_that_may_only_use_the_tables_needs_no_right_to_create(role: tuple[str, str], empty_url: str) -> None:
+    ensure_migrated(Database(empty_url))
+    with psycopg.connect(empty_url, autocommit=True) as admin:
+        admin.execute(f"grant usage on schema perfcopilot_goals to {role[0]}")
+        admin.execute(f"grant select on all tables in schema perfcopilot_goals to {role[0]}")
+    ensure_migrated(Database(role[1]))

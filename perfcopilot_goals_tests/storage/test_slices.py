@@ -1,0 +1,441 @@
+"""What a replace promises, one test per promise: old or new, whole, nobody else's, and exactly what was given."""
+
+import datetime as dt
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psycopg
+import pytest
+
+from perfcopilot_goals.errors import GoalsGuardError, GoalsSchemaError, GoalsStoreError
+from perfcopilot_goals.schemas.rows import SLICE_TABLES
+from perfcopilot_goals.schemas.tables import frame, stamp, tables
+from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.locks import lock_slices
+from perfcopilot_goals.storage.slices import GUARDED, load_slice, read_slice
+from perfcopilot_goals_tests.storage.examples import (
+    MONDAY,
+    RAW,
+    TUESDAY,
+    add,
+    everything,
+    gids,
+    raw_goals,
+    stored,
+    told,
+    write,
+)
+
+CANARY = "Secret goal of Bob"
+
+Trap = Callable[[int, str], None]
+
+
+@pytest.fixture(autouse=True)
+def _connections(database: Database) -> None:
+    add(database, "acme", "globex")
+
+
+def test_a_replace_run_twice_gives_equal_rows(database: Database) -> None:
+    write(database, raw_goals("1", "2"))
+    before = stored(database)
+    assert write(database, raw_goals("1", "2")) == 2
+    assert stored(database) == before
+
+
+def test_connection_a_then_b_then_a_again_leaves_b_alone(database: Database) -> None:
+    write(database, raw_goals("1", "2"), name="acme", run_id="a1")
+    write(database, raw_goals("2", "3"), name="globex", run_id="b1")
+    globex = stored(database, name="globex")
+    write(database, raw_goals("9"), name="acme", run_id="a2", synced_at=TUESDAY)
+    assert gids(database, "acme") == ["9"]
+    assert stored(database, name="globex") == globex
+
+
+def test_the_same_gid_in_two_connections_is_two_rows(database: Database) -> None:
+    write(database, raw_goals("1", name="acme's"), name="acme")
+    write(database, raw_goals("1", name="globex's"), name="globex")
+    assert [row["name"] for row in stored(database, name=None)] == ["acme's", "globex's"]
+
+
+@pytest.mark.parametrize("table", SLICE_TABLES)
+def test_an_empty_slice_may_come_first_and_has_the_tables_types(database: Database, table: str) -> None:
+    assert write(database, frame(table, []), table=table) == 0
+    rows, source = load_slice(database, table, "acme")
+    assert rows.dtypes.to_dict() == frame(table, []).dtypes.to_dict()
+    assert (len(rows), source.run_id, source.synced_at) == (0, "run-1", MONDAY)
+
+
+@pytest.fixture
+def fail_at_row(database: Database) -> Iterator[Trap]:
+    """From now on the database refuses the so-many-eth row of the list of goals."""
+
+    def lay(number: int, sqlstate: str) -> None:
+        with database.connect("laying a trap") as transaction:
+            transaction.execute("create sequence trap")
+            transaction.execute(
+                "create function trap() returns trigger language plpgsql as $$ begin "
+                f"if nextval('trap') = {number} then raise exception 'row of %', new using errcode = '{sqlstate}'; "
+                "end if; return new; end $$"
+            )
+            transaction.execute(
+                f"create trigger trap before insert on perfcopilot_goals.{RAW} for each row execute function trap()"
+            )
+
+    yield lay
+    with database.connect("taking the trap away") as transaction:
+        transaction.execute("drop sequence trap")
+        transaction.execute("drop function trap cascade")
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("sqlstate", ["53100", "23514", "40001", "57014", "XX000"])
+def test_a_write_that_fails_at_any_row_keeps_the_old_slice(
+    database: Database, fail_at_row: Trap, number: int, sqlstate: str
+) -> None:
+    write(database, raw_goals("1", "2"))
+    before = stored(database, name=None)
+    fail_at_row(number, sqlstate)
+    with pytest.raises(GoalsStoreError) as caught:
+        write(database, raw_goals("7", "8", "9", name=CANARY), run_id="run-2", synced_at=TUESDAY)
+    assert stored(database, name=None) == before
+    assert caught.value.sqlstate == sqlstate
+    assert str(caught.value).startswith(f"GoalsStoreError: replacing {RAW}: Postgres said SQLSTATE {sqlstate}")
+    assert CANARY not in told(caught.value)
+
+
+def test_a_full_disk_may_be_over_by_the_next_run_and_a_broken_rule_not(database: Database, fail_at_row: Trap) -> None:
+    fail_at_row(1, "53100")
+    with pytest.raises(GoalsStoreError) as caught:
+        write(database, raw_goals("1"))
+    assert caught.value.retryable
+    assert not GoalsStoreError("", "23514").retryable
+
+
+def test_after_a_failed_write_the_old_slice_still_says_where_it_came_from(
+    database: Database, fail_at_row: Trap
+) -> None:
+    write(database, raw_goals("1"))
+    fail_at_row(1, "53100")
+    with pytest.raises(GoalsStoreError):
+        write(database, raw_goals("7"), run_id="run-2", synced_at=TUESDAY)
+    _, source = load_slice(database, RAW, "acme")
+    assert (source.run_id, source.synced_at) == ("run-1", MONDAY)
+
+
+def test_columns_in_another_order_land_where_they_belong(database: Database) -> None:
+    rows = raw_goals("1", "2", name="A name", status_type="A status", asana_status="Another")
+    write(database, rows)
+    before = stored(database)
+    write(database, rows[list(reversed(rows.columns))])
+    assert stored(database) == before
+
+
+HOSTILE = [
+    "",
+    " ",
+    "\\N",
+    "\\.",
+    "\\",
+    "\\\\n",
+    "\t",
+    "a\tb\nc\rd\r\n",
+    "\x0b\x0c\x1f\x7f\x85\u2028\u2029",
+    "'\"`;--",
+    "nan",
+    "NaN",
+    "NULL",
+    "null",
+    "None",
+    "NaT",
+    "{}",
+    "%s %(x)s {y}",
+    "\N{ROCKET}\U0001f468\u200d\U0001f469\u200d\U0001f467",
+    "e\u0301",
+    "\u202e\ufeff\u200b\U000e0041",
+    "\ufffd\uffff\U0010ffff",
+    "x" * 100_000,
+]
+
+
+def test_hostile_text_comes_back_exactly(database: Database) -> None:
+    goals = [raw_goals(str(i), name=text, html_notes=text[:1000], html_notes_chars=i) for i, text in enumerate(HOSTILE)]
+    rows = pd.concat(goals, ignore_index=True)
+    write(database, rows)
+    back, _ = load_slice(database, RAW, "acme")
+    found = dict(zip(back["goal_gid"], zip(back["name"], back["html_notes"], strict=True), strict=True))
+    assert found == {str(i): (text, text[:1000]) for i, text in enumerate(HOSTILE)}
+
+
+@pytest.mark.parametrize("text", ["nul \x00", "half \ud800 a pair"], ids=ascii)
+def test_text_that_postgres_cannot_hold_breaks_the_write_and_not_the_slice(database: Database, text: str) -> None:
+    """It is replaced on entry; should it come all the same, the old rows stay."""
+    write(database, raw_goals("1"))
+    before = stored(database)
+    with pytest.raises((GoalsStoreError, UnicodeEncodeError)):
+        write(database, raw_goals("2", name=text), run_id="run-2")
+    assert stored(database) == before
+
+
+def test_nothing_is_stored_as_null_and_never_as_a_word_or_the_year_48113(database: Database) -> None:
+    nothing = dict.fromkeys(
+        ("owner_gid", "html_notes", "html_notes_chars", "due_on", "start_on", "status_type", "asana_status")
+    )
+    write(database, raw_goals("1", "2", **nothing))
+    assert [{row[column] for column in nothing} for row in stored(database)] == [{None}, {None}]
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NaT, pd.NA], ids=str)
+@pytest.mark.parametrize("column", ["owner_gid", "html_notes", "due_on", "status_type"])
+def test_whatever_pandas_calls_missing_is_null(database: Database, column: str, missing: object) -> None:
+    rows = raw_goals("1", "2")
+    rows[column] = pd.Series([missing, rows[column][0]], dtype="object")
+    write(database, rows)
+    first, second = stored(database)
+    assert first[column] is None
+    assert second[column] == (None if rows[column][1] is None else str(rows[column][1]))
+
+
+def test_a_count_with_nulls_in_its_column_stays_whole(database: Database) -> None:
+    rows = pd.concat([raw_goals("1", html_notes_chars=2**31 - 1), raw_goals("2")], ignore_index=True)
+    write(database, rows)
+    assert [row["html_notes_chars"] for row in stored(database)] == [2**31 - 1, None]
+    back, _ = load_slice(database, RAW, "acme")
+    assert str(back["html_notes_chars"].dtype) == "Int64"
+
+
+def test_a_slice_comes_back_as_it_was_given(database: Database) -> None:
+    rows = raw_goals("1", "10", "2", "00123", due_on=dt.date(1, 1, 1), start_on=dt.date(9999, 12, 31))
+    write(database, rows)
+    back, source = load_slice(database, RAW, "acme")
+    in_key_order = rows.sort_values("goal_gid", ignore_index=True)
+    pd.testing.assert_frame_equal(back[rows.columns], in_key_order)
+    assert source.notes == {}
+
+
+def test_lists_of_objects_come_back_as_they_were_given(database: Database) -> None:
+    citations: list[dict[str, Any]] = [
+        {"line": 2, "goal_gid": "1", "key_result_gid": None},
+        {"line": 3, "goal_gid": "1", "key_result_gid": "2"},
+    ]
+    rows = frame("prompt_blocks", [("E1", "[GOALS]", 1, 1, 1, False, citations), ("E2", "[GOALS]", 0, 0, 0, False, [])])
+    write(database, rows, table="prompt_blocks")
+    back, _ = load_slice(database, "prompt_blocks", "acme")
+    assert list(back["citations"]) == [citations, []]
+
+
+def test_the_moment_is_stored_to_the_microsecond(database: Database) -> None:
+    moment = MONDAY + dt.timedelta(microseconds=1)
+    write(database, raw_goals("1"), synced_at=moment)
+    with database.connect("looking") as transaction:
+        found = transaction.execute(f"select synced_at from perfcopilot_goals.{RAW}").fetchone()
+    assert found == (moment,)
+
+
+def test_the_same_key_twice_is_refused_before_anything_is_written(database: Database) -> None:
+    write(database, raw_goals("1"))
+    before = stored(database)
+    with pytest.raises(GoalsSchemaError) as caught:
+        write(database, raw_goals("7", "7", name=CANARY))
+    assert CANARY not in str(caught.value)
+    assert stored(database) == before
+
+
+def test_an_older_fetch_never_replaces_a_newer_one(database: Database) -> None:
+    write(database, raw_goals("2"), run_id="tuesday", synced_at=TUESDAY)
+    before = everything(database)
+    with pytest.raises(GoalsGuardError, match="a sync that began after 2026-03-02 05:17:00 UTC has already written"):
+        write(database, raw_goals("1"), run_id="monday", synced_at=MONDAY)
+    after = everything(database)
+    assert after[RAW] == before[RAW]
+
+
+def test_an_older_fetch_is_refused_also_where_the_newer_one_found_nothing(database: Database) -> None:
+    write(database, raw_goals(), run_id="tuesday", synced_at=TUESDAY)
+    with pytest.raises(GoalsGuardError):
+        write(database, raw_goals("1"), run_id="monday", synced_at=MONDAY)
+    assert gids(database) == []
+
+
+def test_a_newer_sync_of_another_connection_or_table_refuses_nothing(database: Database) -> None:
+    write(database, raw_goals("2"), name="globex", run_id="tuesday", synced_at=TUESDAY)
+    write(database, frame("subgoals", []), table="subgoals", run_id="tuesday", synced_at=TUESDAY)
+    write(database, raw_goals("1"), run_id="monday", synced_at=MONDAY)
+    assert gids(database) == ["1"]
+
+
+@pytest.mark.parametrize("table", GUARDED)
+def test_goals_are_not_replaced_by_none_unless_that_is_allowed(database: Database, table: str) -> None:
+    a_row = {
+        RAW: raw_goals("1"),
+        "owned_goals": frame("owned_goals", [("1", "E1", 1, 1, False, "Grow", None, None, None, None)]),
+        "mapped_goal_rows": frame(
+            "mapped_goal_rows", [("1", "1", "E1", "goal", 0, "Grow", None, None, None, None, "on_track")]
+        ),
+    }
+    write(database, a_row[table], table=table)
+    before = stored(database, table)
+    with pytest.raises(GoalsGuardError, match=f"{table} has 1 rows and would become empty.*sync acme --allow-empty"):
+        write(database, frame(table, []), table=table, run_id="run-2", synced_at=TUESDAY)
+    assert stored(database, table) == before
+    assert write(database, frame(table, []), table=table, run_id="run-2", synced_at=TUESDAY, allow_empty=True) == 1
+    assert stored(database, table) == []
+
+
+def test_key_results_may_well_be_gone(database: Database) -> None:
+    write(database, frame("subgoals", [("1", "2", 0, "Step", None, None, None, None)]), table="subgoals")
+    assert write(database, frame("subgoals", []), table="subgoals", run_id="run-2") == 1
+
+
+def test_only_the_owners_lock_is_waited_for(database: Database, database_url: str) -> None:
+    impatient = Database(f"{database_url}?options=-c%20lock_timeout%3D300ms")
+    write(database, raw_goals("1"))
+    with database.connect("holding") as holder:
+        lock_slices(holder, "acme")
+        with pytest.raises(GoalsStoreError) as caught:
+            write(impatient, raw_goals("2"), run_id="run-2")
+        write(impatient, raw_goals("3"), name="globex")
+    assert (caught.value.sqlstate, caught.value.retryable) == ("55P03", True)
+    assert (gids(database), gids(database, "globex")) == (["1"], ["3"])
+
+
+def test_a_locked_table_is_waited_for_no_longer_than_the_limit(database: Database, database_url: str) -> None:
+    impatient = Database(f"{database_url}?options=-c%20lock_timeout%3D300ms")
+    write(database, raw_goals("1"))
+    with database.connect("holding") as holder:
+        holder.execute(f"lock table perfcopilot_goals.{RAW} in access exclusive mode")
+        with pytest.raises(GoalsStoreError) as caught:
+            write(impatient, raw_goals("2"), run_id="run-2")
+    assert caught.value.sqlstate == "55P03"
+    assert gids(database) == ["1"]
+
+
+def test_two_replaces_of_one_slice_at_once_leave_the_rows_of_one(database: Database) -> None:
+    """Without a key and a lock this left five rows of one run and three of the other, both "ok"."""
+    sizes = {"even": 40, "odd": 30}
+    for turn in range(5):
+        start = threading.Barrier(2)
+
+        def replace(run: str, turn: int = turn, start: threading.Barrier = start) -> None:
+            rows = raw_goals(*(f"{turn}{number:03}" for number in range(sizes[run])))
+            start.wait(10)
+            write(database, rows, run_id=f"{run}-{turn}", synced_at=MONDAY + dt.timedelta(hours=turn))
+
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(replace, sizes))
+        runs = {row["run_id"] for row in stored(database)}
+        assert len(runs) == 1
+        assert len(stored(database)) == sizes[runs.pop().partition("-")[0]]
+
+
+def test_replaces_of_two_connections_do_not_wait_for_each_other(database: Database) -> None:
+    def replace(name: str) -> None:
+        for number in range(10):
+            write(database, raw_goals("1", "2"), name=name, run_id=f"{name}-{number}")
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(replace, ["acme", "globex"]))
+    assert [(row["connection"], row["run_id"]) for row in stored(database, name=None)] == [
+        *[("acme", "acme-9")] * 2,
+        *[("globex", "globex-9")] * 2,
+    ]
+
+
+@pytest.fixture
+def churn(database: Database) -> Iterator[Callable[[], bool]]:
+    """A slice that is replaced again and again, all its rows named by the run; called, whether it goes on."""
+    stop = threading.Event()
+    write(database, raw_goals(*map(str, range(50)), name="run-0"), run_id="run-0")
+
+    def replace() -> None:
+        for number in itertools.count(1):
+            if stop.is_set():
+                return
+            rows = raw_goals(*(f"{number}{place:02}" for place in range(50)), name=f"run-{number}")
+            write(database, rows, run_id=f"run-{number}", synced_at=MONDAY + dt.timedelta(seconds=number))
+
+    with ThreadPoolExecutor(1) as threads:
+        writing = threads.submit(replace)
+        yield lambda: not writing.done()
+        stop.set()
+        writing.result(30)
+
+
+def test_a_reader_never_sees_part_of_a_slice(database: Database, churn: Callable[[], bool]) -> None:
+    seen = set()
+    while churn() and len(seen) < 8:
+        with database.connect("joining") as transaction:
+            # Two scans in one statement and the ledger beside them: one snapshot.
+            found = transaction.execute(
+                f"select count(*), count(distinct a.run_id), min(a.run_id) from perfcopilot_goals.{RAW} a "
+                f"join perfcopilot_goals.{RAW} b using (connection, goal_gid, run_id)"
+            ).fetchone()
+        assert found is not None
+        assert found[:2] == (50, 1)
+        seen.add(found[2])
+    assert len(seen) == 8
+
+
+def test_a_slice_and_its_source_are_of_one_moment(database: Database, churn: Callable[[], bool]) -> None:
+    seen = set()
+    while churn() and len(seen) < 8:
+        rows, source = load_slice(database, RAW, "acme")
+        assert set(rows["name"]) == {source.run_id}
+        seen.add(source.run_id)
+    assert len(seen) == 8
+
+
+def test_a_slice_that_was_never_written_is_not_an_empty_one(database: Database) -> None:
+    with pytest.raises(GoalsStoreError, match="owned_goals was never written; materialize it first") as caught:
+        load_slice(database, "owned_goals", "acme")
+    assert not caught.value.retryable
+
+
+@pytest.mark.parametrize("table", tables())
+def test_every_table_is_read_in_the_order_of_its_key(database: Database, table: str) -> None:
+    with database.connect("reading") as transaction:
+        assert read_slice(transaction, table, "acme").empty or table == "connections"
+
+
+def test_no_transaction_holds_more_than_the_rows_of_the_connection(database: Database) -> None:
+    """TRUNCATE would lock out readers and take the other connections' rows along."""
+    write(database, raw_goals("1"), name="globex")
+    with database.connect("reading") as reader:
+        reader.execute("set transaction isolation level repeatable read, read only")
+        before = read_slice(reader, RAW, "globex")
+        write(database, raw_goals("2"), name="acme")
+        write(database, raw_goals("3"), name="globex", run_id="run-2")
+        pd.testing.assert_frame_equal(read_slice(reader, RAW, "globex"), before)
+
+
+def test_a_killed_writer_leaves_the_old_slice(database: Database, database_url: str) -> None:
+    """The server's side of a SIGKILL: the backend ends between the delete and the commit."""
+    write(database, raw_goals("1"))
+    before = everything(database)
+
+    def replace_half() -> None:
+        with database.connect("replacing") as transaction:
+            lock_slices(transaction, "acme")
+            transaction.execute(f"delete from perfcopilot_goals.{RAW}")
+            with psycopg.connect(database_url, autocommit=True) as admin:
+                admin.execute("select pg_terminate_backend(%s)", [transaction.info.backend_pid])
+            transaction.execute("select 1")
+
+    with pytest.raises(GoalsStoreError):
+        replace_half()
+    assert everything(database) == before
+
+
+def test_the_stamp_is_in_every_row(database: Database) -> None:
+    write(database, raw_goals("1", "2"), run_id="run-7", synced_at=TUESDAY)
+    with database.connect("looking") as transaction:
+        found = transaction.execute(
+            f"select distinct connection, run_id, synced_at from perfcopilot_goals.{RAW}"
+        ).fetchall()
+    assert found == [("acme", "run-7", TUESDAY)]
+    assert list(stamp(raw_goals("1"), "acme", MONDAY, "r").columns[:3]) == ["connection", "synced_at", "run_id"]
