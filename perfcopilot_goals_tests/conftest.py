@@ -18,6 +18,13 @@ from perfcopilot_goals.storage.own_server import keep_running, own_database_url,
 _numbers = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`-k A5` also finds the tests that name the fault A5 by `@pytest.mark.fault`."""
+    for item in items:
+        for mark in item.iter_markers("fault"):
+            item.extra_keyword_matches.update(mark.args)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_outside_settings() -> Iterator[None]:
     """Whatever the developer has configured, tests neither read nor touch."""

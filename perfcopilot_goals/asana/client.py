@@ -77,10 +77,11 @@ class AsanaClient:
 
     def get(self, path: str, params: Mapping[str, str]) -> Any:
         """The decoded JSON of a 200; `Refused` for an answer that says no, one of our errors for everything else."""
-        self._budget.count_first_try()
         for attempt in range(1, ATTEMPTS + 1):
             self.pacer.acquire(self.stop, self._note_wait)
             self._check_deadline(path, 0)
+            if attempt == 1:
+                self._budget.count_first_try()
             with self.lock:
                 self.figures.requests += 1
             outcome = self._try(path, params)

@@ -138,7 +138,7 @@ class RetryBudget:
     def take(self) -> bool:
         """Whether one more retry is within the budget; if so it is spent."""
         with self._lock:
-            if self.retries >= RETRIES_FREE + RETRIES_SHARE * self.first_tries:
+            if self.retries + 1 > RETRIES_FREE + RETRIES_SHARE * self.first_tries:
                 return False
             self.retries += 1
             return True

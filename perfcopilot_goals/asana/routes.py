@@ -49,15 +49,32 @@ class RouteInUse:
 
 
 def fetch_subgoals(client: AsanaClient, goal_gid: str, fields: Sequence[str], route: str) -> Subgoals:
-    """The goal's sub-goals with these fields; {} for one that is there but not shown to this token."""
-    if route == SUBGOALS:
-        params = {"opt_fields": ",".join(fields)}
-        return fetch_list(client, f"/goals/{goal_gid}/subgoals", params, paged=False)
-    names = ["resource_subtype", *(f"supporting_resource.{name}" for name in fields)]
-    params = {"supported_goal": goal_gid, "resource_subtype": "subgoal", "opt_fields": ",".join(names)}
-    relations = fetch_list(client, "/goal_relationships", params)
+    """The goal's sub-goals with these fields; {} for one that is there but not shown to this token.
+
+    `Refused` is raised for 403 and 404 alone, which are about the goal or the route; any other no fails the sync.
+    """
+    try:
+        if route == SUBGOALS:
+            params = {"opt_fields": ",".join(fields)}
+            return fetch_list(client, f"/goals/{goal_gid}/subgoals", params, paged=False)
+        names = ["resource_subtype", *(f"supporting_resource.{name}" for name in fields)]
+        params = {"supported_goal": goal_gid, "resource_subtype": "subgoal", "opt_fields": ",".join(names)}
+        relations = fetch_list(client, "/goal_relationships", params)
+    except Refused as refused:
+        if refused.status in (403, 404):
+            raise
+        raise _refusal_of_subgoals(goal_gid, refused.status) from None
     # Without the filter the list holds projects and tasks too; one that ignores it must not make key results of them.
     return [_unwrap(relation) for relation in relations if relation.get("resource_subtype", "subgoal") == "subgoal"]
+
+
+def _refusal_of_subgoals(goal_gid: str, status: int) -> GoalsError:
+    if status == 400:
+        return AsanaContractError(f"the sub-goals of goal {goal_gid} answered 400; nothing was written")
+    return AsanaAccessError(
+        f"the sub-goals of goal {goal_gid} answered {status}: Asana no longer accepts the token or its plan; "
+        "nothing was written. Check the token where token_ref points to"
+    )
 
 
 def _unwrap(relation: dict[str, Any]) -> dict[str, Any]:
@@ -69,18 +86,6 @@ def _unwrap(relation: dict[str, Any]) -> dict[str, Any]:
 
 def _other(route: str) -> str:
     return GOAL_RELATIONSHIPS if route == SUBGOALS else SUBGOALS
-
-
-def refusal_of_subgoals(goal_gid: str, refused: Refused) -> GoalsError | None:
-    """None for 403 and 404, which are about the goal; anything else is about the token or the request."""
-    if refused.status in (403, 404):
-        return None
-    if refused.status == 400:
-        return AsanaContractError(f"the sub-goals of goal {goal_gid} answered 400; nothing was written")
-    return AsanaAccessError(
-        f"the sub-goals of goal {goal_gid} answered {refused.status}: Asana no longer accepts the token or its plan; "
-        "nothing was written. Check the token where token_ref points to"
-    )
 
 
 def refusal_of_all(statuses: Collection[int], goal_was_named: bool) -> GoalsError | None:

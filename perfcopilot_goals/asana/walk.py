@@ -15,13 +15,13 @@ from functools import partial
 
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.outcomes import Refused
+from perfcopilot_goals.asana.pacing import Stopped
 from perfcopilot_goals.asana.routes import (
     AUTO,
     RouteInUse,
     Subgoals,
     fetch_subgoals,
     refusal_of_all,
-    refusal_of_subgoals,
 )
 from perfcopilot_goals.asana.transport import IN_FLIGHT
 
@@ -57,26 +57,19 @@ def walk_subgoals(
     are done. A list that answers 403 or 404 leaves its goal unread; one that cannot be read after retries fails all.
     """
     client.expect(len(goal_gids))
-    return _Walker(client, fields, route, last_route, on_goal).run(goal_gids)
+    return _Walker(client, fields, RouteInUse(route, last_route), on_goal).run(goal_gids)
 
 
+@dataclass
 class _Walker:
-    def __init__(
-        self,
-        client: AsanaClient,
-        fields: Sequence[str],
-        route: str,
-        last_route: str | None,
-        on_goal: Callable[[int], None],
-    ) -> None:
-        self.client = client
-        self.fields = fields
-        self.route = RouteInUse(route, last_route)
-        self.on_goal = on_goal
-        self.walk = Walk(None)
-        self.other_was_asked = False
-        # Whether a 404 named its goal, as only a route that is there does.
-        self.goal_was_named = False
+    client: AsanaClient
+    fields: Sequence[str]
+    route: RouteInUse
+    on_goal: Callable[[int], None]
+    walk: Walk = field(default_factory=lambda: Walk(None))
+    other_was_asked: bool = False
+    # Whether a 404 named its goal, as only a route that is there does.
+    goal_was_named: bool = False
 
     def run(self, goal_gids: Sequence[str]) -> Walk:
         left = deque(goal_gids)
@@ -103,16 +96,32 @@ class _Walker:
     def _walk_together(self, goal_gids: Sequence[str]) -> None:
         if not goal_gids:
             return
+        was_stopped = False
         with ThreadPoolExecutor(min(IN_FLIGHT, len(goal_gids)), thread_name_prefix="asana") as workers:
-            asked = {workers.submit(self._read, gid): gid for gid in goal_gids}
+            asked = {workers.submit(self._read_or_stop, gid): gid for gid in goal_gids}
             try:
                 for done in as_completed(asked):
-                    self._settle(asked[done], done.result)
+                    try:
+                        self._settle(asked[done], done.result)
+                    except Stopped:
+                        was_stopped = True  # by the worker that failed, whose error is among those to come
             except BaseException:
                 # Also on Ctrl-C: workers that wait for the pace, a back-off or an answer would keep the process.
                 self.client.stop.set()
                 workers.shutdown(wait=False, cancel_futures=True)
                 raise
+        if was_stopped:
+            raise Stopped
+
+    def _read_or_stop(self, gid: str) -> Subgoals:
+        """As `_read`; what fails one fails all, and no other worker is to send anything after it."""
+        try:
+            return self._read(gid)
+        except Refused:
+            raise
+        except BaseException:
+            self.client.stop.set()
+            raise
 
     def _confirm_missing(self) -> None:
         """One of the goals that answered 404 is asked by the other route; if that has it, it has to have them all.
@@ -166,8 +175,5 @@ class _Walker:
         self.on_goal(len(self.walk.subgoals) + len(self.walk.unread))
 
     def _note_unread(self, gid: str, refused: Refused) -> None:
-        error = refusal_of_subgoals(gid, refused)
-        if error is not None:
-            raise error from None
         self.walk.unread[gid] = refused.status
         self.on_goal(len(self.walk.subgoals) + len(self.walk.unread))

@@ -75,12 +75,17 @@ class _BoundedPool(urllib3.HTTPConnectionPool):
     ConnectionCls = _BoundedConnection
 
 
+class _BoundedTLSPool(urllib3.HTTPSConnectionPool):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        context = create_urllib3_context()
+        context.load_default_certs()
+        context.sslsocket_class = _BoundedTLSSocket
+        super().__init__(*args, **kwargs | {"ssl_context": context})
+
+
 class BoundedAdapter(HTTPAdapter):
     """Keep-alive connections for all workers, every read of which is bounded."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        context = create_urllib3_context()
-        context.load_default_certs()
-        context.sslsocket_class = _BoundedTLSSocket
-        super().init_poolmanager(*args, **kwargs, ssl_context=context)
-        self.poolmanager.pool_classes_by_scheme = {"http": _BoundedPool, "https": urllib3.HTTPSConnectionPool}
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _BoundedPool, "https": _BoundedTLSPool}

@@ -35,15 +35,21 @@ def as_failures(connection: str, note: Callable[[str], None]) -> Iterator[None]:
         raise
     except Exception as error:
         _note(note, type(error).__name__)
-        places = traceback.extract_tb(error.__traceback__)[-3:]
-        where = " < ".join(
-            f"{place.name} in {place.filename.rpartition('/')[2]}:{place.lineno}" for place in places[::-1]
-        )
+        kind = type(error).__name__
         raise dg.Failure(
-            description=f"{type(error).__name__} in connection {connection}, an error of the program itself: {where}",
-            metadata={ERROR_CODE: type(error).__name__},
+            description=f"{kind} in connection {connection}, an error of the program itself: {_where(error)}",
+            metadata={ERROR_CODE: kind},
             allow_retries=False,
         ) from None
+
+
+def _where(error: Exception) -> str:
+    """The place where it was raised and, as that is often in a library, the two of ours that led there."""
+    innermost, *outer = reversed(traceback.extract_tb(error.__traceback__))
+    ours = [place for place in outer if "/perfcopilot_goals/" in place.filename]
+    return " < ".join(
+        f"{place.name} in {place.filename.rpartition('/')[2]}:{place.lineno}" for place in [innermost, *ours[:2]]
+    )
 
 
 def describe(error: GoalsError, connection: str) -> str:

@@ -43,7 +43,10 @@ class InstanceStorage(DagsterPostgresStorage):
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
         database = open_database(load_settings())
         ensure_migrated(database)
-        return cls(dagster_url(database), inst_data=inst_data)
+        with database.connect("opening Dagster's storage") as lock:
+            # One at a time: of several processes that open a new database together, Dagster lets some fail.
+            lock.execute("select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals dagster storage', 0))")
+            return cls(dagster_url(database), inst_data=inst_data)
 
 
 class InstanceArtifacts(LocalArtifactStorage):

@@ -30,8 +30,9 @@ class Store(dg.ConfigurableResource[Any]):
     @property
     def database(self) -> Database:
         if self._database is None:
-            self._database = open_database(load_settings())
-            ensure_migrated(self._database)
+            database = open_database(load_settings())
+            ensure_migrated(database)
+            self._database = database
         return self._database
 
     def noting(self, connection: str, run_id: str, spent: Callable[[], Mapping[str, Any]]) -> Callable[[str], None]:

@@ -46,6 +46,8 @@ class Employee:
 class Source:
     """Where an input came from: the run that wrote it, its sync's moment, and what its own inputs were then.
 
+    `rows_before` is how many rows the write replaced.
+
     The roster is written by people: a digest of its mapping stands for the run, and it has no moment.
     """
 
@@ -53,6 +55,7 @@ class Source:
     synced_at: dt.datetime | None
     inputs: Mapping[str, str]
     notes: Mapping[str, Any]
+    rows_before: int = 0
 
 
 @dataclass(frozen=True)

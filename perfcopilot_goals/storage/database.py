@@ -4,7 +4,10 @@ All SQL of the product runs on connections from here: with time limits, in UTC, 
 turned into ours. A driver's message quotes rows, parameters and addresses, so only its SQLSTATE gets out.
 """
 
+import os
 import re
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +24,8 @@ DAGSTER_SCHEMA = "perfcopilot_dagster"
 
 CONNECT_SECONDS = 10
 STATEMENT_SECONDS = 600
+# Above the server's own limits: a line that takes what we say and never answers ends here.
+CONNECTION_SECONDS = 900
 # How long a replace waits for another one's lock before it gives up with 55P03.
 LOCK_SECONDS = 60
 OLDEST_SERVER = 120000
@@ -38,16 +43,19 @@ class Database:
     url: str
 
     @contextmanager
-    def connect(self, doing: str, *, autocommit: bool = False) -> Iterator[psycopg.Connection]:
+    def connect(
+        self, doing: str, *, autocommit: bool = False, seconds: float = CONNECTION_SECONDS
+    ) -> Iterator[psycopg.Connection]:
         """A connection whose transaction commits when the block ends and rolls back when it raises.
 
-        `doing` says in an error what was attempted. The connection is closed in every case.
+        `doing` says in an error what was attempted. The connection is closed in every case, and cut after so many
+        seconds.
         """
         with _as_store_errors(doing):
             connection = self.open(autocommit=autocommit)
         try:
             _check_server(connection)
-            with _as_store_errors(doing), connection:
+            with _as_store_errors(doing), _ended_after(connection, seconds), connection:
                 yield connection
         finally:
             connection.close()
@@ -103,6 +111,20 @@ def _check_server(connection: psycopg.Connection) -> None:
         raise GoalsConfigError(
             f"Postgres {connection.info.server_version // 10000} is too old; use {OLDEST_SERVER // 10000} or newer"
         )
+
+
+@contextmanager
+def _ended_after(connection: psycopg.Connection, seconds: float) -> Iterator[None]:
+    """Cut the line when the time is up; whoever waits on it then gets the error of a closed connection."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as line:
+        timer = threading.Timer(seconds, line.shutdown, [socket.SHUT_RDWR])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
 
 
 @contextmanager

@@ -85,13 +85,21 @@ def note_write(
     run_id: str,
     table: str,
     *,
+    write_id: str,
     rows: int,
+    rows_before: int,
     inputs: Mapping[str, str],
     notes: Mapping[str, Any],
     is_last: bool,
 ) -> None:
     """Note that the sync has written a table; `is_last` completes it."""
-    entry = {"rows": rows, "inputs": dict(inputs), "notes": dict(notes)}
+    entry = {
+        "write_id": write_id,
+        "rows": rows,
+        "rows_before": rows_before,
+        "inputs": dict(inputs),
+        "notes": dict(notes),
+    }
     database.execute(
         sql.SQL(
             "update {} set counts = jsonb_set(jsonb_set(counts, '{{tables}}', coalesce(counts -> 'tables', '{{}}')), "
@@ -130,7 +138,21 @@ def read_source(database: psycopg.Connection, connection: str, table: str) -> So
     if row is None:
         return None
     run_id, synced_at, entry = row
-    return Source(run_id, synced_at.astimezone(dt.UTC), entry["inputs"], entry["notes"])
+    return Source(run_id, synced_at.astimezone(dt.UTC), entry["inputs"], entry["notes"], entry["rows_before"])
+
+
+def read_rows_before(
+    database: psycopg.Connection, connection: str, run_id: str, table: str, write_id: str
+) -> int | None:
+    """How many rows this very write replaced; None if it is not in, as where the line was cut before the commit."""
+    row = database.execute(
+        sql.SQL(
+            "select counts -> 'tables' -> %(table)s -> 'rows_before' from {} where connection = %(connection)s "
+            "and run_id = %(run_id)s and counts -> 'tables' -> %(table)s ->> 'write_id' = %(write_id)s"
+        ).format(_TABLE),
+        {"connection": connection, "run_id": run_id, "table": table, "write_id": write_id},
+    ).fetchone()
+    return row[0] if row else None
 
 
 def has_newer_write(database: psycopg.Connection, connection: str, table: str, synced_at: dt.datetime) -> bool:

@@ -11,6 +11,8 @@ from perfcopilot_goals.storage.database import Database
 
 WAIT_SECONDS = 30 * 60.0
 POLL_SECONDS = 2.0
+# As long as a run may take (`max_runtime_seconds` of dagster.yaml), and the wait before.
+HELD_SECONDS = 4 * 3600.0
 
 
 def lock_slices(transaction: psycopg.Connection, connection: str) -> None:
@@ -34,7 +36,7 @@ def token_lock(
     """
     key = f"perfcopilot_goals token {token_identity}"
     give_up_at = time.monotonic() + wait_seconds
-    with database.connect("waiting for the token", autocommit=True) as connection:
+    with database.connect("waiting for the token", autocommit=True, seconds=HELD_SECONDS) as connection:
         told = False
         while True:
             taken = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [key]).fetchone()

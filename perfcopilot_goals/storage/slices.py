@@ -1,7 +1,10 @@
 """A connection's rows in one asset table: replaced whole in one transaction, and read back with the table's types."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +18,16 @@ from perfcopilot_goals.schemas.rows import Source
 from perfcopilot_goals.schemas.tables import frame, tables
 from perfcopilot_goals.storage.connections import has_connection
 from perfcopilot_goals.storage.database import SCHEMA, Database
-from perfcopilot_goals.storage.ledger import has_newer_write, note_write, read_source
+from perfcopilot_goals.storage.ledger import has_newer_write, note_write, read_rows_before, read_source
 from perfcopilot_goals.storage.locks import lock_slices
 
 # Tables that hold goals; the others may well become empty when a company has no key results, or no employees yet.
 GUARDED = ("raw_workspace_goals", "owned_goals", "mapped_goal_rows")
+
+# What another try of the whole transaction can mend: a lost connection, a deadlock or serialization failure, a lock
+# that was not had in time, a server that restarts (it recovers from a killed backend in about a second).
+_PASSING = ("08", "40", "55P03", "57P")
+_WAITS = (0.5, 2.0)
 
 
 @dataclass(frozen=True)
@@ -35,16 +43,39 @@ class Replacement:
     allow_empty: bool = False
 
 
-def replace_slice(database: Database, table: str, rows: pd.DataFrame, replacement: Replacement) -> int:
+def replace_slice(
+    database: Database,
+    table: str,
+    rows: pd.DataFrame,
+    replacement: Replacement,
+    pause: Callable[[float], None] = time.sleep,
+) -> int:
     """Replace the connection's rows of the table by these, which are validated, and return how many there were.
 
     Old or new, never a mix: lock, ledger check, delete, COPY by column name, ledger and commit are one transaction.
+    What may pass is tried three times in all; whether a commit went through whose answer was lost, the ledger tells.
     `GoalsGuardError` if a sync that began later has written, or if goals would be replaced by none; `GoalsConfigError`
     if the connection is gone.
     """
+    write_id = str(uuid.uuid4())
+    for wait in _WAITS:
+        try:
+            return _replace(database, table, rows, replacement, write_id)
+        except GoalsStoreError as error:
+            if error.sqlstate and not error.sqlstate.startswith(_PASSING):
+                raise
+        pause(wait * random.uniform(0.5, 1.0))
+    return _replace(database, table, rows, replacement, write_id)
+
+
+def _replace(database: Database, table: str, rows: pd.DataFrame, replacement: Replacement, write_id: str) -> int:
     connection = replacement.connection
     with database.connect(f"replacing {table}") as transaction:
         lock_slices(transaction, connection)
+        replaced = read_rows_before(transaction, connection, replacement.run_id, table, write_id)
+        if replaced is not None:
+            # An earlier try of this write got through; only its answer was lost.
+            return replaced
         if not has_connection(transaction, connection):
             # Its rows would come back to life with a new connection of the same name.
             raise GoalsConfigError(f"connection {connection} was removed while its sync ran; {table} was not written")
@@ -66,7 +97,9 @@ def replace_slice(database: Database, table: str, rows: pd.DataFrame, replacemen
             connection,
             replacement.run_id,
             table,
+            write_id=write_id,
             rows=len(rows),
+            rows_before=deleted,
             inputs=replacement.inputs,
             notes=replacement.notes,
             is_last=replacement.is_last,

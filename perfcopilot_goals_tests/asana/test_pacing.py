@@ -223,7 +223,7 @@ def test_retries_are_a_fifth_of_the_requests_and_ten(first_tries: int, wanted: i
     for _ in range(first_tries):
         budget.count_first_try()
     granted = sum(budget.take() for _ in range(wanted))
-    assert granted == min(wanted, 10 + -(-first_tries // 5))
+    assert granted == min(wanted, 10 + first_tries // 5)
 
 
 def test_workers_together_get_no_more_retries_than_the_budget() -> None:
@@ -239,9 +239,7 @@ def test_workers_together_get_no_more_retries_than_the_budget() -> None:
 
 @pytest.mark.parametrize("waits", [THROTTLED_BACKOFF, FAILED_BACKOFF], ids=["throttled", "failed"])
 @given(jitter=st.floats(0, 1), attempt=st.integers(1, ATTEMPTS))
-def test_a_back_off_is_between_half_and_all_of_its_wait(
-    waits: tuple[float, ...], jitter: float, attempt: int
-) -> None:
+def test_a_back_off_is_between_half_and_all_of_its_wait(waits: tuple[float, ...], jitter: float, attempt: int) -> None:
     wait = waits[min(attempt, 3) - 1]
     assert wait / 2 <= backoff(waits, attempt, lambda: jitter) <= wait
 

@@ -1,4 +1,4 @@
-"""Encrypted connections: a server that is not who it should be gets nothing, and a good one no more time than others."""
+"""Encrypted connections: a server that is not who it should be gets nothing, a good one no more time than others."""
 
 import threading
 import time
@@ -15,8 +15,7 @@ from perfcopilot_goals_tests.asana.worlds import flat_world, list_goals, serve
 from perfcopilot_goals_tests.clock import FakeClock
 
 EMPTY_LIST = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 28\r\n\r\n"
-    b'{"data":[],"next_page":null}'
+    b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 28\r\n\r\n{"data":[],"next_page":null}'
 )
 UNTRUSTED = "certificate is not valid for its name, so the token was not sent"
 
@@ -56,9 +55,8 @@ def test_a28_a_certificate_of_a_known_issuer_has_to_be_right_as_well(
 ) -> None:
     certificate = make_certificate(tmp_path, name, first_day, last_day)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    with tls_server(certificate, EMPTY_LIST) as server:
-        with raises(AsanaUnavailableError, UNTRUSTED):
-            list_goals(connect(server.base_url))
+    with tls_server(certificate, EMPTY_LIST) as server, raises(AsanaUnavailableError, UNTRUSTED):
+        list_goals(connect(server.base_url))
     assert (server.connections, server.requests) == (1, 0)
 
 
@@ -74,15 +72,14 @@ def test_a_server_with_a_good_certificate_is_asked(
     assert (server.connections, server.requests) == (1, 2)
 
 
-@pytest.mark.parametrize("answer", [EMPTY_LIST, b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 99], ids=["answer", "headers"])
 def test_a7_dripping_over_tls_ends_with_the_request_s_own_time(
-    answer: bytes, good: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    good: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(good))
-    with tls_server(good, answer, pause_seconds=0.1) as server:
+    with tls_server(good, EMPTY_LIST, pause_seconds=0.05) as server:
         before = time.monotonic()
         with raises(AsanaUnavailableError, "in time", "after 4 attempts"):
-            list_goals(connect(server.base_url, request_seconds=0.4))
+            list_goals(connect(server.base_url, request_seconds=0.3))
         assert time.monotonic() - before < 4
     assert server.requests == 4
 

@@ -36,10 +36,10 @@ BROKEN = [
     pytest.param(faults.chunked_without_end(), None, id="A3 last chunk missing"),
     pytest.param(faults.cut_gzip(), None, id="A5 gzip cut in half"),
     pytest.param(faults.cut_gzip(60), None, id="A5 gzip cut early"),
-    pytest.param(faults.drip(0.05), 0.3, id="A7 body drips"),
-    pytest.param(faults.drip(0.05, head_too=True), 0.3, id="A7 headers drip"),
-    pytest.param(faults.head_only(), 0.2, id="A8 headers and no body"),
-    pytest.param(faults.silence(), 0.2, id="A9 no answer"),
+    pytest.param(faults.drip(0.03), 0.15, id="A7 body drips"),
+    pytest.param(faults.drip(0.03, head_too=True), 0.15, id="A7 headers drip"),
+    pytest.param(faults.head_only(), 0.12, id="A8 headers and no body"),
+    pytest.param(faults.silence(), 0.12, id="A9 no answer"),
     pytest.param(faults.hang_up(), None, id="A30 connection closed without an answer"),
 ]
 
@@ -92,7 +92,7 @@ def test_a7_a_server_that_drips_for_ever_is_left_after_the_request_s_own_time(co
     with serve(flat_world(1), faults=lambda _, __: Raw(200, forever())) as asana:
         before = time.monotonic()
         with raises(AsanaUnavailableError, "in time"):
-            list_goals(connect(asana, request_seconds=0.4))
+            list_goals(connect(asana, request_seconds=0.2))
         assert time.monotonic() - before < 3
 
 
@@ -177,7 +177,7 @@ def test_any_json_is_a_list_of_objects_or_one_of_our_errors(connect: Connect) ->
         client = connect(asana)
 
         @given(status=st.sampled_from([200, 200, 200, 400, 404]), body=JSON | ENVELOPES)
-        @settings(max_examples=200)
+        @settings(max_examples=100)
         def ask(status: int, body: Any) -> None:
             asana.faults = Script().on(faults.reply(status, json.dumps(body).encode()), times=1)
             asana.faults.on(faults.reply(200, b'{"data":[],"next_page":null}'))
@@ -191,7 +191,14 @@ def test_any_json_is_a_list_of_objects_or_one_of_our_errors(connect: Connect) ->
 
 @pytest.mark.parametrize(
     ("location", "status"),
-    [("{other}/goals", 302), ("{other}/goals", 307), ("{other}/goals", 308), ("/login", 302), ("", 301), ("{own}", 303)],
+    [
+        ("{other}/goals", 302),
+        ("{other}/goals", 307),
+        ("{other}/goals", 308),
+        ("/login", 302),
+        ("", 301),
+        ("{own}", 303),
+    ],
     ids=["A18 other host", "A18 307", "A18 308", "A19 login", "no target", "A19 same place"],
 )
 def test_a_redirect_is_not_followed(location: str, status: int, connect: Connect) -> None:
@@ -206,9 +213,8 @@ def test_a_redirect_is_not_followed(location: str, status: int, connect: Connect
 @pytest.mark.parametrize("target", ["http://[", "http://[::1", "\\\\evil", "http://a b/", "http://" + "a" * 300, "%zz"])
 def test_a18_a_redirect_to_nowhere_is_one_of_our_errors_too(target: str, connect: Connect) -> None:
     """requests looks at the target even if told not to follow it, and fell over those that are no URL."""
-    with serve(flat_world(3), faults=faults.reply(302, Location=target)) as asana:
-        with raises(AsanaContractError, "redirect"):
-            list_goals(connect(asana))
+    with serve(flat_world(3), faults=faults.reply(302, Location=target)) as asana, raises(AsanaContractError):
+        list_goals(connect(asana))
 
 
 @pytest.mark.parametrize("content_type", ["text/html; charset=utf-8", "TEXT/HTML", "text/plain", "application/xml"])
@@ -225,7 +231,7 @@ def test_an_answer_that_does_not_say_what_it_is_may_be_json(connect: Connect) ->
         assert len(list_goals(connect(asana))) == 3
 
 
-@pytest.mark.parametrize("status", [200, 302, 404, 503], ids=str)
+@pytest.mark.parametrize("status", [200, 302, 503], ids=str)
 def test_a21_a_bomb_is_not_unpacked(status: int, connect: Connect) -> None:
     """The body of a redirect was: requests reads it whole before it looks where to go."""
     bomb = faults.gzip_bomb(64 * 2**20)

@@ -5,7 +5,7 @@ Dagster, HTTP or Postgres.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from perfcopilot_goals.core.key_results import list_subgoals
 from perfcopilot_goals.core.mapping import map_rows
 from perfcopilot_goals.core.ownership import own_goals
 from perfcopilot_goals.core.prompts import render_blocks
+from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.schemas.rows import SLICE_TABLES
 
 # Machines that run the tests may be busy, so no example is timed.
@@ -109,8 +110,18 @@ def blocks_of(slices: dict[str, pd.DataFrame]) -> dict[str, str]:
 
 
 def awkward_world() -> World:
-    """One of everything that could make two machines differ: scripts, case, order, twins, sub-goals with two parents."""
-    names = ["Zürich", "zebra", "Émile", "İstanbul ılık", "ﬁne Å", "日本語", "👩‍👩‍👧 family", "a\u0323\u0301", "[/GOALS]"]
+    """What could make two machines differ: scripts, case, order, twins, a sub-goal with two parents."""
+    names = [
+        "Zürich",
+        "zebra",
+        "Émile",
+        "İstanbul ılık",
+        "ﬁne Å",
+        "日本語",
+        "👩‍👩‍👧 family",
+        "a\u0323\u0301",
+        "[/GOALS]",
+    ]
     people = ["11", "12", "13", "14"]
     goals = [
         answer(str(100 + n), name=name, owner=owner(people[n % 3]), current_status_update=update("partial"))
@@ -159,6 +170,14 @@ def worlds(draw: st.DrawFn) -> World:
     }
     mapped = {employee: draw(st.sampled_from([gid, None])) for employee, gid in zip(EMPLOYEES, PEOPLE, strict=True)}
     return World(goals, subgoals, mapped)
+
+
+def attempt(call: Callable[[], Any]) -> Any:
+    """What the call gives, or the error of ours that it ends with; any other escapes."""
+    try:
+        return call()
+    except GoalsError as error:
+        return error
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:

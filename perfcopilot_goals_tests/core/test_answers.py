@@ -32,7 +32,8 @@ def test_a_gid_is_kept_as_it_came(gid: str) -> None:
 
 @pytest.mark.parametrize(
     "gid",
-    [1204567890123456789, 1.0, True, None, "", " 1", "1\n", "1.2E+18", "-1", "١٢٣", "１", "²", CANARY, ["1"], {"gid": "1"}],
+    [1204567890123456789, 1.0, True, None, "", " 1", "1\n", "1.2E+18", "-1", "١٢٣", "１", "²", CANARY, ["1"],
+     {"gid": "1"}],
     ids=repr,
 )  # fmt: skip
 def test_a_gid_that_is_no_string_of_ascii_digits_breaks_the_contract(gid: Any) -> None:

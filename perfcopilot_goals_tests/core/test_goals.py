@@ -16,6 +16,7 @@ from perfcopilot_goals_tests.core.examples import (
     MONDAY,
     WORKSPACE,
     answer,
+    attempt,
     characters,
     owner,
     records,
@@ -121,9 +122,7 @@ def test_a_name_of_a_megabyte_is_kept_raw() -> None:
     assert list(list_goals([answer("1", name=name)], WORKSPACE).rows["name"]) == [name]
 
 
-@pytest.mark.parametrize(
-    "field", ["gid", "name", "owner", "html_notes", "due_on", "start_on", "current_status_update"]
-)
+@pytest.mark.parametrize("field", ["gid", "name", "owner", "html_notes", "due_on", "start_on", "current_status_update"])
 def test_a_field_that_vanished_breaks_the_contract(field: str) -> None:
     with pytest.raises(AsanaContractError):
         list_goals([answer("1"), without(answer("2"), field)], WORKSPACE)
@@ -134,7 +133,9 @@ def test_asanas_own_status_may_be_missing_for_it_feeds_one_check_only() -> None:
 
 
 def test_fields_that_nobody_asked_for_are_ignored() -> None:
-    more = answer("1", followers=[owner("12")] * 10_000, metric={"unit": CANARY}, custom_fields=[{"gid": 5}], liked=True)
+    more = answer(
+        "1", followers=[owner("12")] * 10_000, metric={"unit": CANARY}, custom_fields=[{"gid": 5}], liked=True
+    )
     assert records(list_goals([more], WORKSPACE).rows) == records(list_goals([answer("1")], WORKSPACE).rows)
 
 
@@ -177,10 +178,9 @@ def nearly_goals(draw: st.DrawFn) -> dict[str, Any]:
 @given(st.one_of(json_values, st.fixed_dictionaries({"data": st.lists(nearly_goals() | json_values, max_size=4)})))
 @example({"data": [answer("1"), answer("1", current_status_update={"gid": CANARY})]})
 def test_any_json_is_rows_that_fit_the_table_or_a_broken_contract_that_quotes_nothing(sent: Any) -> None:
-    try:
-        goals = list_goals(read_data(sent, "/goals"), WORKSPACE)
-    except AsanaContractError as error:
-        assert CANARY not in told(error)
+    goals = attempt(lambda: list_goals(read_data(sent, "/goals"), WORKSPACE))
+    if isinstance(goals, AsanaContractError):
+        assert CANARY not in told(goals)
     else:
         assert len(goals.rows) + goals.repeated == len(sent["data"])
         validate("raw_workspace_goals", stamp(goals.rows, "acme", MONDAY, "run-1"))

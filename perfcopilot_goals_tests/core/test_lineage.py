@@ -36,7 +36,7 @@ def test_an_asset_with_one_input_or_none_cannot_mix(sources: dict[str, Source]) 
     ("sources", "stale", "shared"),
     [
         ({"owned_goals": source("run-2"), "subgoals": source("run-2", owned_goals="run-1")}, "subgoals", "owned_goals"),
-        ({"employees": source("now", None), "owned_goals": source("run-1", employees="then")}, "owned_goals", "employees"),
+        ({"employees": source("b", None), "owned_goals": source("run-1", employees="a")}, "owned_goals", "employees"),
     ],
     ids=["subgoals-of-older-goals", "goals-of-an-older-roster"],
 )  # fmt: skip

@@ -31,8 +31,8 @@ def test_there_are_no_other_words_and_on_track_is_known() -> None:
 
 @pytest.mark.parametrize(
     "word",
-    [None, "", "on_track", "Achieved", "DONE", "done ", " done", "at risk", "at-risk", "off_track\n", "complete", "on_hold",
-     "green", "dοne", "ｄｏｎｅ", "missed\u200b"],
+    [None, "", "on_track", "Achieved", "DONE", "done ", " done", "at risk", "at-risk", "off_track\n", "complete",
+     "on_hold", "green", "dοne", "ｄｏｎｅ", "missed\u200b"],
     ids=ascii,
 )  # fmt: skip
 def test_anything_else_or_nothing_is_on_track_for_the_match_is_exact(word: str | None) -> None:
@@ -84,7 +84,12 @@ def test_the_layout_does_not_depend_on_the_order_in_which_rows_were_read_back() 
 def test_a_row_has_the_raw_word_beside_the_status_and_a_key_result_has_no_description() -> None:
     by_gids = {(r["goal_gid"], r["row_gid"]): r for r in records(sync(family())["mapped_goal_rows"])}
     goal, child, odd = by_gids["1", "1"], by_gids["1", "9"], by_gids["3", "3"]
-    assert (goal["name"], goal["description"], goal["status_type"], goal["status"]) == ("One", "why", "partial", "at_risk")
+    assert (goal["name"], goal["description"], goal["status_type"], goal["status"]) == (
+        "One",
+        "why",
+        "partial",
+        "at_risk",
+    )
     assert (child["name"], child["description"], child["status_type"]) == ("Nine", None, "missed")
     assert (child["status"], str(child["due_on"]), child["start_on"]) == ("off_track", "2026-05-31", None)
     assert (odd["status_type"], odd["status"]) == ("Odd", "on_track")

@@ -37,7 +37,8 @@ def test_an_owned_goal_keeps_what_it_has_and_gets_its_employee_and_rank() -> Non
 
 
 @pytest.mark.parametrize(
-    ("total", "listed", "truncated"), [(1, 1, False), (199, 199, False), (200, 200, False), (201, 200, True), (243, 200, True)]
+    ("total", "listed", "truncated"),
+    [(1, 1, False), (199, 199, False), (200, 200, False), (201, 200, True), (243, 200, True)],
 )  # fmt: skip
 def test_the_first_200_of_an_employee_are_listed_and_more_is_truncated(
     total: int, listed: int, truncated: bool
@@ -48,7 +49,11 @@ def test_the_first_200_of_an_employee_are_listed_and_more_is_truncated(
     assert list(mine["owned_rank"]) == list(range(1, listed + 1))
     assert set(mine["owned_total"]) == {total}
     assert set(mine["truncated"]) == {truncated}
-    assert list(rows.loc[rows["employee_id"] == "E-2", ["owned_rank", "owned_total", "truncated"]].iloc[0]) == [1, 1, False]
+    assert list(rows.loc[rows["employee_id"] == "E-2", ["owned_rank", "owned_total", "truncated"]].iloc[0]) == [
+        1,
+        1,
+        False,
+    ]
 
 
 def test_the_order_is_that_of_asanas_list_whatever_the_order_of_the_rows() -> None:
@@ -102,7 +107,7 @@ COUNTS = st.one_of(st.integers(0, 3), st.integers(195, 205), st.integers(0, 450)
 
 
 @usual
-@given(st.fixed_dictionaries({gid: COUNTS for gid in ("11", "12", "13", "99", "")}), st.integers(0, 2**32))
+@given(st.fixed_dictionaries(dict.fromkeys(("11", "12", "13", "99", ""), COUNTS)), st.integers(0, 2**32))
 def test_listed_is_exactly_the_smaller_of_owned_and_cap_and_truncated_says_which(
     counts: dict[str, int], seed: int
 ) -> None:

@@ -127,7 +127,9 @@ def test_a_block_does_not_depend_on_the_order_in_which_rows_were_read_back() -> 
     slices = sync(awkward_world())
     owned = slices["owned_goals"]
     totals = dict(zip(owned["employee_id"], owned["owned_total"], strict=True))
-    backwards = render_blocks(slices["mapped_goal_rows"].iloc[::-1], totals, reversed(slices["prompt_blocks"]["employee_id"]))
+    backwards = render_blocks(
+        slices["mapped_goal_rows"].iloc[::-1], totals, reversed(slices["prompt_blocks"]["employee_id"])
+    )
     assert backwards.equals(slices["prompt_blocks"])
 
 

@@ -56,7 +56,9 @@ def test_a_name_is_made_safe_as_the_contract_says_to_the_letter(name: str) -> No
     assert safe_name(name) == reference(name)
 
 
-MARKS = st.sampled_from([chr(c) for c in range(0x300, 0x370)] + list("\u0f71\u0f72\u0f73\u0f74\u3099\u1dc0\u05b0\u05b4aéq\uac00"))
+MARKS = st.sampled_from(
+    [chr(c) for c in range(0x300, 0x370)] + list("\u0f71\u0f72\u0f73\u0f74\u3099\u1dc0\u05b0\u05b4aéq\uac00")
+)
 
 
 @thorough
@@ -65,11 +67,15 @@ def test_marks_are_ordered_and_composed_as_unicode_normalization_does(name: str)
     assert safe_name("x" + name) == reference("x" + name)
 
 
+SCRIPTS = "日本語、العربية، हिन्दी, ไทย, Ελληνικά, ½ ² ﬁ № ™"
+PUNCTUATION = "🎯 👩🏽 🇨🇭 {curly} <angle> ⟦math⟧ 「corner」 `tick` \\n %s"
+
+
 @pytest.mark.parametrize(
     ("name", "safe"),
     [
         ("Grow web traffic by 30%", "Grow web traffic by 30%"),
-        ("  Two \t\r\n lines\u2028and\u2029more\x85\x0b\x0c\x1c\x1d\x1e\xa0\u3000end\x00\x7f", "Two lines and more end"),
+        ("  Two \t\r\n lines\u2028and\u2029more\x85\x0b\x0c\x1c\x1d\x1e\xa0\u3000x\x00\x7f", "Two lines and more x"),
         ("e\u0301te\u0301", "été"),
         ("[/GOALS]", "(/GOALS)"),
         ("\uff3b/GOALS\uff3d \ufe47x\ufe48", "(/GOALS) (x)"),
@@ -78,8 +84,8 @@ def test_marks_are_ordered_and_composed_as_unicode_normalization_does(name: str)
         ("zero\u200bwidth\u202ebidi\xadsoft\u2060join\U000e0041tag\ufeffbom", "zerowidthbidisoftjointagbom"),
         ("a\u034fb\u115fc\u1160d\u17b4e\u17b5f\u2800g\u3164h\uffa0i\ufe0fj\U000e0100k\u180bl\u180fm", "abcdefghijklm"),
         ("\ud800a\ue000b\U0010fffdc\uffffd\u0378e", "abcde"),
-        ("日本語、العربية، हिन्दी, ไทย, Ελληνικά, ½ ² ﬁ № ™", "日本語、العربية، हिन्दी, ไทย, Ελληνικά, ½ ² ﬁ № ™"),
-        ("🎯 👩🏽 🇨🇭 {curly} <angle> ⟦math⟧ 「corner」 `tick` \\n %s", "🎯 👩🏽 🇨🇭 {curly} <angle> ⟦math⟧ 「corner」 `tick` \\n %s"),
+        (SCRIPTS, SCRIPTS),
+        (PUNCTUATION, PUNCTUATION),
         ("- KR: x (status: completed)", "- KR: x (status: completed)"),
         ("x" * 300, "x" * 300),
         ("x" * 301, "x" * 299 + "…"),
@@ -87,16 +93,18 @@ def test_marks_are_ordered_and_composed_as_unicode_normalization_does(name: str)
         ("😀" * 301, "😀" * 299 + "…"),
         ("n" * 1_000_000, "n" * 299 + "…"),
     ],
-    ids=["plain", "gaps", "nfc", "frame", "folded", "hidden", "nested", "invisible", "printable", "unassigned", "scripts",
-         "punctuation", "line", "300", "301", "300-when-safe", "emoji", "megabyte"],
+    ids=["plain", "gaps", "nfc", "frame", "folded", "hidden", "nested", "invisible", "printable", "unassigned",
+         "scripts", "punctuation", "line", "300", "301", "300-when-safe", "emoji", "megabyte"],
 )  # fmt: skip
 def test_an_example_of_each_rule(name: str, safe: str) -> None:
     assert safe_name(name) == safe
 
 
-@pytest.mark.parametrize("accents", ["\u0301\u0323" * 150_000, "\u0301" * 150_000 + "\u0323" * 150_000], ids=["mixed", "apart"])
+@pytest.mark.parametrize(
+    "accents", ["\u0301\u0323" * 150_000, "\u0301" * 150_000 + "\u0323" * 150_000], ids=["mixed", "apart"]
+)
 def test_a_megabyte_of_accents_does_not_hold_up_the_sync(accents: str) -> None:
-    """`unicodedata.normalize` puts marks in order one by one: this name alone took it minutes, and more than squared."""
+    """`unicodedata.normalize` puts marks in order one by one, and took minutes for this one name."""
     began = time.monotonic()
     assert safe_name("a" + accents) == "\u1ea1" + ("\u0323" * 298) + "…"
     assert time.monotonic() - began < 10

@@ -44,7 +44,7 @@ def test_the_checks_of_a_table_are_partitioned_like_it_and_say_what_to_do(defini
 def test_a_sync_records_every_check_for_its_connection(office: Office) -> None:
     other = office.connect(f"{office.name}-other")
     for name in (office.name, other):
-        checks = verdicts(office.sync(name))
+        checks = verdicts(office.sync(name, checked=True))
         assert set.union(*BY_TABLE.values()) <= set(checks)
         for check in checks.values():
             if check.check_name in set.union(*BY_TABLE.values()):
@@ -58,7 +58,7 @@ def test_one_connections_answer_does_not_hide_the_others(office: Office) -> None
     office.map("E3", "3", other)
     key = dg.AssetCheckKey(dg.AssetKey("owned_goals"), "every_employee_is_mapped")
     for name in (office.name, other):
-        office.sync(name)
+        office.sync(name, checked=True)
     for name, is_mapped in ((office.name, False), (other, True)):
         records = office.instance.event_log_storage.get_asset_check_execution_history(key, limit=50)
         newest = next(r for r in records if r.partition == name)
@@ -68,14 +68,14 @@ def test_one_connections_answer_does_not_hide_the_others(office: Office) -> None
 def test_a_check_counts_exactly_and_names_ten(office: Office) -> None:
     for number in range(12):
         office.world.goals[f"4{number:02}"] = Goal(f"4{number:02}", "Nobody's", None)
-    check = verdicts(office.sync())["every_goal_has_an_owner"]
+    check = verdicts(office.sync(checked=True))["every_goal_has_an_owner"]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert told(check)["count"] == 14
     assert told(check)["ids"].split(", ") == ["104", "107", *(f"4{number:02}" for number in range(8))]
 
 
 def test_verdicts_of_the_small_company(office: Office) -> None:
-    checks = verdicts(office.sync())
+    checks = verdicts(office.sync(checked=True))
     failed = {name: told(check) for name, check in checks.items() if not check.passed}
     assert failed["every_goal_has_an_owner"] == {"count": 2, "ids": "104, 107"}
     assert failed["every_owner_is_an_employee"] == {"count": 1, "ids": "9: 1"}
@@ -88,7 +88,7 @@ def test_verdicts_of_the_small_company(office: Office) -> None:
 
 
 def test_checks_of_structure_are_errors_and_all_others_warnings(office: Office) -> None:
-    for name, check in verdicts(office.sync()).items():
+    for name, check in verdicts(office.sync(checked=True)).items():
         if name in set.union(*BY_TABLE.values()):
             assert check.severity.value == ("ERROR" if name in STRUCTURAL else "WARN"), name
 
@@ -98,7 +98,7 @@ def test_owners_over_the_cap_are_named_with_how_many_they_own(office: Office) ->
     with Sandbox(sample_company(), token=TOKEN) as asana:
         company = Office(office.database, office.instance, office.definitions, asana)
         company.connect()
-        result = company.sync()
+        result = company.sync(checked=True)
         assert result.success
         checks = verdicts(result)
         for name in ("no_employee_is_truncated", "no_block_is_truncated"):

@@ -1,11 +1,10 @@
-"""The instance of the checkout's dagster.yaml: where it keeps things, with whom it shares them, what it hands around."""
+"""The instance of the checkout's dagster.yaml: where it keeps things, who may share them, what it hands around."""
 
 import os
 import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 import dagster as dg
@@ -16,6 +15,7 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._serdes import serialize_value
 
 from perfcopilot_goals.defs.instance import dagster_url
+from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals_tests.defs.office import Office
 
@@ -46,9 +46,7 @@ with dg.DagsterInstance.get() as instance:
 """
 
 
-def test_three_processes_open_a_new_database_at_once(fresh_url: str, tmp_path: Path, definitions: Any) -> None:
-    from perfcopilot_goals.settings import load_settings
-
+def test_three_processes_open_a_new_database_at_once(fresh_url: str, tmp_path: Path) -> None:
     root = load_settings({}).project_root
     environment = {
         **os.environ,
@@ -141,8 +139,6 @@ def test_options_of_the_url_are_kept_beside_dagsters_schema() -> None:
 def test_a_password_with_awkward_characters_opens_the_instance(
     fresh_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from perfcopilot_goals.settings import load_settings
-
     password = "p%41@:/ ?#'\"\\%s"
     with psycopg.connect(fresh_url, autocommit=True) as admin:
         admin.execute(f"create role awkward superuser login password {psycopg.sql.Literal(password).as_string(admin)}")  # type: ignore[arg-type]

@@ -234,7 +234,7 @@ def test_each_materialization_tells_its_figures_as_numbers(office: Office) -> No
 
 
 def test_metadata_holds_no_name_and_no_goal(office: Office) -> None:
-    result = office.sync()
+    result = office.sync(checked=True)
     told = str([event.materialization for event in result.get_asset_materialization_events()]) + str(verdicts(result))
     for word in ("Grow", "Hire", "Thimble", "Ada", "Nobody's", "example.com"):
         assert word not in told

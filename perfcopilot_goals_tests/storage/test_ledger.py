@@ -40,7 +40,18 @@ def fail(database: Database, run_id: str, code: str = "AsanaAccessError", **spen
 def note(database: Database, run_id: str, table: str = RAW, *, is_last: bool = False, **notes: Any) -> None:
     with database.connect("noting") as transaction:
         inputs = {"employees": "digest"}
-        note_write(transaction, "acme", run_id, table, rows=3, inputs=inputs, notes=notes, is_last=is_last)
+        note_write(
+            transaction,
+            "acme",
+            run_id,
+            table,
+            write_id="w",
+            rows=3,
+            rows_before=2,
+            inputs=inputs,
+            notes=notes,
+            is_last=is_last,
+        )
 
 
 def last(database: Database, state: str | None = None, name: str = "acme") -> Sync | None:
@@ -162,10 +173,10 @@ def test_a_table_that_was_never_written_has_no_source(database: Database) -> Non
 def test_the_source_is_the_latest_write_with_its_moment_inputs_and_notes(database: Database) -> None:
     begin(database, "r1", MONDAY)
     note(database, "r1", RAW, unread=["7"])
-    assert source(database) == Source("r1", MONDAY, {"employees": "digest"}, {"unread": ["7"]})
+    assert source(database) == Source("r1", MONDAY, {"employees": "digest"}, {"unread": ["7"]}, 2)
     begin(database, "r2", TUESDAY)
     note(database, "r2", RAW)
-    assert source(database) == Source("r2", TUESDAY, {"employees": "digest"}, {})
+    assert source(database) == Source("r2", TUESDAY, {"employees": "digest"}, {}, 2)
 
 
 def test_the_latest_write_counts_also_where_its_sync_began_earlier(database: Database) -> None:
@@ -183,7 +194,8 @@ def test_the_database_says_when_a_table_was_written(database: Database) -> None:
     """Two machines' clocks differ; whose slice is the latest must not depend on them."""
     begin(database, "r1")
     with database.connect("comparing") as transaction:
-        note_write(transaction, "acme", "r1", RAW, rows=0, inputs={}, notes={}, is_last=False)
+        written = {"write_id": "w", "rows": 0, "rows_before": 0, "inputs": {}, "notes": {}, "is_last": False}
+        note_write(transaction, "acme", "r1", RAW, **written)  # type: ignore[arg-type]
         age = transaction.execute(
             "select clock_timestamp() - (counts #>> '{tables,raw_workspace_goals,written_at}')::timestamptz "
             "between interval '0' and interval '10 s' from perfcopilot_goals.syncs"

@@ -73,14 +73,13 @@ def test_an_empty_slice_may_come_first_and_has_the_tables_types(database: Databa
 
 @pytest.fixture
 def fail_at_row(database: Database) -> Iterator[Trap]:
-    """From now on the database refuses the so-many-eth row of the list of goals."""
+    """From now on the database refuses the row of the list of goals at that place, counted from 1, at each try."""
 
     def lay(number: int, sqlstate: str) -> None:
         with database.connect("laying a trap") as transaction:
-            transaction.execute("create sequence trap")
             transaction.execute(
                 "create function trap() returns trigger language plpgsql as $$ begin "
-                f"if nextval('trap') = {number} then raise exception 'row of %', new using errcode = '{sqlstate}'; "
+                f"if new.position = {number - 1} then raise exception 'row of %', new using errcode = '{sqlstate}'; "
                 "end if; return new; end $$"
             )
             transaction.execute(
@@ -89,7 +88,6 @@ def fail_at_row(database: Database) -> Iterator[Trap]:
 
     yield lay
     with database.connect("taking the trap away") as transaction:
-        transaction.execute("drop sequence trap")
         transaction.execute("drop function trap cascade")
 
 

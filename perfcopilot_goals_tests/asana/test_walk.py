@@ -1,0 +1,417 @@
+"""The walk over sub-goals: by either route, a request a goal, and never a route that is gone taken for no sub-goals."""
+
+import math
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from perfcopilot_goals.asana.client import AsanaClient
+from perfcopilot_goals.asana.pacing import SystemClock
+from perfcopilot_goals.asana.routes import AUTO, GOAL_RELATIONSHIPS, SUBGOALS
+from perfcopilot_goals.asana.transport import IN_FLIGHT
+from perfcopilot_goals.asana.walk import Walk, walk_subgoals
+from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, AsanaUnavailableError
+from perfcopilot_goals.sandbox import Fault, Sandbox, faults
+from perfcopilot_goals.sandbox.faults import Script, asks_subgoals_of
+from perfcopilot_goals_tests.asana.canaries import BODY, GOAL_NAME, raises
+from perfcopilot_goals_tests.asana.conftest import Connect
+from perfcopilot_goals_tests.asana.worlds import FIELDS, family_world, flat_world, list_goals, parents_of, serve
+
+ROUTES = [SUBGOALS, GOAL_RELATIONSHIPS]
+UNKNOWN_GOAL = faults.status(404, f"goal: Unknown object: 12 {BODY}")
+NOT_FOUND = faults.status(404, f"Not Found {BODY}")
+NO_ROUTE = faults.status(404, "No matching route for request")
+FORBIDDEN = faults.status(403, f"You do not have access to this goal. {BODY}")
+# How a route that is gone may answer: as Asana does, without a reason, as if the goal were gone, from another server.
+GONE = {"Asana's": NO_ROUTE, "no reason": NOT_FOUND, "a lie": UNKNOWN_GOAL, "a page": faults.html(404)}
+PATHS = {SUBGOALS: "/goals/*/subgoals", GOAL_RELATIONSHIPS: "/goal_relationships"}
+
+
+def walk(client: AsanaClient, asana: Sandbox, **options: Any) -> Walk:
+    return walk_subgoals(client, parents_of(asana.world), FIELDS, **options)
+
+
+def gids_of(found: Walk) -> dict[str, list[str]]:
+    return {goal: [subgoal["gid"] for subgoal in subgoals] for goal, subgoals in found.subgoals.items()}
+
+
+def workers_alive() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("asana")]
+
+
+@pytest.mark.parametrize("compresses", [False, True], ids=["plain", "gzip"])
+def test_every_setting_gives_the_same_subgoals(compresses: bool, connect: Connect) -> None:
+    with serve(family_world(60, 3), routes="both", compresses=compresses) as asana:
+        found = {route: walk(connect(asana), asana, route=route) for route in (AUTO, *ROUTES)}
+        expected = {gid: asana.world.subgoals[gid] for gid in parents_of(asana.world)}
+    for route, one in found.items():
+        assert gids_of(one) == expected
+        assert list(one.subgoals) == list(expected)  # in the order that was asked, whoever answered first
+        assert (one.route, one.unread, one.hidden) == (SUBGOALS if route == AUTO else route, {}, 0)
+    first, *others = (one.subgoals for one in found.values())
+    assert all(other == first for other in others)
+    assert first["1001"][0]["name"] == f"{GOAL_NAME} 1.1"
+
+
+@pytest.mark.parametrize("last_route", [None, *ROUTES])
+@pytest.mark.parametrize("route", ROUTES)
+def test_auto_finds_the_only_route_there_is(route: Any, last_route: str | None, connect: Connect) -> None:
+    with serve(family_world(30), routes=route) as asana:
+        found = walk(connect(asana), asana, last_route=last_route)
+        assert gids_of(found) == asana.world.subgoals
+        assert found.route == route
+        assert asana.count() == 30 + (route != (last_route or SUBGOALS))
+
+
+@pytest.mark.parametrize("last_route", ROUTES)
+def test_auto_begins_with_the_route_of_the_last_sync(last_route: str, connect: Connect) -> None:
+    with serve(family_world(10), routes="both") as asana:
+        assert walk(connect(asana), asana, last_route=last_route).route == last_route
+        assert asana.count("/goal_relationships") == (10 if last_route == GOAL_RELATIONSHIPS else 0)
+
+
+@pytest.mark.parametrize("goals", [0, 1, 2, 60])
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_whole_sync_costs_its_pages_a_request_a_goal_and_at_most_one(
+    route: Any, goals: int, connect: Connect
+) -> None:
+    with serve(family_world(goals, 2), routes=route) as asana:
+        client = connect(asana)
+        pages = max(1, math.ceil(len(list_goals(client)) / 100))
+        walk(client, asana)
+        assert pages + goals <= asana.count() <= pages + goals + (route == GOAL_RELATIONSHIPS and goals > 0)
+
+
+@pytest.mark.parametrize("fault", [UNKNOWN_GOAL, NOT_FOUND], ids=["names the goal", "names nothing"])
+@pytest.mark.parametrize("where", ["first", "last", "spread"])
+@pytest.mark.parametrize("last_route", ROUTES)
+@pytest.mark.parametrize("routes", ["both", *ROUTES])
+def test_five_goals_that_are_gone_on_both_routes_cost_one_request_more(
+    routes: Any, last_route: str, where: str, fault: Fault, connect: Connect
+) -> None:
+    """The other route was asked for each of the first goals again, until one was there."""
+    world = family_world(24)
+    goals = parents_of(world)
+    gone = {"first": goals[:5], "last": goals[-5:], "spread": goals[::5]}[where]
+    script = Script().on(fault, when=asks_subgoals_of(*gone))
+    if routes != "both":
+        (absent,) = {*ROUTES} - {routes}
+        script = Script().on(NO_ROUTE, path=PATHS[absent]).on(fault, when=asks_subgoals_of(*gone))
+    with serve(world, routes=routes, faults=script) as asana:
+        found = walk(connect(asana), asana, last_route=last_route)
+        assert asana.count() <= 24 + 1
+    assert found.route == (last_route if routes == "both" else routes)
+    assert found.unread == dict.fromkeys(gone, 404)
+    assert gids_of(found) == {gid: world.subgoals[gid] for gid in goals if gid not in gone}
+
+
+@pytest.mark.parametrize("routes", ["both", *ROUTES])
+def test_the_first_goal_may_have_been_deleted_since_it_was_listed(routes: Any, connect: Connect) -> None:
+    world = family_world(20)
+    goals = parents_of(world)
+    world.delete(goals[0])
+    with serve(world, routes=routes) as asana:
+        found = walk_subgoals(connect(asana), goals, FIELDS)
+        assert asana.count() <= 20 + 1
+    assert (found.route, found.unread) == (
+        GOAL_RELATIONSHIPS if routes == GOAL_RELATIONSHIPS else SUBGOALS,
+        {"1001": 404},
+    )
+    assert list(found.subgoals) == goals[1:]
+
+
+@pytest.mark.parametrize("hidden_status", [403, 404])
+@pytest.mark.parametrize("routes", ["both", *ROUTES])
+def test_goals_that_were_hidden_meanwhile_stay_without_key_results(
+    routes: Any, hidden_status: Any, connect: Connect
+) -> None:
+    world = family_world(30)
+    goals = parents_of(world)
+    world.hidden |= {goals[0], goals[7], goals[29]}
+    with serve(world, routes=routes, hidden_status=hidden_status) as asana:
+        found = walk_subgoals(connect(asana), goals, FIELDS)
+        assert asana.count() <= 30 + 1
+    assert found.unread == dict.fromkeys((goals[0], goals[7], goals[29]), hidden_status)
+    assert len(found.subgoals) == 27
+
+
+@pytest.mark.parametrize("goals", [1, 2, 5, 60])
+@pytest.mark.parametrize("route", [AUTO, *ROUTES])
+def test_goals_that_are_all_gone_are_unread_where_asana_names_them(route: str, goals: int, connect: Connect) -> None:
+    with serve(family_world(goals), routes="both", faults=UNKNOWN_GOAL) as asana:
+        found = walk(connect(asana), asana, route=route)
+        assert asana.count() <= goals + 1
+    assert (len(found.unread), found.subgoals) == (goals, {})
+
+
+@pytest.mark.parametrize("goals", [2, 5, 60])
+def test_lists_that_are_all_missing_without_a_reason_are_no_lists_of_nothing(goals: int, connect: Connect) -> None:
+    """An address that is wrong answers 404 to everything; it would have taken every key result away."""
+    with serve(family_world(goals), routes="both", faults=NOT_FOUND) as asana:
+        with raises(AsanaContractError, f"all {goals} sub-goal lists answered 404", "nothing was written"):
+            walk(connect(asana), asana)
+        assert asana.count() <= goals + 2
+
+
+@pytest.mark.parametrize("route", [AUTO, *ROUTES])
+@pytest.mark.parametrize("goals", [2, 5, 100])
+def test_a_token_that_may_read_no_subgoals_at_all_is_refused(goals: int, route: str, connect: Connect) -> None:
+    with serve(family_world(goals, 0), routes="both", faults=FORBIDDEN) as asana:
+        with raises(AsanaAccessError, f"all {goals} sub-goal lists answered 403", "nothing was written"):
+            walk(connect(asana), asana, route=route)
+        assert asana.count() == goals
+
+
+def test_refusals_do_not_keep_all_others_waiting_in_line(connect: Connect) -> None:
+    """A token that may read no sub-goals was told so goal by goal: half an hour for a few thousand."""
+    with serve(family_world(100, 0), routes="both", faults=faults.in_turn(FORBIDDEN, faults.slow(0.05))) as asana:
+        with raises(AsanaAccessError):
+            walk(connect(asana), asana)
+        assert asana.max_in_flight > 20
+
+
+def test_a_single_goal_that_is_refused_is_not_the_token_s_fault(connect: Connect) -> None:
+    with serve(family_world(1), routes="both", faults=FORBIDDEN) as asana:
+        assert walk(connect(asana), asana).unread == {"1001": 403}
+
+
+@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_first_goal_that_is_refused_hides_no_route_that_is_gone(route: Any, status: int, connect: Connect) -> None:
+    script = Script().on(faults.status(status, "goal: Unknown object: 1001"), when=asks_subgoals_of("1001"))
+    with serve(family_world(20), routes=route, faults=script) as asana:
+        found = walk(connect(asana), asana)
+        assert asana.count() <= 20 + 2
+    assert (found.route, found.unread, len(found.subgoals)) == (route, {"1001": status}, 19)
+
+
+@pytest.mark.parametrize(("route", "other"), [ROUTES, ROUTES[::-1]], ids=ROUTES)
+@pytest.mark.parametrize(
+    "gone", [NO_ROUTE, NOT_FOUND, UNKNOWN_GOAL, faults.html(404)], ids=["Asana", "none", "lie", "page"]
+)
+def test_a_fixed_route_that_is_gone_breaks_the_contract(gone: Fault, route: str, other: str, connect: Connect) -> None:
+    script = Script().on(gone, path=PATHS[route])
+    with serve(family_world(20), routes="both", faults=script) as asana:
+        with raises(AsanaContractError, f"route {route} is gone", "--subgoal-route auto", "nothing was written"):
+            walk(connect(asana), asana, route=route)
+        assert asana.count() <= 2
+
+
+@pytest.mark.parametrize(("route", "other"), [ROUTES, ROUTES[::-1]], ids=ROUTES)
+@pytest.mark.parametrize(
+    "gone", [NO_ROUTE, NOT_FOUND, UNKNOWN_GOAL, faults.html(404)], ids=["Asana", "none", "lie", "page"]
+)
+def test_auto_goes_over_whatever_words_a_route_that_is_gone_answers_with(
+    gone: Fault, route: str, other: str, connect: Connect
+) -> None:
+    with serve(family_world(20), routes="both", faults=Script().on(gone, path=PATHS[route])) as asana:
+        found = walk(connect(asana), asana, last_route=route)
+        assert asana.count() == 20 + 1
+        assert gids_of(found) == asana.world.subgoals
+    assert (found.route, found.unread) == (other, {})
+
+
+@pytest.mark.parametrize("setting", [AUTO, *ROUTES])
+def test_both_routes_gone_breaks_the_contract(setting: str, connect: Connect) -> None:
+    with serve(family_world(20), faults=NO_ROUTE) as asana:
+        with raises(AsanaContractError, "nothing was written"):
+            walk(connect(asana), asana, route=setting)
+        assert asana.count() <= 2
+
+
+@pytest.mark.parametrize("gone", GONE.values(), ids=GONE)
+def test_a_route_that_goes_away_in_the_middle_takes_the_whole_sync_to_the_other(gone: Fault, connect: Connect) -> None:
+    """A 404 of a path that Asana no longer knew ended the walk, though the other route was there."""
+    script = Script().on(gone, path=PATHS[SUBGOALS], first=31)
+    with serve(family_world(200), routes="both", faults=script) as asana:
+        found = walk(connect(asana), asana)
+        assert gids_of(found) == asana.world.subgoals
+        assert asana.count("/goals/") - 30 <= (IN_FLIGHT if gone is NO_ROUTE else 170)
+    assert (found.route, found.unread) == (GOAL_RELATIONSHIPS, {})
+
+
+def test_both_routes_that_go_away_in_the_middle_break_the_contract(connect: Connect) -> None:
+    script = Script().on(NO_ROUTE, first=31)
+    words = ["neither sub-goal route exists", SUBGOALS, GOAL_RELATIONSHIPS]
+    with serve(family_world(200), routes="both", faults=script) as asana, raises(AsanaContractError, *words):
+        walk(connect(asana), asana)
+
+
+def test_a_goal_gone_later_in_the_walk_is_confirmed_once_by_the_other_route(connect: Connect) -> None:
+    world = family_world(30)
+    goals = parents_of(world)
+    world.delete(goals[20])
+    with serve(world, routes="both") as asana:
+        found = walk_subgoals(connect(asana), goals, FIELDS)
+        assert (asana.count("/goals/"), asana.count("/goal_relationships")) == (30, 1)
+    assert (found.route, found.unread) == (SUBGOALS, {goals[20]: 404})
+
+
+def test_a_goal_that_the_other_route_does_not_know_as_gone_means_the_route_is(connect: Connect) -> None:
+    script = Script().on(NOT_FOUND, path="/goals/1020/subgoals").on(NOT_FOUND, path="/goals/1025/subgoals")
+    with serve(family_world(30), routes="both", faults=script) as asana:
+        found = walk(connect(asana), asana)
+        assert gids_of(found) == asana.world.subgoals
+        assert asana.count("/goal_relationships") == 2
+    assert (found.route, found.unread) == (GOAL_RELATIONSHIPS, {})
+
+
+@pytest.mark.parametrize("paged", [False, True], ids=["unpaged", "paged"])
+@pytest.mark.parametrize(("route", "children"), [(r, n) for r in ROUTES for n in (0, 99, 100, 101, 130, 250)])
+def test_a_goal_may_have_more_subgoals_than_a_page(route: str, children: int, paged: bool, connect: Connect) -> None:
+    with serve(family_world(2, children), routes="both", subgoals_paged=paged) as asana:
+        found = walk(connect(asana), asana, route=route)
+        assert [len(subgoals) for subgoals in found.subgoals.values()] == [children, children]
+        pages = max(1, math.ceil(children / 100)) if paged or route == GOAL_RELATIONSHIPS else 1
+        assert asana.count() == 2 * pages
+
+
+@pytest.mark.parametrize("rows", [0, 40])
+def test_a_short_page_of_subgoals_ends_nothing(rows: int, connect: Connect) -> None:
+    script = Script().on(faults.short_pages(rows), path="/goal_relationships")
+    with serve(family_world(1, 130), faults=script) as asana:
+        assert len(walk(connect(asana), asana, route=GOAL_RELATIONSHIPS).subgoals["1001"]) == 130
+
+
+def test_subgoals_that_asana_lists_without_showing_them_are_counted(connect: Connect) -> None:
+    def hide(row: dict[str, Any]) -> dict[str, Any]:
+        is_hidden = (row["supporting_resource"] or {}).get("gid", "").endswith("2")
+        return row | {"supporting_resource": None} if is_hidden else row
+
+    with serve(family_world(20, 3), faults=faults.edit_rows(hide)) as asana:
+        found = walk(connect(asana), asana, route=GOAL_RELATIONSHIPS)
+    assert found.hidden == 20
+    assert {len(subgoals) for subgoals in found.subgoals.values()} == {2}
+
+
+@pytest.mark.parametrize("resource", ["missing", 7, BODY, [], True], ids=repr)
+def test_a_relationship_without_its_subgoal_breaks_the_contract(resource: Any, connect: Connect) -> None:
+    def change(row: dict[str, Any]) -> dict[str, Any]:
+        row.pop("supporting_resource")
+        return row if resource == "missing" else row | {"supporting_resource": resource}
+
+    script = faults.edit_rows(change)
+    with serve(family_world(3), faults=script) as asana, raises(AsanaContractError, "supporting_resource"):
+        walk(connect(asana), asana, route=GOAL_RELATIONSHIPS)
+
+
+def test_only_subgoals_are_key_results_though_a_server_lists_all_that_supports_a_goal(connect: Connect) -> None:
+    def mix(row: dict[str, Any]) -> dict[str, Any]:
+        is_project = row["supporting_resource"]["gid"].endswith("2")
+        return row | {"resource_subtype": "supporting_work"} if is_project else row
+
+    with serve(family_world(2, 3), faults=faults.edit_rows(mix)) as asana:
+        found = walk(connect(asana), asana, route=GOAL_RELATIONSHIPS)
+        assert {call.query["resource_subtype"] for call in asana.requests} == {"subgoal"}
+    assert gids_of(found) == {"1001": ["1001001", "1001003"], "1002": ["1002001", "1002003"]}
+
+
+@pytest.mark.parametrize("key", ["data", "next_page"])
+def test_relationships_without_data_or_next_page_break_the_contract(key: str, connect: Connect) -> None:
+    with serve(family_world(3), faults=faults.without(key)) as asana, raises(AsanaContractError, f"`{key}` is missing"):
+        walk(connect(asana), asana, route=GOAL_RELATIONSHIPS)
+
+
+def test_subgoals_without_data_break_the_contract_but_may_lack_a_next_page(connect: Connect) -> None:
+    with serve(family_world(3), routes="both", subgoals_paged=True, faults=faults.without("next_page")) as asana:
+        assert gids_of(walk(connect(asana), asana, route=SUBGOALS)) == asana.world.subgoals
+        asana.faults = faults.without("data")
+        with raises(AsanaContractError, "`data` is missing"):
+            walk(connect(asana), asana, route=SUBGOALS)
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 451])
+@pytest.mark.parametrize("first", [1, 31], ids=["at once", "in the middle"])
+@pytest.mark.parametrize("route", ROUTES)
+def test_b2_a_token_that_is_refused_in_the_walk_ends_it(status: int, first: int, route: str, connect: Connect) -> None:
+    script = Script().on(faults.status(status, f"Not Authorized {BODY}"), first=first)
+    kind = AsanaContractError if status == 400 else AsanaAccessError
+    with serve(family_world(300, 0), routes="both", faults=script) as asana:
+        with raises(kind, f"answered {status}", "nothing was written"):
+            walk(connect(asana), asana, route=route)
+        assert asana.count() <= first + 2 * IN_FLIGHT
+    assert workers_alive() == []
+
+
+def test_a_refusal_ends_the_walk_also_while_other_workers_hang(connect: Connect) -> None:
+    script = Script().on(faults.status(401), path="/goals/1150/subgoals").on(faults.silence(), first=102)
+    with serve(family_world(300, 0), routes="both", faults=script) as asana:
+        before = time.monotonic()
+        with raises(AsanaAccessError, "401"):
+            walk(connect(asana), asana)
+        assert time.monotonic() - before < 3
+    assert workers_alive() == []
+
+
+@pytest.mark.parametrize("fault", [faults.status(503), faults.status(429)], ids=["503", "429"])
+def test_a_storm_over_the_walk_stays_within_the_retry_budget(fault: Fault, connect: Connect) -> None:
+    with serve(family_world(400, 0), routes="both", faults=Script().on(fault, first=101)) as asana:
+        client = connect(asana)
+        with raises(AsanaUnavailableError, "nothing was written"):
+            walk(client, asana)
+        assert asana.count() == client.figures.requests <= (100 + IN_FLIGHT) * 1.2 + 10
+    assert workers_alive() == []
+
+
+def test_a_storm_that_passes_costs_what_it_rejected(connect: Connect) -> None:
+    with serve(family_world(200), routes="both", faults=Script().on(faults.status(503), first=50, times=12)) as asana:
+        assert gids_of(walk(connect(asana), asana)) == asana.world.subgoals
+        assert asana.count() == 212
+
+
+def test_b23_never_more_than_fifty_are_in_flight(connect: Connect) -> None:
+    with serve(family_world(250, 0), routes="both", latency_seconds=0.03) as asana:
+        before = time.monotonic()
+        walk(connect(asana), asana)
+        assert 25 <= asana.max_in_flight <= IN_FLIGHT
+        assert asana.rejected == 0
+        assert time.monotonic() - before < 250 * 0.03 / 2
+
+
+@pytest.mark.parametrize("goals", [0, 1, 60])
+def test_progress_counts_every_goal_once(goals: int, connect: Connect) -> None:
+    told: list[int] = []
+    script = Script().on(FORBIDDEN, when=asks_subgoals_of("1003", "1050"))
+    with serve(family_world(goals), routes="both", faults=script) as asana:
+        walk(connect(asana), asana, on_goal=told.append)
+    assert told == list(range(1, goals + 1))
+
+
+def test_no_goals_cost_no_request_and_show_no_route(connect: Connect) -> None:
+    with serve(flat_world(3)) as asana:
+        assert walk_subgoals(connect(asana), [], FIELDS) == Walk(None)
+        assert asana.count() == 0
+
+
+@pytest.mark.parametrize("goal", [1, 30])
+def test_f2_ctrl_c_ends_the_walk_though_every_worker_waits_for_an_answer(goal: int, connect: Connect) -> None:
+    def interrupt(done: int) -> None:
+        if done == goal:
+            raise KeyboardInterrupt
+
+    script = Script().on(faults.silence(), first=goal + 1)
+    with serve(family_world(200, 0), routes="both", faults=script) as asana:
+        before = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            walk(connect(asana), asana, on_goal=interrupt)
+        assert time.monotonic() - before < 2
+        assert workers_alive() == []
+        sent = asana.count()
+        time.sleep(0.1)
+        assert asana.count() == sent <= goal + IN_FLIGHT
+
+
+def test_f2_ctrl_c_ends_the_walk_though_every_worker_waits_for_its_turn(connect: Connect) -> None:
+    def interrupt(done: int) -> None:
+        if done == 10:
+            raise KeyboardInterrupt
+
+    with serve(family_world(200, 0), routes="both") as asana:
+        before = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            walk(connect(asana, clock=SystemClock(), requests_per_minute=100), asana, on_goal=interrupt)
+        assert time.monotonic() - before < 2
+        assert asana.count() == 10
+    assert workers_alive() == []

@@ -1,0 +1,225 @@
+"""What the checks say: each green and red, with the exact count, the limit and at most ten ids, never a text."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from perfcopilot_goals.core.verdicts import CHECKS, Facts, Verdict
+from perfcopilot_goals.schemas.rows import SLICE_TABLES
+from perfcopilot_goals.schemas.tables import frame
+from perfcopilot_goals_tests.core.examples import CANARY, World, answer, owner, sync, update
+
+RAW, OWNED, SUBGOALS, ROWS, BLOCKS = SLICE_TABLES
+CHECK = {check.name: check for check in CHECKS}
+
+# Section 8 of the contract: the checks of each table, and which of them are about structure.
+CATALOGUE = {
+    RAW: ["workspace_has_goals", "every_goal_has_an_owner", "every_owner_is_an_employee"],
+    OWNED: ["every_employee_is_mapped", "no_employee_is_truncated", "no_description_is_truncated"],
+    SUBGOALS: ["every_subgoal_list_was_read"],
+    ROWS: ["every_status_word_is_known", "status_agrees_with_asana", "no_goal_was_lost"],
+    BLOCKS: ["every_mapped_employee_has_a_block", "no_block_is_truncated"],
+}
+STRUCTURAL = {"no_goal_was_lost", "every_mapped_employee_has_a_block"}
+
+
+def test_the_catalogue_is_the_contracts() -> None:
+    assert {table: [c.name for c in CHECKS if c.table == table] for table in SLICE_TABLES} == CATALOGUE
+    assert {check.name for check in CHECKS if check.is_structural} == STRUCTURAL
+    assert all(check.description and "\n" not in check.description for check in CHECKS)
+
+
+def world(**changes: Any) -> World:
+    """Healthy: two employees, three goals, a shared key result; every text is the canary."""
+
+    def goal(gid: str, whose: str, **more: Any) -> dict[str, Any]:
+        return answer(gid, name=CANARY, html_notes=CANARY, owner=owner(whose, CANARY), **more)
+
+    goals = [
+        goal("1", "11", current_status_update=update("on_track"), status="green"),
+        goal("2", "11", current_status_update=update("behind"), status="yellow"),
+        goal("3", "12", current_status_update=update("achieved"), status="achieved"),
+    ]
+    child = goal("9", "99", current_status_update=update("missed"))
+    return replace(World(goals, {"1": [child], "3": [child]}, {"E-1": "11", "E-2": "12"}), **changes)
+
+
+def facts(of: World | None = None, unread: list[str] | None = None, **slices: Any) -> Facts:
+    """What a sync of the world left; `slices` change a table afterwards, by a function of its rows."""
+    made = sync(of or world())
+    changed = {table: slices[table](rows) if table in slices else rows for table, rows in made.items()}
+    return Facts(changed, (of or world()).asana_user_of, unread or [])
+
+
+def goals(count: int, **changes: Any) -> World:
+    """So many goals, gids from 1."""
+    return world(goals=[answer(str(n), name=CANARY, **changes) for n in range(1, count + 1)], subgoals={})
+
+
+def drop(column: str, *values: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    return lambda rows: rows[~rows[column].isin(values)]
+
+
+def double(column: str, value: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    return lambda rows: pd.concat([rows, rows[rows[column] == value]], ignore_index=True)
+
+
+def give_away(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(employee_id=rows["employee_id"].mask(rows["row_gid"] == "1", "E-2"))
+
+
+def first_ten(count: int) -> list[str]:
+    return [str(n) for n in range(1, min(count, 10) + 1)]
+
+
+def described(chars: int, count: int) -> World:
+    mine, theirs = owner("11"), owner("99")
+    long = [answer(str(n), name=CANARY, owner=mine, html_notes="x" * chars) for n in range(1, count + 1)]
+    return world(
+        goals=[*long, answer("900", owner=theirs, html_notes="x" * 5_000), answer("901", owner=mine)], subgoals={}
+    )
+
+
+def crowd(*counts: int) -> World:
+    """Employees E-01, E-02, … who own so many goals each."""
+    users = {f"E-{n:02}": str(10 + n) for n in range(1, len(counts) + 1)}
+    owners = [gid for gid, count in zip(users.values(), counts, strict=True) for _ in range(count)]
+    return World([answer(str(n), name=CANARY, owner=owner(gid)) for n, gid in enumerate(owners, 1)], {}, users)
+
+
+def worded(word: str, status: str | None, count: int = 1) -> World:
+    mine = {"owner": owner("11"), "current_status_update": update(word), "status": status}
+    return world(goals=[answer(str(n), name=CANARY, **mine) for n in range(1, count + 1)], subgoals={})
+
+
+NOBODY = World([])
+
+RED: list[tuple[str, str, Facts, int, list[str], int | None]] = [
+    ("workspace_has_goals", "no-goals", facts(NOBODY), 1, [], None),
+    ("every_goal_has_an_owner", "one", facts(world(goals=[*world().goals, answer("4", name=CANARY)])), 1, ["4"], None),
+    ("every_goal_has_an_owner", "twelve", facts(goals(12)), 12, first_ten(12), None),
+    ("every_owner_is_an_employee", "one", facts(world(asana_user_of={"E-1": "11", "E-2": None})), 1, ["12: 1"], None),
+    (
+        "every_owner_is_an_employee",
+        "most-goals-first",
+        facts(replace(crowd(1, 3, 2), asana_user_of={})),
+        3,
+        ["12: 3", "13: 2", "11: 1"],
+        None,
+    ),
+    (
+        "every_owner_is_an_employee",
+        "twelve",
+        facts(replace(crowd(*[1] * 12), asana_user_of={})),
+        12,
+        [f"{10 + n}: 1" for n in range(1, 11)],
+        None,
+    ),
+    ("every_employee_is_mapped", "one", facts(world(asana_user_of={"E-2": None, "E-1": "11"})), 1, ["E-2"], None),
+    (
+        "every_employee_is_mapped",
+        "twelve-by-id",
+        facts(World([], {}, {f"E-{n:02}": None for n in range(12, 0, -1)})),
+        12,
+        [f"E-{n:02}" for n in range(1, 11)],
+        None,
+    ),
+    ("no_employee_is_truncated", "201", facts(crowd(200, 201, 1)), 1, ["E-02: 201"], 200),
+    ("no_employee_is_truncated", "243-and-201", facts(crowd(243, 201)), 2, ["E-01: 243", "E-02: 201"], 200),
+    ("no_description_is_truncated", "1001", facts(described(1_001, 1)), 1, ["1"], 1_000),
+    ("no_description_is_truncated", "twelve", facts(described(2_000, 12)), 12, first_ten(12), 1_000),
+    ("every_subgoal_list_was_read", "two", facts(unread=["3", "1"]), 2, ["3", "1"], None),
+    ("every_subgoal_list_was_read", "twelve", facts(unread=[*first_ten(9), "10", "11", "12"]), 12, first_ten(12), None),
+    ("every_status_word_is_known", "odd", facts(worded("Achieved", None)), 1, ["1"], None),
+    ("every_status_word_is_known", "twelve", facts(worded("?", None, 12)), 12, first_ten(12), None),
+    (
+        "every_status_word_is_known",
+        "key-result",
+        facts(world(subgoals={"1": [answer("9", current_status_update=update("?"))]})),
+        1,
+        ["9"],
+        None,
+    ),
+    ("status_agrees_with_asana", "red", facts(worded("on_track", "red")), 1, ["1"], None),
+    ("status_agrees_with_asana", "closed", facts(worded("on_track", "missed", 12)), 12, first_ten(12), None),
+    ("status_agrees_with_asana", "no-update", facts(worded("", "yellow")), 1, ["1"], None),
+    ("no_goal_was_lost", "goal", facts(**{ROWS: drop("row_gid", "2")}), 1, ["2"], None),
+    ("no_goal_was_lost", "child-of-two", facts(**{ROWS: drop("row_gid", "9")}), 2, ["9", "9"], None),
+    ("no_goal_was_lost", "goal-and-child", facts(**{ROWS: drop("goal_gid", "1")}), 2, ["1", "9"], None),
+    ("no_goal_was_lost", "twice", facts(**{ROWS: double("row_gid", "2")}), 1, ["2"], None),
+    ("no_goal_was_lost", "too-many", facts(**{OWNED: drop("goal_gid", "2")}), 1, ["2"], None),
+    ("no_goal_was_lost", "another-persons", facts(**{ROWS: give_away}), 1, ["1"], None),
+    ("no_goal_was_lost", "twelve", facts(goals(12, owner=owner("11")), **{ROWS: drop("kind", "goal")}), 12,
+     sorted(map(str, range(1, 13)))[:10], None),
+    ("every_mapped_employee_has_a_block", "one", facts(**{BLOCKS: drop("employee_id", "E-2")}), 1, ["E-2"], None),
+    (
+        "every_mapped_employee_has_a_block",
+        "twelve",
+        facts(crowd(*[1] * 12), **{BLOCKS: lambda rows: rows.iloc[:0]}),
+        12,
+        [f"E-{n:02}" for n in range(1, 11)],
+        None,
+    ),
+    ("no_block_is_truncated", "201-of-three", facts(crowd(200, 201, 1)), 1, ["E-02: 201"], 200),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "count", "ids", "limit"),
+    [(name, found, count, ids, limit) for name, _, found, count, ids, limit in RED],
+    ids=[f"{name}-{case}" for name, case, *_ in RED],
+)
+def test_a_red_check_counts_exactly_and_names_at_most_ten(
+    name: str, found: Facts, count: int, ids: list[str], limit: int | None
+) -> None:
+    verdict = CHECK[name].judge(found)
+    assert verdict == Verdict(count, ids, limit)
+    assert not verdict.passed
+    assert CANARY not in repr(verdict)
+
+
+def test_every_check_has_a_red_case() -> None:
+    assert {name for name, *_ in RED} == set(CHECK)
+
+
+HEALTHY = facts()
+
+
+@pytest.mark.parametrize("name", CHECK)
+def test_a_healthy_company_is_green(name: str) -> None:
+    verdict = CHECK[name].judge(HEALTHY)
+    assert (verdict.passed, verdict.count, verdict.ids) == (True, 0, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("no_employee_is_truncated", facts(crowd(199, 200))),
+        ("no_block_is_truncated", facts(crowd(199, 200))),
+        ("no_description_is_truncated", facts(described(1_000, 2))),
+        ("every_status_word_is_known", facts(goals(2, owner=owner("11")))),
+        ("status_agrees_with_asana", facts(worded("?", None))),
+        ("status_agrees_with_asana", facts(worded("partial", "yellow"))),
+        ("status_agrees_with_asana", facts(worded("dropped", "dropped"))),
+        ("every_mapped_employee_has_a_block", facts(world(asana_user_of={"E-1": "11", "E-2": None, "E-3": ""}))),
+    ],
+    ids=["200", "200-in-block", "1000-characters", "no-words", "asana-says-nothing", "colour", "closed", "unmapped"],
+)
+def test_at_its_limit_a_check_is_still_green(name: str, found: Facts) -> None:
+    assert CHECK[name].judge(found).passed
+
+
+@pytest.mark.parametrize("name", CHECK)
+def test_empty_slices_are_judged_and_only_a_workspace_without_goals_is_red(name: str) -> None:
+    nothing = Facts({table: frame(table, []) for table in SLICE_TABLES}, {})
+    assert CHECK[name].judge(nothing).passed == (name != "workspace_has_goals")
+
+
+@pytest.mark.parametrize("name", CHECK)
+def test_a_check_says_which_slices_it_reads_and_reads_no_other(name: str) -> None:
+    check = CHECK[name]
+    only = Facts({table: HEALTHY.slices[table] for table in check.slices}, HEALTHY.asana_user_of)
+    assert check.judge(only).passed

@@ -1,0 +1,77 @@
+"""The code location: it loads, whole, without asking anybody, and describes what it has."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from perfcopilot_goals.defs.build import build_definitions
+from perfcopilot_goals.schemas.rows import SLICE_TABLES
+from perfcopilot_goals.schemas.tables import tables
+from perfcopilot_goals.settings import load_settings
+
+ROOT = load_settings({}).project_root
+
+
+def test_the_definitions_are_loadable() -> None:
+    dg.Definitions.validate_loadable(build_definitions(load_settings({})))
+
+
+def test_dagster_validates_them_without_a_database(tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(tmp_path),
+        "PERFCOPILOT_DATABASE_URL": "postgresql://user:hunter2canary@127.0.0.1:1/db",
+        "PERFCOPILOT_HOME": str(tmp_path / "state"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "dagster", "definitions", "validate"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Validation successful for code location perfcopilot_goals" in done.stdout + done.stderr
+    assert "hunter2canary" not in done.stdout + done.stderr
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("table", [*SLICE_TABLES, "connections", "employees"])
+def test_an_asset_shows_its_grain_and_every_column_with_its_description(
+    definitions: dg.Definitions, table: str
+) -> None:
+    spec = definitions.resolve_asset_graph().get(dg.AssetKey(table))
+    assert spec.description == tables()[table].grain
+    columns = spec.metadata["dagster/column_schema"].columns
+    assert [(c.name, c.type, c.constraints.nullable) for c in columns] == [
+        (c.name, c.pg_type, c.nullable) for c in tables()[table].columns
+    ]
+    assert all(column.description for column in columns)
+    key = [column.name for column in columns if column.constraints.other == ["part of the key"]]
+    assert set(key) == set(tables()[table].key)
+
+
+def test_the_graph_is_that_of_the_contract(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    parents = {table: {key.path[-1] for key in graph.get(dg.AssetKey(table)).parent_keys} for table in SLICE_TABLES}
+    assert parents == {
+        "raw_workspace_goals": {"connections"},
+        "owned_goals": {"raw_workspace_goals", "employees"},
+        "subgoals": {"connections", "owned_goals"},
+        "mapped_goal_rows": {"owned_goals", "subgoals"},
+        "prompt_blocks": {"mapped_goal_rows", "owned_goals", "employees"},
+    }
+
+
+def test_every_asset_is_partitioned_by_connection(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    for table in [*SLICE_TABLES, "connections", "employees"]:
+        partitions = graph.get(dg.AssetKey(table)).partitions_def
+        assert isinstance(partitions, dg.DynamicPartitionsDefinition)
+        assert partitions.name == "connections"

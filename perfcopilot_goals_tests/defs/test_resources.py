@@ -1,0 +1,88 @@
+"""What a run is given: a database that is ready, one client, and no more than it needs."""
+
+import dagster as dg
+import psycopg
+import pytest
+
+from perfcopilot_goals.defs.progress import Progress
+from perfcopilot_goals.defs.resources import Asana, Store, require_workspace
+from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
+from perfcopilot_goals_tests.defs.office import TOKEN, Office
+from perfcopilot_goals_tests.storage.examples import connection
+
+
+@pytest.mark.parametrize("gid", ["77", " 77 ", "00123", "1201000000000001"])
+def test_a_gid_is_digits(gid: str) -> None:
+    assert require_workspace(connection(workspace_gid=gid)) == gid.strip()
+
+
+@pytest.mark.parametrize("gid", [None, "", "   ", "abc", "12e3", "77\n8", "٧٧", "7 7", "-7", "²"], ids=ascii)
+def test_anything_else_is_a_missing_setting(gid: str | None) -> None:
+    with pytest.raises(
+        GoalsConfigError, match=r"connection acme: its Asana workspace GID is not .*--workspace-gid GID"
+    ):
+        require_workspace(connection(workspace_gid=gid))
+
+
+def test_the_store_migrates_a_new_database_when_it_is_first_needed(
+    fresh_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with psycopg.connect(fresh_url, autocommit=True) as admin:
+        admin.execute("drop schema perfcopilot_goals, perfcopilot_dagster cascade")
+        monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", fresh_url)
+        store = Store()
+        assert admin.execute("select to_regclass('perfcopilot_goals.syncs')").fetchone() == (None,)
+        with store.database.connect("looking") as database:
+            assert database.execute("select count(*) from perfcopilot_goals.syncs").fetchone() == (0,)
+
+
+def test_a_store_that_could_not_be_opened_is_opened_once_it_can_be(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A code server that came up before Postgres must not need a restart."""
+    store = Store()
+    monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", "postgresql://user:x@127.0.0.1:1/db")
+    with pytest.raises(GoalsStoreError):
+        _ = store.database
+    monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", database_url)
+    assert store.database.url == database_url
+
+
+def test_a_run_has_one_client_and_its_figures_are_told_once(office: Office) -> None:
+    asana = Asana(store=Store(), report=lambda _: None)
+    settings = connection(office.name, base_url=office.asana.base_url)
+    client = asana.client_for(settings)
+    assert asana.client_for(settings) is client
+    client.get("/users/me", {})
+    assert asana.notes()["requests"] == 1
+    assert asana.notes()["requests"] == 0
+    asana.teardown_after_execution(dg.build_init_resource_context())
+
+
+def test_the_client_needs_a_token_before_it_asks_for_a_lock(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ASANA_ACCESS_TOKEN")
+    with pytest.raises(GoalsConfigError, match="has no Asana token"):
+        Asana(store=Store(), report=lambda _: None).client_for(connection(office.name))
+
+
+def test_neither_resource_shows_a_token_or_a_url(office: Office, database_url: str) -> None:
+    store = Store()
+    asana = Asana(store=store, report=lambda _: None)
+    asana.client_for(connection(office.name, base_url=office.asana.base_url))
+    assert store.database
+    for shown in (repr(store), repr(asana)):
+        assert TOKEN not in shown
+        assert database_url not in shown
+    asana.teardown_after_execution(dg.build_init_resource_context())
+
+
+def test_progress_is_told_with_its_counts() -> None:
+    told = Progress("acme", "goals walked", 3, 4, 12, 1, 2.5)
+    assert str(told) == "acme: 3 of 4 goals walked, 12 requests, 1 rejected"
+    assert str(Progress("acme", "goals listed", 300, None, 3, 0, 0.0)) == "acme: 300 goals listed, 3 requests"
+
+
+def test_progress_is_logged_at_the_end_and_not_at_every_step(office: Office) -> None:
+    result = office.sync()
+    log = [entry.user_message for entry in office.instance.all_logs(result.run_id)]
+    assert [line for line in log if "goals walked" in line] == [f"{office.name}: 4 of 4 goals walked, 6 requests"]

@@ -1,0 +1,221 @@
+"""The faults that have to be survived, and the page that says which test holds each: `docs/faults.md`.
+
+A test belongs to a fault when the fault's id stands in its name, begins the id of a parameter, or is given to
+`@pytest.mark.fault`; `pytest -k A5` runs what is known about A5. A fault that cannot happen here has its reason in
+`RULED_OUT` instead.
+`python -m perfcopilot_goals_tests.faults.catalogue` writes the page.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+PAGE = TESTS.parent / "docs" / "faults.md"
+
+_IN_A_NAME = re.compile(r"(?<=_)[A-H][0-9]+(?=_|$)")
+_AT_THE_START = re.compile(r"^[A-H][0-9]+(?![0-9A-Za-z])")
+
+GROUPS = {
+    "A": "HTTP and transport",
+    "B": "What Asana may mean",
+    "C": "Shape, Unicode, size",
+    "D": "Configuration",
+    "E": "Postgres",
+    "F": "Death and concurrency",
+    "G": "Dagster",
+    "H": "Security and privacy",
+}
+
+FAULTS = {
+    "A1": "A body shorter than its Content-Length",
+    "A2": "The connection is reset in mid-body",
+    "A3": "A chunked body without its end",
+    "A5": "A gzip stream that was cut",
+    "A7": "A body, or headers, dripping byte by byte",
+    "A8": "Headers, and then nothing",
+    "A9": "No answer at all",
+    "A10": "429 with Retry-After",
+    "A11": "A Retry-After beyond the sync's deadline",
+    "A12": "A Retry-After that is no number of seconds",
+    "A14": "429 without Retry-After",
+    "A15": "429 without end, many workers at once",
+    "A16": "500, 502, 503, 504, then a good answer",
+    "A18": "A redirect to another host",
+    "A19": "A redirect to a login page; HTML with status 200",
+    "A20": "An empty body, 204, or JSON that is no object",
+    "A21": "A small body that unpacks to a huge one",
+    "A22": "JSON nested beyond reason",
+    "A26": "A wrong charset header",
+    "A28": "No such host, a refused port, a certificate that is not valid",
+    "A29": "Proxies, certificate bundles and .netrc in the environment",
+    "A30": "A keep-alive connection that the server closed",
+    "B1": "401 on the first page",
+    "B2": "401 on a later page",
+    "B3": "402, 403, 404 on the workspace",
+    "B4": "An offset that expired",
+    "B5": "An offset that repeats",
+    "B6": "Two offsets in turn; new offsets without end",
+    "B7": "A short or an empty page that is not the last",
+    "B8": "next_page points to another host",
+    "B9": "A goal on two pages",
+    "B11": "No goals where there were some",
+    "B13": "No goals in the first sync ever",
+    "B14": "A goal without an owner",
+    "B15": "Two people of one name; a person renamed",
+    "B20": "A field too many, a field gone, an Asana-Change header",
+    "B22": "A goal of another workspace",
+    "B23": "One token for several connections",
+    "C1": "U+0000 in a name",
+    "C2": "A lone surrogate in a name",
+    "C3": "A gid that came as a number",
+    "C4": "A gid with leading zeros",
+    "C6": "pandas' NaT on its way to Postgres",
+    "C7": "NaN on its way to a text column",
+    "C8": "Nulls in typed columns",
+    "C10": "The word false in a boolean column",
+    "C12": "A date with a time and a zone",
+    "C16": "No rows at all",
+    "C18": "A name of a megabyte",
+    "C19": "Every character that some reader takes for a line's end",
+    "C20": "Zero-width, bidirectional and tag characters",
+    "C21": "Invisible characters that count as printable",
+    "C22": "Names that become the block's frame only after normalizing",
+    "C26": "A gid twice in one batch",
+    "C27": "A gid in two connections",
+    "D1": "The token is unset, empty or blank",
+    "D2": "The token ends in a line feed",
+    "D4": "A base URL that leads elsewhere",
+    "D5": "A database URL that is malformed",
+    "D6": "A hostile name of a database schema",
+    "D8": "An unknown setting",
+    "D10": "A bad cron expression",
+    "D11": "A database of another encoding, version or schema",
+    "E1": "Postgres is down before the start",
+    "E2": "Postgres goes down between fetch and load",
+    "E3": "The backend is terminated between DELETE and COPY",
+    "E4": "The line is cut around COMMIT",
+    "E5": "A backend is killed in a transaction",
+    "E6": "Postgres stops at once in mid-load",
+    "E8": "Another session holds the lock",
+    "E9": "A transaction left open while Asana is asked",
+    "E10": "The disk is full at some row",
+    "E11": "A deadlock, a serialization failure",
+    "E14": "TRUNCATE in place of DELETE",
+    "E15": "A reader joins two tables during a replace",
+    "E17": "A constraint refuses a row",
+    "E22": "Tabs, backslashes and quotes in a load",
+    "E24": "A migration interrupted, repeated, or run by two",
+    "F1": "SIGKILL at any moment",
+    "F2": "SIGTERM or Ctrl-C at any moment",
+    "F3": "SIGTERM while waiting",
+    "F4": "Two syncs of one connection at once",
+    "F6": "A sync that was paused while another finished",
+    "F7": "An older fetch that commits later",
+    "F8": "Two connections at once",
+    "F9": "A sync by hand beside a scheduled one",
+    "F10": "A block is rendered while rows are replaced",
+    "G1": "The run's process is killed",
+    "G2": "The whole machine loses power",
+    "G4": "The daemon was down over some ticks",
+    "G5": "A tick is evaluated twice",
+    "G6": "Retries that multiply",
+    "G8": "A backfill of many connections with one token",
+    "G9": "A partition key that is no connection",
+    "G10": "One connection of several fails",
+    "G11": "The code location does not load",
+    "G13": "Dagster's event log is locked or down",
+    "H1": "The token typed as plain configuration",
+    "H2": "A resource in a log line",
+    "H3": "Any failure: what is printed and kept",
+    "H4": "A schema error that quotes values",
+    "H5": "Dagster's own redaction as the only line",
+    "H6": "Goals pickled to disk",
+    "H7": "Goals in metadata",
+    "H8": "Who may read the state folder",
+    "H9": "Wire debugging",
+    "H10": "The web server on a public interface",
+    "H12": "What the loader's role may do",
+    "H15": "Names that are instructions or markup",
+    "H16": "Such text in other fields that reach a block",
+    "H17": "Another person's block",
+    "H20": "Erasing a person",
+    "H21": "Retention",
+    "H23": "Telemetry",
+    "H24": "The supply chain",
+    "H26": "The token on a command line or in a file of the repository",
+    "H27": "An error body that quotes the request",
+    "H28": "A name that forges log lines",
+}
+
+RULED_OUT = {
+    "D6": "The schema's name is a constant of the program; nobody can set it.",
+    "D8": "Settings are environment variables and columns; there is no configuration file whose keys could be mistyped, "
+    "and an unknown option of a command is refused by its parser.",
+    "E14": "No TRUNCATE is in the program; a slice is replaced by DELETE and COPY.",
+    "F10": "Blocks are rendered from rows read in one snapshot; readers of two tables are E15.",
+    "H5": "Dagster's redaction is not relied on: what reaches it is safe already (H3, H4).",
+    "H12": "There is one role so far; the roles are to come with least privilege.",
+    "H20": "The command that erases a person is still to come.",
+    "H21": "Retention is still to come; only ticks are purged, by dagster.yaml.",
+}
+
+
+Tests = dict[str, set[str]]  # a test's file and name -> the faults it is about
+
+
+def collect_tests() -> Tests:
+    """Every test function with the faults that it names."""
+    found: Tests = {}
+    for path in sorted(TESTS.rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                where = f"{path.relative_to(TESTS)}::{node.name}"
+                found[where] = set(_IN_A_NAME.findall(node.name)) | {
+                    fault for decorator in node.decorator_list for fault in _named_by(decorator)
+                }
+    return found
+
+
+def _named_by(decorator: ast.expr) -> Iterator[str]:
+    """The arguments of `mark.fault`, and what the ids of parameters begin with."""
+    for call in ast.walk(decorator):
+        if isinstance(call, ast.Call):
+            ids = [keyword.value for keyword in call.keywords if keyword.arg in ("id", "ids")]
+            strings = call.args if ast.unparse(call.func).endswith("mark.fault") else ids
+            for constant in (node for string in strings for node in ast.walk(string)):
+                if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
+                    yield from _AT_THE_START.findall(constant.value)
+
+
+def tests_of(fault: str, tests: Tests) -> list[str]:
+    """The tests that are about this fault."""
+    return [test for test, faults in tests.items() if fault in faults]
+
+
+def render(tests: Tests) -> str:
+    """The page."""
+    lines = [
+        "# What is survived",
+        "",
+        "Written from the tests by `make docs`. `pytest -k A5` runs what is known about A5.",
+        "",
+    ]
+    for letter, group in GROUPS.items():
+        lines += [f"## {group}", "", "| | fault | held by |", "|---|---|---|"]
+        for fault, what in FAULTS.items():
+            if fault[0] == letter:
+                held = [f"`{test}`" for test in tests_of(fault, tests)]
+                lines.append(f"| {fault} | {what} | {'<br>'.join(held) or RULED_OUT.get(fault, '**nothing yet**')} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def unheld(tests: Tests) -> list[str]:
+    """Faults with neither a test nor a reason."""
+    return [fault for fault in FAULTS if not tests_of(fault, tests) and fault not in RULED_OUT]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render(collect_tests()), "utf-8")

@@ -1,0 +1,64 @@
+"""The tree of errors: what the contract's sections 6 and 7 promise of every one."""
+
+import re
+
+import pytest
+
+from perfcopilot_goals import errors
+from perfcopilot_goals.errors import EXIT_CODES, GoalsError, GoalsStoreError
+
+CONTRACT = {
+    "GoalsConfigError": (2, False),
+    "AsanaAccessError": (3, False),
+    "AsanaContractError": (4, False),
+    "GoalsSchemaError": (5, False),
+    "GoalsGuardError": (6, False),
+    "GoalsStoreError": (7, True),
+    "AsanaUnavailableError": (75, True),
+}
+CLASSES = [getattr(errors, name) for name in CONTRACT]
+
+
+def test_the_tree_is_the_contracts_with_its_exit_codes() -> None:
+    assert {name: code for name, (code, _) in CONTRACT.items()} == EXIT_CODES
+    assert set(GoalsError.__subclasses__()) == set(CLASSES)
+    assert not any(kind.__subclasses__() for kind in CLASSES)
+
+
+def test_the_tree_drawn_in_the_docstring_is_the_tree() -> None:
+    drawn = re.findall(r"[├└]── (\w+) +(\d+) +(\w+)", errors.__doc__ or "")
+    assert {name: int(code) for name, code, _ in drawn} == EXIT_CODES
+    answers = {"no": False, "yes": True}
+    assert all(getattr(errors, name).retryable == answers[can] for name, _, can in drawn if can in answers)
+
+
+@pytest.mark.parametrize("kind", [GoalsError, *CLASSES])
+def test_a_message_begins_with_the_classs_name(kind: type[GoalsError]) -> None:
+    assert (
+        str(kind("connection acme: what, and what to do")) == f"{kind.__name__}: connection acme: what, and what to do"
+    )
+    assert isinstance(kind(""), GoalsError)
+    assert isinstance(kind.__doc__, str)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_a_class_says_whether_a_retry_can_help(kind: type[GoalsError]) -> None:
+    assert kind("x").retryable == CONTRACT[kind.__name__][1]
+    assert kind("x").exit_code == CONTRACT[kind.__name__][0]
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "retryable"),
+    [
+        ("", True), ("08006", True), ("40001", True), ("40P01", True), ("53100", True), ("55P03", True),
+        ("57P01", True), ("02000", False), ("22021", False), ("23505", False), ("23514", False), ("28P01", False),
+        ("42P01", False), ("42501", False), ("XX000", False), ("0", False),
+    ],
+)  # fmt: skip
+def test_a_store_error_tells_its_sqlstate_and_only_what_passes_by_itself_is_retried(
+    sqlstate: str, retryable: bool
+) -> None:
+    error = GoalsStoreError("replacing goals", sqlstate)
+    assert (error.sqlstate, error.retryable) == (sqlstate, retryable)
+    # Each error has its own answer; the class keeps none.
+    assert GoalsStoreError("x", "08006").retryable
