@@ -135,7 +135,8 @@ def test_a_sync_that_comes_too_late_writes_nothing(office: Office) -> None:
     with office.database.connect("pretending") as transaction:
         begin_sync(transaction, office.name, "tomorrow", tomorrow)
         for table in SLICE_TABLES:
-            note_write(transaction, office.name, "tomorrow", table, rows=0, inputs={}, notes={}, is_last=False)
+            written = {"write_id": "w", "rows": 0, "rows_before": 0, "inputs": {}, "notes": {}, "is_last": False}
+            note_write(transaction, office.name, "tomorrow", table, **written)  # type: ignore[arg-type]
     office.world.rename("101", "Too late")
     result = office.sync()
     assert error_code(result) == "GoalsGuardError"
