@@ -23,11 +23,15 @@ _COLOURS = {"green": "on_track", "yellow": "at_risk", "red": "off_track"}
 
 @dataclass(frozen=True)
 class Facts:
-    """What a verdict may look at: slices by table name, the roster's mapping, and what the sync noted."""
+    """What a verdict may look at: slices by table name, the roster's mapping, and what the sync noted.
+
+    `goals_before` is how many goals the workspace's list had before this sync replaced it.
+    """
 
     slices: Mapping[str, pd.DataFrame]
     asana_user_of: Mapping[str, str | None]
     unread_subgoal_lists: list[str] = field(default_factory=list)
+    goals_before: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,16 @@ def _about(ids: Iterable[object], limit: int | None = None) -> Verdict:
 def workspace_has_goals(facts: Facts) -> Verdict:
     """The token sees at least one goal. If not: is it the right workspace, and may the token's user see its goals?"""
     return Verdict(int(facts.slices[RAW].empty), [])
+
+
+@_check(RAW, reads=(RAW,))
+def goals_did_not_collapse(facts: Facts) -> Verdict:
+    """The list of goals fell to less than half of what it was. The number is how many goals are gone.
+
+    Did the token's user lose access to teams or private goals? If the fall is real, the next sync is green again.
+    """
+    listed = len(facts.slices[RAW])
+    return Verdict(facts.goals_before - listed if 2 * listed < facts.goals_before else 0, [])
 
 
 @_check(RAW, reads=(RAW,))

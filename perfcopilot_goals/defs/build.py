@@ -1,7 +1,8 @@
-"""The code location put together; who runs it says how progress is told."""
+"""The code location put together; who runs it says how progress is told, and tests what time it is."""
 
 import dagster as dg
 
+from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
 from perfcopilot_goals.defs.assets import IO_MANAGER, SLICE_ASSETS, SOURCE_ASSETS
 from perfcopilot_goals.defs.automation import sync_goals, sync_schedule
 from perfcopilot_goals.defs.checks import CHECK_DEFINITIONS
@@ -11,7 +12,7 @@ from perfcopilot_goals.defs.resources import Asana, Store
 from perfcopilot_goals.settings import Settings
 
 
-def build_definitions(settings: Settings, report: Report | None = None) -> dg.Definitions:
+def build_definitions(settings: Settings, report: Report | None = None, clock: Clock = SYSTEM_CLOCK) -> dg.Definitions:
     """Assets, checks, job, schedule and resources. Nothing is connected to before a run needs it."""
     store = Store()
     return dg.Definitions(
@@ -23,7 +24,7 @@ def build_definitions(settings: Settings, report: Report | None = None) -> dg.De
         executor=dg.in_process_executor,
         resources={
             "store": store,
-            "asana": Asana(store=store, report=report or LogProgress()),
+            "asana": Asana(store=store, report=report or LogProgress(), clock=clock),
             IO_MANAGER: SliceIOManager(store=store),
         },
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from perfcopilot_goals.core.verdicts import CHECKS, Check, Facts
+from perfcopilot_goals.core.verdicts import CHECKS, RAW, SUBGOALS, Check, Facts
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.partitions import connections_partitions
 from perfcopilot_goals.defs.resources import Store
@@ -25,11 +25,13 @@ def gather_facts(database: Database, connection: str, checks: list[Check]) -> Fa
     names = {name for check in checks for name in check.slices}
     with database.connect("reading for checks") as transaction:
         transaction.execute("set transaction isolation level repeatable read, read only")
-        source = read_source(transaction, connection, "subgoals")
+        walked = read_source(transaction, connection, SUBGOALS)
+        listed = read_source(transaction, connection, RAW)
         return Facts(
             slices={name: read_slice(transaction, name, connection) for name in sorted(names)},
             asana_user_of=read_mapping(transaction, connection),
-            unread_subgoal_lists=list(source.notes.get("unread", [])) if source else [],
+            unread_subgoal_lists=list(walked.notes.get("unread", [])) if walked else [],
+            goals_before=listed.rows_before if listed else 0,
         )
 
 
@@ -45,7 +47,8 @@ def _checks_of(table: str) -> dg.AssetChecksDefinition:
 
     @dg.multi_asset_check(name=f"checks_of_{table}", specs=specs, can_subset=True)
     def run(context: dg.AssetCheckExecutionContext, store: Store) -> Iterator[dg.AssetCheckResult]:
-        asked = [checks[key.name] for key in context.selected_asset_check_keys]
+        selected = {key.name for key in context.selected_asset_check_keys}
+        asked = [check for name, check in checks.items() if name in selected]
         with as_failures(context.partition_key, lambda _: None):
             facts = gather_facts(store.database, context.partition_key, asked)
             verdicts = [(check, check.judge(facts)) for check in asked]

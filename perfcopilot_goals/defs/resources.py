@@ -10,8 +10,9 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from perfcopilot_goals.asana.client import AsanaClient, Figures
-from perfcopilot_goals.asana.pacing import token_identity
+from perfcopilot_goals.asana.pacing import Clock, token_identity
 from perfcopilot_goals.defs.progress import Progress, Report
+from perfcopilot_goals.defs.redaction import redact
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.rows import Connection
 from perfcopilot_goals.settings import load_settings, read_token
@@ -31,6 +32,7 @@ class Store(dg.ConfigurableResource[Any]):
     def database(self) -> Database:
         if self._database is None:
             database = open_database(load_settings())
+            redact(database.password)
             ensure_migrated(database)
             self._database = database
         return self._database
@@ -53,6 +55,7 @@ class Asana(dg.ConfigurableResource[Any]):
 
     store: Store
     report: dg.ResourceDependency[Report]
+    clock: dg.ResourceDependency[Clock]
     _client: AsanaClient | None = PrivateAttr(default=None)
     _open: ExitStack = PrivateAttr(default_factory=ExitStack)
     _told: Figures = PrivateAttr(default_factory=Figures)
@@ -61,11 +64,13 @@ class Asana(dg.ConfigurableResource[Any]):
         """The run's client, once the token is ours; `GoalsConfigError` before any request if a setting is missing."""
         if self._client is None:
             token = read_token(connection.token_ref, connection.connection)
+            redact(token)
             client = AsanaClient(
                 connection.base_url,
                 token,
                 requests_per_minute=connection.requests_per_minute,
                 allowed_hosts=load_settings().asana_hosts,
+                clock=self.clock,
             )
             self._open.callback(client.close)
             self._open.enter_context(token_lock(self.store.database, token_identity(token), on_wait=_tell_wait))

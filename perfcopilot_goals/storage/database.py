@@ -42,6 +42,11 @@ class Database:
 
     url: str
 
+    @property
+    def password(self) -> str:
+        """The password in the URL; "" if there is none."""
+        return str(conninfo_to_dict(self.url).get("password") or "")
+
     @contextmanager
     def connect(
         self, doing: str, *, autocommit: bool = False, seconds: float = CONNECTION_SECONDS

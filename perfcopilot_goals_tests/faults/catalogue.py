@@ -151,8 +151,8 @@ FAULTS = {
 
 RULED_OUT = {
     "D6": "The schema's name is a constant of the program; nobody can set it.",
-    "D8": "Settings are environment variables and columns; there is no configuration file whose keys could be mistyped, "
-    "and an unknown option of a command is refused by its parser.",
+    "D8": "Settings are environment variables and columns; there is no configuration file whose keys could be "
+    "mistyped, and an unknown option of a command is refused by its parser.",
     "E14": "No TRUNCATE is in the program; a slice is replaced by DELETE and COPY.",
     "F10": "Blocks are rendered from rows read in one snapshot; readers of two tables are E15.",
     "H5": "Dagster's redaction is not relied on: what reaches it is safe already (H3, H4).",

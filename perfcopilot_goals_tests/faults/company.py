@@ -34,7 +34,7 @@ Content = dict[str, list[tuple[Any, ...]]]
 
 
 def company(state: str) -> World:
-    """A few people with goals and key results; in `NEW` one goal is renamed, one gone, one another's, one more there."""
+    """A few people with goals and key results; in `NEW` one is renamed, one gone, one another's, one more there."""
     people = {gid: Person(gid, f"Canary Person {gid}") for gid in ("11", "12", "13")}
     roster = [Employee(f"E{gid}", f"Canary Person {gid}", f"{gid}@example.com", gid) for gid in people]
     world = World(WORKSPACE, "Canary", people, roster=roster)
