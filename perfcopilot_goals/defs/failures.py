@@ -62,6 +62,6 @@ def describe(error: GoalsError, connection: str) -> str:
 def _note(note: Callable[[str], None], error_code: str) -> None:
     try:
         note(error_code)
-    except GoalsError:
-        # The ledger cannot be reached either; the failure at hand says more than that.
+    except Exception:
+        # The ledger cannot be reached either; the failure at hand says more than that, and must not be replaced by it.
         return

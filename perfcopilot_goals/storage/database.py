@@ -59,8 +59,8 @@ class Database:
         with _as_store_errors(doing):
             connection = self.open(autocommit=autocommit)
         try:
-            _check_server(connection)
             with _as_store_errors(doing), _ended_after(connection, seconds), connection:
+                _check_server(connection)
                 yield connection
         finally:
             connection.close()

@@ -17,7 +17,7 @@ CHECK = {check.name: check for check in CHECKS}
 
 # Section 8 of the contract: the checks of each table, and which of them are about structure.
 CATALOGUE = {
-    RAW: ["workspace_has_goals", "every_goal_has_an_owner", "every_owner_is_an_employee"],
+    RAW: ["workspace_has_goals", "goals_did_not_collapse", "every_goal_has_an_owner", "every_owner_is_an_employee"],
     OWNED: ["every_employee_is_mapped", "no_employee_is_truncated", "no_description_is_truncated"],
     SUBGOALS: ["every_subgoal_list_was_read"],
     ROWS: ["every_status_word_is_known", "status_agrees_with_asana", "no_goal_was_lost"],
@@ -99,6 +99,7 @@ NOBODY = World([])
 
 RED: list[tuple[str, str, Facts, int, list[str], int | None]] = [
     ("workspace_has_goals", "no-goals", facts(NOBODY), 1, [], None),
+    ("goals_did_not_collapse", "to-less-than-half", replace(facts(goals(4)), goals_before=9), 5, [], None),
     ("every_goal_has_an_owner", "one", facts(world(goals=[*world().goals, answer("4", name=CANARY)])), 1, ["4"], None),
     ("every_goal_has_an_owner", "twelve", facts(goals(12)), 12, first_ten(12), None),
     ("every_owner_is_an_employee", "one", facts(world(asana_user_of={"E-1": "11", "E-2": None})), 1, ["12: 1"], None),

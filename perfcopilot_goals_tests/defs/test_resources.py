@@ -4,6 +4,7 @@ import dagster as dg
 import psycopg
 import pytest
 
+from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK
 from perfcopilot_goals.defs.progress import Progress
 from perfcopilot_goals.defs.resources import Asana, Store, require_workspace
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
@@ -49,7 +50,7 @@ def test_a_store_that_could_not_be_opened_is_opened_once_it_can_be(
 
 
 def test_a_run_has_one_client_and_its_figures_are_told_once(office: Office) -> None:
-    asana = Asana(store=Store(), report=lambda _: None)
+    asana = Asana(store=Store(), report=lambda _: None, clock=SYSTEM_CLOCK)
     settings = connection(office.name, base_url=office.asana.base_url)
     client = asana.client_for(settings)
     assert asana.client_for(settings) is client
@@ -62,12 +63,12 @@ def test_a_run_has_one_client_and_its_figures_are_told_once(office: Office) -> N
 def test_the_client_needs_a_token_before_it_asks_for_a_lock(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ASANA_ACCESS_TOKEN")
     with pytest.raises(GoalsConfigError, match="has no Asana token"):
-        Asana(store=Store(), report=lambda _: None).client_for(connection(office.name))
+        Asana(store=Store(), report=lambda _: None, clock=SYSTEM_CLOCK).client_for(connection(office.name))
 
 
 def test_neither_resource_shows_a_token_or_a_url(office: Office, database_url: str) -> None:
     store = Store()
-    asana = Asana(store=store, report=lambda _: None)
+    asana = Asana(store=store, report=lambda _: None, clock=SYSTEM_CLOCK)
     asana.client_for(connection(office.name, base_url=office.asana.base_url))
     assert store.database
     for shown in (repr(store), repr(asana)):

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 import psycopg
 
+from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
 from perfcopilot_goals.core.prompts import render_blocks
 from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.defs.partitions import register_partitions
@@ -65,9 +66,10 @@ class Syncs:
 
     database: Database
     instance: dg.DagsterInstance
+    clock: Clock = SYSTEM_CLOCK
 
     def __post_init__(self) -> None:
-        self._job = build_definitions(load_settings()).resolve_job_def("sync_goals")
+        self._job = build_definitions(load_settings(), clock=self.clock).resolve_job_def("sync_goals")
 
     def connect(self, base_url: str) -> None:
         """The two connections with their roster."""

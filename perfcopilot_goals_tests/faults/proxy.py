@@ -9,10 +9,12 @@ from typing import Self
 # (number of the client's message, its type byte and text) -> what to do with it.
 Decide = Callable[[int, bytes], str]
 PASS, CUT, CUT_AFTER = "pass", "cut", "cut_after"
+# Query, Parse, CopyData, CopyDone and CopyFail; what else a client says is only the continuation of one of these.
+STATEMENTS = b"QPdcf"
 
 
 class Proxy:
-    """Between a client and the server on `port`. Messages are counted over all connections, start-up packets left out.
+    """Between a client and the server on `port`. Statements are counted over all connections.
 
     `decide` may let a message pass, cut both sides before it arrives, or cut them after the server has answered it,
     so that the client never learns what came of it.
@@ -81,8 +83,7 @@ class Proxy:
                 return
             message = head[:1] + stream.read(int.from_bytes(head[1:]) - 4)
             with self._lock:
-                # Passwords and farewells are no statements.
-                counts = message[:1] not in b"pX"
+                counts = message[:1] in STATEMENTS
                 self.messages += counts
                 verdict = self.decide(self.messages, message) if counts else PASS
                 self.cuts += verdict != PASS

@@ -40,7 +40,7 @@ from perfcopilot_goals_tests.faults.company import (
 )
 
 # A little longer than a sync takes here, so that deaths fall before, within and after it.
-LONGEST_SECONDS = 1.2
+LONGEST_SECONDS = 1.6
 
 
 class Storm:
@@ -82,13 +82,13 @@ class Storm:
                 os._exit(status)
         return pid
 
-    def kill_once(self) -> list[str]:
+    def kill_once(self, number: int = signal.SIGKILL) -> list[str]:
         """Kill a sync at some moment; what is wrong afterwards, and after one more sync."""
         target = self.random.choice([OLD, NEW])
         become(self.asana.world, target)
         pid = self.start()
         time.sleep(self.random.uniform(0, LONGEST_SECONDS))
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
         self.completed += os.waitpid(pid, 0)[1] == 0
         return self.check(target)
 

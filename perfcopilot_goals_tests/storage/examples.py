@@ -4,7 +4,7 @@ Add here what two test files need. Frames are made as the assets make them: `fra
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -78,14 +78,14 @@ def write(
     notes: dict[str, Any] | None = None,
     is_last: bool = False,
     allow_empty: bool = False,
+    pause: Callable[[float], None] = lambda _: None,
 ) -> int:
-    """One slice as the I/O manager writes it: entered into the ledger, stamped, validated, replaced."""
+    """One slice as the I/O manager writes it, but without waiting before another try."""
     with database.connect("entering the sync") as transaction:
         synced_at = begin_sync(transaction, name, run_id, synced_at)
     stamped = validate(table, stamp(rows, name, synced_at, run_id))
-    return replace_slice(
-        database, table, stamped, Replacement(name, run_id, synced_at, inputs or {}, notes or {}, is_last, allow_empty)
-    )
+    replacement = Replacement(name, run_id, synced_at, inputs or {}, notes or {}, is_last, allow_empty)
+    return replace_slice(database, table, stamped, replacement, pause)
 
 
 def stored(database: Database, table: str = RAW, name: str | None = "acme") -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,6 +17,7 @@ from perfcopilot_goals.errors import GoalsGuardError, GoalsSchemaError, GoalsSto
 from perfcopilot_goals.schemas.rows import SLICE_TABLES
 from perfcopilot_goals.schemas.tables import frame, stamp, tables
 from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.ledger import begin_sync, note_write
 from perfcopilot_goals.storage.locks import lock_slices
 from perfcopilot_goals.storage.slices import GUARDED, load_slice, read_slice
 from perfcopilot_goals_tests.storage.examples import (
@@ -105,6 +107,36 @@ def test_a_write_that_fails_at_any_row_keeps_the_old_slice(
     assert caught.value.sqlstate == sqlstate
     assert str(caught.value).startswith(f"GoalsStoreError: replacing {RAW}: Postgres said SQLSTATE {sqlstate}")
     assert CANARY not in told(caught.value)
+
+
+@pytest.mark.parametrize("sqlstate", ["40001", "40P01", "55P03", "57P01"])
+def test_what_may_pass_is_tried_three_times_with_pauses(database: Database, fail_at_row: Trap, sqlstate: str) -> None:
+    pauses: list[float] = []
+    fail_at_row(1, sqlstate)
+    with pytest.raises(GoalsStoreError):
+        write(database, raw_goals("1"), pause=pauses.append)
+    assert len(pauses) == 2
+    assert 0.25 <= pauses[0] <= 0.5 < 1.0 <= pauses[1] <= 2.0
+
+
+@pytest.mark.parametrize("sqlstate", ["23514", "22P02", "42501", "53100"])
+def test_what_cannot_pass_is_tried_once(database: Database, fail_at_row: Trap, sqlstate: str) -> None:
+    fail_at_row(1, sqlstate)
+    with pytest.raises(GoalsStoreError):
+        write(database, raw_goals("1"), pause=lambda _: pytest.fail("another try"))
+
+
+def test_a_later_try_that_gets_through_writes_once(database: Database, fail_at_row: Trap) -> None:
+    write(database, raw_goals("1", "2"))
+    fail_at_row(1, "40001")
+
+    def mend(_: float) -> None:
+        with database.connect("mending") as transaction:
+            transaction.execute(f"drop trigger if exists trap on perfcopilot_goals.{RAW}")
+
+    assert write(database, raw_goals("7"), run_id="run-2", notes={"requests": 3}, pause=mend) == 2
+    assert gids(database) == ["7"]
+    assert [row["requests"] for row in stored(database, "syncs") if row["run_id"] == "run-2"] == [3]
 
 
 def test_a_full_disk_may_be_over_by_the_next_run_and_a_broken_rule_not(database: Database, fail_at_row: Trap) -> None:
@@ -379,13 +411,26 @@ def test_a_reader_never_sees_part_of_a_slice(database: Database, churn: Callable
     assert len(seen) == 8
 
 
-def test_a_slice_and_its_source_are_of_one_moment(database: Database, churn: Callable[[], bool]) -> None:
-    seen = set()
-    while churn() and len(seen) < 8:
-        rows, source = load_slice(database, RAW, "acme")
-        assert set(rows["name"]) == {source.run_id}
-        seen.add(source.run_id)
-    assert len(seen) == 8
+def test_a_slice_and_its_source_are_of_one_moment(database: Database) -> None:
+    """A replace that commits after the source was read and before the rows are."""
+    write(database, raw_goals("1", name="old"), run_id="run-1")
+    with database.connect("entering") as transaction:
+        begin_sync(transaction, "acme", "run-2", TUESDAY)
+    with ThreadPoolExecutor(1) as threads:
+        with database.connect("replacing") as writer:
+            writer.execute(f"lock table perfcopilot_goals.{RAW} in access exclusive mode")
+            reading = threads.submit(load_slice, database, RAW, "acme")
+            waits = "select count(*) from pg_locks where not granted and relation = %s::regclass"
+            while writer.execute(waits, [f"perfcopilot_goals.{RAW}"]).fetchone() == (0,):
+                assert not reading.done()
+                time.sleep(0.01)
+            writer.execute(f"update perfcopilot_goals.{RAW} set name = 'new', run_id = 'run-2'")
+            noted: dict[str, Any] = {"rows": 1, "rows_before": 1, "inputs": {}, "notes": {}}
+            note_write(writer, "acme", "run-2", RAW, write_id="w", is_last=False, **noted)
+        rows, source = reading.result(20)
+    assert (list(rows["name"]), source.run_id) == (["old"], "run-1")
+    rows, source = load_slice(database, RAW, "acme")
+    assert (list(rows["name"]), source.run_id) == (["new"], "run-2")
 
 
 def test_a_slice_that_was_never_written_is_not_an_empty_one(database: Database) -> None:

@@ -1,0 +1,101 @@
+"""A company whose syncs can be broken: two connections, synced in the old state, in a database of the test's own."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import dagster as dg
+import psycopg
+import pytest
+
+from perfcopilot_goals.sandbox import Sandbox
+from perfcopilot_goals.settings import Settings
+from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.own_server import own_database_url
+from perfcopilot_goals_tests.clock import FakeClock
+from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TOKEN, TWO, Content, Syncs, become, company, content
+
+_numbers = itertools.count(1)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Dagster calls its own deprecated attribute for every resource that has another one nested in it."""
+    item.add_marker(pytest.mark.filterwarnings("ignore:InitResourceContext.dagster_run is deprecated"))
+
+
+@dataclass
+class Rig:
+    """The company, its stand-in Asana, and a database that can be had again as it was before the fault."""
+
+    asana: Sandbox
+    instance: dg.DagsterInstance
+    states: dict[str, Content]
+    fresh: Callable[[], str]
+    use: Callable[[str], None]
+    url: str = ""
+
+    def begin(self) -> str:
+        """A database in which both connections stand in the old state, and the world in the new one; its URL."""
+        self.url = self.fresh()
+        self.use(self.url)
+        self.asana.faults = None
+        become(self.asana.world, NEW)
+        return self.url
+
+    def syncs(self, url: str | None = None) -> Syncs:
+        """Syncs by way of this URL, which may lead through a proxy. Waiting takes them no time."""
+        self.use(url or self.url)
+        return Syncs(Database(self.url), self.instance, FakeClock())
+
+
+@pytest.fixture(scope="session")
+def _states(server: Settings, template: str) -> Iterator[tuple[Sandbox, dg.DagsterInstance, dict[str, Content], str]]:
+    """Both states as their syncs leave them, and a template database in the old one."""
+    admin = own_database_url(server)
+    name = "template_of_faults"
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"create database {name} template {template}")
+    url = f"{admin.rpartition('/')[0]}/{name}"
+    states = {}
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Sandbox(company(NEW), token=TOKEN) as asana,
+        dg.DagsterInstance.ephemeral() as instance,
+    ):
+        patch.setenv("PERFCOPILOT_DATABASE_URL", url)
+        patch.setenv("ASANA_ACCESS_TOKEN", TOKEN)
+        syncs = Syncs(Database(url), instance)
+        syncs.connect(asana.base_url)
+        for state in (NEW, OLD):
+            become(asana.world, state)
+            assert syncs.run(ONE).success
+            assert syncs.run(TWO).success
+            states[state] = content(url, ONE)
+        yield asana, instance, states, name
+
+
+@pytest.fixture
+def rig(
+    _states: tuple[Sandbox, dg.DagsterInstance, dict[str, Content], str],
+    server: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Rig]:
+    asana, instance, states, template = _states
+    admin = own_database_url(server)
+    made = []
+
+    def fresh() -> str:
+        name = f"faults_{next(_numbers)}"
+        with psycopg.connect(admin, autocommit=True) as connection:
+            for old in made:
+                connection.execute(f"drop database {old} with (force)")
+            made[:] = [name]
+            connection.execute(f"create database {name} template {template}")
+        return f"{admin.rpartition('/')[0]}/{name}"
+
+    monkeypatch.setenv("ASANA_ACCESS_TOKEN", TOKEN)
+    yield Rig(asana, instance, states, fresh, lambda url: monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", url))
+    asana.faults = None
+    with psycopg.connect(admin, autocommit=True) as connection:
+        for name in made:
+            connection.execute(f"drop database {name} with (force)")

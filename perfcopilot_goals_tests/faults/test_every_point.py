@@ -1,0 +1,86 @@
+"""A fault at every point of a sync, one after the other until there is no further point.
+
+After each, every slice is the old one or the new one, whole; the other connection's are untouched; the error is one of
+ours and says nothing it must not; and one more sync, without a fault, brings everything to the new state.
+"""
+
+import itertools
+import os
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from perfcopilot_goals.sandbox import faults
+from perfcopilot_goals.sandbox.exchange import Fault, Request, Response
+from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TOKEN, TWO, content, contradictions, mixed
+from perfcopilot_goals_tests.faults.conftest import Rig
+from perfcopilot_goals_tests.faults.proxy import CUT, CUT_AFTER, PASS, Proxy
+
+# `make storm` takes every point; the usual run a share of them, other ones in each kind of fault.
+EVERY = int(os.environ.get("PERFCOPILOT_EVERY_POINT", "20"))
+CANARIES = (TOKEN, "Canary")
+
+
+def points(offset: int, step: int) -> Iterator[int]:
+    """1, 2, 3, … or a share of them."""
+    return itertools.count(1 + offset % step, step)
+
+
+def check_after(rig: Rig, result: dg.ExecuteInProcessResult, where: str) -> None:
+    """What has to hold after a fault, and after the sync that follows it."""
+    told = "\n".join(str(event.event_specific_data) + str(event.message) for event in result.all_events)
+    assert not [canary for canary in CANARIES if canary in told], where
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data.user_failure_data
+            assert data is not None, (where, event.step_key, event.step_failure_data.error)
+            assert str(data.description).startswith(("Goals", "Asana")), (where, data.description)
+    assert mixed(rig.url, rig.states, ONE) == [], where
+    assert mixed(rig.url, {OLD: rig.states[OLD]}, TWO) == [], where
+    assert contradictions(rig.url, ONE) == [], where
+    rig.asana.faults = None
+    assert rig.syncs().run().success, where
+    assert content(rig.url, ONE) == rig.states[NEW], where
+
+
+@pytest.mark.fault("A16", "B2", "F1")
+@pytest.mark.parametrize(
+    "fault", [faults.status(503, "Busy"), faults.hang_up(), faults.html(200)], ids=["503", "cut", "html"]
+)
+def test_whichever_request_fails_for_good_the_slices_are_old_or_new(rig: Rig, fault: Fault) -> None:
+    for number in points(0, EVERY):
+        rig.begin()
+        targets: list[str] = []
+
+        def fail(request: Request, answer: Response, at: int = number, seen: list[str] = targets) -> object:
+            seen += [] if request.target in seen else [request.target]
+            return fault(request, answer) if seen.index(request.target) == at - 1 else answer
+
+        rig.asana.faults = fail  # type: ignore[assignment]
+        result = rig.syncs().run()
+        if result.success:
+            assert len(targets) < number, "a request failed for good and the sync said nothing"
+            return
+        check_after(rig, result, f"request {number}")
+
+
+@pytest.mark.fault("E2", "E3", "E4", "F1")
+@pytest.mark.parametrize("verdict", [CUT, CUT_AFTER])
+@pytest.mark.parametrize("for_good", [True, False], ids=["for-good", "once"])
+def test_whichever_statement_loses_its_line_the_slices_are_old_or_new(rig: Rig, verdict: str, for_good: bool) -> None:
+    port = int(conninfo_to_dict(rig.begin())["port"])
+    with Proxy(port) as proxy:
+        for number in points(3 if verdict == CUT else 5, EVERY * (2 if for_good else 1)):
+            rig.begin()
+
+            def decide(count: int, message: bytes, at: int = number) -> str:
+                return verdict if count == at or (for_good and count > at) else PASS
+
+            proxy.reset(decide)
+            result = rig.syncs(proxy.url(rig.url)).run()
+            if proxy.cuts == 0:
+                assert result.success
+                return
+            check_after(rig, result, f"statement {number} {verdict}")
