@@ -8,7 +8,10 @@ export PIP_NO_CACHE_DIR := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check docs lock clean
+.PHONY: help setup demo dev test check storm docs lock clean
+
+COUNT ?= 100
+READS ?= 5000
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -37,8 +40,14 @@ check: setup ## linters, types, house rules
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q perfcopilot_goals_tests/test_house.py
 
-docs: setup ## docs/tables.md anew from the models
+storm: setup ## long: a fault at every point of a sync, kills at random moments, readers; COUNT and READS say how many
+	PERFCOPILOT_EVERY_POINT=1 $(BIN)/python -m pytest perfcopilot_goals_tests/faults/test_every_point.py
+	$(BIN)/python -W ignore -m perfcopilot_goals_tests.faults.storm kills --count $(COUNT)
+	$(BIN)/python -W ignore -m perfcopilot_goals_tests.faults.storm readers --count $(READS)
+
+docs: setup ## docs/tables.md from the models, docs/faults.md from the tests
 	$(BIN)/python -m perfcopilot_goals.schemas.dictionary
+	$(BIN)/python -m perfcopilot_goals_tests.faults.catalogue
 
 lock: ## requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \

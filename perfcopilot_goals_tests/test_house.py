@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from perfcopilot_goals_tests.faults.catalogue import PAGE as FAULTS_PAGE
+from perfcopilot_goals_tests.faults.catalogue import collect_tests, unheld
+from perfcopilot_goals_tests.faults.catalogue import render as render_faults
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "perfcopilot_goals"
 
@@ -79,6 +83,12 @@ def test_the_data_dictionary_is_what_the_models_say() -> None:
     assert (ROOT / PAGE).read_text("utf-8") == render(), "write it anew: make docs"
 
 
+def test_every_fault_of_the_catalogue_is_held_by_a_test_or_ruled_out_for_a_reason() -> None:
+    tests = collect_tests()
+    assert unheld(tests) == []
+    assert FAULTS_PAGE.read_text("utf-8") == render_faults(tests), "write it anew: make docs"
+
+
 def test_the_readme_names_every_command_and_no_other() -> None:
     import click
 
@@ -102,6 +112,7 @@ def test_help_loads_neither_pandas_nor_dagster_nor_the_database_driver() -> None
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.fault("H24")
 def test_no_file_names_a_package_index_or_a_folder_of_somebodys_machine() -> None:
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
     if not tracked:

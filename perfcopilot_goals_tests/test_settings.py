@@ -91,6 +91,7 @@ def test_settings_cannot_be_changed() -> None:
         load_settings({}).sync_cron = "* * * * *"  # type: ignore[misc]
 
 
+@pytest.mark.fault("H8")
 def test_the_home_is_its_owners_alone_and_one_that_was_there_keeps_its_permissions(tmp_path: Path) -> None:
     settings = load_settings({"PERFCOPILOT_HOME": str(tmp_path / "a" / "state")})
     assert make_home(settings) == tmp_path / "a" / "state"
@@ -117,6 +118,7 @@ def test_a_reference_is_a_variable_or_an_absolute_path(ref: str) -> None:
      "env:É"],
     ids=ascii,
 )  # fmt: skip
+@pytest.mark.fault("H1")
 def test_what_is_no_reference_may_be_the_token_itself_and_is_not_told(ref: str) -> None:
     for refuse in (lambda: check_token_ref(ref), lambda: read_token(ref, "acme", {"A": "t"})):
         with pytest.raises(GoalsConfigError) as refused:
@@ -131,6 +133,7 @@ def test_a_token_is_read_from_a_variable_and_from_a_file(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", " \n\n", "\t"], ids=repr)
+@pytest.mark.fault("D2")
 def test_a_line_end_after_the_token_is_not_part_of_it(tmp_path: Path, end: str) -> None:
     (tmp_path / "token").write_bytes(f" {TOKEN}{end}".encode())
     assert read_token("env:ASANA", "acme", {"ASANA": TOKEN + end}) == TOKEN
@@ -138,6 +141,7 @@ def test_a_line_end_after_the_token_is_not_part_of_it(tmp_path: Path, end: str) 
 
 
 @pytest.mark.parametrize("value", [None, "", " ", "\n", "\t \r\n", "\u3000"], ids=repr)
+@pytest.mark.fault("D1")
 def test_no_token_is_a_setting_to_mend_and_names_its_place(tmp_path: Path, value: str | None) -> None:
     with pytest.raises(
         GoalsConfigError, match="connection acme has no Asana token: environment variable ASANA is unset"

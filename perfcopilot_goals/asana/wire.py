@@ -14,7 +14,7 @@ from typing import Any
 
 import urllib3
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.ssl_ import create_urllib3_context
 
 from perfcopilot_goals.asana.pacing import Stopped
@@ -63,6 +63,9 @@ class _BoundedTLSSocket(_BoundedSocket, ssl.SSLSocket):
 
 
 class _BoundedConnection(HTTPConnection):
+    # Whoever turns http.client's debugging on would have the token printed with every request.
+    debuglevel = 0
+
     def _new_conn(self) -> socket.socket:
         plain = super()._new_conn()
         timeout = plain.gettimeout()
@@ -75,7 +78,13 @@ class _BoundedPool(urllib3.HTTPConnectionPool):
     ConnectionCls = _BoundedConnection
 
 
+class _QuietTLSConnection(HTTPSConnection):
+    debuglevel = 0
+
+
 class _BoundedTLSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _QuietTLSConnection
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         context = create_urllib3_context()
         context.load_default_certs()

@@ -59,7 +59,7 @@ class SliceIOManager(dg.ConfigurableIOManager):
             check_inputs(table, sources)
             moments = [source.synced_at for source in sources.values() if source.synced_at]
             with self.store.database.connect("entering the sync") as database:
-                synced_at = begin_sync(database, connection, run_id, min(moments, default=dt.datetime.now(dt.UTC)))
+                synced_at = begin_sync(database, connection, run_id, min(moments, default=None))
             _check_moments(table, synced_at, sources)
             rows = validate(table, stamp(obj.rows, connection, synced_at, run_id))
             replacement = Replacement(

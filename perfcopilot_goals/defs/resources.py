@@ -1,6 +1,5 @@
 """What assets need from outside: the database, and Asana as one run uses it."""
 
-import datetime as dt
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -80,7 +79,7 @@ class Asana(dg.ConfigurableResource[Any]):
     def begin_sync(self, connection: Connection, run_id: str) -> None:
         """Enter the sync into the ledger; its moment is now, when the fetch begins."""
         with self.store.database.connect("entering the sync") as database:
-            begin_sync(database, connection.connection, run_id, dt.datetime.now(dt.UTC))
+            begin_sync(database, connection.connection, run_id)
 
     def last_route(self, connection: Connection) -> str | None:
         """The sub-goal route that answered the connection's last complete sync."""

@@ -24,8 +24,12 @@ _TABLE = sql.Identifier(SCHEMA, "syncs")
 _COLUMNS = sql.SQL(", ").join(sql.Identifier(f.name) for f in fields(Sync))
 
 
-def begin_sync(database: psycopg.Connection, connection: str, run_id: str, synced_at: dt.datetime) -> dt.datetime:
+def begin_sync(
+    database: psycopg.Connection, connection: str, run_id: str, synced_at: dt.datetime | None = None
+) -> dt.datetime:
     """Enter the sync, unless an earlier asset of the same run did; returns the moment it is entered with.
+
+    Without a moment it is now by the database's clock: syncs on two machines have to be told apart by one clock.
 
     A sync of the connection that is still said to run is then one that died, and is marked so.
     """
@@ -39,7 +43,7 @@ def begin_sync(database: psycopg.Connection, connection: str, run_id: str, synce
     entered = database.execute(
         sql.SQL(
             "insert into {} (connection, run_id, synced_at, started_at, state) "
-            "select connection, %s, %s, now(), 'running' from {} where connection = %s "
+            "select connection, %s, coalesce(%s, clock_timestamp()), now(), 'running' from {} where connection = %s "
             "on conflict (connection, run_id) do update set state = 'running', error_code = null, finished_at = null "
             "returning synced_at"
         ).format(_TABLE, sql.Identifier(SCHEMA, "connections")),

@@ -146,6 +146,7 @@ def test_b4_a_token_of_the_user_that_expired_is_no_offset_that_did(connect: Conn
         pytest.param(faults.endless_pages(), MAX_PAGES, "no end after 2,000 pages", id="B6 empty pages for ever"),
     ],
 )
+@pytest.mark.fault("B5", "B6")
 def test_pages_without_end_end(fault: Fault, pages: int, words: str, connect: Connect) -> None:
     with serve(flat_world(1_000), faults=Script().on(fault, path="/goals")) as asana:
         with raises(AsanaContractError, "GET /goals", words, "nothing was written"):
@@ -154,6 +155,7 @@ def test_pages_without_end_end(fault: Fault, pages: int, words: str, connect: Co
 
 
 @pytest.mark.parametrize("rows", [0, 1, 37], ids=lambda rows: f"B7 {rows} rows")
+@pytest.mark.fault("B7")
 def test_a_short_or_empty_page_ends_nothing_while_there_is_a_next_one(rows: int, connect: Connect) -> None:
     with serve(flat_world(250), faults=Script().on(faults.short_pages(rows), path="/goals")) as asana:
         assert list_goals(connect(asana)) == list(asana.world.goals)

@@ -4,6 +4,7 @@ Time within a request is real, as the fault is; such clients get a fraction of a
 `test_tls`, waiting between attempts `test_client`.
 """
 
+import http.client
 import json
 import threading
 import time
@@ -201,6 +202,7 @@ def test_any_json_is_a_list_of_objects_or_one_of_our_errors(connect: Connect) ->
     ],
     ids=["A18 other host", "A18 307", "A18 308", "A19 login", "no target", "A19 same place"],
 )
+@pytest.mark.fault("A18")
 def test_a_redirect_is_not_followed(location: str, status: int, connect: Connect) -> None:
     with serve(flat_world(3)) as other, serve(flat_world(3)) as asana:
         target = location.format(other=other.base_url, own=asana.base_url + "/goals")
@@ -381,6 +383,16 @@ def test_a30_a_kept_connection_that_closes_under_a_request_costs_one_more(connec
     with serve(flat_world(250), faults=Script().on(faults.hang_up(), first=2, times=1)) as asana:
         assert list_goals(connect(asana)) == list(asana.world.goals)
         assert asana.count() == 4
+
+
+def test_h9_wire_debugging_prints_no_token(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    with serve(flat_world(3)) as asana:
+        assert list_goals(connect(asana)) == ["1001", "1002", "1003"]
+    printed = capfd.readouterr()
+    assert TOKEN not in printed.out + printed.err
 
 
 def test_pages_come_over_one_kept_connection(connect: Connect) -> None:

@@ -26,6 +26,7 @@ ODD = [CANARY, [CANARY], {CANARY: CANARY}, True, 0, 1.5, float("nan")]
 
 
 @pytest.mark.parametrize("gid", ["1", "00123", "1204567890123456789", "9" * 60], ids=len)
+@pytest.mark.fault("C4")
 def test_a_gid_is_kept_as_it_came(gid: str) -> None:
     assert read_gid(json.loads(json.dumps({"gid": gid}))) == gid
 
@@ -36,6 +37,7 @@ def test_a_gid_is_kept_as_it_came(gid: str) -> None:
      {"gid": "1"}],
     ids=repr,
 )  # fmt: skip
+@pytest.mark.fault("C3")
 def test_a_gid_that_is_no_string_of_ascii_digits_breaks_the_contract(gid: Any) -> None:
     with pytest.raises(AsanaContractError) as refused:
         read_gid({"gid": gid})
@@ -51,6 +53,7 @@ READERS: list[Callable[[Any, str], Any]] = [read_text, read_optional_text, read_
 
 
 @pytest.mark.parametrize("read", READERS)
+@pytest.mark.fault("B20")
 def test_a_field_that_did_not_come_is_never_read_as_null(read: Callable[[Any, str], Any]) -> None:
     with pytest.raises(AsanaContractError, match=r"object 7: field due_on was asked for and did not come"):
         read({"gid": "7"}, "due_on")
@@ -66,6 +69,7 @@ def test_a_field_that_did_not_come_is_never_read_as_null(read: Callable[[Any, st
     ],
     ids=lambda case: getattr(case, "__name__", repr(case)),
 )
+@pytest.mark.fault("C10")
 def test_a_value_of_another_type_is_refused_by_goal_field_and_kind_but_not_quoted(
     read: Callable[[Any, str], Any], value: Any
 ) -> None:
@@ -98,11 +102,13 @@ def test_a_date_is_read(value: str | None, expected: dt.date | None) -> None:
     ],
     ids=repr,
 )  # fmt: skip
+@pytest.mark.fault("C12")
 def test_a_date_with_a_time_zone_or_in_another_form_is_refused(value: Any) -> None:
     with pytest.raises(AsanaContractError, match="not a date written YYYY-MM-DD"):
         read_optional_date({"gid": "1", "due_on": value}, "due_on")
 
 
+@pytest.mark.fault("B14")
 def test_the_owner_is_told_by_gid_and_may_be_nobody_or_without_name_or_email() -> None:
     assert read_owner_gid({"gid": "1", "owner": None}) is None
     assert read_owner_gid({"gid": "1", "owner": {"gid": "12", "name": None, "email": None}}) == "12"
@@ -145,6 +151,7 @@ def test_an_update_without_its_word_breaks_the_contract_and_the_error_names_the_
     ],
     ids=ascii,
 )
+@pytest.mark.fault("C1", "C2")
 def test_only_what_postgres_cannot_hold_is_replaced(text: str, kept: str) -> None:
     assert storable(text) == kept
 
@@ -156,6 +163,7 @@ def test_a_pair_of_surrogates_in_json_is_one_character_and_a_lone_one_is_replace
 
 @thorough
 @given(st.text(characters))
+@pytest.mark.fault("C1", "C2")
 def test_a_storable_text_has_the_same_length_and_can_be_sent_to_postgres(text: str) -> None:
     kept = storable(text)
     assert len(kept) == len(text)

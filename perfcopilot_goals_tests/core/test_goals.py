@@ -61,6 +61,7 @@ def test_what_asana_does_not_know_of_a_goal_is_none_and_not_some_null_of_pandas(
     assert [row[name] for name in nullable] == [None] * 6
 
 
+@pytest.mark.fault("C16")
 def test_no_goals_are_a_frame_with_the_tables_types() -> None:
     empty = list_goals([], WORKSPACE)
     assert (len(empty.rows), empty.repeated) == (0, 0)
@@ -74,6 +75,7 @@ def test_the_order_is_that_of_asanas_list() -> None:
     assert list(rows["position"]) == [0, 1, 2]
 
 
+@pytest.mark.fault("B9", "C26")
 def test_a_goal_that_came_on_two_pages_is_one_row_with_its_first_place_and_its_last_content() -> None:
     pages = [answer("1", name="old"), answer("2"), answer("1", name="new", owner=owner("11")), answer("3"), answer("2")]
     goals = list_goals(pages, WORKSPACE)
@@ -117,12 +119,14 @@ def test_no_longer_form_of_a_description_is_anywhere_in_the_rows() -> None:
     assert CANARY not in str(records(rows))
 
 
+@pytest.mark.fault("C18")
 def test_a_name_of_a_megabyte_is_kept_raw() -> None:
     name = "n" * 1_000_000
     assert list(list_goals([answer("1", name=name)], WORKSPACE).rows["name"]) == [name]
 
 
 @pytest.mark.parametrize("field", ["gid", "name", "owner", "html_notes", "due_on", "start_on", "current_status_update"])
+@pytest.mark.fault("B20")
 def test_a_field_that_vanished_breaks_the_contract(field: str) -> None:
     with pytest.raises(AsanaContractError):
         list_goals([answer("1"), without(answer("2"), field)], WORKSPACE)
@@ -132,6 +136,7 @@ def test_asanas_own_status_may_be_missing_for_it_feeds_one_check_only() -> None:
     assert list(list_goals([without(answer("1"), "status")], WORKSPACE).rows["asana_status"]) == [None]
 
 
+@pytest.mark.fault("B20")
 def test_fields_that_nobody_asked_for_are_ignored() -> None:
     more = answer(
         "1", followers=[owner("12")] * 10_000, metric={"unit": CANARY}, custom_fields=[{"gid": 5}], liked=True
@@ -140,6 +145,7 @@ def test_fields_that_nobody_asked_for_are_ignored() -> None:
 
 
 @pytest.mark.parametrize("workspace", [{"gid": "78"}, {"gid": 77}, {"gid": "077"}, {}, {"gid": CANARY}], ids=repr)
+@pytest.mark.fault("B22")
 def test_a_goal_of_another_workspace_breaks_the_contract_and_nothing_is_kept(workspace: dict[str, Any]) -> None:
     with pytest.raises(AsanaContractError, match=r"goal 2 belongs to another workspace than 77") as refused:
         list_goals([answer("1"), answer("2", workspace=workspace)], WORKSPACE)

@@ -96,6 +96,7 @@ PUNCTUATION = "🎯 👩🏽 🇨🇭 {curly} <angle> ⟦math⟧ 「corner」 `t
     ids=["plain", "gaps", "nfc", "frame", "folded", "hidden", "nested", "invisible", "printable", "unassigned",
          "scripts", "punctuation", "line", "300", "301", "300-when-safe", "emoji", "megabyte"],
 )  # fmt: skip
+@pytest.mark.fault("C20", "C22")
 def test_an_example_of_each_rule(name: str, safe: str) -> None:
     assert safe_name(name) == safe
 
@@ -103,6 +104,7 @@ def test_an_example_of_each_rule(name: str, safe: str) -> None:
 @pytest.mark.parametrize(
     "accents", ["\u0301\u0323" * 150_000, "\u0301" * 150_000 + "\u0323" * 150_000], ids=["mixed", "apart"]
 )
+@pytest.mark.fault("C18")
 def test_a_megabyte_of_accents_does_not_hold_up_the_sync(accents: str) -> None:
     """`unicodedata.normalize` puts marks in order one by one, and took minutes for this one name."""
     began = time.monotonic()
@@ -110,6 +112,7 @@ def test_a_megabyte_of_accents_does_not_hold_up_the_sync(accents: str) -> None:
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.fault("C19", "C21")
 def test_no_character_of_unicode_yields_a_bracket_or_a_line_break_and_each_is_treated_as_the_reference_does() -> None:
     for start in range(0, sys.maxunicode + 1, 128):
         # Between letters, so that each is taken for itself and none is at an end.
@@ -174,6 +177,7 @@ def lists_of_lines(draw: st.DrawFn) -> list[Line]:
 
 @thorough
 @given(lists_of_lines(), st.integers(0, 3))
+@pytest.mark.fault("C19", "C20", "C21", "C22")
 def test_whatever_the_names_a_block_has_one_line_for_each_and_its_frame_once(lines: list[Line], beyond: int) -> None:
     goals = sum(line.key_result_gid is None for line in lines)
     block = render_block(lines, goals + beyond)
@@ -233,6 +237,7 @@ INJECTIONS = [
 
 
 @pytest.mark.parametrize("payload", INJECTIONS, ids=range(len(INJECTIONS)))
+@pytest.mark.fault("H15", "H16")
 def test_an_injection_is_inert_text_on_its_one_line(payload: str) -> None:
     lines = [
         Line("1", None, payload, "off_track"),

@@ -119,6 +119,7 @@ def test_an_unmapped_employee_loses_the_block_with_the_next_sync(office: Office)
     assert {row["employee_id"] for row in office.rows("mapped_goal_rows")} == {"E1"}
 
 
+@pytest.mark.fault("G10")
 def test_one_connection_that_fails_leaves_the_others_unharmed(office: Office) -> None:
     """A wrong GID in one of two connections."""
     good, bad = office.name, office.connect(f"{office.name}-bad")
@@ -155,6 +156,7 @@ def test_without_a_gid_nothing_is_pulled_and_nothing_changes(office: Office, gid
 
 
 @pytest.mark.parametrize("token", [None, "", "  \n", "two words"], ids=repr)
+@pytest.mark.fault("D1")
 def test_without_a_token_nothing_is_pulled_either(
     office: Office, monkeypatch: pytest.MonkeyPatch, token: str | None
 ) -> None:
@@ -167,11 +169,13 @@ def test_without_a_token_nothing_is_pulled_either(
     assert office.asana.count() == 0
 
 
+@pytest.mark.fault("D2")
 def test_a_token_with_a_line_feed_at_its_end_works(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASANA_ACCESS_TOKEN", f"{TOKEN}\n")
     assert office.sync().success
 
 
+@pytest.mark.fault("D4")
 def test_a_base_url_on_another_host_is_never_asked(office: Office) -> None:
     change(office, base_url="https://app.asana.com.evil.example/api/1.0")
     result = office.sync()
@@ -211,6 +215,7 @@ def test_a_refusal_is_told_by_its_class_and_changes_no_block(office: Office) -> 
         assert failed["requests"] == office.asana.count() - asked, kind
 
 
+@pytest.mark.fault("B2")
 def test_a_token_revoked_on_a_later_page_changes_nothing(office: Office) -> None:
     for number in range(250):
         office.world.add(Goal(f"2{number:03}", "More", "1"))
@@ -244,6 +249,7 @@ def test_a_list_that_cannot_be_read_after_retries_fails_the_sync(office: Office)
     assert error_code(office.sync()) == "AsanaContractError"
 
 
+@pytest.mark.fault("B11")
 def test_no_goals_where_some_were_is_refused_until_it_is_allowed(office: Office) -> None:
     office.sync()
     before = office.slices()
@@ -267,6 +273,7 @@ def test_no_goals_where_some_were_is_refused_until_it_is_allowed(office: Office)
     assert verdicts(allowed)["workspace_has_goals"].passed is False
 
 
+@pytest.mark.fault("B13")
 def test_the_very_first_sync_may_find_nothing(office: Office) -> None:
     for gid in list(office.world.goals):
         office.world.delete(gid)
@@ -295,6 +302,7 @@ def watching(office: Office, act: Callable[[Request], None], path: str = "/goal_
     office.asana.faults = fault
 
 
+@pytest.mark.fault("E9")
 def test_no_transaction_is_open_while_asana_is_asked(office: Office, database_url: str) -> None:
     seen: list[tuple[str, bool]] = []
 
@@ -336,6 +344,7 @@ def test_a_connection_that_is_removed_while_it_syncs_leaves_nothing(office: Offi
     assert office.ledger() == []
 
 
+@pytest.mark.fault("G8", "F9")
 def test_a_sync_waits_while_another_one_has_the_token(office: Office) -> None:
     results = []
     with token_lock(office.database, token_identity(TOKEN)):

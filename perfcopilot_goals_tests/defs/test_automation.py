@@ -47,6 +47,7 @@ def test_a_tick_requests_one_run_for_each_enabled_connection(
     assert set(instance.get_dynamic_partitions("connections")) == {"acme", "globex", "gone"}
 
 
+@pytest.mark.fault("G5")
 def test_a_tick_evaluated_twice_asks_for_the_same_runs_and_another_tick_for_others(
     database: Database, instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
@@ -91,6 +92,7 @@ def test_the_schedule_runs_by_default_in_utc_on_the_cron_of_the_settings() -> No
 
 
 @pytest.mark.parametrize("cron", ["nonsense", "* * * *", "61 5 * * *"])
+@pytest.mark.fault("D10", "G11")
 def test_a_cron_expression_that_is_none_fails_when_it_is_loaded(cron: str) -> None:
     with pytest.raises(dg.DagsterInvalidDefinitionError, match="cron"):
         sync_schedule(cron)

@@ -102,6 +102,7 @@ def places(
     return Places(database_url, tmp_path / "state", locate(server).log, capfd, caplog)
 
 
+@pytest.mark.fault("H3", "H6", "H28")
 def test_a_sync_that_succeeds_leaves_nothing_outside_its_tables(office: Office, places: Places) -> None:
     assert office.sync(checked=True).success
     assert GOAL in str(everything(office.database)["prompt_blocks"])
@@ -136,6 +137,7 @@ FAULTS: list[tuple[str, str, Script]] = [
 ]
 
 
+@pytest.mark.fault("H27", "H3")
 def test_what_asana_sends_is_not_repeated(office: Office, places: Places, instance: dg.DagsterInstance) -> None:
     on_postgres = office.instance
     for number, (kind, code, fault) in enumerate(FAULTS):
@@ -159,6 +161,7 @@ def test_a_token_that_is_no_token_is_not_repeated(
     places.assert_clean()
 
 
+@pytest.mark.fault("D5", "H3")
 def test_a_database_url_is_not_repeated(office: Office, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     for place, code in (
         ("[::1/db", "GoalsConfigError"),
@@ -201,6 +204,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.fault("E17", "H3")
 def test_a_row_that_postgres_refuses_is_not_repeated(
     office: Office, places: Places, trap: Callable[[str], None]
 ) -> None:
@@ -277,6 +281,7 @@ def caught(error: BaseException, connection: str = "acme") -> tuple[dg.Failure, 
         (KeyError("Bob"), False),
     ],
 )
+@pytest.mark.fault("G6")
 def test_only_what_another_try_can_mend_may_be_retried(error: Exception, is_retried: bool) -> None:
     failed, noted = caught(error)
     assert failed.allow_retries is is_retried

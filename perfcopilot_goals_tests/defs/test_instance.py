@@ -83,6 +83,7 @@ def test_its_reference_holds_no_password_and_no_address(real_instance: dg.Dagste
         assert other.get_runs() == real_instance.get_runs()
 
 
+@pytest.mark.fault("H8")
 def test_its_files_are_its_owners_alone(office: Office, real_instance: dg.DagsterInstance, tmp_path: Path) -> None:
     office.instance = real_instance
     real_instance.add_dynamic_partitions("connections", [office.name])
@@ -92,6 +93,7 @@ def test_its_files_are_its_owners_alone(office: Office, real_instance: dg.Dagste
     assert list((state / "dagster").rglob("*.err"))
 
 
+@pytest.mark.fault("G2", "G4", "G6", "H23")
 def test_it_has_the_limits_that_the_contract_rests_on(real_instance: dg.DagsterInstance) -> None:
     assert real_instance.run_monitoring_enabled
     assert real_instance.run_monitoring_max_runtime_seconds > 0

@@ -131,6 +131,7 @@ def test_an_input_that_was_never_written_is_asked_for(office: Office) -> None:
     assert not any(office.slices().values())
 
 
+@pytest.mark.fault("F7")
 def test_a_sync_that_comes_too_late_writes_nothing(office: Office) -> None:
     office.sync()
     before = office.slices()
@@ -147,6 +148,7 @@ def test_a_sync_that_comes_too_late_writes_nothing(office: Office) -> None:
     assert office.slices() == before
 
 
+@pytest.mark.fault("G9")
 def test_a_partition_that_is_no_connection_is_refused_before_anything_runs(office: Office) -> None:
     for key in ("nobody", "../../evil", f"{office.name}\n", " "):
         with pytest.raises(dg.DagsterUnknownPartitionError):
@@ -154,6 +156,7 @@ def test_a_partition_that_is_no_connection_is_refused_before_anything_runs(offic
     assert office.asana.count() == 0
 
 
+@pytest.mark.fault("G9")
 def test_a_partition_added_by_hand_fails_by_name(office: Office) -> None:
     """The UI offers to add any partition."""
     office.instance.add_dynamic_partitions("connections", ["added-by-hand"])
@@ -192,6 +195,7 @@ BROKEN: list[tuple[str, Callable[[], Any]]] = [
 ]
 
 
+@pytest.mark.fault("H4")
 def test_rows_that_break_their_schema_are_counted_not_shown_and_not_written(office: Office) -> None:
     assert materialize(office, "raw_workspace_goals", lambda: Slice(raw_goals("1"))).success
     before = office.slices()
@@ -235,6 +239,7 @@ def test_each_materialization_tells_its_figures_as_numbers(office: Office) -> No
     assert requests == [1, 4]
 
 
+@pytest.mark.fault("H7")
 def test_metadata_holds_no_name_and_no_goal(office: Office) -> None:
     result = office.sync(checked=True)
     told = str([event.materialization for event in result.get_asset_materialization_events()]) + str(verdicts(result))
@@ -242,6 +247,7 @@ def test_metadata_holds_no_name_and_no_goal(office: Office) -> None:
         assert word not in told
 
 
+@pytest.mark.fault("B20")
 def test_a_change_that_asana_announces_is_noted(office: Office) -> None:
     office.asana.asana_change = "name=goal_status;info=https://example.com;affected=true"
     office.sync()

@@ -72,6 +72,7 @@ def test_a_workspace_becomes_blocks_byte_for_byte(cli: Cli, roster: Path) -> Non
     assert [citation["line"] for citation in citations] == [2, 3, 4]
 
 
+@pytest.mark.fault("H3")
 def test_nothing_that_a_sync_prints_or_dagster_keeps_holds_a_token_a_name_or_a_goal(
     cli: Cli, roster: Path, database_url: str, tmp_path: Path
 ) -> None:
@@ -135,7 +136,7 @@ def test_one_connection_that_fails_leaves_the_other_unharmed_and_gives_the_exit_
         pytest.param(["sync", "nope"], 2, "no connection 'nope'", id="unknown-connection"),
         pytest.param(["connection", "add", "Acme Corp"], 2, "a-z", id="bad-slug"),
         pytest.param(["connection", "add", "a", "--workspace-gid", "12x"], 2, "digits", id="bad-gid"),
-        pytest.param(["connection", "add", "a", "--token-ref", "1/secret:token"], 2, "never the token", id="a-token"),
+        pytest.param(["connection", "add", "a", "--token-ref", "1/secret:token"], 2, "never the token", id="H26-token"),
         pytest.param(["connection", "add", "a", "--base-url", "http://example.com"], 2, "host", id="foreign-host"),
         pytest.param(["connection", "remove", "nope"], 2, "no connection", id="remove-unknown"),
         pytest.param(["prompt", "nope", "E1"], 2, "no connection", id="prompt-unknown"),

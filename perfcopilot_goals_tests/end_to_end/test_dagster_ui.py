@@ -93,6 +93,7 @@ def rows_of(database_url: str) -> dict[str, list[Any]]:
         }
 
 
+@pytest.mark.fault("H10")
 def test_a_partition_materialized_in_the_ui_lands_the_rows_that_the_command_line_lands(
     cli: Cli, roster: Path, database_url: str, ui: GraphQL
 ) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 PAGE = TESTS.parent / "docs" / "faults.md"
 
-_IN_A_NAME = re.compile(r"(?<=_)[A-H][0-9]+(?=_|$)")
+_IN_A_NAME = re.compile(r"(?<=_)[A-Ha-h][0-9]+(?=_|$)")
 _AT_THE_START = re.compile(r"^[A-H][0-9]+(?![0-9A-Za-z])")
 
 GROUPS = {
@@ -153,6 +153,8 @@ RULED_OUT = {
     "D6": "The schema's name is a constant of the program; nobody can set it.",
     "D8": "Settings are environment variables and columns; there is no configuration file whose keys could be "
     "mistyped, and an unknown option of a command is refused by its parser.",
+    "G1": "Dagster's own code server notices and fails the run; what a killed sync leaves is F1.",
+    "G13": "Dagster runs no step without its event log; rows are committed apart from it; the next sync heals (F1).",
     "E14": "No TRUNCATE is in the program; a slice is replaced by DELETE and COPY.",
     "F10": "Blocks are rendered from rows read in one snapshot; readers of two tables are E15.",
     "H5": "Dagster's redaction is not relied on: what reaches it is safe already (H3, H4).",
@@ -169,18 +171,29 @@ def collect_tests() -> Tests:
     """Every test function with the faults that it names."""
     found: Tests = {}
     for path in sorted(TESTS.rglob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        tree = ast.parse(path.read_text("utf-8"))
+        values = {
+            target.id: node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in tree.body:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                where = f"{path.relative_to(TESTS)}::{node.name}"
-                found[where] = set(_IN_A_NAME.findall(node.name)) | {
-                    fault for decorator in node.decorator_list for fault in _named_by(decorator)
-                }
+                decorators = [*node.decorator_list]
+                parts = [part for decorator in decorators for part in ast.walk(decorator)]
+                used = {part.id for part in parts if isinstance(part, ast.Name)}
+                decorators += [values[name] for name in used if name in values]
+                faults = {fault.upper() for fault in _IN_A_NAME.findall(node.name)}
+                faults |= {fault for decorator in decorators for fault in _named_by(decorator)}
+                found[f"{path.relative_to(TESTS)}::{node.name}"] = faults
     return found
 
 
-def _named_by(decorator: ast.expr) -> Iterator[str]:
+def _named_by(expression: ast.expr) -> Iterator[str]:
     """The arguments of `mark.fault`, and what the ids of parameters begin with."""
-    for call in ast.walk(decorator):
+    for call in ast.walk(expression):
         if isinstance(call, ast.Call):
             ids = [keyword.value for keyword in call.keywords if keyword.arg in ("id", "ids")]
             strings = call.args if ast.unparse(call.func).endswith("mark.fault") else ids

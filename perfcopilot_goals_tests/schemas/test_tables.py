@@ -77,6 +77,7 @@ def test_a_column_that_is_there_twice_is_refused() -> None:
 
 
 @pytest.mark.parametrize("table", SLICE_TABLES)
+@pytest.mark.fault("C10")
 def test_each_column_with_values_of_another_type_is_refused_by_name(table: str) -> None:
     for column in tables()[table].columns:
         if column.pg_type != "jsonb":
@@ -143,6 +144,7 @@ def test_a_key_that_stands_twice_is_refused(table: str) -> None:
     ],
     ids=lambda case: "" if isinstance(case, pd.Series) else str(case)[:30],
 )  # fmt: skip
+@pytest.mark.fault("H4")
 def test_a_value_that_breaks_a_rule_is_told_by_column_rule_and_count(
     table: str, column: str, values: pd.Series, rule: str
 ) -> None:
@@ -164,6 +166,7 @@ ANYTHING = st.one_of(
 
 @usual
 @given(st.sampled_from(SLICE_TABLES), st.data())
+@pytest.mark.fault("H4")
 def test_any_values_are_good_rows_or_a_refusal_that_quotes_none(table: str, data: st.DataObject) -> None:
     rows = rows_of(table)
     for column in data.draw(st.lists(st.sampled_from(tables()[table].column_names), max_size=3, unique=True)):
@@ -176,6 +179,7 @@ def test_any_values_are_good_rows_or_a_refusal_that_quotes_none(table: str, data
         assert len(found) == 2
 
 
+@pytest.mark.fault("C8")
 def test_nones_stay_nones_and_whole_numbers_whole_in_a_frame() -> None:
     rows = frame(RAW, ROWS[RAW])
     second = dict(zip(rows.columns, next(rows.iloc[[1]].itertuples(index=False, name=None)), strict=True))

@@ -81,6 +81,7 @@ def test_sslmode_require_is_not_quietly_dropped(database_url: str) -> None:
     ],
     ids=ascii,
 )
+@pytest.mark.fault("D5")
 def test_a_malformed_url_is_refused_without_being_repeated(url: str) -> None:
     with pytest.raises(GoalsConfigError, match="PERFCOPILOT_DATABASE_URL is not a Postgres URL") as caught:
         open_database(settings_of(url))
@@ -109,6 +110,7 @@ def free_port() -> int:
     ],
     ids=["port", "host", "unescaped @", "bad port", "socket", "hosts", "password", "role", "database"],
 )
+@pytest.mark.fault("E1", "D5")
 def test_a_database_that_does_not_answer_is_told_without_its_address(
     database_url: str, change: Callable[[str], str]
 ) -> None:
@@ -121,6 +123,7 @@ def test_a_database_that_does_not_answer_is_told_without_its_address(
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+@pytest.mark.fault("D11")
 def test_a_database_that_cannot_hold_every_text_is_refused(
     server: Settings, admin: psycopg.Connection, encoding: str
 ) -> None:
@@ -181,6 +184,7 @@ def test_no_connection_is_left_open(database: Database, fails: bool) -> None:
         ("select hunter2canary, %s", "42703"),
     ],
 )
+@pytest.mark.fault("E17")
 def test_an_error_of_a_statement_is_told_by_its_sqlstate_alone(
     database: Database, statement: str, sqlstate: str
 ) -> None:
@@ -202,6 +206,7 @@ def test_what_is_broken_at_commit_is_told_alike(database: Database) -> None:
     assert CANARY not in told(caught.value)
 
 
+@pytest.mark.fault("E3")
 def test_a_backend_that_is_ended_is_a_store_error_that_a_later_run_may_mend(database: Database) -> None:
     with pytest.raises(GoalsStoreError) as caught, database.connect("reading") as connection:
         connection.execute("select pg_terminate_backend(pg_backend_pid())")
@@ -209,6 +214,7 @@ def test_a_backend_that_is_ended_is_a_store_error_that_a_later_run_may_mend(data
     assert caught.value.sqlstate in ("57P01", "")
 
 
+@pytest.mark.fault("H2")
 def test_a_database_never_shows_its_url() -> None:
     database = Database(read_url(f"postgres://user:{CANARY}@host/db"))
     assert CANARY not in f"{database} {database!r}"

@@ -110,6 +110,7 @@ def test_whoever_need_not_wait_is_told_nothing(database: Database) -> None:
         pass
 
 
+@pytest.mark.fault("F9", "B23")
 def test_another_process_is_waited_for_too(database: Database, database_url: str) -> None:
     with other_process(database_url):
         assert not is_free(database)

@@ -87,12 +87,14 @@ def test_the_version_that_one_query_looks_for_is_alembics_newest() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
+@pytest.mark.fault("E24")
 def test_migrating_twice_changes_nothing(empty_url: str) -> None:
     for _ in range(2):
         ensure_migrated(Database(empty_url))
         assert relations(empty_url) == ALL_RELATIONS
 
 
+@pytest.mark.fault("E24")
 def test_several_threads_and_processes_may_migrate_at_once(empty_url: str) -> None:
     code = (
         "import sys; from perfcopilot_goals.storage.database import Database; "
@@ -121,6 +123,7 @@ def let_views_pass(url: str) -> None:
         connection.execute("drop event trigger hold_up")
 
 
+@pytest.mark.fault("E24")
 def test_a_migration_that_fails_half_way_leaves_nothing_and_succeeds_later(empty_url: str) -> None:
     hold_up_views(empty_url, "raise exception 'hunter2canary' using errcode = '53100'")
     with pytest.raises(GoalsStoreError) as caught:
@@ -159,6 +162,7 @@ def test_a_migration_whose_connection_dies_half_way_leaves_nothing_and_succeeds_
     assert relations(empty_url) == ALL_RELATIONS
 
 
+@pytest.mark.fault("D11")
 def test_a_version_of_a_newer_program_is_refused_and_left_alone(fresh_url: str) -> None:
     database = Database(fresh_url)
     with database.connect("pretending") as connection:

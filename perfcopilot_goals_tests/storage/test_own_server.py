@@ -265,6 +265,7 @@ def test_nothing_of_it_is_readable_by_others(ours: Settings) -> None:
     assert {path.name: mode(path) for path in kept} == {path.name: 0o600 for path in kept}
 
 
+@pytest.mark.fault("E17", "H3")
 def test_the_log_has_neither_the_password_nor_what_a_failing_statement_says(ours: Settings) -> None:
     files = locate(ours)
     url = own_database_url(ours)
@@ -310,6 +311,7 @@ def test_a_stale_pid_file_does_not_prevent_a_start(ours: Settings, left: str) ->
             stranger.kill()
 
 
+@pytest.mark.fault("E6")
 def test_a_killed_postmaster_is_replaced_and_nothing_committed_is_lost(ours: Settings) -> None:
     files = locate(ours)
     url = own_database_url(ours)

@@ -59,6 +59,7 @@ def test_connection_a_then_b_then_a_again_leaves_b_alone(database: Database) -> 
     assert stored(database, name="globex") == globex
 
 
+@pytest.mark.fault("C27")
 def test_the_same_gid_in_two_connections_is_two_rows(database: Database) -> None:
     write(database, raw_goals("1", name="acme's"), name="acme")
     write(database, raw_goals("1", name="globex's"), name="globex")
@@ -66,6 +67,7 @@ def test_the_same_gid_in_two_connections_is_two_rows(database: Database) -> None
 
 
 @pytest.mark.parametrize("table", SLICE_TABLES)
+@pytest.mark.fault("C16")
 def test_an_empty_slice_may_come_first_and_has_the_tables_types(database: Database, table: str) -> None:
     assert write(database, frame(table, []), table=table) == 0
     rows, source = load_slice(database, table, "acme")
@@ -95,6 +97,7 @@ def fail_at_row(database: Database) -> Iterator[Trap]:
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 @pytest.mark.parametrize("sqlstate", ["53100", "23514", "40001", "57014", "XX000"])
+@pytest.mark.fault("E10", "E11", "E17")
 def test_a_write_that_fails_at_any_row_keeps_the_old_slice(
     database: Database, fail_at_row: Trap, number: int, sqlstate: str
 ) -> None:
@@ -193,6 +196,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.fault("E22")
 def test_hostile_text_comes_back_exactly(database: Database) -> None:
     goals = [raw_goals(str(i), name=text, html_notes=text[:1000], html_notes_chars=i) for i, text in enumerate(HOSTILE)]
     rows = pd.concat(goals, ignore_index=True)
@@ -212,6 +216,7 @@ def test_text_that_postgres_cannot_hold_breaks_the_write_and_not_the_slice(datab
     assert stored(database) == before
 
 
+@pytest.mark.fault("C6", "C7", "C8")
 def test_nothing_is_stored_as_null_and_never_as_a_word_or_the_year_48113(database: Database) -> None:
     nothing = dict.fromkeys(
         ("owner_gid", "html_notes", "html_notes_chars", "due_on", "start_on", "status_type", "asana_status")
@@ -222,6 +227,7 @@ def test_nothing_is_stored_as_null_and_never_as_a_word_or_the_year_48113(databas
 
 @pytest.mark.parametrize("missing", [None, np.nan, pd.NaT, pd.NA], ids=str)
 @pytest.mark.parametrize("column", ["owner_gid", "html_notes", "due_on", "status_type"])
+@pytest.mark.fault("C6", "C7", "C8")
 def test_whatever_pandas_calls_missing_is_null(database: Database, column: str, missing: object) -> None:
     rows = raw_goals("1", "2")
     rows[column] = pd.Series([missing, rows[column][0]], dtype="object")
@@ -267,6 +273,7 @@ def test_the_moment_is_stored_to_the_microsecond(database: Database) -> None:
     assert found == (moment,)
 
 
+@pytest.mark.fault("C26")
 def test_the_same_key_twice_is_refused_before_anything_is_written(database: Database) -> None:
     write(database, raw_goals("1"))
     before = stored(database)
@@ -276,6 +283,7 @@ def test_the_same_key_twice_is_refused_before_anything_is_written(database: Data
     assert stored(database) == before
 
 
+@pytest.mark.fault("F7")
 def test_an_older_fetch_never_replaces_a_newer_one(database: Database) -> None:
     write(database, raw_goals("2"), run_id="tuesday", synced_at=TUESDAY)
     before = everything(database)
@@ -300,6 +308,7 @@ def test_a_newer_sync_of_another_connection_or_table_refuses_nothing(database: D
 
 
 @pytest.mark.parametrize("table", GUARDED)
+@pytest.mark.fault("B11")
 def test_goals_are_not_replaced_by_none_unless_that_is_allowed(database: Database, table: str) -> None:
     a_row = {
         RAW: raw_goals("1"),
@@ -334,6 +343,7 @@ def test_only_the_owners_lock_is_waited_for(database: Database, database_url: st
     assert (gids(database), gids(database, "globex")) == (["1"], ["3"])
 
 
+@pytest.mark.fault("E8")
 def test_a_locked_table_is_waited_for_no_longer_than_the_limit(database: Database, database_url: str) -> None:
     impatient = Database(f"{database_url}?options=-c%20lock_timeout%3D300ms")
     write(database, raw_goals("1"))
@@ -345,6 +355,7 @@ def test_a_locked_table_is_waited_for_no_longer_than_the_limit(database: Databas
     assert gids(database) == ["1"]
 
 
+@pytest.mark.fault("F4")
 def test_two_replaces_of_one_slice_at_once_leave_the_rows_of_one(database: Database) -> None:
     """Without a key and a lock this left five rows of one run and three of the other, both "ok"."""
     sizes = {"even": 40, "odd": 30}
@@ -363,6 +374,7 @@ def test_two_replaces_of_one_slice_at_once_leave_the_rows_of_one(database: Datab
         assert len(stored(database)) == sizes[runs.pop().partition("-")[0]]
 
 
+@pytest.mark.fault("F8")
 def test_replaces_of_two_connections_do_not_wait_for_each_other(database: Database) -> None:
     def replace(name: str) -> None:
         for number in range(10):
@@ -396,6 +408,7 @@ def churn(database: Database) -> Iterator[Callable[[], bool]]:
         writing.result(30)
 
 
+@pytest.mark.fault("E15")
 def test_a_reader_never_sees_part_of_a_slice(database: Database, churn: Callable[[], bool]) -> None:
     seen = set()
     while churn() and len(seen) < 8:

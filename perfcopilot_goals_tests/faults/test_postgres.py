@@ -1,0 +1,75 @@
+"""A Postgres that breaks under a sync."""
+
+import threading
+import time
+
+import psycopg
+import pytest
+
+from perfcopilot_goals.sandbox.exchange import Request, Response
+from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TWO, content, contradictions, mixed
+from perfcopilot_goals_tests.faults.conftest import Rig
+from perfcopilot_goals_tests.faults.test_every_point import CANARIES
+
+
+def end_backends(url: str) -> int:
+    """End every other session of the database, as an operator or a fail-over would; how many there were."""
+    with psycopg.connect(url, autocommit=True) as database:
+        ended = database.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and pid <> pg_backend_pid()"
+        ).fetchall()
+    return len(ended)
+
+
+@pytest.mark.fault("E1")
+def test_a_database_that_is_away_is_noticed_before_asana_is_asked(rig: Rig) -> None:
+    rig.begin()
+    before = rig.asana.count()
+    result = rig.syncs("postgresql://somebody:hunter2@127.0.0.1:1/goals").run()
+    told = [str(e.event_specific_data) for e in result.all_events if e.is_step_failure]
+    assert "GoalsStoreError" in told[0]
+    assert "hunter2" not in "".join(told)
+    assert rig.asana.count() == before
+
+
+@pytest.mark.fault("E2", "E5")
+def test_sessions_that_are_ended_while_asana_is_asked_cost_nothing(rig: Rig) -> None:
+    rig.begin()
+    ended: list[int] = []
+
+    def end(request: Request, answer: Response) -> Response:
+        if "supported_goal=105" in request.target and not ended:
+            ended.append(end_backends(rig.url))
+        return answer
+
+    rig.asana.faults = end
+    assert rig.syncs().run().success
+    assert ended == [1], "the token's lock is the one session that is open while Asana is asked"
+    assert content(rig.url, ONE) == rig.states[NEW]
+
+
+@pytest.mark.fault("E3", "E5", "E11")
+def test_sessions_that_are_ended_again_and_again_leave_slices_old_or_new(rig: Rig) -> None:
+    rig.begin()
+    done = threading.Event()
+
+    def keep_ending() -> None:
+        while not done.is_set():
+            end_backends(rig.url)
+            time.sleep(0.15)
+
+    thread = threading.Thread(target=keep_ending)
+    thread.start()
+    try:
+        result = rig.syncs().run()
+    finally:
+        done.set()
+        thread.join()
+    told = "".join(str(event.event_specific_data) for event in result.all_events)
+    assert not [canary for canary in CANARIES if canary in told]
+    assert mixed(rig.url, rig.states, ONE) == []
+    assert mixed(rig.url, {OLD: rig.states[OLD]}, TWO) == []
+    assert contradictions(rig.url, ONE) == []
+    assert rig.syncs().run().success
+    assert content(rig.url, ONE) == rig.states[NEW]
