@@ -8,9 +8,10 @@ export PIP_NO_CACHE_DIR := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check storm docs lock clean
+.PHONY: help setup demo dev test check bench storm docs lock clean
 
 COUNT ?= 100
+STOPS ?= 20
 READS ?= 5000
 
 help: ## this list
@@ -40,9 +41,13 @@ check: setup ## linters, types, house rules
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q perfcopilot_goals_tests/test_house.py
 
-storm: setup ## long: a fault at every point of a sync, kills at random moments, readers; COUNT and READS say how many
+bench: setup ## what a fetch and a load cost, as ratios to a floor in the same run
+	$(BIN)/python -m benchmarks
+
+storm: setup ## long: a fault at every point of a sync, kills at random moments, readers; COUNT, STOPS, READS say how many
 	PERFCOPILOT_EVERY_POINT=1 $(BIN)/python -m pytest perfcopilot_goals_tests/faults/test_every_point.py
 	$(BIN)/python -W ignore -m perfcopilot_goals_tests.faults.storm kills --count $(COUNT)
+	$(BIN)/python -W ignore -m perfcopilot_goals_tests.faults.storm stops --count $(STOPS)
 	$(BIN)/python -W ignore -m perfcopilot_goals_tests.faults.storm readers --count $(READS)
 
 docs: setup ## docs/tables.md from the models, docs/faults.md from the tests

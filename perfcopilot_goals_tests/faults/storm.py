@@ -13,14 +13,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
 import psycopg
 
 from perfcopilot_goals.sandbox import Sandbox
-from perfcopilot_goals.settings import load_settings
+from perfcopilot_goals.settings import Settings, load_settings
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.migrate import ensure_migrated
 from perfcopilot_goals.storage.own_server import own_database_url, remove_own_server
@@ -46,8 +46,9 @@ LONGEST_SECONDS = 1.6
 class Storm:
     """A company whose syncs are killed. `url` is a migrated database without rows."""
 
-    def __init__(self, url: str, asana: Sandbox, seed: int) -> None:
+    def __init__(self, url: str, asana: Sandbox, seed: int, settings: Settings | None = None) -> None:
         self.url = url
+        self.settings = settings or load_settings()
         self.asana = asana
         self.random = random.Random(seed)
         self.states: dict[str, Content] = {}
@@ -113,6 +114,36 @@ def kills(storm: Storm, count: int, tell: Callable[[str], None]) -> list[str]:
     return wrong
 
 
+def stops(storm: Storm, count: int, tell: Callable[[str], None]) -> list[str]:
+    """So many immediate shutdowns of Postgres at random moments of a sync; the server is started again after each."""
+    wrong: list[str] = []
+    for number in range(1, count + 1):
+        target = storm.random.choice([OLD, NEW])
+        become(storm.asana.world, target)
+        pid = storm.start()
+        time.sleep(storm.random.uniform(0, LONGEST_SECONDS))
+        stop_at_once(storm.url)
+        storm.completed += os.waitpid(pid, 0)[1] == 0
+        assert own_database_url(storm.settings) == storm.url, "the server came back on another port"
+        wrong += [f"stop {number}: {what}" for what in storm.check(target)]
+        if number % 10 == 0 or number == count:
+            tell(f"{number} stops, {storm.completed} of them without harm to the sync, {len(wrong)} things wrong")
+    return wrong
+
+
+def stop_at_once(url: str) -> None:
+    """What `pg_ctl stop -m immediate` does: SIGQUIT to the postmaster, and wait until it is gone."""
+    with psycopg.connect(url, autocommit=True) as database:
+        row = database.execute("show data_directory").fetchone()
+    assert row is not None
+    pid = int((Path(row[0]) / "postmaster.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGQUIT)
+    with suppress(psycopg.OperationalError):
+        while True:
+            psycopg.connect(url).close()
+            time.sleep(0.05)
+
+
 def readers(storm: Storm, reads: int, tell: Callable[[str], None]) -> list[str]:
     """So many snapshots of a reader while syncs change the slices back and forth."""
     wrong: list[str] = []
@@ -139,14 +170,14 @@ def readers(storm: Storm, reads: int, tell: Callable[[str], None]) -> list[str]:
 
 
 @contextmanager
-def own_database() -> Iterator[str]:
-    """A Postgres of the storm's own."""
+def own_database() -> Iterator[tuple[str, Settings]]:
+    """A Postgres of the storm's own: its URL, and the settings that start it again."""
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings({"PERFCOPILOT_HOME": str(Path(folder) / "state")})
         try:
             url = own_database_url(settings)
             ensure_migrated(Database(url))
-            yield url
+            yield url, settings
         finally:
             remove_own_server(settings)
 
@@ -154,15 +185,14 @@ def own_database() -> Iterator[str]:
 def main() -> int:
     """Run one storm and tell how it went; exit code 1 if anything was wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("storm", choices=["kills", "readers"])
+    parser.add_argument("storm", choices=["kills", "stops", "readers"])
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--url", help="a migrated, empty database; a server of its own without it")
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
-    with nullcontext(given.url) if given.url else own_database() as url, Sandbox(company(OLD), token=TOKEN) as asana:
-        storm = Storm(url, asana, given.seed)
-        run = {"kills": kills, "readers": readers}[given.storm]
+    with own_database() as (url, settings), Sandbox(company(OLD), token=TOKEN) as asana:
+        storm = Storm(url, asana, given.seed, settings)
+        run = {"kills": kills, "stops": stops, "readers": readers}[given.storm]
         wrong = run(storm, given.count, lambda line: print(line, flush=True))
         with psycopg.connect(url) as database:
             open_transactions = database.execute(
