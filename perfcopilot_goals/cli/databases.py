@@ -2,18 +2,22 @@
 
 import click
 
-from perfcopilot_goals.cli.session import Session
+from perfcopilot_goals.cli.session import Session, as_json, print_json
 
 
 @click.command("database-url")
+@as_json
 @click.pass_obj
-def database_url(session: Session) -> None:
+def database_url(session: Session, as_json: bool) -> None:
     """Print where the database in use is, password included. The own Postgres starts, and stays until it is stopped."""
     if session.settings.database_url is None:
         from perfcopilot_goals.storage.own_server import keep_running
 
         keep_running(session.settings)
-    click.echo(session.database.url)
+    if as_json:
+        print_json({"url": session.database.url, "own": session.settings.database_url is None})
+    else:
+        click.echo(session.database.url)
 
 
 @click.command("database-stop")

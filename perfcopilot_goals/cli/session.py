@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Session:
     def instance(self) -> Iterator["dg.DagsterInstance"]:
         """The Dagster instance of this checkout, or of DAGSTER_HOME where that is set."""
         assert self.database  # fails here, in a second and in our words, rather than in Dagster's
+        if not self.settings.dagster_home.is_dir():
+            raise GoalsConfigError(f"DAGSTER_HOME is {self.settings.dagster_home}, and there is no such folder")
         os.environ["DAGSTER_HOME"] = str(self.settings.dagster_home)
         if not self.debug:
             # Previews and betas of Dagster that we use on purpose; the tests look at them.

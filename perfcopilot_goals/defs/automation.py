@@ -1,13 +1,16 @@
-"""The job and its schedule."""
+"""The job, its schedule, and the sensors that keep partitions and connections in step and heal what was mended."""
 
 from collections.abc import Iterator
 
 import dagster as dg
 
-from perfcopilot_goals.defs.partitions import register_partitions
+from perfcopilot_goals.core.automation import decide_partitions, find_mended
+from perfcopilot_goals.defs.partitions import connections_partitions, partition_keys, register_partitions
 from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.schemas.rows import SLICE_TABLES
 from perfcopilot_goals.storage.connections import read_connections
+from perfcopilot_goals.storage.overview import read_last_syncs
 
 JOB = "sync_goals"
 
@@ -40,3 +43,62 @@ def sync_schedule(cron: str) -> dg.ScheduleDefinition:
             yield dg.RunRequest(run_key=f"{context.scheduled_execution_time.isoformat()}:{name}", partition_key=name)
 
     return schedule
+
+
+SENSOR_SECONDS = 30
+IN_FLIGHT = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+@dg.sensor(
+    name="connections_sensor",
+    minimum_interval_seconds=SENSOR_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Keeps the partitions equal to the enabled connections.",
+)
+def connections_sensor(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
+    """Add partitions at once, remove them when no run of them is in flight; a failed read changes nothing."""
+    try:
+        with store.database.connect("reading the connections") as database:
+            enabled = [connection.connection for connection in read_connections(database) if connection.enabled]
+    except GoalsError as error:
+        return dg.SkipReason(str(error))
+    runs = context.instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT))
+    in_flight = [run.tags["dagster/partition"] for run in runs if "dagster/partition" in run.tags]
+    change = decide_partitions(enabled, partition_keys(context.instance), in_flight)
+    requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
+    if change.add:
+        requests.append(connections_partitions.build_add_request(change.add))
+    if change.remove:
+        requests.append(connections_partitions.build_delete_request(change.remove))
+    return dg.SensorResult(dynamic_partitions_requests=requests)
+
+
+@dg.sensor(
+    name="fixed_connection_sensor",
+    job=sync_goals,
+    minimum_interval_seconds=SENSOR_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Syncs a connection again when its settings changed after a sync failed for want of a right one.",
+)
+def fixed_connection_sensor(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
+    """One run per mended connection and change: the run key holds the moment of the change."""
+    try:
+        with store.database.connect("reading the latest syncs") as database:
+            mended = find_mended(read_last_syncs(database))
+    except GoalsError as error:
+        return dg.SkipReason(str(error))
+    register_partitions(context.instance, [last.connection for last in mended])
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                run_key=f"fixed:{last.connection}:{last.updated_at.isoformat()}", partition_key=last.connection
+            )
+            for last in mended
+        ]
+    )

@@ -4,8 +4,13 @@ import dagster as dg
 
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
 from perfcopilot_goals.defs.assets import IO_MANAGER, SLICE_ASSETS, SOURCE_ASSETS
-from perfcopilot_goals.defs.automation import sync_goals, sync_schedule
-from perfcopilot_goals.defs.checks import CHECK_DEFINITIONS
+from perfcopilot_goals.defs.automation import (
+    connections_sensor,
+    fixed_connection_sensor,
+    sync_goals,
+    sync_schedule,
+)
+from perfcopilot_goals.defs.checks import CHECK_DEFINITIONS, ROLL_UPS
 from perfcopilot_goals.defs.io_manager import SliceIOManager
 from perfcopilot_goals.defs.progress import LogProgress, Report
 from perfcopilot_goals.defs.resources import Asana, Store
@@ -17,9 +22,10 @@ def build_definitions(settings: Settings, report: Report | None = None, clock: C
     store = Store()
     return dg.Definitions(
         assets=[*SOURCE_ASSETS, *SLICE_ASSETS],
-        asset_checks=CHECK_DEFINITIONS,
+        asset_checks=[*CHECK_DEFINITIONS, *ROLL_UPS],
         jobs=[sync_goals],
         schedules=[sync_schedule(settings.sync_cron)],
+        sensors=[connections_sensor, fixed_connection_sensor],
         # Also for what is materialized from the asset graph, where Dagster would take a process for each step.
         executor=dg.in_process_executor,
         resources={

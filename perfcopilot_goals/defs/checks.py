@@ -4,12 +4,14 @@ An unpartitioned check on a partitioned asset shows only the last connection's a
 hidden by the next healthy one.
 """
 
+import datetime as dt
 import warnings
 from collections.abc import Iterator
 
 import dagster as dg
 
-from perfcopilot_goals.core.verdicts import CHECKS, RAW, SUBGOALS, Check, Facts
+from perfcopilot_goals.core.automation import STALE_AFTER, find_stale
+from perfcopilot_goals.core.verdicts import BLOCKS, CHECKS, IDS_SHOWN, RAW, SUBGOALS, Check, Facts
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.partitions import connections_partitions
 from perfcopilot_goals.defs.resources import Store
@@ -17,6 +19,7 @@ from perfcopilot_goals.schemas.rows import SLICE_TABLES
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import read_mapping
 from perfcopilot_goals.storage.ledger import read_source
+from perfcopilot_goals.storage.overview import read_last_syncs, read_truncated
 from perfcopilot_goals.storage.slices import read_slice
 
 
@@ -66,3 +69,41 @@ def _checks_of(table: str) -> dg.AssetChecksDefinition:
 
 
 CHECK_DEFINITIONS = [_checks_of(table) for table in SLICE_TABLES]
+
+
+# The two below look at all connections by one statement each: a check without partitions shows whatever was answered
+# last, and this answer is the same whichever connection was synced.
+
+
+@dg.asset_check(
+    asset=BLOCKS,
+    description="Connections with truncated blocks, each with how many employees. See its no_block_is_truncated.",
+)
+def no_connection_is_truncated(store: Store) -> dg.AssetCheckResult:
+    """Over all connections."""
+    with as_failures("(all)", lambda _: None), store.database.connect("reading truncated blocks") as database:
+        truncated = read_truncated(database)
+    return _roll_up([f"{connection}: {employees}" for connection, employees in truncated.items()])
+
+
+@dg.asset_check(
+    asset=BLOCKS,
+    description=f"Enabled connections without a complete sync for {STALE_AFTER.total_seconds() / 3600:.0f} hours. "
+    "Look at their latest run: perfcopilot-goals status says what failed.",
+)
+def no_connection_is_stale(store: Store) -> dg.AssetCheckResult:
+    """Over all connections."""
+    with as_failures("(all)", lambda _: None), store.database.connect("reading the latest syncs") as database:
+        stale = find_stale(read_last_syncs(database), dt.datetime.now(dt.UTC))
+    return _roll_up(stale)
+
+
+def _roll_up(ids: list[str]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=not ids,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"count": len(ids), "ids": ", ".join(ids[:IDS_SHOWN])},
+    )
+
+
+ROLL_UPS = [no_connection_is_truncated, no_connection_is_stale]

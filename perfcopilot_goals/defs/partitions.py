@@ -8,9 +8,14 @@ connections_partitions = dg.DynamicPartitionsDefinition(name="connections")
 _NAME = "connections"
 
 
+def partition_keys(instance: dg.DagsterInstance) -> list[str]:
+    """The partitions there are."""
+    return list(instance.get_dynamic_partitions(_NAME))
+
+
 def register_partitions(instance: dg.DagsterInstance, names: Iterable[str]) -> list[str]:
     """Make these connections partitions, those that are not yet, and return which were new."""
-    known = set(instance.get_dynamic_partitions(_NAME))
+    known = set(partition_keys(instance))
     new = [name for name in names if name not in known]
     if new:
         instance.add_dynamic_partitions(_NAME, new)

@@ -73,3 +73,16 @@ class Sync:
     throttled: int
     subgoal_route: str | None
     counts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class LastSync:
+    """An enabled connection with the latest change of its settings, its latest sync and its latest complete one."""
+
+    connection: str
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    started_at: dt.datetime | None
+    state: str | None
+    error_code: str | None
+    complete_at: dt.datetime | None

@@ -9,6 +9,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.schemas.rows import LastSync
 from perfcopilot_goals.storage.database import SCHEMA
 from perfcopilot_goals.storage.ledger import read_last_route, read_last_sync
 
@@ -101,6 +102,26 @@ def read_standing(database: psycopg.Connection, connection: str) -> Standing:
         failed_at=failed.finished_at if failed else None,
         failed_with=failed.error_code if failed else None,
     )
+
+
+def read_last_syncs(database: psycopg.Connection) -> list[LastSync]:
+    """Every enabled connection with its latest sync and its latest complete one, by one statement."""
+    query = sql.SQL(
+        "select c.connection, c.created_at, c.updated_at, latest.started_at, latest.state, latest.error_code, "
+        "(select max(synced_at) from {syncs} s where s.connection = c.connection and s.state = 'complete' "
+        "and s.counts -> 'tables' ? 'prompt_blocks') as complete_at "
+        "from {connections} c left join lateral (select started_at, state, error_code from {syncs} s "
+        "where s.connection = c.connection order by started_at desc limit 1) latest on true "
+        "where c.enabled order by c.connection"
+    ).format(syncs=_table("syncs"), connections=_table("connections"))
+    with database.cursor(row_factory=class_row(LastSync)) as cursor:
+        return cursor.execute(query).fetchall()
+
+
+def read_truncated(database: psycopg.Connection) -> dict[str, int]:
+    """Connections with truncated blocks, and how many employees that is."""
+    query = sql.SQL("select connection, count(*) from {} where truncated group by connection order by connection")
+    return dict(database.execute(query.format(_table("prompt_blocks"))).fetchall())
 
 
 def read_block(database: psycopg.Connection, connection: str, employee_id: str) -> StoredBlock:

@@ -1,0 +1,50 @@
+"""What the sensors decide: which partitions there should be, which connections to sync again, which are stale."""
+
+import datetime as dt
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from perfcopilot_goals.schemas.rows import LastSync
+
+# Failures that somebody mends by a setting. Anything else is over with time, or needs another program.
+MENDED_BY_A_SETTING = frozenset({"GoalsConfigError", "AsanaAccessError"})
+# A day and a half: a daily sync may be late or fail once before anybody is called.
+STALE_AFTER = dt.timedelta(hours=36)
+
+
+@dataclass(frozen=True)
+class PartitionChange:
+    """Partitions to add and to remove, each in order."""
+
+    add: list[str]
+    remove: list[str]
+
+
+def decide_partitions(
+    enabled: Collection[str] | None, existing: Collection[str], in_flight: Collection[str]
+) -> PartitionChange:
+    """Add what is enabled and missing at once; remove the rest only when no run of it is in flight.
+
+    `enabled` is None where it could not be read, which is no reason to remove anything.
+    """
+    if enabled is None:
+        return PartitionChange([], [])
+    add = sorted(set(enabled) - set(existing))
+    return PartitionChange(add, sorted(set(existing) - set(enabled) - set(in_flight)))
+
+
+def find_mended(connections: Iterable[LastSync]) -> list[LastSync]:
+    """Connections whose settings changed after their latest sync failed for want of a right one."""
+    return [
+        last
+        for last in connections
+        if last.state == "failed"
+        and last.error_code in MENDED_BY_A_SETTING
+        and last.started_at is not None
+        and last.updated_at > last.started_at
+    ]
+
+
+def find_stale(connections: Iterable[LastSync], now: dt.datetime) -> list[str]:
+    """Connections without a complete sync for longer than `STALE_AFTER`, new ones counted from when they were added."""
+    return [last.connection for last in connections if now - (last.complete_at or last.created_at) > STALE_AFTER]

@@ -1,0 +1,61 @@
+import datetime as dt
+
+import pytest
+
+from perfcopilot_goals.core.automation import STALE_AFTER, PartitionChange, decide_partitions, find_mended, find_stale
+from perfcopilot_goals.schemas.rows import LastSync
+
+NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
+HOUR = dt.timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("enabled", "existing", "in_flight", "change"),
+    [
+        pytest.param(["a", "b"], ["b"], [], PartitionChange(["a"], []), id="a-new-one-at-once"),
+        pytest.param(["b"], ["a", "b"], [], PartitionChange([], ["a"]), id="an-old-one-goes"),
+        pytest.param(["b"], ["a", "b"], ["a"], PartitionChange([], []), id="not-while-its-run-goes-on"),
+        pytest.param([], ["a"], [], PartitionChange([], ["a"]), id="the-last-one"),
+        pytest.param(None, ["a"], [], PartitionChange([], []), id="a-failed-read-changes-nothing"),
+        pytest.param(["b", "a"], [], ["a"], PartitionChange(["a", "b"], []), id="in-order"),
+    ],
+)
+def test_partitions_follow_the_enabled_connections(
+    enabled: list[str] | None, existing: list[str], in_flight: list[str], change: PartitionChange
+) -> None:
+    assert decide_partitions(enabled, existing, in_flight) == change
+
+
+def last(state: str | None, code: str | None, changed: dt.timedelta, complete: dt.datetime | None = None) -> LastSync:
+    return LastSync("acme", NOON - 48 * HOUR, NOON + changed, NOON if state else None, state, code, complete)
+
+
+@pytest.mark.parametrize(
+    ("sync", "is_mended"),
+    [
+        pytest.param(last("failed", "GoalsConfigError", HOUR), True, id="a-gid-was-fixed"),
+        pytest.param(last("failed", "AsanaAccessError", HOUR), True, id="a-token-was-fixed"),
+        pytest.param(last("failed", "GoalsConfigError", -HOUR), False, id="nothing-changed-since"),
+        pytest.param(last("failed", "AsanaUnavailableError", HOUR), False, id="asana-was-down"),
+        pytest.param(last("failed", "GoalsGuardError", HOUR), False, id="a-guard-refused"),
+        pytest.param(last("complete", None, HOUR), False, id="all-was-well"),
+        pytest.param(last("running", None, HOUR), False, id="it-runs"),
+        pytest.param(last(None, None, HOUR), False, id="never-synced"),
+    ],
+)
+def test_a_connection_is_mended_when_its_settings_changed_after_a_failure_for_want_of_them(
+    sync: LastSync, is_mended: bool
+) -> None:
+    assert bool(find_mended([sync])) is is_mended
+
+
+@pytest.mark.parametrize(
+    ("sync", "is_stale"),
+    [
+        pytest.param(last("complete", None, HOUR, NOON - STALE_AFTER - HOUR), True, id="too-old"),
+        pytest.param(last("failed", "GoalsConfigError", HOUR, NOON - HOUR), False, id="failed-since-but-fresh"),
+        pytest.param(last(None, None, HOUR), True, id="added-long-ago-and-never-synced"),
+    ],
+)
+def test_a_connection_is_stale_when_its_last_complete_sync_is_too_old(sync: LastSync, is_stale: bool) -> None:
+    assert find_stale([sync], NOON) == (["acme"] if is_stale else [])
