@@ -111,7 +111,10 @@ def check(session: Session, name: str, as_json: bool) -> None:
         row = read_connection(database, name)
     token = read_token(row.token_ref, name)
     client = AsanaClient(row.base_url, token, allowed_hosts=session.settings.asana_hosts)
-    identity = fetch_identity(client, row.workspace_gid)
+    try:
+        identity = fetch_identity(client, row.workspace_gid)
+    finally:
+        client.close()
     if as_json:
         print_json(asdict(identity))
         return

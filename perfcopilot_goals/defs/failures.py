@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from perfcopilot_goals.errors import GoalsError
+from perfcopilot_goals.storage.ledger import INTERRUPTED
 
 ERROR_CODE = "error_code"
 
@@ -41,6 +42,10 @@ def as_failures(connection: str, note: Callable[[str], None]) -> Iterator[None]:
             metadata={ERROR_CODE: kind},
             allow_retries=False,
         ) from None
+    except BaseException:
+        # Somebody ended the run (Ctrl-C, SIGTERM, Dagster's cancel); without this the ledger would say that it runs.
+        _note(note, INTERRUPTED)
+        raise
 
 
 def _where(error: Exception) -> str:

@@ -14,6 +14,7 @@ from perfcopilot_goals.errors import EXIT_CODES, GoalsConfigError
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.ledger import INTERRUPTED, read_last_sync
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Runner:
                 "resources": {IO_MANAGER: {"config": {"allow_empty": allow_empty}}},
             },
         )
+        self._check_interrupt(name, result.run_id)
         failure, exit_code = _failure(result)
         events = result.get_asset_materialization_events()
         written = {event.asset_key.path[-1]: event.materialization.metadata for event in events if event.asset_key}
@@ -90,6 +92,13 @@ class Runner:
             failure=failure,
             exit_code=exit_code,
         )
+
+    def _check_interrupt(self, name: str, run_id: str) -> None:
+        """Go on with an interrupt that Dagster took: while it runs, SIGINT and SIGTERM only fail the run."""
+        with self._database.connect("reading how the sync ended") as database:
+            last = read_last_sync(database, name)
+        if last is not None and last.run_id == run_id and last.error_code == INTERRUPTED:
+            raise KeyboardInterrupt
 
 
 def _failure(result: dg.ExecuteInProcessResult) -> tuple[str | None, int]:

@@ -1,8 +1,10 @@
 """From a workspace to blocks through the command line, with right and with wrong input."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psycopg
@@ -127,6 +129,30 @@ def test_one_connection_that_fails_leaves_the_other_unharmed_and_gives_the_exit_
     assert "GoalsConfigError: connection aaa" in every.stderr
     assert "acme: 2 goals" in every.stdout
     assert "off" not in every.stdout + every.stderr
+
+
+@pytest.mark.fault("F2")
+def test_ctrl_c_ends_a_sync_with_130_and_is_told_by_status(
+    cli: Cli, roster: Path, database_url: str, tmp_path: Path
+) -> None:
+    with Sandbox(small_company(), token=TOKEN) as asana:
+        connect(cli, asana, roster)
+        asana.latency_seconds = 5
+        process = subprocess.Popen(
+            [sys.executable, "-m", "perfcopilot_goals.cli", "sync", "acme"],
+            env=environment(tmp_path, PERFCOPILOT_DATABASE_URL=database_url),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while not asana.requests:
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told.splitlines()[-1] == "Interrupted."
+    (standing,) = json.loads(cli("status", "--json").stdout)
+    assert standing["failed_with"] == "Interrupted"
 
 
 @pytest.mark.parametrize(
