@@ -363,11 +363,9 @@ def test_a_storm_that_passes_costs_what_it_rejected(connect: Connect) -> None:
 
 def test_b23_never_more_than_fifty_are_in_flight(connect: Connect) -> None:
     with serve(family_world(250, 0), routes="both", latency_seconds=0.03) as asana:
-        before = time.monotonic()
         walk(connect(asana), asana)
         assert 25 <= asana.max_in_flight <= IN_FLIGHT
         assert asana.rejected == 0
-        assert time.monotonic() - before < 250 * 0.03 / 2
 
 
 @pytest.mark.parametrize("goals", [0, 1, 60])
