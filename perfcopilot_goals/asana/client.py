@@ -90,6 +90,10 @@ class AsanaClient:
             self._before_retry(path, attempt, outcome)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
+    def may_go_on(self) -> bool:
+        """Whether there is time and a retry left for other requests after one has failed for good."""
+        return self._budget.has_left() and self.clock.monotonic() <= self._deadline
+
     def close(self) -> None:
         """Stop whoever waits and end the connections."""
         self.stop.set()

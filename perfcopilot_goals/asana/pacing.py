@@ -135,13 +135,16 @@ class RetryBudget:
         with self._lock:
             self.first_tries += 1
 
+    def has_left(self) -> bool:
+        """Whether one more retry is within the budget."""
+        return self.retries + 1 <= RETRIES_FREE + RETRIES_SHARE * self.first_tries
+
     def take(self) -> bool:
         """Whether one more retry is within the budget; if so it is spent."""
         with self._lock:
-            if self.retries + 1 > RETRIES_FREE + RETRIES_SHARE * self.first_tries:
-                return False
-            self.retries += 1
-            return True
+            is_left = self.has_left()
+            self.retries += is_left
+            return is_left
 
 
 def backoff(waits: tuple[float, ...], attempt: int, jitter: Callable[[], float] = random.random) -> float:

@@ -24,9 +24,12 @@ from perfcopilot_goals.asana.routes import (
     refusal_of_all,
 )
 from perfcopilot_goals.asana.transport import IN_FLIGHT
+from perfcopilot_goals.errors import AsanaUnavailableError
 
 # Goals asked one by one before all others are asked together, whatever these answered.
 PROBES = 5
+# Goals that an error names before it only counts the rest.
+NAMED = 10
 
 
 @dataclass
@@ -54,7 +57,8 @@ def walk_subgoals(
     """The sub-goals of these goals, in one request each (more only for over 100 sub-goals, and one to find the route).
 
     `route` is the connection's setting, `last_route` what its last complete sync used. `on_goal` hears how many goals
-    are done. A list that answers 403 or 404 leaves its goal unread; one that cannot be read after retries fails all.
+    are done. A list that answers 403 or 404 leaves its goal unread. One that cannot be read after retries fails all,
+    but only after the others were asked, so that the error names each; when retries or time run out it fails at once.
     """
     client.expect(len(goal_gids))
     return _Walker(client, fields, RouteInUse(route, last_route), on_goal).run(goal_gids)
@@ -70,11 +74,15 @@ class _Walker:
     other_was_asked: bool = False
     # Whether a 404 named its goal, as only a route that is there does.
     goal_was_named: bool = False
+    # Goals whose list could not be read, with why.
+    failed: dict[str, AsanaUnavailableError] = field(default_factory=dict)
 
     def run(self, goal_gids: Sequence[str]) -> Walk:
         left = deque(goal_gids)
         self._find_route(left)
         self._walk_together(list(left))
+        if self.failed:
+            raise self._failure()
         self._confirm_missing()
         read = self.walk.subgoals
         error = None if read else refusal_of_all(list(self.walk.unread.values()), self.goal_was_named)
@@ -114,13 +122,14 @@ class _Walker:
             raise Stopped
 
     def _read_or_stop(self, gid: str) -> Subgoals:
-        """As `_read`; what fails one fails all, and no other worker is to send anything after it."""
+        """As `_read`; what fails all stops the other workers, so that nothing is sent after it."""
         try:
             return self._read(gid)
         except Refused:
             raise
-        except BaseException:
-            self.client.stop.set()
+        except BaseException as error:
+            if not isinstance(error, AsanaUnavailableError) or not self.client.may_go_on():
+                self.client.stop.set()
             raise
 
     def _confirm_missing(self) -> None:
@@ -158,14 +167,26 @@ class _Walker:
         return True
 
     def _settle(self, gid: str, read: Callable[[], Subgoals]) -> int:
-        """Keep what is read, or note that it was refused. Returns the status."""
+        """Keep what is read, or note that it was refused or failed. Returns the status, 0 where none came."""
         try:
             self._keep(gid, read())
         except Refused as refused:
             self._note_unread(gid, refused)
             self.goal_was_named |= refused.is_about_goal
             return refused.status
+        except AsanaUnavailableError as error:
+            self.failed[gid] = error
+            if not self.client.may_go_on():
+                raise self._failure() from None
+            return 0
         return 200
+
+    def _failure(self) -> AsanaUnavailableError:
+        """What kept the first of the failed lists from being read, and of which goals they are."""
+        goals = f"goal{'s' if len(self.failed) > 1 else ''} {', '.join(list(self.failed)[:NAMED])}"
+        more = f" and {len(self.failed) - NAMED} more" if len(self.failed) > NAMED else ""
+        why = str(next(iter(self.failed.values()))).partition(": ")[2]
+        return AsanaUnavailableError(f"the sub-goals of {goals}{more} could not be read; {why}")
 
     def _keep(self, gid: str, subgoals: Subgoals) -> None:
         visible = [subgoal for subgoal in subgoals if subgoal]

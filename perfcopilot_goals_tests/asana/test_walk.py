@@ -355,6 +355,31 @@ def test_a_storm_over_the_walk_stays_within_the_retry_budget(fault: Fault, conne
     assert workers_alive() == []
 
 
+@pytest.mark.fault("A16")
+@pytest.mark.parametrize("goals", [("1001", "1003"), ("1002", "1090"), ("1040", "1090")])
+@pytest.mark.parametrize("route", ROUTES)
+def test_two_lists_that_fail_for_good_fail_the_walk_which_names_both(
+    route: Any, goals: tuple[str, str], connect: Connect
+) -> None:
+    script = Script().on(faults.status(500), when=asks_subgoals_of(*goals))
+    named = f"goals {', '.join(goals)} could not be read"
+    with serve(family_world(100, 0), routes=route, faults=script) as asana:
+        with raises(AsanaUnavailableError, named, "status 500", "4 attempts"):
+            walk(connect(asana), asana, last_route=route)
+        assert asana.count() == 100 + 2 * 3
+    assert workers_alive() == []
+
+
+@pytest.mark.fault("A16")
+def test_twelve_lists_that_fail_for_good_are_counted_and_ten_of_them_named(connect: Connect) -> None:
+    bad = [str(gid) for gid in range(1301, 1313)]
+    script = Script().on(faults.status(500), when=asks_subgoals_of(*bad))
+    with serve(family_world(400, 0), routes="both", faults=script) as asana:
+        with raises(AsanaUnavailableError, "and 2 more could not be read"):
+            walk(connect(asana), asana)
+        assert asana.count() == 400 + 12 * 3
+
+
 def test_a_storm_that_passes_costs_what_it_rejected(connect: Connect) -> None:
     with serve(family_world(200), routes="both", faults=Script().on(faults.status(503), first=50, times=12)) as asana:
         assert gids_of(walk(connect(asana), asana)) == asana.world.subgoals
