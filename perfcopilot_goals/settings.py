@@ -7,13 +7,14 @@ token's reference) is a row in the database instead.
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from perfcopilot_goals.errors import GoalsConfigError
 
 DEFAULT_TOKEN_REF = "env:ASANA_ACCESS_TOKEN"
 DEFAULT_SYNC_CRON = "17 5 * * *"
+DEFAULT_UI_URL = "http://127.0.0.1:3000"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class Settings:
     asana_hosts: frozenset[str]
     sync_cron: str
     postgres_user: str
+    # A Slack-compatible webhook's URL is its secret, so it stays out of every repr.
+    alert_webhook: str | None = field(default=None, repr=False)
+    ui_url: str = DEFAULT_UI_URL
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -41,6 +45,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         asana_hosts=frozenset(h.lower() for h in re.split(r"[,\s]+", env.get("PERFCOPILOT_ASANA_HOSTS", "")) if h),
         sync_cron=env.get("PERFCOPILOT_SYNC_CRON", "").strip() or DEFAULT_SYNC_CRON,
         postgres_user=env.get("PERFCOPILOT_POSTGRES_USER", "").strip() or "nobody",
+        alert_webhook=_webhook(env.get("PERFCOPILOT_ALERT_WEBHOOK", "").strip()),
+        ui_url=(env.get("PERFCOPILOT_UI_URL", "").strip() or DEFAULT_UI_URL).rstrip("/"),
     )
 
 
@@ -85,6 +91,13 @@ def read_token(token_ref: str, connection: str, environ: Mapping[str, str] | Non
             "has; copy it again"
         )
     return token
+
+
+def _webhook(url: str) -> str | None:
+    if not url or re.fullmatch(r"(https://|http://(127\.0\.0\.1|localhost)[:/])[\x21-\x7e]+", url):
+        return url or None
+    # Not repeated: whoever has the URL can post.
+    raise GoalsConfigError("PERFCOPILOT_ALERT_WEBHOOK is not an https URL; unset it, or copy the webhook's URL again")
 
 
 def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:

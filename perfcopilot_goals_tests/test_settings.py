@@ -33,6 +33,8 @@ def test_with_nothing_set_everything_has_its_default() -> None:
         asana_hosts=frozenset(),
         sync_cron="17 5 * * *",
         postgres_user="nobody",
+        alert_webhook=None,
+        ui_url="http://127.0.0.1:3000",
     )
 
 

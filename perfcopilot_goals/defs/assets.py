@@ -21,11 +21,13 @@ from perfcopilot_goals.core.prompts import render_blocks
 from perfcopilot_goals.defs.columns import column_schema
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.partitions import connections_partitions
+from perfcopilot_goals.defs.picture import draw_sync
 from perfcopilot_goals.defs.resources import Asana, require_workspace
 from perfcopilot_goals.schemas.rows import Connection
 from perfcopilot_goals.schemas.tables import Slice, tables
 
 IO_MANAGER = "slices"
+OWNERS = ["team:people-data"]
 
 Roster = Mapping[str, str | None]
 
@@ -36,6 +38,7 @@ def _options(table: str, *kinds: str) -> dict[str, Any]:
         "metadata": {"dagster/column_schema": column_schema(table)},
         "partitions_def": connections_partitions,
         "group_name": "goals",
+        "owners": OWNERS,
         "kinds": {"postgres", *kinds},
     }
 
@@ -108,9 +111,13 @@ def mapped_goal_rows(owned_goals: pd.DataFrame, subgoals: pd.DataFrame) -> Slice
 
 
 @_slice_asset("pandas")
-def prompt_blocks(mapped_goal_rows: pd.DataFrame, owned_goals: pd.DataFrame, employees: Roster) -> Slice:
+def prompt_blocks(
+    context: dg.AssetExecutionContext, mapped_goal_rows: pd.DataFrame, owned_goals: pd.DataFrame, employees: Roster
+) -> Slice:
     goals_owned = dict(zip(owned_goals["employee_id"], owned_goals["owned_total"], strict=True))
-    return Slice(render_blocks(mapped_goal_rows, goals_owned, [e for e, gid in employees.items() if gid]))
+    blocks = render_blocks(mapped_goal_rows, goals_owned, [e for e, gid in employees.items() if gid])
+    context.add_output_metadata({"picture": draw_sync(mapped_goal_rows, blocks, employees)})
+    return Slice(blocks)
 
 
 SLICE_ASSETS = [raw_workspace_goals, owned_goals, subgoals, mapped_goal_rows, prompt_blocks]

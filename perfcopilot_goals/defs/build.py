@@ -3,6 +3,7 @@
 import dagster as dg
 
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
+from perfcopilot_goals.defs.alerts import alert_sensors
 from perfcopilot_goals.defs.assets import IO_MANAGER, SLICE_ASSETS, SOURCE_ASSETS
 from perfcopilot_goals.defs.automation import (
     connections_sensor,
@@ -25,7 +26,7 @@ def build_definitions(settings: Settings, report: Report | None = None, clock: C
         asset_checks=[*CHECK_DEFINITIONS, *ROLL_UPS],
         jobs=[sync_goals],
         schedules=[sync_schedule(settings.sync_cron)],
-        sensors=[connections_sensor, fixed_connection_sensor],
+        sensors=[connections_sensor, fixed_connection_sensor, *alert_sensors(settings)],
         # Also for what is materialized from the asset graph, where Dagster would take a process for each step.
         executor=dg.in_process_executor,
         resources={

@@ -1,7 +1,8 @@
-"""The tables' columns as Dagster's catalog shows them."""
+"""The tables' columns as Dagster's catalog shows them: what each is, and which ones it comes from."""
 
 import dagster as dg
 
+from perfcopilot_goals.schemas.lineage import SOURCES
 from perfcopilot_goals.schemas.tables import Column, tables
 
 
@@ -9,6 +10,16 @@ def column_schema(table: str) -> dg.TableSchema:
     """The columns with types, descriptions and constraints; the key's columns say so."""
     declared = tables()[table]
     return dg.TableSchema(columns=[_column(column, column.name in declared.key) for column in declared.columns])
+
+
+def column_lineage(table: str) -> dg.TableColumnLineage:
+    """The columns of other tables that each column comes from."""
+    return dg.TableColumnLineage(
+        deps_by_column={
+            column: [dg.TableColumnDep(asset_key=dg.AssetKey(source), column_name=name) for source, name in sources]
+            for column, sources in SOURCES[table].items()
+        }
+    )
 
 
 def _column(column: Column, is_key: bool) -> dg.TableColumn:

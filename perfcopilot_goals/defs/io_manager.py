@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import PrivateAttr
 
 from perfcopilot_goals.core.lineage import ROSTER, check_inputs, roster_digest
+from perfcopilot_goals.defs.columns import column_lineage
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.resources import Store
 from perfcopilot_goals.errors import GoalsGuardError
@@ -102,6 +103,7 @@ def _metadata(table: str, rows: pd.DataFrame, written: Slice, deleted: int, seco
     return {
         "dagster/table_name": f"{SCHEMA}.{table}",
         "dagster/partition_row_count": len(rows),
+        "dagster/column_lineage": column_lineage(table),
         "rows": len(rows),
         "rows_before": deleted,
         "seconds": round(seconds, 3),

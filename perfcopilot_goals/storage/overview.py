@@ -118,9 +118,12 @@ def read_last_syncs(database: psycopg.Connection) -> list[LastSync]:
         return cursor.execute(query).fetchall()
 
 
-def read_truncated(database: psycopg.Connection) -> dict[str, int]:
-    """Connections with truncated blocks, and how many employees that is."""
-    query = sql.SQL("select connection, count(*) from {} where truncated group by connection order by connection")
+def read_truncated(database: psycopg.Connection) -> dict[str, dict[str, int]]:
+    """Connections with truncated blocks, and of each the employees with how many goals they own."""
+    query = sql.SQL(
+        "select connection, jsonb_object_agg(employee_id, goals_owned) from {} where truncated "
+        "group by connection order by connection"
+    )
     return dict(database.execute(query.format(_table("prompt_blocks"))).fetchall())
 
 

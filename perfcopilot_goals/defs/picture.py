@@ -1,0 +1,51 @@
+"""A small picture of a sync, for the catalog page of `prompt_blocks`: how many goals stand how, and how many employees
+have a whole block. Numbers only; no goal's text and nobody's name.
+"""
+
+import base64
+from collections.abc import Mapping
+
+import dagster as dg
+import leather
+import pandas as pd
+
+from perfcopilot_goals.schemas.rows import STATUSES
+
+# Colours that also people who do not tell red from green can tell apart by their lightness.
+_COLOURS = {
+    "completed": "#3b6fb6",
+    "on_track": "#3a9a63",
+    "at_risk": "#e6a23c",
+    "off_track": "#c8413b",
+    "listed whole": "#3a9a63",
+    "no goals": "#9aa5b1",
+    "truncated": "#e6a23c",
+    "unmapped": "#c8413b",
+}
+
+
+def draw_sync(rows: pd.DataFrame, blocks: pd.DataFrame, asana_user_of: Mapping[str, str | None]) -> dg.MetadataValue:
+    """Two bar charts as Markdown with inline SVG: goals by status, employees by what became of their block."""
+    statuses = rows.loc[rows["kind"] == "goal", "status"].value_counts()
+    goals = {status: int(statuses.get(status, 0)) for status in ("completed", *STATUSES[:3])}
+    truncated, empty = int(blocks["truncated"].sum()), int((blocks["goals_listed"] == 0).sum())
+    employees = {
+        "listed whole": len(blocks) - truncated - empty,
+        "no goals": empty,
+        "truncated": truncated,
+        "unmapped": sum(not gid for gid in asana_user_of.values()),
+    }
+    return dg.MetadataValue.md(f"{_bars('Goals by status', goals)}\n\n{_bars('Employees by their block', employees)}")
+
+
+def _bars(title: str, counts: Mapping[str, int]) -> str:
+    labels = {f"{name}: {count}": name for name, count in counts.items()}
+    chart = leather.Chart(title)
+    chart.add_x_scale(0, max(1, *counts.values()))
+    chart.add_bars(
+        [(counts[name], label) for label, name in labels.items()],
+        fill_color=lambda bar: _COLOURS[labels[bar.y]],
+    )
+    picture = base64.b64encode(chart.to_svg(width=560, height=200).encode()).decode()
+    told = ", ".join(labels)
+    return f"![{title}: {told}](data:image/svg+xml;base64,{picture})"

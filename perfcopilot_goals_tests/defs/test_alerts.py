@@ -1,0 +1,155 @@
+"""Alerts as somebody gets them: posts to a real web server, with no goal's text and nobody's name."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from perfcopilot_goals.defs.alerts import alert_sensors, post
+from perfcopilot_goals.defs.build import build_definitions
+from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.sandbox import Goal
+from perfcopilot_goals.settings import load_settings
+from perfcopilot_goals_tests.defs.office import Office
+
+SECRET = "services/T000/B000/canary-of-the-webhook"
+
+
+@dataclass
+class Webhook:
+    """What was posted; it answers with the next of `statuses`, and with 200 after the last."""
+
+    url: str = ""
+    posted: list[dict[str, Any]] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
+
+    @property
+    def texts(self) -> list[str]:
+        return [message["text"] for message in self.posted]
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    received = Webhook()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            status = received.statuses.pop(0) if received.statuses else 200
+            if status == 200:
+                assert self.path == f"/{SECRET}"
+                assert self.headers["Content-Type"] == "application/json"
+                received.posted.append(json.loads(body))
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            if 300 <= status < 400:
+                self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        received.url = f"http://127.0.0.1:{server.server_address[1]}/{SECRET}"
+        yield received
+        server.shutdown()
+        thread.join()
+
+
+def sensors(webhook: Webhook) -> dict[str, dg.SensorDefinition]:
+    settings = load_settings(
+        {"PERFCOPILOT_ALERT_WEBHOOK": webhook.url, "PERFCOPILOT_UI_URL": "https://dagster.example/"}
+    )
+    return {sensor.name: sensor for sensor in alert_sensors(settings)}
+
+
+def truncation_alert(webhook: Webhook, cursor: str | None, office: Office) -> str | None:
+    """One evaluation; the cursor that it leaves."""
+    with dg.build_sensor_context(instance=office.instance, cursor=cursor, resources={"store": Store()}) as context:
+        result = sensors(webhook)["truncation_alert"](context)
+        assert isinstance(result, dg.SensorResult)
+        return result.cursor
+
+
+def test_without_a_webhook_there_are_no_alert_sensors() -> None:
+    names = {sensor.name for sensor in build_definitions(load_settings({})).sensors or []}
+    assert names == {"connections_sensor", "fixed_connection_sensor"}
+
+
+def test_with_a_webhook_the_code_location_has_both_and_its_url_is_in_none_of_their_texts(webhook: Webhook) -> None:
+    settings = load_settings({"PERFCOPILOT_ALERT_WEBHOOK": webhook.url})
+    both = {s.name: s for s in build_definitions(settings).sensors or [] if s.name.endswith("_alert")}
+    assert set(both) == {"failed_sync_alert", "truncation_alert"}
+    assert all(sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in both.values())
+    assert SECRET not in repr(settings) + "".join(str(sensor.description) for sensor in both.values())
+
+
+def test_a_failed_sync_is_posted_with_what_to_do_and_a_link(office: Office, webhook: Webhook) -> None:
+    office.connect("no-gid", workspace_gid=None)
+    result = office.sync("no-gid")
+    context = dg.build_run_status_sensor_context(
+        sensor_name="failed_sync_alert",
+        dagster_event=result.get_run_failure_event(),
+        dagster_instance=office.instance,
+        dagster_run=result.dagster_run,
+    ).for_run_failure()
+    sensors(webhook)["failed_sync_alert"](context)
+    (text,) = webhook.texts
+    assert text.startswith("Sync of connection no-gid failed.\nGoalsConfigError: connection no-gid")
+    assert "perfcopilot-goals connection set no-gid --workspace-gid GID" in text
+    assert text.endswith(f"https://dagster.example/runs/{result.run_id}")
+
+
+def test_an_employee_who_becomes_truncated_is_posted_once(office: Office, webhook: Webhook) -> None:
+    for number in range(201):
+        office.world.add(Goal(f"{5000 + number}", f"Canary {number}", "1"))
+    office.sync()
+    cursor = truncation_alert(webhook, None, office)
+    cursor = truncation_alert(webhook, cursor, office)
+    (text,) = webhook.texts
+    assert f"{office.name}: E1 (203)" in text
+    assert text.endswith("https://dagster.example/assets/prompt_blocks?view=checks")
+    assert "Canary" not in text
+    assert "Thimble" not in text
+    for number in range(201):
+        office.world.delete(f"{5000 + number}")
+    office.sync()
+    cursor = truncation_alert(webhook, cursor, office)
+    assert len(webhook.texts) == 1
+    assert cursor == "{}"
+
+
+def test_a_webhook_that_is_busy_for_a_moment_gets_the_alert_once(webhook: Webhook) -> None:
+    webhook.statuses = [503, 429]
+    post(webhook.url, "hello")
+    assert webhook.texts == ["hello"]
+
+
+@pytest.mark.parametrize("status", [302, 404, 500])
+def test_an_alert_that_was_not_taken_is_an_error_without_the_webhooks_url(webhook: Webhook, status: int) -> None:
+    webhook.statuses = [status] * 3
+    with pytest.raises(GoalsConfigError, match=f"status {status}") as caught:
+        post(webhook.url, "hello")
+    assert SECRET not in f"{caught.value!r} {caught.value.__context__!r} {caught.value.__cause__!r}"
+    assert webhook.posted == []
+
+
+def test_a_webhook_that_is_away_is_an_error_without_its_url() -> None:
+    with pytest.raises(GoalsConfigError, match="did not answer") as caught:
+        post(f"http://127.0.0.1:1/{SECRET}", "hello")
+    assert SECRET not in f"{caught.value!r} {caught.value.__context__!r} {caught.value.__cause__!r}"
+
+
+@pytest.mark.parametrize("url", ["ftp://canary", "http://hooks.example/canary", "canary", "https://a b"])
+def test_a_webhook_that_is_no_https_url_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(GoalsConfigError) as caught:
+        load_settings({"PERFCOPILOT_ALERT_WEBHOOK": url})
+    assert "canary" not in str(caught.value)
