@@ -1,4 +1,4 @@
-"""The sample company as a connection, for `demo` and `dev`."""
+"""The sample company as a connection for `demo` and `dev`, and for `dev` a broken one to play with."""
 
 import secrets
 from typing import TYPE_CHECKING
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from perfcopilot_goals.sandbox import Sandbox
 
 DEMO = "demo"
+# For `dev`: a connection to see fail, to mend, and to see heal.
+BROKEN = "demo-wrong-gid"
+WRONG_GID = "1200000000000404"
 # Employees of the sample company whose blocks show what a block can be.
 SHOWN = {
     "E020": "a few goals",
@@ -24,7 +27,7 @@ LINES_SHOWN = 16
 
 
 class Sample:
-    """The connection `demo`, which points to a sandbox of this process."""
+    """The connections of the sample company, which point to a sandbox of this process."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -37,32 +40,32 @@ class Sample:
             self._token_file.write_text(f"{secrets.token_urlsafe(24)}\n")
         return self._token_file.read_text().strip()
 
-    def connect(self, asana: "Sandbox") -> bool:
-        """Point the connection to the sandbox and fill its roster; returns whether it was never synced before."""
+    def connect(self, asana: "Sandbox", *, with_broken: bool = False) -> tuple[str, ...]:
+        """Point the sample's connections to the sandbox and fill their roster; returns those that were never synced.
+
+        With `with_broken` there is a second one, whose workspace GID is wrong on purpose. Who mended it keeps it so.
+        """
         from perfcopilot_goals.core.roster import read_roster
-        from perfcopilot_goals.defs.partitions import register_partitions
         from perfcopilot_goals.sandbox import roster_csv
         from perfcopilot_goals.schemas.rows import Connection
-        from perfcopilot_goals.storage.connections import (
-            add_connection,
-            has_connection,
-            set_connection,
-        )
+        from perfcopilot_goals.storage.connections import add_connection, has_connection, set_connection
         from perfcopilot_goals.storage.employees import import_employees
         from perfcopilot_goals.storage.ledger import read_last_sync
 
         token_ref, gid = f"file:{self._token_file}", asana.world.workspace_gid
+        wanted = {DEMO: gid} | ({BROKEN: WRONG_GID} if with_broken else {})
+        new = []
         with self._session.database.connect("setting the demo up") as database:
-            if not has_connection(database, DEMO):
-                # The sandbox has no limit; at a real token's 1,500 a minute the demo would take half a minute.
-                row = Connection(DEMO, gid, token_ref, asana.base_url, 60_000, "auto", enabled=True)
-                add_connection(database, row)
-            set_connection(database, DEMO, {"base_url": asana.base_url, "token_ref": token_ref})
-            import_employees(database, DEMO, read_roster(roster_csv(asana.world)))
-            is_new = read_last_sync(database, DEMO, "complete") is None
-        with self._session.instance() as instance:
-            register_partitions(instance, [DEMO])
-        return is_new
+            for name, workspace_gid in wanted.items():
+                if not has_connection(database, name):
+                    # The sandbox has no limit; at a real token's 1,500 a minute the demo would take half a minute.
+                    row = Connection(name, workspace_gid, token_ref, asana.base_url, 60_000, "auto", enabled=True)
+                    add_connection(database, row)
+                    import_employees(database, name, read_roster(roster_csv(asana.world)))
+                set_connection(database, name, {"base_url": asana.base_url, "token_ref": token_ref})
+                if read_last_sync(database, name) is None:
+                    new.append(name)
+        return tuple(new)
 
 
 def show_blocks(session: Session) -> None:

@@ -7,17 +7,14 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
-from perfcopilot_goals.cli.sample import DEMO, Sample, show_blocks
+from perfcopilot_goals.cli.sample import BROKEN, DEMO, Sample, show_blocks
 from perfcopilot_goals.cli.session import Session
 from perfcopilot_goals.cli.syncing import sync_connections
 from perfcopilot_goals.errors import GoalsConfigError
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command("sandbox")
@@ -88,17 +85,25 @@ def dev(session: Session, port: int, with_demo: bool) -> None:
     _check_port(port)
     session.database.url  # noqa: B018  the own Postgres has to run, and to stay while Dagster does
     if not with_demo:
-        sys.exit(_run_dagster(session, port, first_sync=None))
+        sys.exit(_run_dagster(session, port))
     from perfcopilot_goals.sandbox import Sandbox, sample_company
 
     sample = Sample(session)
     with Sandbox(sample_company(), token=sample.token()) as asana:
-        is_new = sample.connect(asana)
-        sys.exit(_run_dagster(session, port, first_sync=DEMO if is_new else None))
+        never_synced = sample.connect(asana, with_broken=True)
+        if BROKEN in never_synced:
+            click.echo(
+                f"Connection {BROKEN} has a wrong workspace GID on purpose. See it fail, mend it and see it heal:"
+            )
+            click.echo(f"  perfcopilot-goals connection set {BROKEN} --workspace-gid {asana.world.workspace_gid}")
+        sys.exit(_run_dagster(session, port, never_synced))
 
 
-def _run_dagster(session: Session, port: int, first_sync: str | None) -> int:
-    """Run web server and daemon as a child until it ends or we are told to; returns its exit code."""
+def _run_dagster(session: Session, port: int, never_synced: tuple[str, ...] = ()) -> int:
+    """Run web server and daemon as a child until it ends or we are told to; returns its exit code.
+
+    Connections that were never synced are, beside it.
+    """
     root = session.settings.project_root
     environment = os.environ | {"DAGSTER_HOME": str(session.settings.dagster_home), "PYTHONWARNINGS": "ignore"}
     dagster: list[subprocess.Popen[bytes]] = []
@@ -117,8 +122,8 @@ def _run_dagster(session: Session, port: int, first_sync: str | None) -> int:
     command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
     workspace = ["--workspace", str(root / "workspace.yaml")]
     dagster.append(subprocess.Popen([*command, *workspace], cwd=root, env=environment, start_new_session=True))
-    if first_sync:
-        subprocess.Popen([sys.executable, "-m", "perfcopilot_goals.cli", "sync", first_sync], env=environment)
+    if never_synced:
+        subprocess.Popen([sys.executable, "-m", "perfcopilot_goals.cli", "sync", *never_synced], env=environment)
     return dagster[0].wait()
 
 
