@@ -131,20 +131,27 @@ def load_slice(database: Database, table: str, connection: str) -> tuple[pd.Data
 
 
 def _copy(transaction: psycopg.Connection, table: str, rows: pd.DataFrame) -> None:
+    """In binary, which takes two thirds of the time that text does and needs each column's type."""
     columns = {column.name: column for column in tables()[table].columns}
-    copy = sql.SQL("copy {} ({}) from stdin").format(
+    types = [columns[name].pg_type for name in rows.columns]
+    copy = sql.SQL("copy {} ({}) from stdin (format binary)").format(
         sql.Identifier(SCHEMA, table), sql.SQL(", ").join(map(sql.Identifier, rows.columns))
     )
-    json_places = [place for place, name in enumerate(rows.columns) if columns[name].pg_type == "jsonb"]
+    values = [
+        [Jsonb(value) for value in column] if pg_type == "jsonb" else column
+        for column, pg_type in zip(_plain_columns(rows), types, strict=True)
+    ]
     with transaction.cursor() as cursor, cursor.copy(copy) as stream:
-        for values in _plain_rows(rows):
-            for place in json_places:
-                values[place] = Jsonb(values[place])
-            stream.write_row(values)
+        stream.set_types(types)
+        for row in zip(*values, strict=True):
+            stream.write_row(row)
 
 
-def _plain_rows(rows: pd.DataFrame) -> Iterator[list[Any]]:
-    """Rows of plain Python values: psycopg would store pandas' NaT as the year 48113 and its NaN as a word."""
-    missing = rows.isna()
-    plain = rows.astype(object).mask(missing, None)
-    return (list(values) for values in plain.itertuples(index=False, name=None))
+def _plain_columns(rows: pd.DataFrame) -> Iterator[list[Any]]:
+    """Columns of plain Python values: psycopg would store pandas' NaT as the year 48113 and its NaN as a word."""
+    for name, dtype in rows.dtypes.items():
+        missing = rows[name].isna().to_numpy()
+        # `tolist` makes pandas' own timestamps one by one, which takes six times as long.
+        is_instant = isinstance(dtype, pd.DatetimeTZDtype)
+        values = list(pd.DatetimeIndex(rows[name]).to_pydatetime()) if is_instant else rows[name].tolist()
+        yield [None if gone else v for v, gone in zip(values, missing, strict=True)] if missing.any() else values
