@@ -1,0 +1,39 @@
+"""The picture of docs/benchmarks.md: chart.py FILE.svg < sections.json, in the environment of requirements.lock."""
+
+import json
+import sys
+
+import matplotlib
+
+matplotlib.use("svg")
+import matplotlib.pyplot as plt
+
+COLOURS = ["#1b6ca8", "#7fb2d9", "#d98c3f", "#8c8c8c"]
+
+
+def main(path: str) -> None:
+    """One panel for each table that compares several, a bar for each contender, its ratio to the floor."""
+    sections = {title: [row for row in rows if "ratio" in row] for title, rows in json.load(sys.stdin).items()}
+    sections = {title: rows for title, rows in sections.items() if rows}
+    matplotlib.rcParams |= {"svg.hashsalt": "benchmarks", "font.size": 9}
+    heights = [max(2, len(rows)) for rows in sections.values()]
+    figure, panels = plt.subplots(
+        len(sections), 1, figsize=(9, 0.3 * sum(heights) + 0.9 * len(heights)), squeeze=False,
+        gridspec_kw={"height_ratios": heights}, layout="constrained",
+    )  # fmt: skip
+    for panel, (title, rows) in zip(panels[:, 0], sections.items(), strict=True):
+        whos = list(dict.fromkeys(row["who"] for row in rows))
+        places = range(len(rows), 0, -1)
+        colours = [COLOURS[whos.index(row["who"]) % len(COLOURS)] for row in rows]
+        bars = panel.barh(places, [row["ratio"] for row in rows], color=colours)
+        panel.bar_label(bars, [f"{row['ratio']:.2f}" for row in rows], padding=3)
+        panel.set_yticks(places, [f"{row['race']}: {row['who']}" for row in rows])
+        panel.axvline(1, color="black", linewidth=0.8)
+        panel.set_title(f"{title}: seconds, as a multiple of the floor", loc="left")
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.margins(x=0.12)
+    figure.savefig(path, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
