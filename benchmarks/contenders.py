@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.measuring import WORKSPACE, Measured, StandIn, measure
-from benchmarks.ours import GOAL_FIELDS, SUBGOAL_FIELDS
 from benchmarks.workplace import CHECKOUT, Workplace
+from perfcopilot_goals.schemas.tables import tables
+
+GOAL_FIELDS = tables()["raw_workspace_goals"].asana_fields
+SUBGOAL_FIELDS = tables()["subgoals"].asana_fields
 
 OURS, SYNC = "perfcopilot-goals, fetch", "perfcopilot-goals sync"
 RIVALS = {
@@ -30,7 +33,8 @@ class Race:
 
 def fetch_ours(asana: StandIn, race: Race) -> Measured:
     """Our list and walk alone."""
-    command = [sys.executable, "-m", "benchmarks.ours", asana.base_url, "sandbox-token", WORKSPACE]
+    fields = [",".join(GOAL_FIELDS), ",".join(SUBGOAL_FIELDS)]
+    command = [sys.executable, "-m", "benchmarks.ours", asana.base_url, "sandbox-token", WORKSPACE, *fields]
     return measure([*command, str(race.requests_per_minute)])
 
 
@@ -49,7 +53,7 @@ def row(race: Race, who: str, done: Measured, asana: StandIn) -> dict[str, Any]:
     brought = (told.get("goals"), told.get("subgoals"))
     is_whole = done.code == 0 and (who == SYNC or brought == (race.goals, race.subgoals))
     outcome = {"seconds": round(seconds, 2), "ratio": round(seconds / race.floor, 3)} if is_whole else {
-        "failed": f"after {done.seconds:.0f} s: {(done.output.splitlines() or [''])[-1][:80]}"
+        "failed": f"after {done.seconds:.0f} s: {_last_words(done)}"
     }  # fmt: skip
     return {
         "race": race.name,
@@ -60,6 +64,12 @@ def row(race: Race, who: str, done: Measured, asana: StandIn) -> dict[str, Any]:
         "rejected": counted["rejected"],
         "peak MB": round(done.peak_mb),
     }
+
+
+def _last_words(done: Measured) -> str:
+    """The class of the exception that ended it, or how it ended."""
+    words = (done.output.splitlines() or [""])[-1].partition(":")[0].rpartition(".")[2]
+    return words if words.isidentifier() else f"exit code {done.code}"
 
 
 def connect_sync(place: Workplace, asana: StandIn, race: Race, number: int) -> str:

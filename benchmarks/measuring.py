@@ -3,11 +3,11 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,20 +40,34 @@ class Measured:
         return {}
 
 
+# Starts the command from a small process: a child counts the memory of who forked it as its own peak until it has more.
+_WATCH = """
+import os, sys, time
+began = time.perf_counter()
+_, status, usage = os.wait4(os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ), 0)
+figures = time.perf_counter() - began, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)
+open(sys.argv[1], "w").write(" ".join(map(str, figures)))
+"""
+
+
 def measure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Measured:
     """Run it to its end. The peak is of the process itself, as the kernel counts it."""
-    with tempfile.TemporaryFile() as output:
-        began = time.perf_counter()
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
-        limit = threading.Timer(LIMIT_SECONDS, process.kill)
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as output:
+        figures = Path(folder) / "figures"
+        watched = [sys.executable, "-IS", "-c", _WATCH, str(figures), *command]
+        process = subprocess.Popen(
+            watched, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        limit = threading.Timer(LIMIT_SECONDS, os.killpg, [process.pid, signal.SIGKILL])
         limit.start()
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
+        process.wait()
         limit.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         text = output.read().decode("utf-8", "replace")
-    return Measured(seconds, usage.ru_maxrss / 1024, process.returncode, text)
+        if not figures.exists():
+            return Measured(LIMIT_SECONDS, 0.0, -signal.SIGKILL, text + "\nout of time")
+        seconds, peak_mb, code = figures.read_text().split()
+    return Measured(float(seconds), float(peak_mb), int(code), text)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ What is proven is in `run`, which this starts in that environment.
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ def main() -> int:
     if shutil.which("redis-server") is None:
         print("The proof needs a broker: apt-get install redis-server", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = Path(tempfile.mkdtemp(prefix="perfcopilot-proof-"))
     try:
         python = prepare((given.environment or folder / "venv").absolute())
@@ -39,7 +41,15 @@ def main() -> int:
         command = [python, "-W", "ignore", "-m", "proof.run", folder, "--connections", str(given.connections)]
         # Nothing of this checkout, nor of the caller's settings: the package is the installed one.
         plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-        return subprocess.call(list(map(str, command)), cwd=folder, env=plain | {"PYTHONPATH": str(app)})
+        proof = subprocess.Popen(
+            list(map(str, command)), cwd=folder, env=plain | {"PYTHONPATH": str(app)}, start_new_session=True
+        )
+        try:
+            return proof.wait()
+        finally:
+            # It cleans up when told to end, and is given the time.
+            proof.terminate()
+            proof.wait()
     finally:
         if given.keep:
             print(f"The logs are in {folder}")

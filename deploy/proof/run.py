@@ -6,6 +6,7 @@ At the end the slices have to be those that plain syncs make, and the ledger has
 import argparse
 import json
 import platform
+import signal
 import sys
 import time
 import urllib.request
@@ -25,7 +26,7 @@ from proof.company import connect, content, incomplete, names, token_of, world_o
 from proof.services import Services, wait_for
 
 KEPT, KILLED = "one", "two"
-BACKFILL_SECONDS = 1_800.0
+BACKFILL_SECONDS = 3_600.0
 LATENCY_SECONDS = 0.2
 
 LAUNCH = """mutation($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
@@ -114,6 +115,8 @@ def main() -> int:
     tokens = [token_of(name) for name in connections]
     told = [f"{name} {version(name)}" for name in ("dagster", "dagster-celery", "celery", "redis")]
     print(f"Python {platform.python_version()}, {', '.join(told)}, {len(connections)} connections", flush=True)
+    # Whoever ends this, the services have to be ended and Postgres with them.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     settings = load_settings({"PERFCOPILOT_HOME": str(folder / "postgres")})
     write_tokens(folder / "tokens", connections)
     try:
