@@ -8,7 +8,7 @@ export PIP_NO_CACHE_DIR := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check bench storm docs lock clean
+.PHONY: help setup demo dev test check bench storm proof docs lock clean
 
 COUNT ?= 100
 STOPS ?= 20
@@ -41,8 +41,13 @@ check: setup ## linters, types, house rules
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q perfcopilot_goals_tests/test_house.py
 
-bench: setup ## what a fetch and a load cost, as ratios to a floor in the same run
-	$(BIN)/python -m benchmarks
+bench: setup .venv-bench/.ready ## what it costs, beside a floor and other libraries; BENCH="loading --quick" for a part
+	$(BIN)/python -m benchmarks $(BENCH)
+
+.venv-bench/.ready: benchmarks/requirements.lock
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --require-hashes -r benchmarks/requirements.lock
+	@touch $@
 
 storm: setup ## long: a fault at every point of a sync, kills at random moments, readers; COUNT, STOPS, READS say how many
 	PERFCOPILOT_EVERY_POINT=1 $(BIN)/python -m pytest perfcopilot_goals_tests/faults/test_every_point.py
@@ -50,14 +55,21 @@ storm: setup ## long: a fault at every point of a sync, kills at random moments,
 	$(BIN)/python -W ignore -m perfcopilot_goals_tests.faults.storm stops --count $(STOPS)
 	$(BIN)/python -W ignore -m perfcopilot_goals_tests.faults.storm readers --count $(READS)
 
+proof: ## long: a backfill over two Celery workers, one of them killed (deploy/README.md); needs redis-server
+	$(PYTHON) -m deploy.proof
+
 docs: setup ## docs/tables.md from the models, docs/faults.md from the tests
 	$(BIN)/python -m perfcopilot_goals.schemas.dictionary
 	$(BIN)/python -m perfcopilot_goals_tests.faults.catalogue
 
-lock: ## requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
-	  --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url \
+  --no-header --no-annotate --quiet
+
+lock: ## the three lock files anew (needs uv)
+	$(LOCK) pyproject.toml --extra dev -o requirements.lock
+	$(LOCK) pyproject.toml --extra deploy --constraints requirements.lock -o deploy/requirements.lock
+	$(LOCK) benchmarks/requirements.in -o benchmarks/requirements.lock
 
 clean: ## the environment and local state; asks the own Postgres to stop first
 	-$(BIN)/perfcopilot-goals database-stop --delete
-	rm -rf $(VENV) .perfcopilot
+	rm -rf $(VENV) .venv-bench .perfcopilot

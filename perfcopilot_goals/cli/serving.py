@@ -19,37 +19,53 @@ from perfcopilot_goals.errors import GoalsConfigError
 
 @click.command("sandbox")
 @click.option("--port", type=click.IntRange(0, 65535), default=8787, show_default=True, help="0 takes a free one.")
-@click.option("--token", default="sandbox-token", show_default=True, help="The token it accepts.")
+@click.option(
+    "--token", "tokens", multiple=True, default=["sandbox-token"], show_default=True, help="The tokens it accepts."
+)
 @click.option(
     "--routes", type=click.Choice(["both", "goal_relationships", "subgoals"]), default="goal_relationships",
     show_default=True, help="The sub-goal routes it has; today's Asana documents goal_relationships only.",
 )  # fmt: skip
 @click.option("--goals", type=click.IntRange(0), help="So many generated goals instead of the sample company.")
+@click.option("--subgoals", type=click.IntRange(0), help="How many of the generated goals are sub-goals.")
+@click.option("--people", type=click.IntRange(1), default=50, show_default=True, help="Who owns the generated goals.")
 @click.option("--latency-ms", type=click.IntRange(0), default=0, show_default=True, help="Time each answer takes.")
 @click.option("--requests-per-minute", type=click.IntRange(1), help="Reject what is over this limit.")
+@click.option("--burst", type=click.IntRange(1), help="How many may come at once under that limit.")
+@click.option("--fault-percent", type=click.IntRange(0, 100), default=0, show_default=True, help="Answers that fail.")
 @click.option("--roster", type=click.Path(dir_okay=False, path_type=Path), help="Write the company's roster there.")
 def sandbox(
     port: int,
-    token: str,
+    tokens: tuple[str, ...],
     routes: Literal["both", "goal_relationships", "subgoals"],
     goals: int | None,
+    subgoals: int | None,
+    people: int,
     latency_ms: int,
     requests_per_minute: int | None,
+    burst: int | None,
+    fault_percent: int,
     roster: Path | None,
 ) -> None:
     """Serve a small stand-in Asana on 127.0.0.1 until it is interrupted."""
-    from perfcopilot_goals.sandbox import Sandbox, generated_world, roster_csv, sample_company
+    from perfcopilot_goals.sandbox import Sandbox, faults, generated_world, roster_csv, sample_company
 
-    world = sample_company() if goals is None else generated_world(goals=goals)
+    if subgoals is not None and subgoals >= (goals or 0):
+        raise click.UsageError("--subgoals has to be less than --goals")
+    token = tokens[0]
+    world = sample_company() if goals is None else generated_world(goals, people, subgoals=subgoals)
     if roster is not None:
         roster.write_text(roster_csv(world), "utf-8")
     with Sandbox(
         world,
         token=token,
+        more_tokens=tokens[1:],
         port=port,
         routes=routes,
         latency_seconds=latency_ms / 1000,
         requests_per_minute=requests_per_minute,
+        burst=burst,
+        faults=faults.now_and_then(fault_percent / 100),
     ) as asana:
         click.echo(f"Asana's stand-in: {asana.base_url}")
         click.echo(f"token {token}, workspace {world.workspace_gid}, {len(world.goals)} goals")

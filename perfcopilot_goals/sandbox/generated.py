@@ -11,11 +11,16 @@ STATUS_TYPES = (None, "on_track", "at_risk", "off_track", "achieved", "partial",
 
 
 def generated_world(
-    goals: int = 1000, people: int = 50, subgoals_per_goal: int = 3, workspace_gid: str = "1200000000000002"
+    goals: int = 1000,
+    people: int = 50,
+    subgoals_per_goal: int = 3,
+    workspace_gid: str = "1200000000000002",
+    subgoals: int | None = None,
 ) -> World:
     """`goals` is the length of the list, sub-goals included; everybody is a mapped employee.
 
-    Each top-level goal is followed by its sub-goals and owned, with them, by the next person in turn.
+    Each top-level goal is followed by its sub-goals and owned, with them, by the next person in turn. `subgoals` says
+    instead how many of the goals are sub-goals: those come last and are dealt out to the others in turn.
     """
     gids = [f"12{number:014d}" for number in range(1, people + 1)]
     persons = {
@@ -27,12 +32,14 @@ def generated_world(
     ]
     world = World(workspace_gid, "Generated company", persons, roster=roster)
     family = 1 + subgoals_per_goal
+    top_level = goals if subgoals is None else goals - subgoals
     for position in range(goals):
-        parent_position = position - position % family
+        parent_position = position - position % family if subgoals is None else position % top_level
+        turn = position // family if subgoals is None else position
         goal = Goal(
             _goal_gid(position),
             goal_name(position),
-            owner_gid=gids[position // family % people],
+            owner_gid=gids[turn % people],
             html_notes=DESCRIPTION,
             start_on="2026-01-01",
             due_on="2026-12-31",

@@ -78,7 +78,8 @@ class _Handler(BaseHTTPRequestHandler):
         is_inside = self.path.startswith(API_PREFIX + "/")
         # Outside the API nothing may look like one of its routes, but a client that went there is counted.
         target = self.path.removeprefix(API_PREFIX) if is_inside else "/.." + self.path
-        call, in_flight = self.server.traffic.begin(self.command, target)
+        caller = self.headers.get("Authorization", "")
+        call, in_flight = self.server.traffic.begin(self.command, target, caller)
         try:
             answer = self.server.respond(Request(call.number, self.command, target, self.headers), in_flight)
             call.status = answer.status
@@ -88,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.closing.wait(answer.delay_seconds)
         finally:
             # Before the write: a client that has its answer may already be asking again.
-            self.server.traffic.end()
+            self.server.traffic.end(caller)
         if isinstance(answer, Response):
             self.wfile.write(answer.head() if self.command == "HEAD" else answer.encode())
 

@@ -7,6 +7,7 @@ trouble from `faults`; what was asked is kept in `traffic`.
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import TracebackType
 from typing import Literal, Self
 
@@ -23,13 +24,15 @@ class Sandbox:
     """A context manager; it answers at `base_url` while entered. Its public attributes may be changed while it runs.
 
     `clock` (epoch seconds) ages page tokens, `monotonic` refills the rate limit; neither is used to wait. A bug in the
-    sandbox itself is answered by closing the connection, and raised when the context is left.
+    sandbox itself is answered by closing the connection, and raised when the context is left. Each of `token` and
+    `more_tokens` has its own limits.
     """
 
     def __init__(
         self,
         *worlds: World,
         token: str = "sandbox-token",
+        more_tokens: Iterable[str] = (),
         port: int = 0,
         routes: Routes = "goal_relationships",
         subgoals_paged: bool = False,
@@ -48,6 +51,7 @@ class Sandbox:
         if not worlds:
             raise ValueError("a Sandbox needs at least one World")
         self.token = token
+        self.more_tokens = set(more_tokens)
         self.latency_seconds = latency_seconds
         self.compresses = compresses
         self.asana_change = asana_change
@@ -60,9 +64,14 @@ class Sandbox:
             hidden_status=hidden_status,
             closed_workspaces=set(closed_workspaces),
         )
-        self.limits = limits.Limits(
-            requests_per_minute=requests_per_minute, burst=burst, max_concurrent=max_concurrent, clock=monotonic
+        self._new_limits = partial(
+            limits.Limits,
+            requests_per_minute=requests_per_minute,
+            burst=burst,
+            max_concurrent=max_concurrent,
+            clock=monotonic,
         )
+        self._limits = {token: self._new_limits() for token in (token, *self.more_tokens)}
         # 0 picks a free one at the start; it is kept, so that a sandbox entered again is where it was.
         self.port = port
         self._traffic = Traffic()
@@ -112,6 +121,10 @@ class Sandbox:
         """Calls whose path with query starts so: `/goals` counts all about goals, `/goals?` the list alone."""
         return self._traffic.count(prefix)
 
+    def _limits_of(self, token: str) -> limits.Limits:
+        # A test may change the token while the sandbox runs.
+        return self._limits.setdefault(token, self._new_limits())
+
     def _respond(self, request: Request, in_flight: int) -> Response | Raw:
         regular = self._regular(request, in_flight)
         outcome = regular if self.faults is None else self.faults(request, regular)
@@ -120,9 +133,10 @@ class Sandbox:
         return outcome
 
     def _regular(self, request: Request, in_flight: int) -> Response:
-        if request.headers.get("Authorization") != f"Bearer {self.token}":
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if token != self.token and token not in self.more_tokens:
             response = error_response(401, "Not Authorized")
-        elif (wait := self.limits.retry_after(in_flight)) is not None:
+        elif (wait := self._limits_of(token).retry_after(in_flight)) is not None:
             response = error_response(429, limits.MESSAGE).with_header("Retry-After", str(wait))
         else:
             try:

@@ -37,19 +37,22 @@ class Traffic:
         self.in_flight = 0
         self.max_in_flight = 0
         self._lock = threading.Lock()
+        self._in_flight_of: Counter[str] = Counter()
 
-    def begin(self, method: str, target: str) -> tuple[Call, int]:
-        """Record a call; also how many are in flight, this one included."""
+    def begin(self, method: str, target: str, caller: str) -> tuple[Call, int]:
+        """Record a call; also how many of this caller are in flight, this one included."""
         with self._lock:
             call = Call(len(self.calls) + 1, method, target)
             self.calls.append(call)
             self.in_flight += 1
             self.max_in_flight = max(self.max_in_flight, self.in_flight)
-            return call, self.in_flight
+            self._in_flight_of[caller] += 1
+            return call, self._in_flight_of[caller]
 
-    def end(self) -> None:
+    def end(self, caller: str) -> None:
         with self._lock:
             self.in_flight -= 1
+            self._in_flight_of[caller] -= 1
 
     def count(self, prefix: str) -> int:
         """Calls whose path with query starts so: `/goals` counts all about goals, `/goals?` the list alone."""

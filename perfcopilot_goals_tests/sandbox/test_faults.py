@@ -45,6 +45,21 @@ def test_the_first_rule_that_is_due_answers_and_all_count(world: World) -> None:
         assert statuses(asana, 5) == [500, 502, 200, 503, 503]
 
 
+def test_now_and_then_a_call_fails_always_the_same_ones_and_never_in_place_of_a_refusal(world: World) -> None:
+    def asked_in(asana: Sandbox) -> list[int]:
+        return statuses(asana, 200)
+
+    rarely = faults.now_and_then(0.1, faults.status(500), faults.status(503))
+    with Sandbox(world, faults=rarely) as one, Sandbox(world, faults=rarely) as other:
+        answered = asked_in(one)
+        assert answered == asked_in(other)
+    assert {500, 503} < set(answered)
+    assert 8 <= 200 - answered.count(200) <= 32
+    always = faults.now_and_then(1.0, faults.status(500))
+    with Sandbox(world, faults=always, requests_per_minute=6, burst=1) as asana:
+        assert statuses(asana, 2) == [500, 429]
+
+
 def test_a_rule_matches_by_path_query_and_condition(world: World) -> None:
     script = (
         Script()

@@ -64,3 +64,25 @@ def test_the_call_that_is_one_too_many_at_once_is_refused(world: World) -> None:
         assert refused.status_code == 429
         assert int(refused.headers["Retry-After"]) >= 1
         assert asana.max_in_flight == 3
+
+
+def test_each_token_has_a_quota_of_its_own(world: World) -> None:
+    with Sandbox(world, token="a", more_tokens=["b"], requests_per_minute=60, burst=1, monotonic=Clock()) as asana:
+        asked = [ask(asana, "/users/me", token=token).status_code for token in ("a", "a", "b", "b", "c")]
+    assert asked == [200, 429, 200, 429, 401]
+
+
+def test_calls_in_flight_are_counted_by_token(world: World) -> None:
+    entered = threading.Barrier(3)
+
+    def hold(request: Request, response: Response) -> Response:
+        entered.wait(5)
+        return response
+
+    with (
+        Sandbox(world, token="a", more_tokens=["b", "c"], max_concurrent=1, faults=hold) as asana,
+        ThreadPoolExecutor(3) as workers,
+    ):
+        asked = [workers.submit(ask, asana, "/users/me", token=token) for token in "abc"]
+        assert [answer.result().status_code for answer in asked] == [200, 200, 200]
+        assert asana.max_in_flight == 3

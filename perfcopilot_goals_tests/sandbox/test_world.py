@@ -42,3 +42,10 @@ def test_a_generated_world_has_the_size_asked_for() -> None:
 
 def test_a_generated_world_is_the_same_each_time() -> None:
     assert generated_world(goals=50) == generated_world(goals=50)
+
+
+def test_a_generated_world_has_as_many_subgoals_as_asked_for_dealt_out_evenly() -> None:
+    world = generated_world(goals=10, people=2, subgoals=7)
+    assert len(world.goals) == 10
+    assert sorted(map(len, world.subgoals.values())) == [2, 2, 3]
+    assert [len(children) for children in generated_world(goals=11, subgoals=10).subgoals.values()] == [10]

@@ -33,7 +33,7 @@ from perfcopilot_goals.sandbox.faults.pages import (
     repeat_last_row,
     short_pages,
 )
-from perfcopilot_goals.sandbox.faults.script import Script, asks_subgoals_of
+from perfcopilot_goals.sandbox.faults.script import Script, asks_subgoals_of, now_and_then
 from perfcopilot_goals.sandbox.faults.wire import (
     chunked_without_end,
     close_after,
@@ -68,6 +68,7 @@ __all__ = [
     "html",
     "in_turn",
     "loop_offsets",
+    "now_and_then",
     "repeat_last_row",
     "reply",
     "reset",

@@ -1,0 +1,80 @@
+"""Who fetches: we, our whole command line, Asana's own package, dlt; each as a process of its own."""
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.measuring import WORKSPACE, Measured, StandIn, measure
+from benchmarks.workplace import CHECKOUT, Workplace
+from perfcopilot_goals.schemas.tables import tables
+
+GOAL_FIELDS = tables()["raw_workspace_goals"].asana_fields
+SUBGOAL_FIELDS = tables()["subgoals"].asana_fields
+
+OURS, SYNC = "perfcopilot-goals, fetch", "perfcopilot-goals sync"
+RIVALS = {
+    "asana": ("asana package, 50 threads", "asana_sdk.py"),
+    "dlt": ("dlt rest_api, 50 workers", "dlt_rest_api.py"),
+}
+RIVALS_PYTHON = str(CHECKOUT / ".venv-bench" / "bin" / "python")
+
+
+@dataclass(frozen=True)
+class Race:
+    """One set-up of the stand-in, and the time that its requests take at best."""
+
+    name: str
+    goals: int
+    subgoals: int
+    options: tuple[str, ...]
+    requests_per_minute: int
+    floor: float
+
+
+def fetch_ours(asana: StandIn, race: Race) -> Measured:
+    """Our list and walk alone."""
+    fields = [",".join(GOAL_FIELDS), ",".join(SUBGOAL_FIELDS)]
+    command = [sys.executable, "-m", "benchmarks.ours", asana.base_url, "sandbox-token", WORKSPACE, *fields]
+    return measure([*command, str(race.requests_per_minute)])
+
+
+def fetch_rival(script: str, asana: StandIn) -> Measured:
+    """The same by a script of `rivals/`."""
+    nested = ["resource_subtype", *(f"supporting_resource.{field}" for field in SUBGOAL_FIELDS)]
+    path = str(CHECKOUT / "benchmarks" / "rivals" / script)
+    arguments = [asana.base_url, "sandbox-token", WORKSPACE, ",".join(GOAL_FIELDS), ",".join(nested)]
+    return measure([RIVALS_PYTHON, path, *arguments])
+
+
+def row(race: Race, who: str, done: Measured, asana: StandIn) -> dict[str, Any]:
+    """A line of the table; a process that failed or brought too little says so in place of its time."""
+    told, counted = done.figures(), asana.stats()
+    seconds = told.get("seconds", done.seconds)
+    brought = (told.get("goals"), told.get("subgoals"))
+    is_whole = done.code == 0 and (who == SYNC or brought == (race.goals, race.subgoals))
+    outcome = {"seconds": round(seconds, 2), "ratio": round(seconds / race.floor, 3)} if is_whole else {
+        "failed": f"after {done.seconds:.0f} s: {_last_words(done)}"
+    }  # fmt: skip
+    return {
+        "race": race.name,
+        "who": who,
+        "floor": round(race.floor, 2),
+        **outcome,
+        "requests": counted["requests"],
+        "rejected": counted["rejected"],
+        "peak MB": round(done.peak_mb),
+    }
+
+
+def _last_words(done: Measured) -> str:
+    """The class of the exception that ended it, or how it ended."""
+    words = (done.output.splitlines() or [""])[-1].partition(":")[0].rpartition(".")[2]
+    return words if words.isidentifier() else f"exit code {done.code}"
+
+
+def connect_sync(place: Workplace, asana: StandIn, race: Race, number: int) -> str:
+    """A connection for the whole command line; its token is the one that the others use."""
+    name = f"race-{number}"
+    place.connect([name], asana, race.requests_per_minute)
+    (place.folder / name).write_text("sandbox-token")
+    return name

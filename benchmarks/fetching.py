@@ -1,0 +1,49 @@
+"""A workspace fetched, by us and by others: without a limit, at Asana's limit with several bursts, with faults."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.contenders import OURS, RIVALS, SYNC, Race, connect_sync, fetch_ours, fetch_rival, row
+from benchmarks.measuring import Measured, StandIn, stand_in
+from benchmarks.scale import Scale
+from benchmarks.workplace import UNLIMITED, Workplace, workplace
+from perfcopilot_goals.asana.listing import PAGE_SIZE
+from perfcopilot_goals.asana.transport import IN_FLIGHT
+
+TITLE = "A workspace fetched"
+
+
+def races(scale: Scale) -> Iterator[Race]:
+    """From the quick ones to those that take as long as the limit wants."""
+    requests = math.ceil(scale.goals / PAGE_SIZE) + scale.goals
+    in_flight = (math.ceil(scale.goals / PAGE_SIZE) + scale.goals / IN_FLIGHT) * scale.latency_ms / 1000
+    size = (scale.goals, scale.subgoals)
+    basic = ("--subgoals", str(scale.subgoals), "--latency-ms", str(scale.latency_ms))
+    yield Race("no limit", *size, basic, UNLIMITED, in_flight)
+    rate = scale.requests_per_minute
+    for burst in scale.bursts:
+        floor = max(in_flight, (requests - burst) * 60 / rate)
+        limited = (*basic, "--requests-per-minute", str(rate), "--burst", str(burst))
+        yield Race(f"{rate:,} a minute, burst {burst}", *size, limited, rate, floor)
+    burst, faults = scale.bursts[0], scale.fault_percent
+    floor = max(in_flight, (requests / (1 - faults / 100) - burst) * 60 / rate)
+    limited = (*basic, "--requests-per-minute", str(rate), "--burst", str(burst), "--fault-percent", str(faults))
+    yield Race(f"{rate:,} a minute, burst {burst}, {faults} % faults", *size, limited, rate, floor)
+
+
+def run(scale: Scale) -> Iterator[dict[str, Any]]:
+    """A row for each race and contender. Each has a stand-in of its own, so the counts are its own too."""
+    with workplace() as place:
+        for number, race in enumerate(races(scale)):
+            for who in (OURS, SYNC, *RIVALS):
+                if who not in scale.without:
+                    with stand_in(race.goals, *race.options) as asana:
+                        done = _fetch(who, place, asana, race, number)
+                        yield row(race, RIVALS.get(who, (who, ""))[0], done, asana)
+
+
+def _fetch(who: str, place: Workplace, asana: StandIn, race: Race, number: int) -> Measured:
+    if who == SYNC:
+        return place.run("sync", connect_sync(place, asana, race, number))
+    return fetch_ours(asana, race) if who == OURS else fetch_rival(RIVALS[who][1], asana)

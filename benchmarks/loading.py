@@ -1,0 +1,70 @@
+"""A slice validated and replaced, against a bare COPY of the same values into a table with the same indexes."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+
+from benchmarks.scale import Scale
+from benchmarks.workplace import workplace
+from perfcopilot_goals.core.goals import list_goals
+from perfcopilot_goals.schemas.rows import Connection
+from perfcopilot_goals.schemas.tables import stamp, validate
+from perfcopilot_goals.storage.connections import add_connection
+from perfcopilot_goals.storage.ledger import begin_sync
+from perfcopilot_goals.storage.slices import Replacement, replace_slice
+
+TITLE = "A slice loaded"
+RAW = "raw_workspace_goals"
+ANSWER = {
+    "name": "Grow web traffic by 30%",
+    "owner": {"gid": "1"},
+    "html_notes": "<body>" + "Agreed with the team in the planning week. " * 5 + "</body>",
+    "due_on": "2026-12-31",
+    "start_on": None,
+    "status": None,
+    "current_status_update": {"status_type": "on_track"},
+}
+
+
+def run(scale: Scale) -> Iterator[dict[str, Any]]:
+    """A row for each way, the best of the repeats."""
+    rows = list_goals(({"gid": str(gid), **ANSWER} for gid in range(scale.rows)), "77").rows
+    with workplace() as place:
+        with place.database.connect("preparing") as transaction:
+            connection = Connection("bench", "77", "env:T", "https://app.asana.com", 1_500, "auto", enabled=True)
+            add_connection(transaction, connection)
+            synced_at = begin_sync(transaction, "bench", "run")
+        stamped = stamp(rows, "bench", synced_at, "run")
+        replacement = Replacement("bench", "run", synced_at, inputs={}, notes={}, is_last=False)
+        values = list(stamped.astype(object).where(stamped.notna(), None).itertuples(index=False, name=None))
+
+        def ours() -> None:
+            replace_slice(place.database, RAW, validate(RAW, stamped), replacement)
+
+        def copy() -> None:
+            with psycopg.connect(place.database.url) as connection, connection.cursor() as cursor:
+                cursor.execute("drop table if exists bare")
+                cursor.execute("create table bare (like perfcopilot_goals.raw_workspace_goals including all)")
+                with cursor.copy(f"copy bare ({', '.join(stamped.columns)}) from stdin") as stream:
+                    for row in values:
+                        stream.write_row(row)
+
+        # Each time both, so that what the machine does besides falls on both.
+        times = [(timed(copy), timed(ours)) for _ in range(scale.repeats)]
+        bare, own = (min(column) for column in zip(*times, strict=True))
+        yield _row("bare COPY", bare, bare, scale.rows)
+        yield _row("validate and replace", own, bare, scale.rows)
+
+
+def timed(what: Callable[[], None]) -> float:
+    """Seconds that it takes."""
+    began = time.perf_counter()
+    what()
+    return time.perf_counter() - began
+
+
+def _row(who: str, seconds: float, floor: float, rows: int) -> dict[str, Any]:
+    figures = {"seconds": round(seconds, 2), "ratio": round(seconds / floor, 2), "rows a second": round(rows / seconds)}
+    return {"race": f"{rows:,} rows", "who": who, **figures}

@@ -1,0 +1,73 @@
+"""The figures as a page: docs/benchmarks.md, its picture, and the rows themselves for whoever wants to compute."""
+
+import datetime as dt
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.contenders import RIVALS_PYTHON
+from benchmarks.workplace import CHECKOUT
+
+Rows = Sequence[Mapping[str, Any]]
+
+INTRODUCTION = """# What it costs
+
+Written by `make bench`. Every ratio is to a floor of the same run: for a fetch, what its requests take at best, all 50
+in flight always or at the limit less the server's burst; for a workspace without latency, our own fetch; for a load, a
+bare COPY; for many connections, one of them so many times. Requests and rejected calls are counted by the server, a
+stand-in Asana in a process of its own, the same for all. Peak memory is the whole process', as the kernel counts it.
+"""
+
+
+def render(sections: Mapping[str, Rows], settings: str) -> str:
+    """The page as Markdown."""
+    parts = [INTRODUCTION, f"{machine()}. {settings}\n"]
+    for title, rows in sections.items():
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        lines = [columns, ["---"] * len(columns), *([_cell(row.get(column)) for column in columns] for row in rows)]
+        parts.append(f"## {title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n")
+    return "\n".join(parts)
+
+
+def machine() -> str:
+    """When, where and with what."""
+    told = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
+    processor = next((x for x in Path("/proc/cpuinfo").read_text().splitlines() if x.startswith("model name")), ": ?")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    ours = [f"{name} {version(name)}" for name in ("dagster", "pandas", "psycopg", "requests")]
+    return (
+        f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC, {told['PRETTY_NAME'].strip(chr(34))}, {os.cpu_count()} cores "
+        f"({processor.partition(': ')[2]}), {memory:.0f} GiB, Python {platform.python_version()}, "
+        f"{', '.join(ours + rival_versions())}"
+    )
+
+
+def rival_versions() -> list[str]:
+    """Of the libraries compared with; [] where their environment was not made."""
+    if not Path(RIVALS_PYTHON).exists():
+        return []
+    ask = 'from importlib.metadata import version as v; print(f\'asana {v("asana")}|dlt {v("dlt")}\')'
+    return (
+        subprocess.run([RIVALS_PYTHON, "-c", ask], capture_output=True, text=True, check=True).stdout.strip().split("|")
+    )
+
+
+def write(folder: Path, sections: Mapping[str, Rows], settings: str) -> None:
+    """The page and its picture."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "benchmarks.md").write_text(
+        render(sections, settings) + "\n![Seconds over the floor, by race and contender](benchmarks.svg)\n", "utf-8"
+    )
+    drawing = [RIVALS_PYTHON, str(CHECKOUT / "benchmarks" / "chart.py"), str(folder / "benchmarks.svg")]
+    subprocess.run(drawing, input=json.dumps(sections), text=True, check=True)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int | float) else str(value).replace("|", "\\|")

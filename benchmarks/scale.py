@@ -1,0 +1,28 @@
+"""How large everything is, in full and for a quick look at whether it runs."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The sizes of one run; `without` names who is left out of the comparisons."""
+
+    goals: int = 2_000
+    subgoals: int = 1_200
+    latency_ms: int = 80
+    requests_per_minute: int = 1_500
+    bursts: tuple[int, ...] = (250, 50, 10)
+    fault_percent: int = 3
+    sizes: tuple[int, ...] = (100, 1_000, 10_000, 100_000)
+    rivals_up_to: int = 10_000
+    rows: int = 50_000
+    connections: int = 100
+    repeats: int = 3
+    without: frozenset[str] = frozenset()
+
+
+FULL = Scale()
+QUICK = Scale(
+    goals=200, subgoals=120, latency_ms=20, requests_per_minute=6_000, bursts=(50, 10), sizes=(100, 1_000),
+    rivals_up_to=1_000, rows=5_000, connections=5, repeats=1,
+)  # fmt: skip

@@ -1,0 +1,73 @@
+"""A place where the product runs: its own Postgres, a Dagster home, connections that ask a stand-in Asana."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.measuring import CLI, WORKSPACE, Measured, StandIn, measure
+from perfcopilot_goals.schemas.rows import Connection
+from perfcopilot_goals.settings import load_settings
+from perfcopilot_goals.storage.connections import add_connection
+from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.employees import import_employees
+from perfcopilot_goals.storage.migrate import ensure_migrated
+from perfcopilot_goals.storage.own_server import keep_running, own_database_url, remove_own_server
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+UNLIMITED = 10_000_000
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where to run what, and with which environment."""
+
+    database: Database
+    folder: Path
+    environment: dict[str, str]
+
+    def connect(self, names: Sequence[str], asana: StandIn, requests_per_minute: int = UNLIMITED) -> None:
+        """Connections with a token each: the name itself, which is what the stand-in has to be told to accept."""
+        with self.database.connect("preparing the benchmark") as transaction:
+            for name in names:
+                (self.folder / name).write_text(name)
+                token, rate = f"file:{self.folder / name}", requests_per_minute
+                row = Connection(name, WORKSPACE, token, asana.base_url, rate, "goal_relationships", enabled=True)
+                add_connection(transaction, row)
+                import_employees(transaction, name, asana.roster)
+
+    def run(self, *arguments: str) -> Measured:
+        """A command of the product, which has to go well."""
+        done = measure([*CLI, *arguments], self.environment)
+        if done.code:
+            raise SystemExit(f"{' '.join(arguments)} ended with {done.code}:\n{done.output}")
+        return done
+
+
+@contextmanager
+def workplace() -> Iterator[Workplace]:
+    """A new one, gone afterwards."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        settings = load_settings({"PERFCOPILOT_HOME": str(folder / "state")})
+        home = folder / "dagster"
+        home.mkdir()
+        for file in ("dagster.yaml", "workspace.yaml"):
+            shutil.copy(CHECKOUT / file, home)
+        plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
+        try:
+            database = Database(own_database_url(settings))
+            keep_running(settings)
+            ensure_migrated(database)
+            environment = {"PERFCOPILOT_HOME": str(settings.home), "DAGSTER_HOME": str(home)}
+            yield Workplace(database, folder, plain | environment | {"PYTHONWARNINGS": "ignore"})
+        finally:
+            remove_own_server(settings)
+
+
+def tokens(names: Sequence[str]) -> list[str]:
+    """Options that make a stand-in accept these connections."""
+    return [option for name in names for option in ("--token", name)]

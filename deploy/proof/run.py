@@ -1,0 +1,167 @@
+"""The proof itself: a backfill of all connections over two workers, one of which is killed in the middle.
+
+At the end the slices have to be those that plain syncs make, and the ledger has to bear them out.
+"""
+
+import argparse
+import json
+import platform
+import signal
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from perfcopilot_goals.sandbox import Sandbox
+from perfcopilot_goals.schemas.rows import SLICE_TABLES
+from perfcopilot_goals.settings import load_settings
+from perfcopilot_goals.storage.own_server import own_database_url, remove_own_server
+from proof.company import connect, content, incomplete, names, token_of, world_of, write_tokens
+from proof.services import Services, wait_for
+
+KEPT, KILLED = "one", "two"
+BACKFILL_SECONDS = 3_600.0
+LATENCY_SECONDS = 0.2
+
+LAUNCH = """mutation($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
+  __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
+STATE = """query($id: String!) { partitionBackfillOrError(backfillId: $id) {
+  ... on PartitionBackfill { status } ... on PythonError { message } } }"""
+RUNS = """query($filter: RunsFilter!) { runsOrError(filter: $filter) {
+  ... on Runs { results { runId status parentRunId tags { key value } } } } }"""
+PARTITIONS = """{ assetNodeOrError(assetKey: {path: ["prompt_blocks"]}) { ... on AssetNode { partitionKeys } } }"""
+
+Ask = Callable[..., dict[str, Any]]
+
+
+def asker(port: int) -> Ask:
+    """Asks the web server as its pages do."""
+
+    def ask(query: str, **variables: Any) -> dict[str, Any]:
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/graphql", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answer: dict[str, Any] = json.load(response)
+        assert "errors" not in answer, answer
+        data: dict[str, Any] = answer["data"]
+        return data
+
+    return ask
+
+
+def backfill(ask: Ask, services: Services, url: str, connections: list[str]) -> tuple[str, list[dict[str, Any]]]:
+    """Launch it, kill a worker that is in the middle of a sync, wait for the end; its status and all its runs."""
+    wait_for(
+        "the partitions", lambda: set(connections) <= set(ask(PARTITIONS)["assetNodeOrError"]["partitionKeys"]), 120
+    )
+    selection = [{"path": [table]} for table in SLICE_TABLES]
+    params = {"assetSelection": selection, "partitionNames": connections}
+    launched = ask(LAUNCH, params=params)["launchPartitionBackfill"]
+    assert launched["__typename"] == "LaunchBackfillSuccess", launched
+    by_backfill = {"tags": [{"key": "dagster/backfill", "value": launched["backfillId"]}]}
+
+    def runs() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = ask(RUNS, filter=by_backfill)["runsOrError"]["results"]
+        return found
+
+    def has_ended() -> bool:
+        status = ask(STATE, id=launched["backfillId"])["partitionBackfillOrError"]["status"]
+        return status not in ("REQUESTED", "CANCELING", "FAILING") and all(
+            run["status"] in ("SUCCESS", "FAILURE", "CANCELED") for run in runs()
+        )
+
+    began = time.monotonic()
+    wait_for("a third of the runs", lambda: len(done(runs())) >= len(connections) // 3, BACKFILL_SECONDS)
+    struck = wait_for("a sync on the worker", lambda: syncing(url) & services.runs_of(KILLED), BACKFILL_SECONDS)
+    services.kill(KILLED)
+    at = time.monotonic() - began
+    before = services.runs_of(KILLED) & done(runs())
+    print(
+        f"worker {KILLED} killed after {at:.0f} s and {len(before)} runs, with {len(struck)} sync(s) under way",
+        flush=True,
+    )
+    wait_for("the end of the backfill", has_ended, BACKFILL_SECONDS)
+    print(f"backfill ended {time.monotonic() - began:.0f} s after its launch", flush=True)
+    return ask(STATE, id=launched["backfillId"])["partitionBackfillOrError"]["status"], runs()
+
+
+def done(runs: list[dict[str, Any]]) -> set[str]:
+    """Those that went well."""
+    return {run["runId"] for run in runs if run["status"] == "SUCCESS"}
+
+
+def syncing(url: str) -> set[str]:
+    """The runs that the ledger says are under way."""
+    with psycopg.connect(url) as database:
+        rows = database.execute("select run_id from perfcopilot_goals.syncs where state = 'running'").fetchall()
+    return {row[0] for row in rows}
+
+
+def main() -> int:
+    """Print the figures and what is wrong; exit code 1 if anything is."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--connections", type=int, default=50)
+    given = parser.parse_args()
+    folder: Path = given.folder
+    connections = names(given.connections)
+    worlds = [world_of(number) for number in range(1, len(connections) + 1)]
+    tokens = [token_of(name) for name in connections]
+    told = [f"{name} {version(name)}" for name in ("dagster", "dagster-celery", "celery", "redis")]
+    print(f"Python {platform.python_version()}, {', '.join(told)}, {len(connections)} connections", flush=True)
+    # Whoever ends this, the services have to be ended and Postgres with them.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    settings = load_settings({"PERFCOPILOT_HOME": str(folder / "postgres")})
+    write_tokens(folder / "tokens", connections)
+    try:
+        url = own_database_url(settings)
+        plain_url = f"{url.rpartition('/')[0]}/plain"
+        with psycopg.connect(url, autocommit=True) as database:
+            database.execute("create database plain")
+        environment = {
+            "PERFCOPILOT_DATABASE_URL": url,
+            "PERFCOPILOT_CODE_HOST": "127.0.0.1",
+            "PYTHONWARNINGS": "ignore",
+        }
+        with (
+            Sandbox(*worlds, token=tokens[0], more_tokens=tokens[1:], latency_seconds=LATENCY_SECONDS) as asana,
+            Services(folder, environment | {"PERFCOPILOT_SYNC_CRON": "0 0 1 1 *"}) as services,
+        ):
+            for each in (url, plain_url):
+                connect(each, asana.base_url, folder / "tokens", connections)
+            services.environment["PERFCOPILOT_BROKER_URL"] = services.start_broker()
+            began = time.monotonic()
+            services.start(
+                "plain", sys.executable, "-m", "perfcopilot_goals.cli", "sync", "--all", home="plain", url=plain_url
+            )
+            if services.processes["plain"].wait() != 0:
+                raise SystemExit("the plain syncs failed; see plain.log")
+            print(f"plain syncs of the same, one command: {time.monotonic() - began:.0f} s", flush=True)
+            for worker in (KEPT, KILLED):
+                services.start_worker(worker)
+            status, runs = backfill(asker(services.start_dagster()), services, url, connections)
+            shares = {worker: len(services.runs_of(worker) & {r["runId"] for r in runs}) for worker in (KEPT, KILLED)}
+            expected, found = content(plain_url), content(url)
+            wrong = incomplete(url, connections)
+    finally:
+        remove_own_server(settings)
+    retried = [run for run in runs if run["parentRunId"]]
+    print(
+        f"runs by worker: {shares}; by status: {dict(Counter(run['status'] for run in runs))}; retries: {len(retried)}"
+    )
+    print(f"the backfill says {status}; rows: { {table: len(rows) for table, rows in found.items()} }")
+    wrong += [f"{table} differs from the plain syncs'" for table in SLICE_TABLES if expected[table] != found[table]]
+    wrong += [f"worker {name} had no run" for name, share in shares.items() if share == 0]
+    wrong += [] if retried else ["nothing was retried, so no run was struck"]
+    print(f"{len(wrong)} things wrong", *wrong, sep="\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

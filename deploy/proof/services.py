@@ -1,0 +1,131 @@
+"""The processes of a deployment on loopback: broker, code server, web server, daemon and workers, each with its log."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
+STOP_SECONDS = 30.0
+
+
+def wait_for(what: str, ask: Callable[[], Value], seconds: float) -> Value:
+    """What `ask` answers once that is true; `SystemExit` if it never was."""
+    end = time.monotonic() + seconds
+    while not (value := ask()):
+        if time.monotonic() > end:
+            raise SystemExit(f"waited {seconds:.0f} s in vain for {what}")
+        time.sleep(0.5)
+    return value
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody has just now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+class Services:
+    """A context manager that ends them all, each with whatever it started."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder = folder
+        self.environment = dict(os.environ) | environment
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> "Services":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in reversed(self.processes):
+            self._signal(name, signal.SIGINT if name in ("web", "daemon", "code") else signal.SIGTERM)
+        for name, process in self.processes.items():
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.kill(name)
+
+    def home(self, name: str) -> dict[str, str]:
+        """A machine's own folders: DAGSTER_HOME with the deployment's files, PERFCOPILOT_HOME."""
+        folder = self.folder / name
+        if not folder.exists():
+            folder.mkdir()
+            for file in ("dagster.yaml", "workspace.yaml"):
+                shutil.copy(self.folder / "app" / file, folder)
+        return {"DAGSTER_HOME": str(folder), "PERFCOPILOT_HOME": str(folder / "state")}
+
+    def start(self, name: str, *command: object, home: str, stdin: bytes | None = None, url: str = "") -> None:
+        """A process in a group of its own; a command without a path is one of the environment's."""
+        environment = self.environment | self.home(home) | ({"PERFCOPILOT_DATABASE_URL": url} if url else {})
+        program = Path(sys.executable).parent / str(command[0])
+        arguments = [str(program if program.exists() else command[0]), *map(str, command[1:])]
+        with (self.folder / f"{name}.log").open("wb") as log:
+            self.processes[name] = subprocess.Popen(
+                arguments, cwd=self.folder, env=environment, start_new_session=True,
+                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        if pipe := self.processes[name].stdin:
+            with pipe:
+                pipe.write(stdin or b"")
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to all of it at once, as when its machine is lost."""
+        self._signal(name, signal.SIGKILL)
+        self.processes[name].wait()
+
+    def _signal(self, name: str, number: int) -> None:
+        if self.processes[name].poll() is None:
+            os.killpg(self.processes[name].pid, number)
+
+    def start_broker(self) -> str:
+        """A Redis of its own, with a password; its URL."""
+        port, password = free_port(), secrets.token_hex(16)
+        settings = f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\nappendonly no\ndir {self.folder}\n'
+        self.start("broker", "redis-server", "-", home="main", stdin=settings.encode())
+        wait_for("the broker", lambda: _listens(port), 10)
+        return f"redis://:{password}@127.0.0.1:{port}/0"
+
+    def start_dagster(self) -> int:
+        """Code server, daemon and web server as in compose.yaml, all on loopback; the web server's port."""
+        code, web = free_port(), free_port()
+        workspace_file = self.folder / "main" / "workspace.yaml"
+        workspace_file.write_text(workspace_file.read_text().replace("port: 4000", f"port: {code}"))
+        module = ("--module-name", "perfcopilot_goals.definitions")
+        self.start("code", "dagster", "api", "grpc", "--host", "127.0.0.1", "--port", code, *module, home="main")
+        wait_for("the code server", lambda: _listens(code), 60)
+        workspace = ("--workspace", workspace_file)
+        self.start("daemon", "dagster-daemon", "run", *workspace, home="main")
+        self.start("web", "dagster-webserver", "--host", "127.0.0.1", "--port", web, *workspace, home="main")
+        wait_for("the web server", lambda: _listens(web), 60)
+        return web
+
+    def start_worker(self, name: str) -> None:
+        """A Celery worker as in compose.yaml, told apart by its name and not by its host's."""
+        settings: tuple[Any, ...] = (
+            "--concurrency",
+            "2",
+            "--max-memory-per-child",
+            "1000000",
+            "--hostname",
+            f"{name}@proof",
+        )
+        self.start(name, "celery", "--app", "dagster_celery.app", "worker", "--loglevel", "INFO", *settings, home=name)
+        log = self.folder / f"{name}.log"
+        wait_for(f"worker {name}", lambda: b" ready." in log.read_bytes(), 60)
+
+    def runs_of(self, worker: str) -> set[str]:
+        """The runs whose output is on that worker's disk."""
+        return {path.parent.name for path in (self.folder / worker / "state").rglob("compute_logs")}
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
