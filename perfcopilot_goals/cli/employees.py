@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table
+from perfcopilot_goals.cli.suggesting import suggest
 from perfcopilot_goals.errors import GoalsConfigError
 
 COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
@@ -14,6 +15,9 @@ COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
 @click.group()
 def employee() -> None:
     """The roster: who works here, and who they are in Asana."""
+
+
+employee.add_command(suggest)
 
 
 @employee.command("import")

@@ -14,7 +14,7 @@ from perfcopilot_goals.core.answers import read_gid, read_optional_text
 from perfcopilot_goals.core.likeness import address_of, likeness, signs_of, untagged
 from perfcopilot_goals.schemas.rows import Employee
 
-EXACT, HINT, COLLISION, NOTHING = ("exact", "hint", "collision", "nothing")
+EXACT, HINT, COLLISION, NOTHING = KINDS = ("exact", "hint", "collision", "nothing")
 
 # Names as like as this are worth a look; below the other, an exact e-mail deserves one too.
 LIKE, UNLIKE = 0.85, 0.5

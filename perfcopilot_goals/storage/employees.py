@@ -1,6 +1,6 @@
 """The table `employees`: each connection's roster."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import psycopg
@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.rows import Employee
 from perfcopilot_goals.storage.database import SCHEMA
+from perfcopilot_goals.storage.locks import lock_roster
 
 _TABLE = sql.Identifier(SCHEMA, "employees")
 
@@ -61,6 +62,7 @@ def import_employees(database: psycopg.Connection, connection: str, employees: I
 
 def map_employee(database: psycopg.Connection, connection: str, employee_id: str, gid: str | None) -> None:
     """Say who an employee is in Asana, or with None that it is not known."""
+    lock_roster(database, connection)
     roster = {row.employee_id: row for row in read_employees(database, connection)}
     if employee_id not in roster:
         raise GoalsConfigError(
@@ -70,6 +72,16 @@ def map_employee(database: psycopg.Connection, connection: str, employee_id: str
     row = roster[employee_id]
     if row.asana_user_gid != gid:
         import_employees(database, connection, [Employee(row.employee_id, row.full_name, row.email, gid)])
+
+
+def map_unmapped(database: psycopg.Connection, connection: str, gid_of: Mapping[str, str]) -> int:
+    """Say of these employees, as far as nobody has yet, who they are in Asana; returns how many that were."""
+    query = sql.SQL(
+        "update {} e set asana_user_gid = given.gid, updated_at = now() "
+        "from unnest(%s::text[], %s::text[]) as given (employee_id, gid) "
+        "where e.connection = %s and e.employee_id = given.employee_id and e.asana_user_gid is null"
+    ).format(_TABLE)
+    return database.execute(query, [list(gid_of), list(gid_of.values()), connection]).rowcount
 
 
 def _check_unique(roster: dict[str, Employee]) -> None:

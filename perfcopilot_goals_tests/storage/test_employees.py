@@ -11,9 +11,11 @@ from perfcopilot_goals.storage.employees import (
     Imported,
     import_employees,
     map_employee,
+    map_unmapped,
     read_employees,
     read_mapping,
 )
+from perfcopilot_goals.storage.locks import lock_roster
 from perfcopilot_goals_tests.storage.examples import add, stored, told
 
 ADA = Employee("E1", "Ada Thimble", "ada@example.com", "1")
@@ -158,3 +160,35 @@ def test_mapping_refuses_who_is_unknown_and_who_is_somebody_else(database: Datab
     with pytest.raises(GoalsConfigError, match="1 by E1 and E3"):
         mapped(database, "E3", "1")
     assert roster(database) == [ADA, CLEO]
+
+
+def test_many_are_mapped_at_once_and_who_is_mapped_already_stays_so(database: Database) -> None:
+    imported(database, ADA, CLEO, Employee("E4", "Dan Thimble", "", None))
+    imported(database, CLEO, name="globex")
+    with database.connect("mapping") as transaction:
+        assert map_unmapped(transaction, "acme", {"E1": "9", "E3": "3", "E4": "4", "E7": "7"}) == 2
+        assert map_unmapped(transaction, "acme", {}) == 0
+    assert [e.asana_user_gid for e in roster(database)] == ["1", "3", "4"]
+    assert roster(database, "globex") == [CLEO]
+
+
+def test_a_user_who_is_somebody_else_by_now_is_not_mapped_twice(database: Database) -> None:
+    imported(database, ADA, CLEO)
+    with pytest.raises(GoalsStoreError) as caught, database.connect("mapping") as transaction:
+        map_unmapped(transaction, "acme", {"E3": "1"})
+    assert caught.value.sqlstate == "23505"
+    assert roster(database) == [ADA, CLEO]
+
+
+def test_mapping_waits_until_an_import_that_has_read_the_roster_is_through(database: Database) -> None:
+    """Else the import would write back that the employee is not mapped, as it had read."""
+    imported(database, CLEO)
+    with ThreadPoolExecutor(1) as threads:
+        with database.connect("importing") as first:
+            lock_roster(first, "acme")
+            second = threads.submit(mapped, database, "E3", "3")
+            with pytest.raises(TimeoutError):
+                second.result(0.3)
+            import_employees(first, "acme", [Employee("E3", "Cleo Needle", "", None)])
+        second.result(20)
+    assert roster(database) == [Employee("E3", "Cleo Needle", "", "3")]
