@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from perfcopilot_goals.cli.gap import unmapped
 from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table
 from perfcopilot_goals.cli.suggesting import suggest
 from perfcopilot_goals.errors import GoalsConfigError
@@ -17,6 +18,7 @@ def employee() -> None:
     """The roster: who works here, and who they are in Asana."""
 
 
+employee.add_command(unmapped)
 employee.add_command(suggest)
 
 
@@ -51,16 +53,16 @@ def import_(session: Session, name: str, file: Path) -> None:
 @click.pass_obj
 def list_(session: Session, name: str, as_json: bool) -> None:
     """List the roster of a connection."""
-    _list(session, name, as_json, unmapped_only=False)
+    from perfcopilot_goals.storage.connections import read_connection
+    from perfcopilot_goals.storage.employees import read_employees
 
-
-@employee.command("unmapped")
-@click.argument("name")
-@as_json
-@click.pass_obj
-def unmapped(session: Session, name: str, as_json: bool) -> None:
-    """List the employees of whom it is not known who they are in Asana."""
-    _list(session, name, as_json, unmapped_only=True)
+    with session.database.connect("reading the roster") as database:
+        read_connection(database, name)
+        rows = [asdict(person) for person in read_employees(database, name)]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows, COLUMNS, f"{name} has no employees yet: perfcopilot-goals employee import {name} FILE.csv")
 
 
 @employee.command("map")
@@ -93,19 +95,3 @@ def _map(session: Session, name: str, employee_id: str, gid: str | None) -> None
     with session.database.connect("changing the roster") as database:
         read_connection(database, name)
         map_employee(database, name, employee_id, gid)
-
-
-def _list(session: Session, name: str, as_json: bool, *, unmapped_only: bool) -> None:
-    from perfcopilot_goals.storage.connections import read_connection
-    from perfcopilot_goals.storage.employees import read_employees
-
-    with session.database.connect("reading the roster") as database:
-        read_connection(database, name)
-        people = read_employees(database, name)
-    rows = [asdict(person) for person in people if not unmapped_only or person.asana_user_gid is None]
-    if as_json:
-        print_json(rows)
-    elif unmapped_only:
-        print_table(rows, COLUMNS[:3], f"Every employee of {name} is mapped.")
-    else:
-        print_table(rows, COLUMNS, f"{name} has no employees yet: perfcopilot-goals employee import {name} FILE.csv")
