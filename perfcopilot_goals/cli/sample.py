@@ -39,7 +39,8 @@ class Sample:
 
     def connect(self, asana: "Sandbox") -> bool:
         """Point the connection to the sandbox and fill its roster; returns whether it was never synced before."""
-        from perfcopilot_goals.core.roster import read_roster
+        from perfcopilot_goals.core.roster import parse_roster
+        from perfcopilot_goals.core.roster_changes import plan_import
         from perfcopilot_goals.defs.partitions import register_partitions
         from perfcopilot_goals.sandbox import roster_csv
         from perfcopilot_goals.schemas.rows import Connection
@@ -48,7 +49,7 @@ class Sample:
             has_connection,
             set_connection,
         )
-        from perfcopilot_goals.storage.employees import import_employees
+        from perfcopilot_goals.storage.employees import import_employees, read_employees
         from perfcopilot_goals.storage.ledger import read_last_sync
 
         token_ref, gid = f"file:{self._token_file}", asana.world.workspace_gid
@@ -58,7 +59,9 @@ class Sample:
                 row = Connection(DEMO, gid, token_ref, asana.base_url, 60_000, "auto", enabled=True)
                 add_connection(database, row)
             set_connection(database, DEMO, {"base_url": asana.base_url, "token_ref": token_ref})
-            import_employees(database, DEMO, read_roster(roster_csv(asana.world)))
+            # Who was mapped since, as by employee suggest, stays so.
+            changes = plan_import(read_employees(database, DEMO), parse_roster(roster_csv(asana.world)).lines)
+            import_employees(database, DEMO, changes.written)
             is_new = read_last_sync(database, DEMO, "complete") is None
         with self._session.instance() as instance:
             register_partitions(instance, [DEMO])

@@ -60,6 +60,12 @@ def import_employees(database: psycopg.Connection, connection: str, employees: I
     return Imported(len(new), len(changed), len(given) - len(new) - len(changed))
 
 
+def remove_employees(database: psycopg.Connection, connection: str, employee_ids: Iterable[str]) -> int:
+    """These employees off the roster; their goals and blocks go with the next sync. Returns how many there were."""
+    query = sql.SQL("delete from {} where connection = %s and employee_id = any(%s)").format(_TABLE)
+    return database.execute(query, [connection, list(employee_ids)]).rowcount
+
+
 def map_employee(database: psycopg.Connection, connection: str, employee_id: str, gid: str | None) -> None:
     """Say who an employee is in Asana, or with None that it is not known."""
     lock_roster(database, connection)
