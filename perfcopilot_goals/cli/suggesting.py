@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table
+from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table, printable
 from perfcopilot_goals.errors import GoalsError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
     """
     from perfcopilot_goals.core.suggestions import COLLISION, EXACT, HINT, KINDS, NOTHING, list_users, suggest_users
     from perfcopilot_goals.storage.connections import read_connection
-    from perfcopilot_goals.storage.employees import map_unmapped, read_employees
+    from perfcopilot_goals.storage.employees import map_unmapped, note_users, read_employees
     from perfcopilot_goals.storage.locks import lock_roster
 
     with session.database.connect("reading the connection") as database:
@@ -39,10 +39,12 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
         suggestions = suggest_users(read_employees(database, name), users)
         exact = {s.employee_id: s.gid for s in suggestions if s.kind == EXACT and s.gid}
         applied = map_unmapped(database, name, exact) if apply else 0
+        gone = note_users(database, name, [user.gid for user in users])
     counts = {kind: sum(s.kind == kind for s in suggestions) for kind in KINDS}
     if as_json:
         rows = [asdict(suggestion) for suggestion in suggestions]
-        print_json({"connection": name, "users": len(users), "applied": applied, "counts": counts, "suggestions": rows})
+        figures = {"users": len(users), "applied": applied, "counts": counts, "gone": gone}
+        print_json({"connection": name, **figures, "suggestions": rows})
         return
     print_table([_row(asdict(s)) for s in suggestions], COLUMNS, f"Every employee of {name} is mapped.")
     if suggestions:
@@ -53,6 +55,8 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
         )
     if hidden := sum(user.email is None for user in users):
         click.echo(f"Asana does not show this token the e-mails of {hidden} users; they can only be hints.")
+    if gone:
+        click.echo(f"Mapped to users who are not in the workspace any more: {printable(', '.join(gone))}")
     if applied:
         click.echo(f"The next sync brings their goals: perfcopilot-goals sync {name}")
 

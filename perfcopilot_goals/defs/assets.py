@@ -18,6 +18,7 @@ from perfcopilot_goals.core.key_results import list_subgoals
 from perfcopilot_goals.core.mapping import map_rows
 from perfcopilot_goals.core.ownership import own_goals
 from perfcopilot_goals.core.prompts import render_blocks
+from perfcopilot_goals.core.reasons import count_reasons
 from perfcopilot_goals.defs.columns import column_schema
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.partitions import connections_partitions
@@ -108,9 +109,13 @@ def mapped_goal_rows(owned_goals: pd.DataFrame, subgoals: pd.DataFrame) -> Slice
 
 
 @_slice_asset("pandas")
-def prompt_blocks(mapped_goal_rows: pd.DataFrame, owned_goals: pd.DataFrame, employees: Roster) -> Slice:
+def prompt_blocks(
+    context: dg.AssetExecutionContext, mapped_goal_rows: pd.DataFrame, owned_goals: pd.DataFrame, employees: Roster
+) -> Slice:
     goals_owned = dict(zip(owned_goals["employee_id"], owned_goals["owned_total"], strict=True))
-    return Slice(render_blocks(mapped_goal_rows, goals_owned, [e for e, gid in employees.items() if gid]))
+    background = context.resources.asana.store.background(context.partition_key)
+    blocks = render_blocks(mapped_goal_rows, goals_owned, [e for e, gid in employees.items() if gid], background)
+    return Slice(blocks, count_reasons(blocks["reason"]))
 
 
 SLICE_ASSETS = [raw_workspace_goals, owned_goals, subgoals, mapped_goal_rows, prompt_blocks]

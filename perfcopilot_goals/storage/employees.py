@@ -1,6 +1,6 @@
 """The table `employees`: each connection's roster."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import psycopg
@@ -51,7 +51,8 @@ def import_employees(database: psycopg.Connection, connection: str, employees: I
         "insert into {} (connection, employee_id, full_name, email, asana_user_gid, updated_at) "
         "values (%s, %s, %s, %s, %s, now()) on conflict (connection, employee_id) do update set "
         "full_name = excluded.full_name, email = excluded.email, asana_user_gid = excluded.asana_user_gid, "
-        "updated_at = excluded.updated_at"
+        "updated_at = excluded.updated_at, asana_gone_at = case when employees.asana_user_gid = "
+        "excluded.asana_user_gid then employees.asana_gone_at end"
     ).format(_TABLE)
     with database.cursor() as cursor:
         cursor.executemany(
@@ -64,6 +65,22 @@ def remove_employees(database: psycopg.Connection, connection: str, employee_ids
     """These employees off the roster; their goals and blocks go with the next sync. Returns how many there were."""
     query = sql.SQL("delete from {} where connection = %s and employee_id = any(%s)").format(_TABLE)
     return database.execute(query, [connection, list(employee_ids)]).rowcount
+
+
+def note_users(database: psycopg.Connection, connection: str, gids: Collection[str]) -> list[str]:
+    """Note which employees' users are not among these, the workspace's, and since when; returns those employees."""
+    database.execute(
+        sql.SQL(
+            "update {} set asana_gone_at = case when asana_gone_at is null then now() end "
+            "where connection = %s and (asana_user_gid = any(%s)) = (asana_gone_at is not null)"
+        ).format(_TABLE),
+        [connection, list(gids)],
+    )
+    query = sql.SQL(
+        "select employee_id from {} where connection = %s and asana_gone_at is not null "
+        'order by employee_id collate "C"'
+    ).format(_TABLE)
+    return [employee_id for (employee_id,) in database.execute(query, [connection]).fetchall()]
 
 
 def map_employee(database: psycopg.Connection, connection: str, employee_id: str, gid: str | None) -> None:

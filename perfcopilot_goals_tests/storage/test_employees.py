@@ -12,6 +12,7 @@ from perfcopilot_goals.storage.employees import (
     import_employees,
     map_employee,
     map_unmapped,
+    note_users,
     read_employees,
     read_mapping,
 )
@@ -192,3 +193,33 @@ def test_mapping_waits_until_an_import_that_has_read_the_roster_is_through(datab
             import_employees(first, "acme", [Employee("E3", "Cleo Needle", "", None)])
         second.result(20)
     assert roster(database) == [Employee("E3", "Cleo Needle", "", "3")]
+
+
+def noted(database: Database, *gids: str) -> list[str]:
+    with database.connect("noting") as transaction:
+        return note_users(transaction, "acme", gids)
+
+
+def gone_since(database: Database) -> dict[str, object]:
+    return {row["employee_id"]: row["asana_gone_at"] for row in stored(database, "employees")}
+
+
+def test_employees_whose_user_is_not_among_the_workspaces_are_noted_with_the_first_time(database: Database) -> None:
+    imported(database, ADA, BEN, CLEO)
+    changed = [row["updated_at"] for row in stored(database, "employees")]
+    assert noted(database, "1", "7") == ["E2"]
+    first = gone_since(database)
+    assert (first["E1"], first["E3"]) == (None, None)
+    assert noted(database, "7") == ["E1", "E2"]
+    assert gone_since(database)["E2"] == first["E2"]
+    assert noted(database, "1", "2") == []
+    assert set(gone_since(database).values()) == {None}
+    assert [row["updated_at"] for row in stored(database, "employees")] == changed, "the roster itself is as it was"
+
+
+def test_whoever_is_mapped_anew_is_not_gone_and_whoever_is_only_renamed_stays_so(database: Database) -> None:
+    imported(database, ADA, BEN)
+    assert noted(database, "7") == ["E1", "E2"]
+    mapped(database, "E1", "9")
+    imported(database, Employee("E2", "Ben Needle", "", "2"))
+    assert [employee_id for employee_id, moment in gone_since(database).items() if moment] == ["E2"]
