@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from perfcopilot_goals.cli.reasons import show_employees
 from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table
 
 if TYPE_CHECKING:
@@ -15,20 +16,26 @@ COLUMNS = ("connection", "last complete", "age", "goals", "key results", "employ
 
 
 @click.command("status")
+@click.argument("name", required=False)
+@click.option("--employees", is_flag=True, help="Per employee: why their block is as it is, and how old.")
 @as_json
 @click.pass_obj
-def status(session: Session, as_json: bool) -> None:
-    """How each connection stands: its last complete sync, what is in it, and what failed last."""
-    from perfcopilot_goals.storage.connections import read_connections
+def status(session: Session, name: str | None, employees: bool, as_json: bool) -> None:
+    """How each connection stands, or the one named: its last complete sync, what is in it, and what failed last."""
+    from perfcopilot_goals.storage.connections import read_connection, read_connections
     from perfcopilot_goals.storage.overview import read_standing
 
     with session.database.connect("reading the status") as database:
-        standings = [read_standing(database, row.connection) for row in read_connections(database)]
+        rows = [read_connection(database, name)] if name else read_connections(database)
+        if employees:
+            show_employees(database, name, as_json)
+            return
+        standings = [read_standing(database, row.connection) for row in rows]
     if as_json:
         print_json([asdict(standing) for standing in standings])
     else:
-        rows = [_status_row(standing) for standing in standings]
-        print_table(rows, COLUMNS, "No connections yet. Add one: perfcopilot-goals connection add NAME")
+        lines = [_status_row(standing) for standing in standings]
+        print_table(lines, COLUMNS, "No connections yet. Add one: perfcopilot-goals connection add NAME")
 
 
 @click.command("plan")

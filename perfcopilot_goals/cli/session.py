@@ -78,7 +78,10 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], empty
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _cell(value: Any) -> str:
-    text = "-" if value is None else "yes" if value is True else "no" if value is False else str(value)
-    # A name from a file must not move the cursor of the terminal it is listed in.
+def printable(text: str) -> str:
+    """The text as it may be listed: a name from a file must not move the cursor of the terminal."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def _cell(value: Any) -> str:
+    return printable("-" if value is None else "yes" if value is True else "no" if value is False else str(value))

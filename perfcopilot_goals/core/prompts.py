@@ -14,8 +14,9 @@ from itertools import groupby
 
 import pandas as pd
 
+from perfcopilot_goals.core.reasons import reason_of_block
 from perfcopilot_goals.errors import GoalsSchemaError
-from perfcopilot_goals.schemas.rows import GOALS_PER_EMPLOYEE
+from perfcopilot_goals.schemas.rows import GOALS_PER_EMPLOYEE, Background
 from perfcopilot_goals.schemas.tables import frame
 
 NAME_CHARS = 300
@@ -98,9 +99,13 @@ def render_block(lines: Iterable[Line], goals_owned: int) -> Block:
 
 
 def render_blocks(
-    mapped_rows: pd.DataFrame, goals_owned: Mapping[str, int], employee_ids: Iterable[str]
+    mapped_rows: pd.DataFrame,
+    goals_owned: Mapping[str, int],
+    employee_ids: Iterable[str],
+    background: Background | None = None,
 ) -> pd.DataFrame:
     """Rows of `prompt_blocks`, one per employee id given, also for those with no goals."""
+    background = background or Background()
     lines: dict[str, list[Line]] = {}
     columns = ["employee_id", "kind", "goal_gid", "row_gid", "name", "status"]
     for employee_id, kind, goal_gid, row_gid, name, status in mapped_rows.sort_values("position", kind="stable")[
@@ -120,5 +125,9 @@ def render_blocks(
                 "mapped_goal_rows disagree; nothing was written. Run the sync again"
             )
         block = render_block(listed, owned)
-        rows.append((employee_id, block.text, owned, goals, len(listed) - goals, owned > goals, block.citations))
+        reason = reason_of_block(
+            owned, had_goals=employee_id in background.had_goals, is_gone=employee_id in background.gone
+        )
+        figures = (owned, goals, len(listed) - goals, owned > goals)
+        rows.append((employee_id, block.text, *figures, block.citations, reason))
     return frame("prompt_blocks", rows)

@@ -4,45 +4,76 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from perfcopilot_goals.core.answers import storable
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.rows import Employee
 
 COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
-# Lines of a file that are named before the rest is only counted.
-_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class RosterFile:
+    """A roster's file: its good records by the number of their last line, what is wrong with each bad line, and the
+    columns that are not ours."""
+
+    lines: dict[int, Employee]
+    bad: dict[int, str]
+    ignored: list[str]
 
 
 def read_roster(text: str) -> list[Employee]:
-    """The employees of a CSV file with a header, in any order of columns; other columns are ignored.
+    """The employees of a file whose lines are all good; `GoalsConfigError` names every bad one otherwise."""
+    file = parse_roster(text)
+    if file.bad:
+        raise refusal_of_lines(file.bad)
+    return list(file.lines.values())
 
-    Comma or semicolon, with or without a byte-order mark. All lines are good or `GoalsConfigError` names the bad ones
-    by number, without their content.
+
+def parse_roster(text: str) -> RosterFile:
+    """The lines of a CSV file with a header, in any order of columns; other columns are ignored.
+
+    Comma or semicolon, with or without a byte-order mark. Each line of a bad record is a bad one: a quote without its
+    pair swallows the lines that follow, and nobody may be lost without being named. `GoalsConfigError` for the header.
     """
     lines = text.removeprefix("\ufeff")
     header = lines.partition("\n")[0]
     reader = csv.reader(io.StringIO(lines, newline=""), delimiter=";" if header.count(";") > header.count(",") else ",")
-    employees: list[Employee] = []
-    bad: list[str] = []
-    try:
-        names = _header(next(reader, []))
-        for values in reader:
-            if any(value.strip() for value in values):
+    good: dict[int, Employee] = {}
+    bad: dict[int, str] = {}
+    names: list[str] | None = None
+    while True:
+        first = reader.line_num + 1
+        problem = ""
+        try:
+            values = next(reader)
+            if names is None:
+                names = _header(values)
+            elif any(value.strip() for value in values):
                 row = dict(zip(names, (storable(value.strip()) for value in values), strict=False))
                 problem = _problem(row, len(values) - len(names))
-                bad += [f"line {reader.line_num}: {problem}"] if problem else []
-                employees += [] if problem else [_employee(row)]
-    except csv.Error as error:
-        bad.append(f"line {reader.line_num}: {error}")
-    bad += _doubles(employees)
-    if bad:
-        more = f" … and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-        raise GoalsConfigError(
-            f"nothing was imported; {'; '.join(bad[:_SHOWN])}{more}. Mend these lines and import again"
-        )
-    return employees
+                good |= {} if problem else {reader.line_num: _employee(row)}
+        except StopIteration:
+            break
+        except csv.Error as error:
+            problem = str(error)
+        bad |= dict.fromkeys(range(first, reader.line_num + 1), problem) if problem else {}
+    names = _header([]) if names is None else names
+    doubles = _doubles(good)
+    ignored = [name for name in names if name and name not in COLUMNS]
+    return RosterFile(
+        {n: e for n, e in good.items() if n not in doubles}, dict(sorted((bad | doubles).items())), ignored
+    )
+
+
+def refusal_of_lines(bad: Mapping[int, str]) -> GoalsConfigError:
+    """The error that names every bad line by its number, without its content."""
+    told = ";\n".join(f"line {number}: {problem}" for number, problem in sorted(bad.items()))
+    return GoalsConfigError(
+        f"nothing was imported; {told}. Mend these lines and import again, or leave them out: --skip-bad"
+    )
 
 
 def _header(values: list[str]) -> list[str]:
@@ -93,7 +124,15 @@ def _problem(row: dict[str, str], surplus: int) -> str:
     return ""
 
 
-def _doubles(employees: list[Employee]) -> list[str]:
-    times = Counter(employee.employee_id for employee in employees)
-    bad = [f"employee_id {i} stands {count} times" for i, count in sorted(times.items()) if count > 1]
-    return bad + [f"asana_user_gid {gid} is claimed by {', '.join(who)}" for gid, who in shared_gids(employees).items()]
+def _doubles(lines: Mapping[int, Employee]) -> dict[int, str]:
+    """What is wrong with lines that contradict each other; which of them is right cannot be told."""
+    times = Counter(employee.employee_id for employee in lines.values())
+    claims = shared_gids(lines.values())
+    bad = {}
+    for number, employee in lines.items():
+        if employee.asana_user_gid in claims:
+            who = dict.fromkeys(claims[employee.asana_user_gid])
+            bad[number] = f"asana_user_gid {employee.asana_user_gid} is claimed by {', '.join(who)}"
+        if times[employee.employee_id] > 1:
+            bad[number] = f"employee_id {employee.employee_id} stands {times[employee.employee_id]} times"
+    return bad

@@ -18,6 +18,7 @@ from perfcopilot_goals.core.key_results import list_subgoals
 from perfcopilot_goals.core.mapping import map_rows
 from perfcopilot_goals.core.ownership import own_goals
 from perfcopilot_goals.core.prompts import render_blocks
+from perfcopilot_goals.core.reasons import count_reasons
 from perfcopilot_goals.defs.columns import column_schema
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.partitions import connections_partitions
@@ -115,9 +116,10 @@ def prompt_blocks(
     context: dg.AssetExecutionContext, mapped_goal_rows: pd.DataFrame, owned_goals: pd.DataFrame, employees: Roster
 ) -> Slice:
     goals_owned = dict(zip(owned_goals["employee_id"], owned_goals["owned_total"], strict=True))
-    blocks = render_blocks(mapped_goal_rows, goals_owned, [e for e, gid in employees.items() if gid])
+    background = context.resources.asana.store.background(context.partition_key)
+    blocks = render_blocks(mapped_goal_rows, goals_owned, [e for e, gid in employees.items() if gid], background)
     context.add_output_metadata({"picture": draw_sync(mapped_goal_rows, blocks, employees)})
-    return Slice(blocks)
+    return Slice(blocks, count_reasons(blocks["reason"]))
 
 
 SLICE_ASSETS = [raw_workspace_goals, owned_goals, subgoals, mapped_goal_rows, prompt_blocks]

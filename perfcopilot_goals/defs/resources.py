@@ -13,13 +13,14 @@ from perfcopilot_goals.asana.pacing import Clock, token_identity
 from perfcopilot_goals.defs.progress import Progress, Report
 from perfcopilot_goals.defs.redaction import redact
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.rows import Connection
+from perfcopilot_goals.schemas.rows import Background, Connection
 from perfcopilot_goals.settings import load_settings, read_token
 from perfcopilot_goals.storage.connections import has_connection
 from perfcopilot_goals.storage.database import Database, open_database
 from perfcopilot_goals.storage.ledger import begin_sync, fail_sync, read_last_route
 from perfcopilot_goals.storage.locks import token_lock
 from perfcopilot_goals.storage.migrate import ensure_migrated
+from perfcopilot_goals.storage.reasons import read_background
 
 
 class Store(dg.ConfigurableResource[Any]):
@@ -35,6 +36,11 @@ class Store(dg.ConfigurableResource[Any]):
             ensure_migrated(database)
             self._database = database
         return self._database
+
+    def background(self, connection: str) -> Background:
+        """What explains an empty block of the connection beside its goals."""
+        with self.database.connect("reading the earlier blocks") as database:
+            return read_background(database, connection)
 
     def noting(self, connection: str, run_id: str, spent: Callable[[], Mapping[str, Any]]) -> Callable[[str], None]:
         """What enters into the ledger that the sync ended with an error, named by its class, and what it had spent."""

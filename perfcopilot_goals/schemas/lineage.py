@@ -46,6 +46,7 @@ SOURCES: Mapping[str, ColumnSources] = {
         "goals_listed": ((ROWS, "kind"),),
         "key_results_listed": ((ROWS, "kind"),),
         "truncated": ((OWNED, "owned_total"), (ROWS, "kind")),
+        "reason": ((OWNED, "owned_total"), ("employees", "asana_gone_at")),
         "citations": ((ROWS, "goal_gid"), (ROWS, "row_gid"), (ROWS, "kind"), (ROWS, "position")),
     },
 }

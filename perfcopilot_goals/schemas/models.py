@@ -13,6 +13,7 @@ from pandera.engines import pandas_engine
 from pandera.typing import Series
 
 from perfcopilot_goals.schemas.rows import (
+    BLOCK_REASONS,
     DESCRIPTION_CHARS,
     GOALS_PER_EMPLOYEE,
     KINDS,
@@ -151,6 +152,11 @@ class PromptBlocks(_Slice):
     key_results_listed: Series[int] = _field("Key results in the block.", ge=0)
     truncated: Series[bool] = _field("Whether goals are missing from the block because of the cap.")
     citations: Series[object] = _field("Per goal or key-result line: `line` (from 1), `goal_gid`, `key_result_gid`.")
+    reason: Series[str] = _field(
+        "Why the block is as it is: `ok`, `truncated`, or of an empty one `owns_no_goals`, `had_goals_before` (an "
+        "earlier block had some) or `asana_user_gone`.",
+        isin=BLOCK_REASONS,
+    )
 
     class Config:
         unique = ["connection", "employee_id"]
@@ -182,6 +188,9 @@ class Employees(_Connected):
         "The person's user id in Asana, once mapped; unique in a connection.", nullable=True
     )
     updated_at: Series[Instant] = _field("When the row last changed.")
+    asana_gone_at: Series[Instant] = _field(
+        "Since when the mapped user is not among the workspace's users, by what `employee suggest` saw.", nullable=True
+    )
 
     class Config:
         unique = ["connection", "employee_id"]

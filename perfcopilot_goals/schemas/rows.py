@@ -17,6 +17,9 @@ STATUSES = ("on_track", "at_risk", "off_track", "completed")
 KINDS = ("goal", "key_result")
 SUBGOAL_ROUTES = ("auto", "subgoals", "goal_relationships")
 SYNC_STATES = ("running", "complete", "failed")
+BLOCK_REASONS = ("ok", "truncated", "owns_no_goals", "had_goals_before", "asana_user_gone")
+# The last two are of employees who have no block.
+REASONS = (*BLOCK_REASONS, "not_synced", "unmapped")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,15 @@ class Employee:
     full_name: str
     email: str
     asana_user_gid: str | None
+
+
+@dataclass(frozen=True)
+class Background:
+    """What explains an empty block beside the sync's goals: employees whose last block with goals was followed by empty
+    ones only, and those whose Asana user is no user of the workspace any more, as far as somebody asked."""
+
+    had_goals: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The table `employees`: each connection's roster."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import psycopg
@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.rows import Employee
 from perfcopilot_goals.storage.database import SCHEMA
+from perfcopilot_goals.storage.locks import lock_roster
 
 _TABLE = sql.Identifier(SCHEMA, "employees")
 
@@ -50,7 +51,8 @@ def import_employees(database: psycopg.Connection, connection: str, employees: I
         "insert into {} (connection, employee_id, full_name, email, asana_user_gid, updated_at) "
         "values (%s, %s, %s, %s, %s, now()) on conflict (connection, employee_id) do update set "
         "full_name = excluded.full_name, email = excluded.email, asana_user_gid = excluded.asana_user_gid, "
-        "updated_at = excluded.updated_at"
+        "updated_at = excluded.updated_at, asana_gone_at = case when employees.asana_user_gid = "
+        "excluded.asana_user_gid then employees.asana_gone_at end"
     ).format(_TABLE)
     with database.cursor() as cursor:
         cursor.executemany(
@@ -59,8 +61,31 @@ def import_employees(database: psycopg.Connection, connection: str, employees: I
     return Imported(len(new), len(changed), len(given) - len(new) - len(changed))
 
 
+def remove_employees(database: psycopg.Connection, connection: str, employee_ids: Iterable[str]) -> int:
+    """These employees off the roster; their goals and blocks go with the next sync. Returns how many there were."""
+    query = sql.SQL("delete from {} where connection = %s and employee_id = any(%s)").format(_TABLE)
+    return database.execute(query, [connection, list(employee_ids)]).rowcount
+
+
+def note_users(database: psycopg.Connection, connection: str, gids: Collection[str]) -> list[str]:
+    """Note which employees' users are not among these, the workspace's, and since when; returns those employees."""
+    database.execute(
+        sql.SQL(
+            "update {} set asana_gone_at = case when asana_gone_at is null then now() end "
+            "where connection = %s and (asana_user_gid = any(%s)) = (asana_gone_at is not null)"
+        ).format(_TABLE),
+        [connection, list(gids)],
+    )
+    query = sql.SQL(
+        "select employee_id from {} where connection = %s and asana_gone_at is not null "
+        'order by employee_id collate "C"'
+    ).format(_TABLE)
+    return [employee_id for (employee_id,) in database.execute(query, [connection]).fetchall()]
+
+
 def map_employee(database: psycopg.Connection, connection: str, employee_id: str, gid: str | None) -> None:
     """Say who an employee is in Asana, or with None that it is not known."""
+    lock_roster(database, connection)
     roster = {row.employee_id: row for row in read_employees(database, connection)}
     if employee_id not in roster:
         raise GoalsConfigError(
@@ -70,6 +95,16 @@ def map_employee(database: psycopg.Connection, connection: str, employee_id: str
     row = roster[employee_id]
     if row.asana_user_gid != gid:
         import_employees(database, connection, [Employee(row.employee_id, row.full_name, row.email, gid)])
+
+
+def map_unmapped(database: psycopg.Connection, connection: str, gid_of: Mapping[str, str]) -> int:
+    """Say of these employees, as far as nobody has yet, who they are in Asana; returns how many that were."""
+    query = sql.SQL(
+        "update {} e set asana_user_gid = given.gid, updated_at = now() "
+        "from unnest(%s::text[], %s::text[]) as given (employee_id, gid) "
+        "where e.connection = %s and e.employee_id = given.employee_id and e.asana_user_gid is null"
+    ).format(_TABLE)
+    return database.execute(query, [list(gid_of), list(gid_of.values()), connection]).rowcount
 
 
 def _check_unique(roster: dict[str, Employee]) -> None:

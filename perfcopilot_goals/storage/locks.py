@@ -21,6 +21,12 @@ def lock_slices(transaction: psycopg.Connection, connection: str) -> None:
     transaction.execute(lock, [connection])
 
 
+def lock_roster(transaction: psycopg.Connection, connection: str) -> None:
+    """Until the transaction ends, nobody else changes the connection's roster by what it read of it."""
+    lock = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals roster ' || %s, 0))"
+    transaction.execute(lock, [connection])
+
+
 @contextmanager
 def token_lock(
     database: Database,

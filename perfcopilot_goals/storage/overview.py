@@ -45,6 +45,7 @@ class StoredBlock:
     key_results_listed: int
     truncated: bool
     citations: list[dict[str, Any]]
+    reason: str
     synced_at: dt.datetime
     run_id: str
     roster_changed: bool

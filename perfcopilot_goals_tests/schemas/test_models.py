@@ -28,13 +28,13 @@ CONTRACT: dict[str, tuple[str, str]] = {
     ),
     "prompt_blocks": (
         "connection employee_id",
-        "employee_id block goals_owned goals_listed key_results_listed truncated citations",
+        "employee_id block goals_owned goals_listed key_results_listed truncated citations reason",
     ),
     "connections": (
         "connection",
         "workspace_gid? token_ref base_url requests_per_minute subgoal_route enabled created_at updated_at",
     ),
-    "employees": ("connection employee_id", "employee_id full_name email asana_user_gid? updated_at"),
+    "employees": ("connection employee_id", "employee_id full_name email asana_user_gid? updated_at asana_gone_at?"),
     "syncs": (
         "connection run_id",
         "run_id synced_at started_at finished_at? state error_code? requests throttled subgoal_route? counts",

@@ -26,8 +26,8 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
     "subgoals": [("1", "8", 0, "Eight", "12", DAY, DAY, "missed"), ("1", "9", 1, "Nine", *[None] * 4)],
     "mapped_goal_rows": [("1", "1", "E-1", "goal", 0, "One", "why", DAY, DAY, "partial", "at_risk"),
                          ("1", "8", "E-1", "key_result", 1, "Eight", *[None] * 4, "on_track")],
-    "prompt_blocks": [("E-1", "[GOALS]", 1, 1, 0, False, [{"line": 2, "goal_gid": "1", "key_result_gid": None}]),
-                      ("E-2", "[GOALS]", 201, 200, 0, True, [])],
+    "prompt_blocks": [("E-1", "[GOALS]", 1, 1, 0, False, [{"line": 2, "goal_gid": "1", "key_result_gid": None}], "ok"),
+                      ("E-2", "[GOALS]", 201, 200, 0, True, [], "truncated")],
 }  # fmt: skip
 
 
@@ -191,7 +191,7 @@ def test_nones_stay_nones_and_whole_numbers_whole_in_a_frame() -> None:
 
 
 def test_citations_of_equal_length_stay_lists_one_for_each_row() -> None:
-    blocks = [(f"E-{n}", "[GOALS]", 1, 1, 0, False, [{"line": 2}, {"line": 3}]) for n in range(3)]
+    blocks = [(f"E-{n}", "[GOALS]", 1, 1, 0, False, [{"line": 2}, {"line": 3}], "ok") for n in range(3)]
     assert list(frame("prompt_blocks", blocks)["citations"]) == [[{"line": 2}, {"line": 3}]] * 3
 
 

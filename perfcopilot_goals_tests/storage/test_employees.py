@@ -11,9 +11,12 @@ from perfcopilot_goals.storage.employees import (
     Imported,
     import_employees,
     map_employee,
+    map_unmapped,
+    note_users,
     read_employees,
     read_mapping,
 )
+from perfcopilot_goals.storage.locks import lock_roster
 from perfcopilot_goals_tests.storage.examples import add, stored, told
 
 ADA = Employee("E1", "Ada Thimble", "ada@example.com", "1")
@@ -158,3 +161,65 @@ def test_mapping_refuses_who_is_unknown_and_who_is_somebody_else(database: Datab
     with pytest.raises(GoalsConfigError, match="1 by E1 and E3"):
         mapped(database, "E3", "1")
     assert roster(database) == [ADA, CLEO]
+
+
+def test_many_are_mapped_at_once_and_who_is_mapped_already_stays_so(database: Database) -> None:
+    imported(database, ADA, CLEO, Employee("E4", "Dan Thimble", "", None))
+    imported(database, CLEO, name="globex")
+    with database.connect("mapping") as transaction:
+        assert map_unmapped(transaction, "acme", {"E1": "9", "E3": "3", "E4": "4", "E7": "7"}) == 2
+        assert map_unmapped(transaction, "acme", {}) == 0
+    assert [e.asana_user_gid for e in roster(database)] == ["1", "3", "4"]
+    assert roster(database, "globex") == [CLEO]
+
+
+def test_a_user_who_is_somebody_else_by_now_is_not_mapped_twice(database: Database) -> None:
+    imported(database, ADA, CLEO)
+    with pytest.raises(GoalsStoreError) as caught, database.connect("mapping") as transaction:
+        map_unmapped(transaction, "acme", {"E3": "1"})
+    assert caught.value.sqlstate == "23505"
+    assert roster(database) == [ADA, CLEO]
+
+
+def test_mapping_waits_until_an_import_that_has_read_the_roster_is_through(database: Database) -> None:
+    """Else the import would write back that the employee is not mapped, as it had read."""
+    imported(database, CLEO)
+    with ThreadPoolExecutor(1) as threads:
+        with database.connect("importing") as first:
+            lock_roster(first, "acme")
+            second = threads.submit(mapped, database, "E3", "3")
+            with pytest.raises(TimeoutError):
+                second.result(0.3)
+            import_employees(first, "acme", [Employee("E3", "Cleo Needle", "", None)])
+        second.result(20)
+    assert roster(database) == [Employee("E3", "Cleo Needle", "", "3")]
+
+
+def noted(database: Database, *gids: str) -> list[str]:
+    with database.connect("noting") as transaction:
+        return note_users(transaction, "acme", gids)
+
+
+def gone_since(database: Database) -> dict[str, object]:
+    return {row["employee_id"]: row["asana_gone_at"] for row in stored(database, "employees")}
+
+
+def test_employees_whose_user_is_not_among_the_workspaces_are_noted_with_the_first_time(database: Database) -> None:
+    imported(database, ADA, BEN, CLEO)
+    changed = [row["updated_at"] for row in stored(database, "employees")]
+    assert noted(database, "1", "7") == ["E2"]
+    first = gone_since(database)
+    assert (first["E1"], first["E3"]) == (None, None)
+    assert noted(database, "7") == ["E1", "E2"]
+    assert gone_since(database)["E2"] == first["E2"]
+    assert noted(database, "1", "2") == []
+    assert set(gone_since(database).values()) == {None}
+    assert [row["updated_at"] for row in stored(database, "employees")] == changed, "the roster itself is as it was"
+
+
+def test_whoever_is_mapped_anew_is_not_gone_and_whoever_is_only_renamed_stays_so(database: Database) -> None:
+    imported(database, ADA, BEN)
+    assert noted(database, "7") == ["E1", "E2"]
+    mapped(database, "E1", "9")
+    imported(database, Employee("E2", "Ben Needle", "", "2"))
+    assert [employee_id for employee_id, moment in gone_since(database).items() if moment] == ["E2"]

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
@@ -104,6 +105,33 @@ def test_several_threads_and_processes_may_migrate_at_once(empty_url: str) -> No
     with ThreadPoolExecutor(3) as threads:
         list(threads.map(ensure_migrated, [Database(empty_url)] * 3))
     assert [other.wait(60) for other in others] == [0, 0]
+    assert relations(empty_url) == ALL_RELATIONS
+
+
+def migrate_to(url: str, revision: str) -> None:
+    """The database as an earlier version of the program left it."""
+    config = Config()
+    config.set_main_option("script_location", str(migrate._migrations()))
+    config.attributes["open"] = Database(url).open
+    with psycopg.connect(url) as connection:
+        connection.execute("create schema perfcopilot_goals")
+    command.upgrade(config, revision)
+
+
+def test_blocks_from_before_get_the_reason_that_their_figures_bear_out(empty_url: str) -> None:
+    migrate_to(empty_url, "0001")
+    with psycopg.connect(empty_url) as connection:
+        for employee_id, owned, listed in (("E1", 201, 200), ("E2", 3, 3), ("E3", 0, 0)):
+            connection.execute(
+                "insert into perfcopilot_goals.prompt_blocks values ('acme', now(), 'r', %s, '', %s, %s, 0, %s, '[]')",
+                [employee_id, owned, listed, owned > listed],
+            )
+    ensure_migrated(Database(empty_url))
+    with psycopg.connect(empty_url) as connection:
+        rows = connection.execute(
+            "select employee_id, reason from perfcopilot_goals.prompt_blocks order by 1"
+        ).fetchall()
+    assert rows == [("E1", "truncated"), ("E2", "ok"), ("E3", "owns_no_goals")]
     assert relations(empty_url) == ALL_RELATIONS
 
 

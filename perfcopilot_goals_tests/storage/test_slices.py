@@ -259,7 +259,11 @@ def test_lists_of_objects_come_back_as_they_were_given(database: Database) -> No
         {"line": 2, "goal_gid": "1", "key_result_gid": None},
         {"line": 3, "goal_gid": "1", "key_result_gid": "2"},
     ]
-    rows = frame("prompt_blocks", [("E1", "[GOALS]", 1, 1, 1, False, citations), ("E2", "[GOALS]", 0, 0, 0, False, [])])
+    blocks = [
+        ("E1", "[GOALS]", 1, 1, 1, False, citations, "ok"),
+        ("E2", "[GOALS]", 0, 0, 0, False, [], "owns_no_goals"),
+    ]
+    rows = frame("prompt_blocks", blocks)
     write(database, rows, table="prompt_blocks")
     back, _ = load_slice(database, "prompt_blocks", "acme")
     assert list(back["citations"]) == [citations, []]

@@ -1,0 +1,49 @@
+"""When two e-mail addresses are the same, and how like two names are.
+
+What that is worth, when it is about people, is decided in `suggestions`.
+"""
+
+import re
+import unicodedata
+from difflib import SequenceMatcher
+
+
+def address_of(email: str | None) -> str:
+    """The address to compare: blanks stripped, in small letters; "" for what is no address.
+
+    Only letters whose small form has them for its one capital are folded: the Kelvin sign or a dotted capital I would
+    otherwise turn somebody's address into another's.
+    """
+    text = (email or "").strip()
+    local, at, domain = text.rpartition("@")
+    if not (local and at and domain):
+        return ""
+    return "".join(c.lower() if c.lower().upper() == c else c for c in text)
+
+
+def untagged(address: str) -> tuple[str, str, str]:
+    """The address without a +tag, as local part, @ and domain; three times "" for none."""
+    local, at, domain = address.rpartition("@")
+    # A tag alone, as in +a@d, is no local part.
+    return local.partition("+")[0] or local, at, domain
+
+
+def likeness(one: str, other: str, *, at_least: float = 0.0) -> float:
+    """How like two names are, from 0 to 1, whatever the order of their words; 0 where it is less than `at_least`."""
+    # A fixed order of the two: difflib's ratio depends on it.
+    first, second = sorted((" ".join(_words(one)), " ".join(_words(other))))
+    matcher = SequenceMatcher(None, first, second, autojunk=False)
+    if not first or matcher.real_quick_ratio() < at_least or matcher.quick_ratio() < at_least:
+        return 0.0
+    return min(0.99, round(matcher.ratio(), 2)) if first != second else 1.0
+
+
+def signs_of(name: str) -> set[str]:
+    """Names that share none of these are not compared: each word, and the initials together."""
+    words = _words(name)
+    return {*words, "/".join(word[0] for word in words)} if words else set()
+
+
+def _words(name: str) -> list[str]:
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return sorted(word for word in re.split(r"[\s.,;()'’\"-]+", folded) if word)

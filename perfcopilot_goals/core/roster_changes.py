@@ -1,0 +1,79 @@
+"""What importing a file changes in a roster, decided before anything is written.
+
+How a file is read is `roster`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from perfcopilot_goals.schemas.rows import Employee
+
+
+@dataclass(frozen=True)
+class Changes:
+    """`written` are the employees to add and change, as they are to be; all else are employee ids.
+
+    `kept` stay mapped although the file leaves their Asana user empty, `remapped` get another one than they had, and
+    `absent` are not in the file: with a replace they are removed. `bad` lines claim somebody else's Asana user.
+    """
+
+    written: list[Employee]
+    added: list[str]
+    changed: list[str]
+    remapped: list[str]
+    kept: list[str]
+    absent: list[str]
+    unchanged: int
+    bad: dict[int, str]
+
+
+def plan_import(roster: Iterable[Employee], lines: Mapping[int, Employee], *, replaces: bool = False) -> Changes:
+    """What these lines change. An empty Asana user means "not known", so whoever is mapped stays mapped."""
+    before = {employee.employee_id: employee for employee in roster}
+    bad: dict[int, str] = {}
+    while True:
+        good = {number: line for number, line in lines.items() if number not in bad}
+        given = {line.employee_id: _mapped_as(before.get(line.employee_id), line) for line in good.values()}
+        in_file = {line.employee_id for line in lines.values()}
+        stay = {i: employee for i, employee in before.items() if i in in_file or not replaces}
+        wrong = _claims_of_others(good, stay | given)
+        if not wrong:
+            break
+        # Whoever is left out keeps what they had, and that another line may claim.
+        bad |= wrong
+    written = [employee for i, employee in given.items() if before.get(i) != employee]
+    return Changes(
+        written=written,
+        added=[e.employee_id for e in written if e.employee_id not in before],
+        changed=[e.employee_id for e in written if e.employee_id in before],
+        remapped=[e.employee_id for e in written if _had(before, e) not in (None, e.asana_user_gid)],
+        kept=[n.employee_id for n in good.values() if n.asana_user_gid is None and _had(before, n)],
+        absent=[i for i in before if i not in in_file],
+        unchanged=len(given) - len(written),
+        bad=bad,
+    )
+
+
+def _mapped_as(before: Employee | None, line: Employee) -> Employee:
+    return replace(line, asana_user_gid=before.asana_user_gid) if before and line.asana_user_gid is None else line
+
+
+def _had(before: Mapping[str, Employee], employee: Employee) -> str | None:
+    return before[employee.employee_id].asana_user_gid if employee.employee_id in before else None
+
+
+def _claims_of_others(lines: Mapping[int, Employee], roster: Mapping[str, Employee]) -> dict[int, str]:
+    """Lines whose Asana user is another employee's, who does not give it up in the same file."""
+    holders: dict[str, list[str]] = {}
+    for employee in roster.values():
+        if employee.asana_user_gid:
+            holders.setdefault(employee.asana_user_gid, []).append(employee.employee_id)
+    wrong = {}
+    for number, line in lines.items():
+        others = [i for i in holders.get(line.asana_user_gid or "", []) if i != line.employee_id]
+        if others:
+            wrong[number] = (
+                f"asana_user_gid {line.asana_user_gid} is that of {others[0]} in the roster; "
+                f"if {line.employee_id} is right, employee unmap {others[0]} first"
+            )
+    return wrong

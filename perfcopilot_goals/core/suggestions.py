@@ -1,0 +1,172 @@
+"""Who an employee may be in Asana: the roster's unmapped employees beside the workspace's users.
+
+Only an e-mail that is the same and unique on both sides is sure enough to be applied. Everything else is a hint for a
+person to decide on, or a collision that a person has to resolve: a wrong match puts one person's goals into another's
+review. Add a rule here when people look for a match by another sign; unless it can never be wrong, it is a hint.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from perfcopilot_goals.core.answers import read_gid, read_optional_text
+from perfcopilot_goals.core.likeness import address_of, likeness, signs_of, untagged
+from perfcopilot_goals.schemas.rows import Employee
+
+EXACT, HINT, COLLISION, NOTHING = KINDS = ("exact", "hint", "collision", "nothing")
+
+# Names as like as this are worth a look; below the other, an exact e-mail deserves one too.
+LIKE, UNLIKE = 0.85, 0.5
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class AsanaUser:
+    """A user of the workspace; `email` is None where Asana keeps it back."""
+
+    gid: str
+    name: str
+    email: str | None
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What there is to say of one unmapped employee. `score` is the likeness of names, where those decided.
+
+    `gid` is None where nobody fits or several do; `why` then names them.
+    """
+
+    employee_id: str
+    full_name: str
+    kind: str
+    gid: str | None
+    asana_name: str | None
+    score: float | None
+    why: str
+
+
+def list_users(answers: Iterable[Mapping[str, Any]]) -> list[AsanaUser]:
+    """Asana's answers as users, each once."""
+    users = {}
+    for answer in answers:
+        email = read_optional_text(answer, "email") if "email" in answer else None
+        users[read_gid(answer)] = AsanaUser(read_gid(answer), read_optional_text(answer, "name") or "", email)
+    return list(users.values())
+
+
+def suggest_users(roster: Iterable[Employee], users: Iterable[AsanaUser]) -> list[Suggestion]:
+    """One suggestion per unmapped employee, in the roster's order."""
+    people = list(roster)
+    by_address = _ByAddress(people, list(users))
+    unmapped = [e for e in people if e.asana_user_gid is None]
+    told = [by_address.look(e) for e in unmapped]
+    taken = {e.asana_user_gid for e in people} | {s.gid for s in told if s.kind == EXACT}
+    hints = _Hints([user for user in by_address.users if user.gid not in taken])
+    return _with_rivals(
+        # Where an address leads to users, what is in the way is told; a guess beside it would only mislead.
+        [s if by_address.leads(e) else hints.add_to(s, e) for s, e in zip(told, unmapped, strict=True)]
+    )
+
+
+class _ByAddress:
+    """Who has which address, on both sides."""
+
+    def __init__(self, roster: list[Employee], users: list[AsanaUser]) -> None:
+        self.users = users
+        self._employee_of = {e.asana_user_gid: e.employee_id for e in roster if e.asana_user_gid}
+        self._sharing: dict[str, list[str]] = defaultdict(list)
+        self._at: dict[str, list[AsanaUser]] = defaultdict(list)
+        for employee in roster:
+            self._sharing[address_of(employee.email)].append(employee.employee_id)
+        for user in users:
+            self._at[address_of(user.email)].append(user)
+
+    def leads(self, employee: Employee) -> bool:
+        """Whether the employee's address is one of the workspace's users'."""
+        address = address_of(employee.email)
+        return bool(address) and address in self._at
+
+    def look(self, employee: Employee) -> Suggestion:
+        """What the employee's address says: exact, what collides, or nothing."""
+
+        def say(kind: str, why: str, user: AsanaUser | None = None) -> Suggestion:
+            gid, name = (user.gid, user.name) if user else (None, None)
+            return Suggestion(employee.employee_id, employee.full_name, kind, gid, name, None, why)
+
+        address = address_of(employee.email)
+        if not address:
+            return say(COLLISION, "the roster has no e-mail address of theirs")
+        found = self._at.get(address, [])
+        user = found[0] if len(found) == 1 else None
+        if others := [other for other in self._sharing[address] if other != employee.employee_id]:
+            return say(COLLISION, f"the same e-mail as {_several(others)}", user)
+        if len(found) > 1:
+            return say(COLLISION, f"Asana users {_several(u.gid for u in found)} have that e-mail")
+        if user is None:
+            return say(NOTHING, "no Asana user has that e-mail")
+        if user.gid in self._employee_of:
+            return say(COLLISION, f"that Asana user is mapped to {self._employee_of[user.gid]}", user)
+        differs = bool(user.name) and likeness(employee.full_name, user.name) < UNLIKE
+        return say(EXACT, "same e-mail; the names differ, look twice" if differs else "same e-mail", user)
+
+
+class _Hints:
+    """Users who are nobody yet, by what a person would look for."""
+
+    def __init__(self, users: list[AsanaUser]) -> None:
+        self._untagged: dict[str, list[AsanaUser]] = defaultdict(list)
+        self._local: dict[str, list[AsanaUser]] = defaultdict(list)
+        self._named: dict[str, dict[str, AsanaUser]] = defaultdict(dict)
+        for user in users:
+            local, at, domain = untagged(address_of(user.email))
+            if at:
+                self._untagged[local + at + domain].append(user)
+                self._local[local].append(user)
+            for sign in signs_of(user.name):
+                self._named[sign][user.gid] = user
+
+    def add_to(self, suggestion: Suggestion, employee: Employee) -> Suggestion:
+        """The suggestion with the best hint: the address without its +tag, then its local part, then the name."""
+        local, at, domain = untagged(address_of(employee.email))
+        for found, sign in (
+            (self._untagged.get(local + at + domain), "the same e-mail but for a +tag"),
+            (self._local.get(local), "the same e-mail under another domain"),
+        ):
+            if at and found:
+                return _hinted(suggestion, found, sign, None)
+        score, found = self._like(employee.full_name)
+        return _hinted(suggestion, found, "the same name" if score == 1 else "a like name", score)
+
+    def _like(self, name: str) -> tuple[float, list[AsanaUser]]:
+        candidates = {gid: user for sign in signs_of(name) for gid, user in self._named.get(sign, {}).items()}
+        scores = {gid: likeness(name, user.name, at_least=LIKE) for gid, user in candidates.items()}
+        best = max(scores.values(), default=0.0)
+        return best, [candidates[gid] for gid in sorted(scores) if scores[gid] == best] if best >= LIKE else []
+
+
+def _hinted(suggestion: Suggestion, found: list[AsanaUser], sign: str, score: float | None) -> Suggestion:
+    if not found:
+        return suggestion
+    kind = HINT if suggestion.kind == NOTHING else suggestion.kind
+    before = "" if kind == HINT else f"{suggestion.why}; "
+    if len(found) > 1:
+        several = f"{before}{sign}: Asana users {_several(user.gid for user in found)}"
+        return replace(suggestion, kind=kind, score=score, why=several)
+    (user,) = found
+    return replace(suggestion, kind=kind, gid=user.gid, asana_name=user.name, score=score, why=before + sign)
+
+
+def _with_rivals(suggestions: list[Suggestion]) -> list[Suggestion]:
+    """Hints that lead several employees to one user say so."""
+    led = Counter(s.gid for s in suggestions if s.kind == HINT)
+    return [
+        replace(s, why=f"{s.why}; fits {led[s.gid]} employees") if s.gid and s.kind == HINT and led[s.gid] > 1 else s
+        for s in suggestions
+    ]
+
+
+def _several(ids: Iterable[str]) -> str:
+    every = list(ids)
+    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
+    return ", ".join(every[:_SHOWN]) + more

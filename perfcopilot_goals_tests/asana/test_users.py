@@ -1,0 +1,63 @@
+"""The users of a workspace: all pages or an error, and what is asked for."""
+
+import pytest
+
+from perfcopilot_goals.asana.users import fetch_users
+from perfcopilot_goals.errors import (
+    AsanaAccessError,
+    AsanaContractError,
+    AsanaUnavailableError,
+    GoalsConfigError,
+    GoalsError,
+)
+from perfcopilot_goals.sandbox import Fault, Person, World, faults
+from perfcopilot_goals_tests.asana.canaries import BODY, raises
+from perfcopilot_goals_tests.asana.conftest import Connect
+from perfcopilot_goals_tests.asana.worlds import WORKSPACE, serve
+
+
+def people_world(people: int) -> World:
+    """So many users, every third of whom has no address to show."""
+    persons = [Person(f"{n:04d}", BODY, None if n % 3 == 0 else f"p{n}@example.com") for n in range(people)]
+    return World(WORKSPACE, "Canary works", {person.gid: person for person in persons})
+
+
+@pytest.mark.parametrize(("people", "pages"), [(1, 1), (100, 1), (101, 2), (250, 3)])
+def test_every_user_comes_with_name_and_address_in_pages_of_a_hundred(
+    people: int, pages: int, connect: Connect
+) -> None:
+    world = people_world(people)
+    with serve(world) as asana:
+        users = fetch_users(connect(asana), WORKSPACE)
+        assert asana.count("/users?") == len(asana.requests) == pages
+        assert {call.query["opt_fields"] for call in asana.requests} == {"name,email"}
+        assert {call.query["limit"] for call in asana.requests} == {"100"}
+    assert [(u["gid"], u["name"], u.get("email")) for u in users] == [
+        (p.gid, p.name, p.email) for p in world.people.values()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "told"),
+    [
+        (faults.status(401, "Not Authorized"), AsanaAccessError, "GET /users answered 401"),
+        (faults.status(403, "Forbidden"), AsanaAccessError, "GET /users answered 403"),
+        (faults.status(404, "workspace: Unknown object: 77"), GoalsConfigError, "Asana knows no workspace 77"),
+        (faults.html(), AsanaContractError, "GET /users"),
+        (faults.without("next_page"), AsanaContractError, "GET /users"),
+        (faults.loop_offsets(), AsanaContractError, "GET /users"),
+        (faults.status(503), AsanaUnavailableError, "GET /users"),
+    ],
+    ids=["token", "access", "workspace", "html", "no-next-page", "endless", "down"],
+)
+def test_a_list_that_does_not_come_whole_is_an_error(
+    fault: Fault, kind: type[GoalsError], told: str, connect: Connect
+) -> None:
+    with serve(people_world(250), faults=fault) as asana, raises(kind, told):
+        fetch_users(connect(asana), WORKSPACE)
+
+
+def test_a_workspace_without_any_user_is_not_believed(connect: Connect) -> None:
+    """Everybody who is mapped would count as gone."""
+    with serve(World("78", "Empty", {})) as asana, raises(AsanaContractError, "GET /users: the workspace has no users"):
+        fetch_users(connect(asana), "78")

@@ -1,0 +1,160 @@
+"""`employee import` with the files that people have: big, half wrong, newer than the roster, or of the wrong people."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from perfcopilot_goals.sandbox import Sandbox
+from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli
+from perfcopilot_goals_tests.end_to_end.test_command_line import ANA, BO, connect, roster, small_company
+
+__all__ = ["roster"]
+
+HEADER = "employee_id,full_name,email,asana_user_gid"
+
+
+@pytest.fixture
+def acme(cli: Cli) -> Cli:
+    """The command line with a connection that has nobody on its roster."""
+    assert cli("connection", "add", "acme").returncode == 0
+    return cli
+
+
+def file_of(tmp_path: Path, *lines: str, header: str = HEADER, encoding: str = "utf-8") -> str:
+    path = tmp_path / "people.csv"
+    path.write_text("\n".join([header, *lines, ""]), encoding)
+    return str(path)
+
+
+def people(cli: Cli) -> dict[str, str | None]:
+    rows = json.loads(cli("employee", "list", "acme", "--json").stdout)
+    return {row["employee_id"]: row["asana_user_gid"] for row in rows}
+
+
+def test_twenty_bad_lines_of_five_thousand_are_named_and_nothing_changes_until_they_are_left_out(
+    acme: Cli, tmp_path: Path
+) -> None:
+    wrong = [str(number) for number in range(100, 5_001, 250)]
+    lines = [f"E{n},{'' if str(n) in wrong else 'Canary'},,{n}" for n in range(2, 5_002)]
+    file = file_of(tmp_path, *lines)
+    refused = acme("employee", "import", "acme", file)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("GoalsConfigError: nothing was imported; line 100: full_name is empty")
+    assert re.findall(r"line (\d+)", refused.stderr) == wrong
+    assert "Canary" not in refused.stderr
+    assert people(acme) == {}
+
+    done = acme("employee", "import", "acme", file, "--skip-bad")
+    assert done.returncode == 0
+    assert "acme: 4980 added, 0 changed, 0 as they were." in done.stdout
+    assert re.findall(r"left out, line (\d+): full_name is empty", done.stderr) == wrong
+    assert len(wrong) == 20
+    assert set(people(acme)) == {f"E{n}" for n in range(2, 5_002) if str(n) not in wrong}
+
+
+def test_what_spreadsheets_write_is_read_and_other_columns_are_named(acme: Cli, tmp_path: Path) -> None:
+    header = "Team;asana_user_gid;full_name;employee_id;email;Start date"
+    file = file_of(tmp_path, "Sales;11;Zoë Thimble;E1;zoe@example.com;", header=header, encoding="utf-8-sig")
+    done = acme("employee", "import", "acme", file)
+    assert done.stdout.splitlines() == [
+        "acme: 1 added, 0 changed, 0 as they were.",
+        "Ignored columns: team, start date",
+    ]
+    assert people(acme) == {"E1": "11"}
+
+
+def test_a_file_of_another_encoding_is_refused_without_quoting_it(acme: Cli, tmp_path: Path) -> None:
+    file = file_of(tmp_path, "E1,Zoë Canary,,", encoding="latin-1")
+    refused = acme("employee", "import", "acme", file)
+    assert refused.returncode == 2
+    assert "people.csv is not UTF-8 (byte " in refused.stderr
+    assert "Canary" not in refused.stderr
+
+
+def test_a_blank_keeps_a_mapping_that_a_person_made(acme: Cli, tmp_path: Path) -> None:
+    file = file_of(tmp_path, "E1,Ana,,", "E2,Bo,,")
+    assert acme("employee", "import", "acme", file).returncode == 0
+    assert acme("employee", "map", "acme", "E1", "11").returncode == 0
+    again = acme("employee", "import", "acme", file)
+    assert "acme: 0 added, 0 changed, 2 as they were." in again.stdout
+    assert "1 kept the Asana user that they are mapped to" in again.stdout
+    assert "employee unmap acme EMPLOYEE" in again.stdout
+    assert "1 of them are not mapped" in again.stdout
+    assert people(acme) == {"E1": "11", "E2": None}
+    assert acme("employee", "unmap", "acme", "E1").returncode == 0
+    assert people(acme) == {"E1": None, "E2": None}
+
+
+def test_a_line_that_claims_a_mapped_employees_user_is_bad(acme: Cli, tmp_path: Path) -> None:
+    assert acme("employee", "import", "acme", file_of(tmp_path, "E1,Ana,,11")).returncode == 0
+    file = file_of(tmp_path, "E2,Bo,,12", "E3,Cy,,11")
+    refused = acme("employee", "import", "acme", file)
+    assert refused.returncode == 2
+    assert "line 3: asana_user_gid 11 is that of E1 in the roster" in refused.stderr
+    assert people(acme) == {"E1": "11"}
+    skipped = acme("employee", "import", "acme", file, "--skip-bad")
+    assert skipped.returncode == 0
+    assert "left out, line 3: asana_user_gid 11" in skipped.stderr
+    assert people(acme) == {"E1": "11", "E2": "12"}
+
+
+def test_a_dry_run_shows_whom_an_import_would_touch_and_touches_nobody(acme: Cli, tmp_path: Path) -> None:
+    assert acme("employee", "import", "acme", file_of(tmp_path, "E1,Ana,,11", "E2,Bo,,12", "E3,Cy,,")).returncode == 0
+    file = file_of(tmp_path, "E1,Ana Ruiz,,19", "E3,Cy,,", "E4,Di,,", "E5,Ed,,")
+    shown = acme("employee", "import", "acme", file, "--dry-run", "--replace")
+    assert shown.returncode == 0
+    assert shown.stdout.splitlines()[:6] == [
+        "acme: nothing was changed. An import of this file would be:",
+        "  added: 2 (E4, E5)",
+        "  changed: 1 (E1)",
+        "  removed: 1 (E2)",
+        "  another Asana user than before: 1 (E1)",
+        "  as they were: 1",
+    ]
+    without = acme("employee", "import", "acme", file, "--dry-run")
+    assert "  removed: 0\n" in without.stdout
+    assert "1 employees are not in the file and stay; --replace removes them." in without.stdout
+    assert people(acme) == {"E1": "11", "E2": "12", "E3": None}
+
+
+def test_only_a_replace_removes_and_the_next_sync_takes_the_block_with_it(
+    cli: Cli, roster: Path, tmp_path: Path
+) -> None:
+    with Sandbox(small_company(), token=TOKEN) as asana:
+        connect(cli, asana, roster)
+        assert cli("sync", "acme").returncode == 0
+        file = file_of(tmp_path, f"E1,Ana,,{ANA}")
+        stayed = cli("employee", "import", "acme", file)
+        assert "2 employees are not in the file and stay" in stayed.stdout
+        assert set(people(cli)) == {"E1", "E2", "E3"}
+        removed = cli("employee", "import", "acme", file, "--replace")
+        assert "acme: 0 added, 0 changed, 1 as they were, 2 removed." in removed.stdout
+        assert "disappear with the next sync: perfcopilot-goals sync acme" in removed.stdout
+        assert people(cli) == {"E1": ANA}
+        gone = cli("prompt", "acme", "E2")
+        assert (gone.returncode, gone.stdout) == (2, "")
+        assert cli("sync", "acme").returncode == 0
+        back = cli("employee", "import", "acme", file_of(tmp_path, f"E2,Bo,,{BO}"))
+        assert back.returncode == 0
+    assert "there is no block for employee E2 yet" in cli("prompt", "acme", "E2").stderr
+
+
+@pytest.mark.parametrize(
+    ("lines", "options", "says"),
+    [
+        (["E1,,,"], ["--replace"], "line 2: full_name is empty"),
+        (["E1,,,"], ["--replace", "--skip-bad"], "would remove the employees of bad lines"),
+        ([], ["--replace"], "names nobody, and --replace would remove all"),
+    ],
+    ids=["bad-line", "skipping", "empty-file"],
+)
+def test_a_replace_by_a_file_that_is_not_whole_removes_nobody(
+    acme: Cli, tmp_path: Path, lines: list[str], options: list[str], says: str
+) -> None:
+    assert acme("employee", "import", "acme", file_of(tmp_path, "E1,Ana,,11", "E2,Bo,,")).returncode == 0
+    refused = acme("employee", "import", "acme", file_of(tmp_path, *lines), *options)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert says in refused.stderr
+    assert people(acme) == {"E1": "11", "E2": None}

@@ -1,0 +1,146 @@
+"""`employee suggest` as its user runs it, beside syncs that use the same token."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from perfcopilot_goals.asana.pacing import token_identity
+from perfcopilot_goals.sandbox import Person, Sandbox, World, roster_csv, sample_company
+from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.locks import token_lock
+from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
+from perfcopilot_goals_tests.end_to_end.test_command_line import connect
+
+VERA, WILLEM = "E036", "E037"
+
+
+def roster_of(world: World, tmp_path: Path) -> Path:
+    path = tmp_path / "roster.csv"
+    path.write_text(roster_csv(world), "utf-8")
+    return path
+
+
+def mapped(cli: Cli) -> dict[str, str | None]:
+    return {
+        row["employee_id"]: row["asana_user_gid"]
+        for row in json.loads(cli("employee", "list", "acme", "--json").stdout)
+    }
+
+
+def test_the_sample_companys_exact_addresses_are_applied_and_nothing_else(cli: Cli, tmp_path: Path) -> None:
+    world = sample_company()
+    with Sandbox(world, token=TOKEN) as asana:
+        connect(cli, asana, roster_of(world, tmp_path))
+        before = mapped(cli)
+        shown = cli("employee", "suggest", "acme")
+        assert shown.returncode == 0, shown.stderr
+        assert mapped(cli) == before, "only shown"
+        assert (
+            "acme: 2 exact, which --apply maps; 0 hints, 3 collisions, 1 not found among 42 Asana users" in shown.stdout
+        )
+        applied = cli("employee", "suggest", "acme", "--apply", "--json")
+        assert applied.returncode == 0, applied.stderr
+        asked = [call.path for call in asana.requests]
+    told = json.loads(applied.stdout)
+    assert (told["applied"], told["counts"]) == (2, {"exact": 2, "hint": 0, "collision": 3, "nothing": 1})
+    kinds = {row["employee_id"]: (row["kind"], row["why"]) for row in told["suggestions"]}
+    vera, willem = (
+        next(g for g, p in world.people.items() if p.name == name) for name in ("Vera Colander", "Willem Nutmeg")
+    )
+    assert kinds == {
+        VERA: ("exact", "same e-mail"),
+        WILLEM: ("exact", "same e-mail"),
+        "E038": ("collision", "the same e-mail as E039"),
+        "E039": ("collision", "the same e-mail as E038"),
+        "E040": ("nothing", "no Asana user has that e-mail"),
+        "E041": ("collision", "the roster has no e-mail address of theirs"),
+    }
+    assert mapped(cli) == before | {VERA: vera, WILLEM: willem}
+    assert asked == ["/users", "/users"], "42 users are one page, and nothing else is asked"
+
+
+def test_after_apply_the_next_sync_brings_the_goals(cli: Cli, tmp_path: Path) -> None:
+    world = sample_company()
+    with Sandbox(world, token=TOKEN) as asana:
+        connect(cli, asana, roster_of(world, tmp_path))
+        applied = cli("employee", "suggest", "acme", "--apply")
+        assert "acme: 2 applied; 0 hints, 3 collisions, 1 not found" in applied.stdout
+        assert applied.stdout.endswith("The next sync brings their goals: perfcopilot-goals sync acme\n")
+        assert cli("sync", "acme").returncode == 0
+        again = cli("employee", "suggest", "acme", "--apply")
+    assert cli("prompt", "acme", VERA).stdout.count("\n- ") == 1
+    assert "acme: 0 applied" in again.stdout
+    assert "sync acme" not in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("breaking", "more", "says"),
+    [
+        pytest.param(["--workspace-gid"], {}, "connection set acme --workspace-gid", id="no-gid"),
+        pytest.param([], {"ASANA_ACCESS_TOKEN": " "}, "ASANA_ACCESS_TOKEN is unset or empty", id="no-token"),
+    ],
+)
+def test_without_a_gid_or_a_token_nothing_is_asked(
+    cli: Cli, tmp_path: Path, breaking: list[str], more: dict[str, str], says: str
+) -> None:
+    world = sample_company()
+    with Sandbox(world, token=TOKEN) as asana:
+        connect(cli, asana, roster_of(world, tmp_path), gid=not breaking)
+        refused = cli("employee", "suggest", "acme", "--apply", **more)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert refused.stderr.startswith("GoalsConfigError: connection acme")
+        assert says in refused.stderr
+        assert asana.requests == []
+
+
+def test_a_refusal_is_told_with_the_connection_and_without_a_name_and_maps_nobody(cli: Cli, tmp_path: Path) -> None:
+    world = sample_company()
+    with Sandbox(world, token="another") as asana:
+        connect(cli, asana, roster_of(world, tmp_path))
+        refused = cli("employee", "suggest", "acme", "--apply")
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert refused.stderr.startswith("AsanaAccessError: connection acme: GET /users answered 401")
+    assert TOKEN not in refused.stderr
+    assert mapped(cli)[VERA] is None
+
+
+def test_it_waits_until_the_sync_that_has_the_token_is_done(
+    cli: Cli, tmp_path: Path, database: Database, database_url: str
+) -> None:
+    world = sample_company()
+    with Sandbox(world, token=TOKEN) as asana:
+        connect(cli, asana, roster_of(world, tmp_path))
+        with token_lock(database, token_identity(TOKEN)):
+            process = subprocess.Popen(
+                [sys.executable, "-m", "perfcopilot_goals.cli", "employee", "suggest", "acme"],
+                env=environment(tmp_path, PERFCOPILOT_DATABASE_URL=database_url),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            assert process.stderr is not None
+            assert process.stderr.readline() == "A sync is using the same Asana token; waiting until it is done.\n"
+            time.sleep(0.5)
+            assert asana.requests == []
+        shown, _ = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert "2 exact" in shown
+        assert len(asana.requests) == 1
+
+
+def test_a_workspace_of_many_users_is_asked_at_the_tokens_pace(cli: Cli, tmp_path: Path) -> None:
+    """13 pages at 120 a minute with a burst of 10: none is rejected by a server that allows just that."""
+    world = sample_company()
+    for number in range(1_200):
+        world.people[f"13{number:06}"] = Person(f"13{number:06}", f"Guest {number}")
+    with Sandbox(world, token=TOKEN, requests_per_minute=120, burst=10) as asana:
+        connect(cli, asana, roster_of(world, tmp_path))
+        assert cli("connection", "set", "acme", "--requests-per-minute", "120").returncode == 0
+        shown = cli("employee", "suggest", "acme")
+        assert (len(asana.requests), asana.rejected) == (13, 0)
+    assert "2 exact" in shown.stdout
+    assert "Asana does not show this token the e-mails of 1201 users" in shown.stdout

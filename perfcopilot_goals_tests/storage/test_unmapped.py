@@ -1,0 +1,64 @@
+"""Employees without an Asana user, and goals whose owners are no employee."""
+
+import pandas as pd
+
+from perfcopilot_goals.schemas.rows import Employee
+from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.employees import import_employees, map_employee
+from perfcopilot_goals.storage.unmapped import Owner, Waiting, read_unmapped, read_waiting
+from perfcopilot_goals_tests.storage.examples import MONDAY, add, raw_goals, stored, write
+
+
+def people(database: Database, *employees: Employee, name: str = "acme") -> None:
+    with database.connect("importing") as transaction:
+        import_employees(transaction, name, employees)
+
+
+def goals_of(*owners: str | None) -> pd.DataFrame:
+    """A goal of each of these owners, in that order."""
+    rows = raw_goals(*(str(number) for number in range(1, len(owners) + 1)))
+    return rows.assign(owner_gid=pd.Series(owners, dtype="object"))
+
+
+def waiting(database: Database, name: str = "acme") -> Waiting:
+    with database.connect("reading") as transaction:
+        return read_waiting(transaction, name)
+
+
+def test_the_unmapped_come_by_id_with_the_moment_since_when_their_entry_is_as_it_is(database: Database) -> None:
+    add(database, "acme", "globex")
+    people(
+        database, Employee("E2", "Ben", "", None), Employee("E10", "Ada", "a@x", None), Employee("E1", "Cy", "", "1")
+    )
+    people(database, Employee("E9", "Eve", "", None), name="globex")
+    with database.connect("mapping") as transaction:
+        map_employee(transaction, "acme", "E1", None)
+        map_employee(transaction, "acme", "E2", "2")
+    with database.connect("reading") as transaction:
+        found = read_unmapped(transaction, "acme")
+    assert [(row.employee_id, row.full_name, row.email, row.asana_user_gid) for row in found] == [
+        ("E1", "Cy", "", None),
+        ("E10", "Ada", "a@x", None),
+    ]
+    moments = {row["employee_id"]: row["updated_at"] for row in stored(database, "employees")}
+    assert [row.unchanged_since.isoformat() for row in found] == [moments["E1"], moments["E10"]]
+    assert found[0].unchanged_since > found[1].unchanged_since
+
+
+def test_owners_who_are_no_employee_come_with_their_goals_most_first(database: Database) -> None:
+    add(database, "acme", "globex")
+    people(database, Employee("E1", "Ada", "", "1"), Employee("E2", "Ben", "", None))
+    people(database, Employee("E8", "Eve", "", "8"), name="globex")
+    write(database, goals_of("1", "1", "8", "9", "10", "9", None, None, None))
+    assert waiting(database) == Waiting([Owner("9", 2), Owner("10", 1), Owner("8", 1)], 3, MONDAY)
+    with database.connect("mapping") as transaction:
+        map_employee(transaction, "acme", "E2", "9")
+    assert waiting(database).owners == [Owner("10", 1), Owner("8", 1)]
+
+
+def test_before_the_first_list_nothing_is_known_and_after_an_empty_one_nobody_waits(database: Database) -> None:
+    add(database, "acme", "globex")
+    write(database, goals_of("9"), name="globex")
+    assert waiting(database) == Waiting([], 0, None)
+    write(database, goals_of())
+    assert waiting(database) == Waiting([], 0, MONDAY)
