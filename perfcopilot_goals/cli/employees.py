@@ -36,6 +36,8 @@ def import_(session: Session, name: str, file: Path) -> None:
         read_connection(database, name)
         done = import_employees(database, name, roster)
     click.echo(f"{name}: {done.added} added, {done.changed} changed, {done.unchanged} as they were.")
+    if done.erased:
+        click.echo(f"{done.erased} were left out: they were erased from {name}.")
     unmapped = sum(person.asana_user_gid is None for person in roster)
     if unmapped:
         click.echo(f"{unmapped} of them are not mapped to an Asana user: perfcopilot-goals employee unmapped {name}")

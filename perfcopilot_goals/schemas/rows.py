@@ -17,6 +17,8 @@ STATUSES = ("on_track", "at_risk", "off_track", "completed")
 KINDS = ("goal", "key_result")
 SUBGOAL_ROUTES = ("auto", "subgoals", "goal_relationships")
 SYNC_STATES = ("running", "complete", "failed")
+# What a person is known by, and recognised by after they were erased.
+ERASED_KINDS = ("employee_id", "asana_user_gid", "email")
 
 
 @dataclass(frozen=True)
