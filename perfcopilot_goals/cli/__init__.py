@@ -13,6 +13,7 @@ from perfcopilot_goals.cli.connections import connection
 from perfcopilot_goals.cli.databases import database_stop, database_url
 from perfcopilot_goals.cli.employees import employee
 from perfcopilot_goals.cli.erasing import erase
+from perfcopilot_goals.cli.granting import grants
 from perfcopilot_goals.cli.results import plan, prompt, status
 from perfcopilot_goals.cli.serving import demo, dev, sandbox
 from perfcopilot_goals.cli.session import Session
@@ -59,5 +60,18 @@ def main(ctx: click.Context, debug: bool) -> None:
 
 
 employee.add_command(erase)
-for command in (demo, dev, connection, employee, sync, plan, status, prompt, sandbox, database_url, database_stop):
+for command in (
+    demo,
+    dev,
+    connection,
+    employee,
+    sync,
+    plan,
+    status,
+    prompt,
+    sandbox,
+    grants,
+    database_url,
+    database_stop,
+):
     main.add_command(command)
