@@ -27,6 +27,7 @@ class Settings:
     asana_hosts: frozenset[str]
     sync_cron: str
     postgres_user: str
+    retention_days: int | None = None
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -41,6 +42,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         asana_hosts=frozenset(h.lower() for h in re.split(r"[,\s]+", env.get("PERFCOPILOT_ASANA_HOSTS", "")) if h),
         sync_cron=env.get("PERFCOPILOT_SYNC_CRON", "").strip() or DEFAULT_SYNC_CRON,
         postgres_user=env.get("PERFCOPILOT_POSTGRES_USER", "").strip() or "nobody",
+        retention_days=_days(env, "PERFCOPILOT_RETENTION_DAYS"),
     )
 
 
@@ -85,6 +87,13 @@ def read_token(token_ref: str, connection: str, environ: Mapping[str, str] | Non
             "has; copy it again"
         )
     return token
+
+
+def _days(env: Mapping[str, str], name: str) -> int | None:
+    given = env.get(name, "").strip()
+    if not given or re.fullmatch("[1-9][0-9]{0,5}", given):
+        return int(given) if given else None
+    raise GoalsConfigError(f"{name} is a whole number of days, 1 or more, or unset to keep everything")
 
 
 def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:

@@ -15,6 +15,7 @@ from perfcopilot_goals.cli.employees import employee
 from perfcopilot_goals.cli.erasing import erase
 from perfcopilot_goals.cli.granting import grants
 from perfcopilot_goals.cli.results import plan, prompt, status
+from perfcopilot_goals.cli.retaining import retention
 from perfcopilot_goals.cli.serving import demo, dev, sandbox
 from perfcopilot_goals.cli.session import Session
 from perfcopilot_goals.cli.syncing import sync
@@ -70,6 +71,7 @@ for command in (
     status,
     prompt,
     sandbox,
+    retention,
     grants,
     database_url,
     database_stop,
