@@ -12,6 +12,7 @@ import pytest
 from perfcopilot_goals.errors import GoalsConfigError, GoalsGuardError
 from perfcopilot_goals.schemas.rows import Employee
 from perfcopilot_goals.schemas.tables import frame
+from perfcopilot_goals.storage.connections import remove_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import Imported, import_employees, map_employee, read_employees
 from perfcopilot_goals.storage.erased import read_erased
@@ -145,6 +146,15 @@ def test_an_import_leaves_out_whoever_has_an_id_of_theirs_and_counts_them(databa
     erase(database)
     assert imported(database, person, BEN, Employee("E4", "Di", "", None)) == Imported(1, 0, 1, erased=1)
     assert roster(database) == ["E2", "E3", "E4"]
+
+
+@pytest.mark.fault("H20")
+def test_a_workspace_that_is_removed_and_connected_again_does_not_bring_them_back(database: Database) -> None:
+    erase(database)
+    with database.connect("removing") as transaction:
+        remove_connection(transaction, "acme")
+    add(database, "acme")
+    assert imported(database, ADA, BEN) == Imported(1, 0, 0, erased=1)
 
 
 @pytest.mark.fault("H20")
