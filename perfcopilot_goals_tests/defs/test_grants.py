@@ -1,5 +1,6 @@
 """Each role does its work, a whole sync at that, and is denied everything else, by a real Postgres."""
 
+import datetime as dt
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from perfcopilot_goals.cli import main
+from perfcopilot_goals.defs.retention import purge
 from perfcopilot_goals.errors import GoalsStoreError
 from perfcopilot_goals.sandbox import Sandbox
 from perfcopilot_goals.settings import load_settings
@@ -61,7 +63,7 @@ def denied(url: str, statement: str) -> bool:
 
 
 @pytest.mark.fault("H12")
-def test_a_member_of_the_loader_runs_a_whole_sync(
+def test_a_member_of_the_loader_runs_a_whole_sync_and_retention_and_one_of_the_owner_erases(
     logins: dict[str, str],
     fresh_url: str,
     definitions: dg.Definitions,
@@ -76,11 +78,21 @@ def test_a_member_of_the_loader_runs_a_whole_sync(
         for _ in range(2):
             assert office.sync(checked=True).success
         assert instance.get_runs_count() == 2
+        later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+        purged = purge(instance, Database(logins["loader"]), load_settings(), later)
+        assert (purged.syncs, purged.runs, instance.get_runs_count()) == (1, 1, 1)
     assert "Grow web traffic by 30%" in office.block("E1")
-    assert [row["state"] for row in office.ledger()] == ["complete", "complete"]
+    assert [row["state"] for row in office.ledger()] == ["complete"]
     with psycopg.connect(fresh_url) as admin:
         authors = admin.execute("select tableowner from pg_tables where schemaname like 'perfcopilot%'").fetchall()
     assert {owner for (owner,) in authors} == {logins["owner"].split("//")[1].rpartition("_user")[0]}
+
+    erase = ["employee", "erase", office.name, "E1", "--yes", "--verify", "Ada Thimble"]
+    assert CliRunner().invoke(main, erase).exit_code == 7, "the loader may not"
+    monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", logins["owner"])
+    erased = CliRunner().invoke(main, erase)
+    assert erased.exit_code == 0, erased.output
+    assert [row["employee_id"] for row in office.rows("employees")] == ["E2", "E3"]
 
 
 @pytest.mark.fault("H12")
