@@ -31,6 +31,7 @@ class Settings:
     # A Slack-compatible webhook's URL is its secret, so it stays out of every repr.
     alert_webhook: str | None = field(default=None, repr=False)
     ui_url: str = DEFAULT_UI_URL
+    retention_days: int | None = None
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -47,6 +48,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         postgres_user=env.get("PERFCOPILOT_POSTGRES_USER", "").strip() or "nobody",
         alert_webhook=_webhook(env.get("PERFCOPILOT_ALERT_WEBHOOK", "").strip()),
         ui_url=(env.get("PERFCOPILOT_UI_URL", "").strip() or DEFAULT_UI_URL).rstrip("/"),
+        retention_days=_days(env, "PERFCOPILOT_RETENTION_DAYS"),
     )
 
 
@@ -98,6 +100,13 @@ def _webhook(url: str) -> str | None:
         return url or None
     # Not repeated: whoever has the URL can post.
     raise GoalsConfigError("PERFCOPILOT_ALERT_WEBHOOK is not an https URL; unset it, or copy the webhook's URL again")
+
+
+def _days(env: Mapping[str, str], name: str) -> int | None:
+    given = env.get(name, "").strip()
+    if not given or re.fullmatch("[1-9][0-9]{0,5}", given):
+        return int(given) if given else None
+    raise GoalsConfigError(f"{name} is a whole number of days, 1 or more, or unset to keep everything")
 
 
 def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:

@@ -12,7 +12,9 @@ import click
 from perfcopilot_goals.cli.connections import connection
 from perfcopilot_goals.cli.databases import database_stop, database_url
 from perfcopilot_goals.cli.employees import employee
+from perfcopilot_goals.cli.granting import grants
 from perfcopilot_goals.cli.results import plan, prompt, status
+from perfcopilot_goals.cli.retaining import retention
 from perfcopilot_goals.cli.serving import demo, dev, sandbox
 from perfcopilot_goals.cli.session import Session
 from perfcopilot_goals.cli.syncing import sync
@@ -57,5 +59,19 @@ def main(ctx: click.Context, debug: bool) -> None:
     ctx.obj = Session(debug)
 
 
-for command in (demo, dev, connection, employee, sync, plan, status, prompt, sandbox, database_url, database_stop):
+for command in (
+    demo,
+    dev,
+    connection,
+    employee,
+    sync,
+    plan,
+    status,
+    prompt,
+    sandbox,
+    retention,
+    grants,
+    database_url,
+    database_stop,
+):
     main.add_command(command)

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import click
 
+from perfcopilot_goals.cli.erasing import erase
 from perfcopilot_goals.cli.gap import unmapped
 from perfcopilot_goals.cli.roster_import import import_
 from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table
@@ -17,7 +18,7 @@ def employee() -> None:
     """The roster: who works here, and who they are in Asana."""
 
 
-for command in (import_, unmapped, suggest):
+for command in (import_, unmapped, suggest, erase):
     employee.add_command(command)
 
 

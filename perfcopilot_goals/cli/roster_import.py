@@ -31,6 +31,7 @@ def import_(session: Session, name: str, file: Path, *, skip_bad: bool, replaces
     from perfcopilot_goals.core.roster_changes import plan_import
     from perfcopilot_goals.storage.connections import read_connection
     from perfcopilot_goals.storage.employees import import_employees, read_employees, remove_employees
+    from perfcopilot_goals.storage.erased import read_erased
     from perfcopilot_goals.storage.locks import lock_roster
 
     if replaces and skip_bad:
@@ -39,12 +40,14 @@ def import_(session: Session, name: str, file: Path, *, skip_bad: bool, replaces
     with session.database.connect("importing the roster") as database:
         read_connection(database, name)
         lock_roster(database, name)
-        changes = plan_import(read_employees(database, name), roster.lines, replaces=replaces)
+        erased = read_erased(database, name)
+        lines = {number: line for number, line in roster.lines.items() if not erased.has_person(line)}
+        changes = plan_import(read_employees(database, name), lines, replaces=replaces)
         bad = roster.bad | changes.bad
         if bad and not skip_bad:
             raise refusal_of_lines(bad)
         removed = changes.absent if replaces else []
-        if removed and not roster.lines:
+        if removed and not lines:
             raise GoalsConfigError(f"{file.name} names nobody, and --replace would remove all; nothing was changed")
         if not dry_run:
             remove_employees(database, name, removed)
@@ -53,6 +56,8 @@ def import_(session: Session, name: str, file: Path, *, skip_bad: bool, replaces
         _show(name, changes, removed)
     else:
         _tell(name, changes, removed)
+    if left_out := len(roster.lines) - len(lines):
+        click.echo(f"{left_out} were left out: they were erased from {name}.")
     _note(name, roster, changes, bad, replaces=replaces)
 
 

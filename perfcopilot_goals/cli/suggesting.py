@@ -29,6 +29,7 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
     from perfcopilot_goals.core.suggestions import COLLISION, EXACT, HINT, KINDS, NOTHING, list_users, suggest_users
     from perfcopilot_goals.storage.connections import read_connection
     from perfcopilot_goals.storage.employees import map_unmapped, note_users, read_employees
+    from perfcopilot_goals.storage.erased import read_erased
     from perfcopilot_goals.storage.locks import lock_roster
 
     with session.database.connect("reading the connection") as database:
@@ -36,6 +37,8 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
     users = list_users(_fetch(session, connection))
     with session.database.connect("matching the roster") as database:
         lock_roster(database, name)
+        erased = read_erased(database, name)
+        users = [user for user in users if not erased.has_user(user.gid)]
         suggestions = suggest_users(read_employees(database, name), users)
         exact = {s.employee_id: s.gid for s in suggestions if s.kind == EXACT and s.gid}
         applied = map_unmapped(database, name, exact) if apply else 0

@@ -1,6 +1,6 @@
 """The workspace's list of goals, from Asana's JSON to rows of `raw_workspace_goals`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -32,17 +32,24 @@ class GoalList:
     repeated: int
 
 
-def list_goals(answers: Iterable[Answer], workspace_gid: str) -> GoalList:
+def list_goals(
+    answers: Iterable[Answer], workspace_gid: str, is_erased: Callable[[str | None], bool] = lambda _: False
+) -> GoalList:
     """The goals in the order of Asana's list.
 
-    A goal that came twice, because the list moved while it was paged, keeps its first place and its last content.
+    A goal that came twice, because the list moved while it was paged, keeps its first place and its last content. Goals
+    of an owner who was erased are left out; the others keep the place that they have in Asana's list.
     """
     goals: dict[str, Answer] = {}
     came = 0
     for answer in answers:
         goals[read_gid(answer)] = answer
         came += 1
-    rows = [(gid, position, *_columns(goal, workspace_gid)) for position, (gid, goal) in enumerate(goals.items())]
+    rows = [
+        (gid, position, *_columns(goal, workspace_gid))
+        for position, (gid, goal) in enumerate(goals.items())
+        if not is_erased(read_owner_gid(goal))
+    ]
     return GoalList(frame("raw_workspace_goals", rows), repeated=came - len(goals))
 
 

@@ -1,6 +1,6 @@
 """Sub-goals of owned goals, from Asana's JSON to rows of `subgoals`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -24,11 +24,13 @@ class SubgoalList:
     repeated: int
 
 
-def list_subgoals(answers_by_goal: Mapping[str, Sequence[Answer]]) -> SubgoalList:
+def list_subgoals(
+    answers_by_goal: Mapping[str, Sequence[Answer]], is_erased: Callable[[str | None], bool] = lambda _: False
+) -> SubgoalList:
     """The sub-goals of each parent, parents in the mapping's order, children in Asana's.
 
     A child that came twice keeps its first place and its last content. A goal that Asana lists under itself is no key
-    result of itself and is left out.
+    result of itself and is left out. One whose owner was erased stays, as part of its parent, and is nobody's.
     """
     rows = []
     came = 0
@@ -36,14 +38,17 @@ def list_subgoals(answers_by_goal: Mapping[str, Sequence[Answer]]) -> SubgoalLis
         children = {read_gid(answer): answer for answer in answers}
         came += len(answers) - len(children)
         children.pop(goal_gid, None)
-        rows += [(goal_gid, gid, place, *_columns(child)) for place, (gid, child) in enumerate(children.items())]
+        rows += [
+            (goal_gid, gid, place, *_columns(child, is_erased)) for place, (gid, child) in enumerate(children.items())
+        ]
     return SubgoalList(frame("subgoals", rows), repeated=came)
 
 
-def _columns(subgoal: Answer) -> tuple[object, ...]:
+def _columns(subgoal: Answer, is_erased: Callable[[str | None], bool]) -> tuple[object, ...]:
+    owner_gid = read_owner_gid(subgoal)
     return (
         read_text(subgoal, "name"),
-        read_owner_gid(subgoal),
+        None if is_erased(owner_gid) else owner_gid,
         read_optional_date(subgoal, "due_on"),
         read_optional_date(subgoal, "start_on"),
         read_status_type(subgoal),

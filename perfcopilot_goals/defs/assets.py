@@ -80,7 +80,7 @@ def raw_workspace_goals(context: dg.AssetExecutionContext, connections: Connecti
     asana.begin_sync(connections, context.run.run_id)
     fields = [*tables()["raw_workspace_goals"].asana_fields, WORKSPACE_FIELD]
     answers = fetch_goals(client, workspace_gid, fields, asana.reporter(connections, "goals listed"))
-    goals = list_goals(answers, workspace_gid)
+    goals = list_goals(answers, workspace_gid, asana.erased(connections).has_user)
     return Slice(goals.rows, asana.notes() | {"repeated_goals": goals.repeated})
 
 
@@ -101,7 +101,7 @@ def subgoals(context: dg.AssetExecutionContext, connections: Connection, owned_g
         last_route=asana.last_route(connections),
         on_goal=asana.reporter(connections, "goals walked", total=len(goal_gids)),
     )
-    found = list_subgoals(walk.subgoals)
+    found = list_subgoals(walk.subgoals, asana.erased(connections).has_user)
     unread = {"unread_lists": len(walk.unread), "unread": list(walk.unread), "hidden_subgoals": walk.hidden}
     return Slice(found.rows, asana.notes() | unread | {"route": walk.route, "repeated_subgoals": found.repeated})
 

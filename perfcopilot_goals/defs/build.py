@@ -15,6 +15,7 @@ from perfcopilot_goals.defs.checks import CHECK_DEFINITIONS, ROLL_UPS
 from perfcopilot_goals.defs.io_manager import SliceIOManager
 from perfcopilot_goals.defs.progress import LogProgress, Report
 from perfcopilot_goals.defs.resources import Asana, Store
+from perfcopilot_goals.defs.retention import retention, retention_schedule
 from perfcopilot_goals.settings import Settings
 
 
@@ -24,8 +25,8 @@ def build_definitions(settings: Settings, report: Report | None = None, clock: C
     return dg.Definitions(
         assets=[*SOURCE_ASSETS, *SLICE_ASSETS],
         asset_checks=[*CHECK_DEFINITIONS, *ROLL_UPS],
-        jobs=[sync_goals],
-        schedules=[sync_schedule(settings.sync_cron)],
+        jobs=[sync_goals, retention],
+        schedules=[sync_schedule(settings.sync_cron), retention_schedule(settings.retention_days)],
         sensors=[connections_sensor, fixed_connection_sensor, *alert_sensors(settings)],
         # Also for what is materialized from the asset graph, where Dagster would take a process for each step.
         executor=dg.in_process_executor,

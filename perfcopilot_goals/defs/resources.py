@@ -17,6 +17,7 @@ from perfcopilot_goals.schemas.rows import Background, Connection
 from perfcopilot_goals.settings import load_settings, read_token
 from perfcopilot_goals.storage.connections import has_connection
 from perfcopilot_goals.storage.database import Database, open_database
+from perfcopilot_goals.storage.erased import Erased, read_erased
 from perfcopilot_goals.storage.ledger import begin_sync, fail_sync, read_last_route
 from perfcopilot_goals.storage.locks import token_lock
 from perfcopilot_goals.storage.migrate import ensure_migrated
@@ -86,6 +87,11 @@ class Asana(dg.ConfigurableResource[Any]):
         """Enter the sync into the ledger; its moment is now, when the fetch begins."""
         with self.store.database.connect("entering the sync") as database:
             begin_sync(database, connection.connection, run_id)
+
+    def erased(self, connection: Connection) -> Erased:
+        """The people of the connection whose goals must not be stored; to be read after the sync was entered."""
+        with self.store.database.connect("reading who was erased") as database:
+            return read_erased(database, connection.connection)
 
     def last_route(self, connection: Connection) -> str | None:
         """The sub-goal route that answered the connection's last complete sync."""

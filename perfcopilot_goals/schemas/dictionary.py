@@ -12,7 +12,8 @@ Schema `perfcopilot_goals`. Written from the models by `make docs`; a test holds
 Ids are text. Names that end in `_at` are instants in UTC, in `_on` dates.
 
 Beside the tables there are two views for the application over `mapped_goal_rows`: `goals` (its goals) and
-`goal_key_results` (its key results, with `key_result_gid` for `row_gid`).
+`goal_key_results` (its key results, with `key_result_gid` for `row_gid`). A third, `goal_counts`, is for those who
+count: per connection, `kind` and `status` the number of `goals` and of `employees`, without ids, names or descriptions.
 """
 
 

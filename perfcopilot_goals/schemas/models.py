@@ -15,6 +15,7 @@ from pandera.typing import Series
 from perfcopilot_goals.schemas.rows import (
     BLOCK_REASONS,
     DESCRIPTION_CHARS,
+    ERASED_KINDS,
     GOALS_PER_EMPLOYEE,
     KINDS,
     STATUSES,
@@ -212,3 +213,23 @@ class Syncs(_Connected):
 
     class Config:
         unique = ["connection", "run_id"]
+
+
+class Erased(_Connected):
+    """One row per id of an erased person: they are recognised by it and not stored again."""
+
+    kind: Series[str] = _field("`employee_id`, `asana_user_gid` or `email`.", isin=ERASED_KINDS)
+    digest: Series[str] = _field("HMAC-SHA-256 of connection, kind and id, in hexadecimal. Never the id.")
+    erased_at: Series[Instant] = _field("When; a sync whose fetch began before does not write any more.")
+
+    class Config:
+        unique = ["connection", "kind", "digest"]
+
+
+class ErasureKeys(_Connected):
+    """One row per connection of which somebody was erased: the key of its digests in `erased`."""
+
+    key: Series[str] = _field("256 random bits in hexadecimal.")
+
+    class Config:
+        unique = ["connection"]

@@ -20,6 +20,8 @@ SYNC_STATES = ("running", "complete", "failed")
 BLOCK_REASONS = ("ok", "truncated", "owns_no_goals", "had_goals_before", "asana_user_gone")
 # The last two are of employees who have no block.
 REASONS = (*BLOCK_REASONS, "not_synced", "unmapped")
+# What a person is known by, and recognised by after they were erased.
+ERASED_KINDS = ("employee_id", "asana_user_gid", "email")
 
 
 @dataclass(frozen=True)

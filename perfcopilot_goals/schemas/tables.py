@@ -41,6 +41,8 @@ _MODELS: dict[str, type[pa.DataFrameModel]] = {
     "connections": models.Connections,
     "employees": models.Employees,
     "syncs": models.Syncs,
+    "erased": models.Erased,
+    "erasure_keys": models.ErasureKeys,
 }
 
 

@@ -11,17 +11,19 @@ from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.rows import Employee
 from perfcopilot_goals.storage.database import SCHEMA
 from perfcopilot_goals.storage.locks import lock_roster
+from perfcopilot_goals.storage.erased import read_erased
 
 _TABLE = sql.Identifier(SCHEMA, "employees")
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did, in employees."""
+    """What an import did, in employees; `erased` ones were left out."""
 
     added: int
     changed: int
     unchanged: int
+    erased: int = 0
 
 
 def read_employees(database: psycopg.Connection, connection: str) -> list[Employee]:
@@ -41,9 +43,14 @@ def read_mapping(database: psycopg.Connection, connection: str) -> dict[str, str
 
 
 def import_employees(database: psycopg.Connection, connection: str, employees: Iterable[Employee]) -> Imported:
-    """Add and change these employees, leave the others; all or, with `GoalsConfigError`, none."""
+    """Add and change these employees, leave the others; all or, with `GoalsConfigError`, none.
+
+    Who has an id of an erased person is not stored again.
+    """
+    erased = read_erased(database, connection)
     before = {row.employee_id: row for row in read_employees(database, connection)}
-    given = {row.employee_id: row for row in employees}
+    named = {row.employee_id: row for row in employees}
+    given = {key: row for key, row in named.items() if not erased.has_person(row)}
     _check_unique(before | given)
     new = [row for key, row in given.items() if key not in before]
     changed = [row for key, row in given.items() if key in before and before[key] != row]
@@ -58,7 +65,7 @@ def import_employees(database: psycopg.Connection, connection: str, employees: I
         cursor.executemany(
             query, [(connection, r.employee_id, r.full_name, r.email, r.asana_user_gid) for r in new + changed]
         )
-    return Imported(len(new), len(changed), len(given) - len(new) - len(changed))
+    return Imported(len(new), len(changed), len(given) - len(new) - len(changed), len(named) - len(given))
 
 
 def remove_employees(database: psycopg.Connection, connection: str, employee_ids: Iterable[str]) -> int:
@@ -86,6 +93,10 @@ def note_users(database: psycopg.Connection, connection: str, gids: Collection[s
 def map_employee(database: psycopg.Connection, connection: str, employee_id: str, gid: str | None) -> None:
     """Say who an employee is in Asana, or with None that it is not known."""
     lock_roster(database, connection)
+    if read_erased(database, connection).has_user(gid):
+        raise GoalsConfigError(
+            f"connection {connection}: this Asana user was erased and cannot be mapped; nothing was changed"
+        )
     roster = {row.employee_id: row for row in read_employees(database, connection)}
     if employee_id not in roster:
         raise GoalsConfigError(

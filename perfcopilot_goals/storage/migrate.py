@@ -9,15 +9,33 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA, Database
 
-HEAD = "0002"
+HEAD = "0003"
+_NO_RIGHT = "42501"
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals migration', 0))"
 
 
 def ensure_migrated(database: Database) -> None:
-    """Create or upgrade the tables if they are not at `HEAD`; nothing is done twice, however many processes come."""
+    """Create or upgrade the tables if they are not at `HEAD`; nothing is done twice, however many processes come.
+
+    Where they are, no right but to read the version is needed.
+    """
+    try:
+        _ensure_migrated(database)
+    except GoalsStoreError as error:
+        if error.sqlstate != _NO_RIGHT:
+            raise
+        raise GoalsStoreError(
+            f"the tables are not at version {HEAD}, which this program needs, or cannot be read, and the role in use "
+            f"may not change that (SQLSTATE {_NO_RIGHT}). Whoever owns them migrates: perfcopilot-goals grants --apply "
+            "with a PERFCOPILOT_DATABASE_URL of that role",
+            _NO_RIGHT,
+        ) from None
+
+
+def _ensure_migrated(database: Database) -> None:
     with database.connect("reading the schema's version") as connection:
         if _read_version(connection) == HEAD:
             return
@@ -30,7 +48,10 @@ def ensure_migrated(database: Database) -> None:
         _check_known(version)
         with database.connect("creating the schemas") as connection:
             for name in (SCHEMA, DAGSTER_SCHEMA):
-                connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(name)))
+                # Asked first: even with "if not exists" this takes the right to create schemas.
+                exists = connection.execute("select to_regnamespace(%s) is not null", [name]).fetchone()
+                if not exists or not exists[0]:
+                    connection.execute(sql.SQL("create schema {}").format(sql.Identifier(name)))
         _upgrade(database)
 
 

@@ -18,6 +18,7 @@ from perfcopilot_goals.schemas.rows import Source
 from perfcopilot_goals.schemas.tables import frame, tables
 from perfcopilot_goals.storage.connections import has_connection
 from perfcopilot_goals.storage.database import SCHEMA, Database
+from perfcopilot_goals.storage.erased import has_erasure_since
 from perfcopilot_goals.storage.ledger import has_newer_write, note_write, read_rows_before, read_source
 from perfcopilot_goals.storage.locks import lock_slices
 
@@ -54,8 +55,8 @@ def replace_slice(
 
     Old or new, never a mix: lock, ledger check, delete, COPY by column name, ledger and commit are one transaction.
     What may pass is tried three times in all; whether a commit went through whose answer was lost, the ledger tells.
-    `GoalsGuardError` if a sync that began later has written, or if goals would be replaced by none; `GoalsConfigError`
-    if the connection is gone.
+    `GoalsGuardError` if a sync that began later has written, if somebody was erased since the fetch began, or if goals
+    would be replaced by none; `GoalsConfigError` if the connection is gone.
     """
     write_id = str(uuid.uuid4())
     for wait in _WAITS:
@@ -83,6 +84,11 @@ def _replace(database: Database, table: str, rows: pd.DataFrame, replacement: Re
             raise GoalsGuardError(
                 f"{table} was not written: a sync that began after {replacement.synced_at:%Y-%m-%d %H:%M:%S} UTC has "
                 "already written it. Nothing is lost; the newer rows stand"
+            )
+        if has_erasure_since(transaction, connection, replacement.synced_at):
+            raise GoalsGuardError(
+                f"{table} was not written: an employee was erased after {replacement.synced_at:%Y-%m-%d %H:%M:%S} UTC, "
+                "when this fetch began, and could be in its rows. Nothing else is lost; run the whole sync again"
             )
         delete = sql.SQL("delete from {} where connection = %s").format(sql.Identifier(SCHEMA, table))
         deleted = transaction.execute(delete, [connection]).rowcount

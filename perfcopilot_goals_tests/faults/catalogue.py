@@ -158,9 +158,6 @@ RULED_OUT = {
     "E14": "No TRUNCATE is in the program; a slice is replaced by DELETE and COPY.",
     "F10": "Blocks are rendered from rows read in one snapshot; readers of two tables are E15.",
     "H5": "Dagster's redaction is not relied on: what reaches it is safe already (H3, H4).",
-    "H12": "There is one role so far; the roles are to come with least privilege.",
-    "H20": "The command that erases a person is still to come.",
-    "H21": "Retention is still to come; only ticks are purged, by dagster.yaml.",
 }
 
 

@@ -39,6 +39,8 @@ CONTRACT: dict[str, tuple[str, str]] = {
         "connection run_id",
         "run_id synced_at started_at finished_at? state error_code? requests throttled subgoal_route? counts",
     ),
+    "erased": ("connection kind digest", "kind digest erased_at"),
+    "erasure_keys": ("connection", "key"),
 }
 COLUMNS = [(name, column) for name, table in tables().items() for column in table.columns]
 

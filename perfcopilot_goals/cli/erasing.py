@@ -1,0 +1,111 @@
+"""`employee erase`: one person removed from everything that is kept, for good."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from perfcopilot_goals.cli.session import Session, as_json, print_json
+
+if TYPE_CHECKING:
+    from perfcopilot_goals.storage.erasure import Erasure
+
+FOUND = 1
+
+
+@click.command("erase")
+@click.argument("name")
+@click.argument("employee_id", metavar="EMPLOYEE")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--verify",
+    "canaries",
+    metavar="TEXT",
+    multiple=True,
+    help="Afterwards search database and local files for these texts (a name, an e-mail address, a goal's title); "
+    "exit code 1 where one is found.",
+)
+@click.argument("more_canaries", nargs=-1, metavar="[TEXT]...")
+@as_json
+@click.pass_obj
+def erase(
+    session: Session,
+    name: str,
+    employee_id: str,
+    yes: bool,
+    canaries: tuple[str, ...],
+    more_canaries: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Remove a person: roster, goals, block, and their ids in Dagster's history. They do not come back.
+
+    A goal of theirs that is a key result of somebody else's goal stays in that review, without its owner.
+    """
+    from perfcopilot_goals.storage.connections import read_connection
+    from perfcopilot_goals.storage.erasure import vacuum
+    from perfcopilot_goals.storage.traces import find_traces
+
+    if more_canaries and not canaries:
+        raise click.UsageError("one employee at a time; texts to search for come after --verify")
+    canaries += more_canaries
+    with session.database.connect("reading the connection") as database:
+        read_connection(database, name)
+    if not yes:
+        click.confirm(f"Erase {employee_id} from {name}? This cannot be undone", abort=True, err=True)
+    done, removed, cleaned = _erase(session, name, employee_id)
+    vacuum(session.database, cleaned)
+    traces = find_traces(session.database, session.settings, canaries) if canaries else {}
+    if as_json:
+        print_json({"connection": name, "removed": removed, "found": traces})
+    else:
+        for place, count in removed.items():
+            click.echo(f"  {place}: {count}")
+        click.echo(f"Erased {employee_id} from {name}.")
+    for line in (*_remarks(name, done), *_told(traces)):
+        click.echo(line, err=True)
+    if canaries and not traces:
+        click.echo(f"None of the {len(canaries)} texts was found.", err=True)
+    sys.exit(FOUND if traces else 0)
+
+
+def _erase(session: Session, name: str, employee_id: str) -> tuple["Erasure", dict[str, int], list[tuple[str, str]]]:
+    """All of it in one transaction, files last; what was removed by place, and the tables to clean up."""
+    from perfcopilot_goals.core.erasure import Redaction
+    from perfcopilot_goals.storage.dagster_rows import redact_rows, runs_of_others
+    from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA
+    from perfcopilot_goals.storage.erasure import erase_employee, redact_ledger
+    from perfcopilot_goals.storage.local_files import redact_files
+
+    with session.database.connect("erasing an employee") as transaction:
+        done = erase_employee(transaction, name, employee_id)
+        redaction = Redaction(done.ids, done.other_ids)
+        ledger = redact_ledger(transaction, name, redaction.notes)
+        dagster = redact_rows(transaction, name, done.ids, redaction.event)
+        # Before the commit: after it nobody knows the ids any more, and a second try would find nothing to look for.
+        files = redact_files(session.settings, runs_of_others(transaction, name), redaction.masked)
+    removed = {f"{SCHEMA}.{table}": rows for table, rows in done.rows.items()}
+    removed |= {f"{SCHEMA}.subgoals, owner only": done.disowned, f"{SCHEMA}.syncs, ids only": ledger}
+    removed |= {f"{DAGSTER_SCHEMA}.{table}, ids only": rows for table, rows in dagster.items()}
+    cleaned = [(SCHEMA, table) for table in (*done.rows, "syncs")] + [(DAGSTER_SCHEMA, table) for table in dagster]
+    return done, removed | {"files of runs, ids only": files}, cleaned
+
+
+def _remarks(name: str, done: "Erasure") -> list[str]:
+    remarks = []
+    if done.is_unmapped:
+        remarks.append(
+            "They were not mapped to an Asana user, so goals of theirs, if there are any, could not be told from "
+            "others' and may stand in raw_workspace_goals; a later sync would bring those again."
+        )
+    if done.is_email_shared:
+        remarks.append("Somebody else has the same e-mail address, so it does not bar anybody from the roster.")
+    if done.running_syncs:
+        remarks.append(
+            f"A sync of {name} was under way. It cannot write any more and fails; run another one: "
+            f"perfcopilot-goals sync {name}"
+        )
+    return remarks
+
+
+def _told(traces: dict[str, list[str]]) -> list[str]:
+    return [f"Still found, text {canary!r}: {', '.join(places)}" for canary, places in traces.items()]

@@ -1,0 +1,55 @@
+"""Which history is old enough to go: a pure decision over the ledger.
+
+What the present rows came from stays however old it is, or the next sync could not tell what it replaces, and nobody
+how fresh a block is. Deleting is the business of `storage` and, for Dagster's runs, of `defs`.
+"""
+
+import datetime as dt
+from collections.abc import Iterable
+
+from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.schemas.rows import Sync
+
+
+def check_days(days: int) -> int:
+    """The number of days as given, or `GoalsConfigError`: history of today cannot be told from a run in flight."""
+    if days >= 1:
+        return days
+    raise GoalsConfigError(f"history is kept for whole days, at least 1; {days} was asked for, and nothing was deleted")
+
+
+def choose_expired(syncs: Iterable[Sync], cutoff: dt.datetime) -> list[Sync]:
+    """The syncs that ended before the cutoff and that nothing present rests on.
+
+    Per connection there stay the latest one, the latest complete one, the one that last found a route to sub-goals,
+    and whatever wrote a table last. One that runs stays.
+    """
+    by_connection: dict[str, list[Sync]] = {}
+    for sync in sorted(syncs, key=lambda sync: sync.started_at):
+        by_connection.setdefault(sync.connection, []).append(sync)
+    return [
+        sync
+        for history in by_connection.values()
+        for sync in history
+        if sync.state != "running"
+        and (sync.finished_at or sync.started_at) < cutoff
+        and sync.run_id not in _needed(history)
+    ]
+
+
+def _needed(history: list[Sync]) -> set[str]:
+    """Run ids of one connection, whose syncs come in the order in which they began."""
+    complete = [sync for sync in history if sync.state == "complete"]
+    with_blocks = [sync for sync in complete if "prompt_blocks" in _written(sync)]
+    with_route = [sync for sync in complete if sync.subgoal_route is not None]
+    needed = {found[-1].run_id for found in (history, complete, with_blocks, with_route) if found}
+    latest: dict[str, tuple[dt.datetime, str]] = {}
+    for sync in history:
+        for table, moment in _written(sync).items():
+            latest[table] = max(latest.get(table, (moment, sync.run_id)), (moment, sync.run_id))
+    return needed | {run_id for _, run_id in latest.values()}
+
+
+def _written(sync: Sync) -> dict[str, dt.datetime]:
+    tables = sync.counts.get("tables", {})
+    return {table: dt.datetime.fromisoformat(entry["written_at"]) for table, entry in tables.items()}

@@ -1,0 +1,96 @@
+"""The tables `erased` and `erasure_keys`: whom not to store again, without saying who they are.
+
+Of an erased person a keyed hash stays of each id that they could come back by. Add here how they are recognised; how
+they are removed is in `erasure`.
+"""
+
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from perfcopilot_goals.schemas.rows import Employee
+from perfcopilot_goals.storage.database import SCHEMA
+from perfcopilot_goals.storage.locks import lock_slices
+
+_TABLE = sql.Identifier(SCHEMA, "erased")
+_KEYS = sql.Identifier(SCHEMA, "erasure_keys")
+
+
+@dataclass(frozen=True)
+class Erased:
+    """The erased people of a connection, to be asked about somebody."""
+
+    connection: str
+    key: str
+    digests: frozenset[tuple[str, str]]
+
+    def has_user(self, gid: str | None) -> bool:
+        """Whether it is the Asana user of an erased person."""
+        return gid is not None and bool(self.digests) and self._has("asana_user_gid", gid)
+
+    def has_employee(self, employee_id: str) -> bool:
+        """Whether it is the employee id of an erased person."""
+        return bool(self.digests) and self._has("employee_id", employee_id)
+
+    def has_person(self, employee: Employee) -> bool:
+        """Whether one of the employee's ids is that of an erased person."""
+        return bool(self.digests) and any(self._has(kind, value) for kind, value in known_by(employee).items())
+
+    def _has(self, kind: str, value: str) -> bool:
+        return (kind, _digest(self.key, self.connection, kind, value)) in self.digests
+
+
+def known_by(employee: Employee) -> Mapping[str, str]:
+    """What the person could come back by, per kind; what is empty says nothing about anybody."""
+    email = employee.email.strip().casefold()
+    ids = {"employee_id": employee.employee_id, "asana_user_gid": employee.asana_user_gid, "email": email}
+    return {kind: value for kind, value in ids.items() if value}
+
+
+def read_erased(transaction: psycopg.Connection, connection: str) -> Erased:
+    """The connection's erased people.
+
+    Behind the connection's lock, which the transaction then holds: an erasure that is under way is waited for. So
+    whatever is read or fetched after this either knows of an erasure, or is older than it and refused when written.
+    """
+    lock_slices(transaction, connection)
+    digests = sql.SQL("select kind, digest from {} where connection = %s").format(_TABLE)
+    rows = transaction.execute(digests, [connection]).fetchall()
+    return Erased(connection, _read_key(transaction, connection) or "", frozenset(rows))
+
+
+def has_erasure_since(transaction: psycopg.Connection, connection: str, moment: object) -> bool:
+    """Whether somebody of the connection was erased at that moment or later."""
+    query = sql.SQL("select true from {} where connection = %s and erased_at >= %s limit 1").format(_TABLE)
+    return transaction.execute(query, [connection, moment]).fetchone() is not None
+
+
+def remember_erased(transaction: psycopg.Connection, connection: str, ids: Mapping[str, str]) -> None:
+    """Note the ids, by kind, as those of an erased person. The connection's lock is held."""
+    key = _read_key(transaction, connection)
+    if key is None:
+        key = secrets.token_hex(32)
+        insert = sql.SQL("insert into {} (connection, key) values (%s, %s)").format(_KEYS)
+        transaction.execute(insert, [connection, key])
+    # The clock's time and not the transaction's, which may have begun long before it had the lock.
+    note = sql.SQL(
+        "insert into {} (connection, kind, digest, erased_at) values (%s, %s, %s, clock_timestamp()) "
+        "on conflict (connection, kind, digest) do update set erased_at = excluded.erased_at"
+    ).format(_TABLE)
+    for kind, value in ids.items():
+        transaction.execute(note, [connection, kind, _digest(key, connection, kind, value)])
+
+
+def _read_key(transaction: psycopg.Connection, connection: str) -> str | None:
+    query = sql.SQL("select key from {} where connection = %s").format(_KEYS)
+    row = transaction.execute(query, [connection]).fetchone()
+    return row[0] if row else None
+
+
+def _digest(key: str, connection: str, kind: str, value: str) -> str:
+    # A connection's name and a kind have no line feed, so no two of these read the same.
+    return hmac.digest(bytes.fromhex(key), f"{connection}\n{kind}\n{value}".encode(), "sha256").hex()

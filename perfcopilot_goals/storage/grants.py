@@ -1,0 +1,86 @@
+"""Who may do what in the database: four roles without login, for the logins of a company to be members of.
+
+The rights are the table below, the rest is SQL that may be run as often as one likes: it takes back what is not in the
+table. A new table of ours gets its line here; Dagster's tables are Dagster's, and the loader uses all of them.
+"""
+
+import re
+
+from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.schemas.rows import SLICE_TABLES
+from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA, Database
+
+DEFAULT_PREFIX = "perfcopilot"
+ROLES = ("owner", "loader", "application", "analyst")
+
+# Whoever can write a connection can send its token elsewhere, and whoever can write the roster can give one person the
+# goals of another. A sync only reads both, so the loader does; people who change them are members of the owner.
+RIGHTS = {
+    "loader": {
+        **dict.fromkeys(SLICE_TABLES, "select, insert, delete"),
+        "syncs": "select, insert, update, delete",
+        **dict.fromkeys(("connections", "employees", "erased", "erasure_keys", "alembic_version"), "select"),
+    },
+    "application": dict.fromkeys(("goals", "goal_key_results", "prompt_blocks"), "select"),
+    "analyst": {"goal_counts": "select"},
+}
+
+_HEAD = """\
+-- Roles of perfcopilot_goals. Run by a role that may create roles and owns the tables, or by a superuser.
+do $$
+declare
+    role_name text;
+    relation record;
+begin
+    foreach role_name in array array[{roles}] loop
+        if not exists (select from pg_roles where rolname = role_name) then
+            execute format('create role %I nologin', role_name);
+        end if;
+    end loop;
+    execute format('grant %I to current_user', '{prefix}_owner');
+    foreach role_name in array array['{goals}', '{dagster}'] loop
+        execute format('alter schema %I owner to %I', role_name, '{prefix}_owner');
+    end loop;
+    for relation in
+        select nspname, relname from pg_class join pg_namespace n on n.oid = relnamespace
+        where nspname in ('{goals}', '{dagster}') and relkind in ('r', 'p', 'v')
+    loop
+        execute format('alter table %I.%I owner to %I', relation.nspname, relation.relname, '{prefix}_owner');
+    end loop;
+end $$;
+revoke all on schema {goals}, {dagster} from public, {users};
+revoke all on all tables in schema {goals}, {dagster} from public, {users};
+revoke all on all sequences in schema {goals}, {dagster} from public, {users};
+grant usage on schema {goals} to {users};
+"""
+
+_DAGSTER = """\
+grant usage on schema {dagster} to {prefix}_loader;
+grant select, insert, update, delete on all tables in schema {dagster} to {prefix}_loader;
+grant usage, select on all sequences in schema {dagster} to {prefix}_loader;
+"""
+
+
+def render_grants(prefix: str = DEFAULT_PREFIX) -> str:
+    """The SQL; roles are named `<prefix>_owner` and so on."""
+    if not re.fullmatch("[a-z][a-z0-9_]{0,39}", prefix):
+        raise GoalsConfigError("the roles' prefix is 1 to 40 of a-z, 0-9 and _, and begins with a letter")
+    names = {
+        "prefix": prefix,
+        "goals": SCHEMA,
+        "dagster": DAGSTER_SCHEMA,
+        "roles": ", ".join(f"'{prefix}_{role}'" for role in ROLES),
+        "users": ", ".join(f"{prefix}_{role}" for role in RIGHTS),
+    }
+    grants = [
+        f"grant {rights} on {SCHEMA}.{table} to {prefix}_{role};"
+        for role, tables in RIGHTS.items()
+        for table, rights in tables.items()
+    ]
+    return "\n".join([_HEAD.format(**names) + _DAGSTER.format(**names).rstrip("\n"), *grants, ""])
+
+
+def apply_grants(database: Database, prefix: str = DEFAULT_PREFIX) -> None:
+    """Make the roles and give them their rights, all or nothing. The tables, Dagster's too, are there."""
+    with database.connect("granting rights") as transaction:
+        transaction.execute(render_grants(prefix).encode())

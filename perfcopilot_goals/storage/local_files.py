@@ -1,0 +1,37 @@
+"""Files of the local state, where runs print to: an erased person's ids starred out in them.
+
+Dagster's folder is `<home>/dagster/<run>/…`. The own Postgres' folder is not looked at: its data is in the dump that
+`traces` searches, and its log quotes no row.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from perfcopilot_goals.settings import Settings
+
+
+def local_files(settings: Settings) -> Iterator[Path]:
+    """Every file of the local state but the own Postgres'; links are not followed."""
+    for folder, names, files in os.walk(settings.home):
+        if Path(folder) == settings.home and "postgres" in names:
+            names.remove("postgres")
+        yield from (path for name in sorted(files) if (path := Path(folder, name)).is_file() and not path.is_symlink())
+
+
+def redact_files(settings: Settings, foreign_runs: set[str], mask: Callable[[str], str]) -> int:
+    """Rewrite those that `mask` changes, but for runs of another connection; returns how many these were.
+
+    In place and byte for byte as long: a run may be printing into the file.
+    """
+    changed = 0
+    for path in local_files(settings):
+        if foreign_runs.intersection(path.relative_to(settings.home).parts):
+            continue
+        before = path.read_bytes()
+        after = mask(before.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+        if after != before:
+            with path.open("r+b") as file:
+                file.write(after)
+            changed += 1
+    return changed

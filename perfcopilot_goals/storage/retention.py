@@ -1,0 +1,68 @@
+"""Old history deleted: the ledger's, what Dagster leaves of deleted runs, and what runs printed."""
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import fields
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from perfcopilot_goals.schemas.rows import Sync
+from perfcopilot_goals.settings import Settings
+from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA
+from perfcopilot_goals.storage.local_files import local_files
+
+_TABLE = sql.Identifier(SCHEMA, "syncs")
+# What Dagster names the files that a run's output goes to.
+_PRINTED = {".out", ".err", ".complete"}
+
+
+def read_ledger(database: psycopg.Connection) -> list[Sync]:
+    """Every sync of every connection."""
+    columns = sql.SQL(", ").join(sql.Identifier(f.name) for f in fields(Sync))
+    with database.cursor(row_factory=class_row(Sync)) as cursor:
+        return cursor.execute(sql.SQL("select {} from {}").format(columns, _TABLE)).fetchall()
+
+
+def delete_syncs(database: psycopg.Connection, syncs: Iterable[Sync]) -> int:
+    """These gone from the ledger, unless one has been taken up again since it was read; returns how many."""
+    query = sql.SQL("delete from {} where connection = %s and run_id = %s and state <> 'running'").format(_TABLE)
+    return sum(database.execute(query, [sync.connection, sync.run_id]).rowcount for sync in syncs)
+
+
+def delete_orphaned_checks(database: psycopg.Connection) -> int:
+    """The answers of checks whose run is gone, which Dagster leaves behind; returns how many."""
+    exists = database.execute("select to_regclass(%s) is not null", [f"{DAGSTER_SCHEMA}.runs"]).fetchone()
+    if not exists or not exists[0]:
+        return 0
+    query = sql.SQL(
+        "delete from {} c where run_id is not null and not exists (select from {} r where r.run_id = c.run_id)"
+    )
+    tables = (sql.Identifier(DAGSTER_SCHEMA, name) for name in ("asset_check_executions", "runs"))
+    return database.execute(query.format(*tables)).rowcount
+
+
+def delete_printed(
+    settings: Settings, cutoff: dt.datetime, gone: set[str], has_run: Callable[[str], bool], *, dry_run: bool
+) -> int:
+    """Files that these runs printed to, and those from before the cutoff whose run is not there; returns how many.
+
+    A folder is `<home>/dagster/<run>`; what sensors and schedules print is in others, which belong to no run.
+    """
+    folder = settings.home / "dagster"
+    old = []
+    for path in local_files(settings):
+        if path.suffix in _PRINTED and path.is_relative_to(folder):
+            run = path.relative_to(folder).parts[0]
+            if run in gone or (path.stat().st_mtime < cutoff.timestamp() and not has_run(run)):
+                old.append(path)
+    if not dry_run:
+        for path in old:
+            path.unlink(missing_ok=True)
+        folders = {parent for path in old for parent in path.parents if folder in parent.parents}
+        for empty in sorted(folders, reverse=True):
+            with suppress(OSError):  # not empty: something is printing there, or was put there by somebody else
+                empty.rmdir()
+    return len(old)

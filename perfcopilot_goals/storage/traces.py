@@ -1,0 +1,106 @@
+"""Where a text still stands: a dump of both schemas, and the files of the local state.
+
+For whoever has to show that an erased person is gone. What is searched is everything, so this looks at values that the
+rest of the program never reads: binary columns, and what the planner keeps of columns as statistics.
+"""
+
+import json
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+
+import psycopg
+from psycopg import sql
+
+from perfcopilot_goals.settings import Settings
+from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA, Database
+from perfcopilot_goals.storage.local_files import local_files
+
+_SCHEMAS = [SCHEMA, DAGSTER_SCHEMA]
+_IDS = sql.SQL("select employee_id, asana_user_gid from {}").format(sql.Identifier(SCHEMA, "employees"))
+_STATISTICS = (
+    "select schemaname || '.' || tablename || '.' || attname, "
+    "coalesce(most_common_vals::text, '') || coalesce(histogram_bounds::text, '') from pg_stats "
+    "where schemaname = any(%s)"
+)
+
+
+def find_traces(database: Database, settings: Settings, canaries: Sequence[str]) -> dict[str, list[str]]:
+    """Per text the places where it stands, in whatever case and also where JSON escapes it; no place, no entry.
+
+    A longer id of somebody on a roster that holds the text is somebody else: E003 does not stand in E0031.
+    """
+    with database.connect("reading the rosters") as connection:
+        ids = [i for row in connection.execute(_IDS) for i in row if i]
+    searches = {canary: _Search(canary, ids) for canary in canaries if canary}
+    found: dict[str, list[str]] = {}
+    for place, value in _values(database, settings):
+        folded = value.casefold()
+        for canary, search in searches.items():
+            if place not in found.get(canary, []) and search.hits(folded):
+                found.setdefault(canary, []).append(place)
+    return found
+
+
+class _Search:
+    """One text to look for in others that are case-folded."""
+
+    def __init__(self, canary: str, ids: Iterable[str]) -> None:
+        self._spellings = {canary.casefold(), json.dumps(canary)[1:-1].casefold()}
+        longer = {i.casefold() for i in ids if canary.casefold() in i.casefold() and len(i) > len(canary)}
+        # Longest first, as the first alternative that fits is taken.
+        names = "|".join(map(re.escape, sorted(longer, key=len, reverse=True)))
+        self._others = re.compile(rf"(?<!\w)(?:{names})(?!\w)") if longer else None
+
+    def hits(self, folded: str) -> bool:
+        if not any(spelling in folded for spelling in self._spellings):
+            return False
+        rest = self._others.sub("", folded) if self._others else folded
+        return any(spelling in rest for spelling in self._spellings)
+
+
+def _values(database: Database, settings: Settings) -> Iterator[tuple[str, str]]:
+    with database.connect("searching the database") as connection:
+        connection.execute("set transaction isolation level repeatable read, read only")
+        for schema, table, columns in _tables(connection):
+            yield from _rows(connection, schema, table, columns)
+        for column, values in connection.execute(_STATISTICS, [_SCHEMAS]):
+            yield f"statistics of {column}", values
+    for path in local_files(settings):
+        place = str(path.relative_to(settings.home))
+        yield place, place
+        yield place, path.read_bytes().decode("utf-8", "replace")
+
+
+def _tables(connection: psycopg.Connection) -> list[tuple[str, str, list[str]]]:
+    query = (
+        "select nspname, relname, array_agg(attname::text order by attnum) from pg_class c "
+        "join pg_namespace n on n.oid = relnamespace join pg_attribute a on attrelid = c.oid "
+        "where nspname = any(%s) and relkind in ('r', 'p') and attnum > 0 and not attisdropped "
+        "group by 1, 2 order by 1, 2"
+    )
+    return connection.execute(query, [_SCHEMAS]).fetchall()
+
+
+def _rows(connection: psycopg.Connection, schema: str, table: str, columns: list[str]) -> Iterator[tuple[str, str]]:
+    copy = sql.SQL("copy {} ({}) to stdout").format(
+        sql.Identifier(schema, table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with connection.cursor() as cursor, cursor.copy(copy) as dump:
+        for row in dump.rows():
+            for column, value in zip(columns, row, strict=True):
+                if value is not None:
+                    yield f"{schema}.{table}.{column}", _readable(value)
+
+
+def _readable(value: str) -> str:
+    """The value; a binary one, which the dump writes in hexadecimal, also unpacked where it is packed."""
+    if not value.startswith("\\x"):
+        return value
+    with suppress(ValueError, zlib.error):
+        packed = bytes.fromhex(value[2:])
+        with suppress(zlib.error):
+            packed = zlib.decompress(packed)
+        return packed.decode("utf-8", "replace")
+    return value

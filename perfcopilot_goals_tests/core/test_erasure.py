@@ -1,0 +1,102 @@
+"""An erased person's ids are taken out by exact token, and their goals are not listed again."""
+
+import json
+import re
+
+import pytest
+
+from perfcopilot_goals.core.erasure import Redaction
+from perfcopilot_goals.core.goals import list_goals
+from perfcopilot_goals.core.key_results import list_subgoals
+from perfcopilot_goals_tests.core.examples import WORKSPACE, answer
+
+
+@pytest.mark.fault("H20")
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("E003", "[erased]"),
+        ("E002: 201, E003: 243, E0031: 250", "E002: 201, [erased]: 243, E0031: 250"),
+        ("employee E003 owns 3 goals; claimed by E003.", "employee [erased] owns 3 goals; claimed by [erased]."),
+        ("E003-b, xE003, E003_2, E003.1, a.E003, E003@x", "E003-b, xE003, E003_2, E003.1, a.E003, E003@x"),
+        ("('E003'), \"E003\"\nE003", "('[erased]'), \"[erased]\"\n[erased]"),
+        ("1200: 7", "[erased]: 7"),
+        ("a+b (c), A+B (c)", "[erased], A+B (c)"),
+        ("Team E003, E003", "Team E003, [erased]"),
+        ("Ü5 ü5", "[erased] ü5"),
+    ],
+)
+def test_an_id_is_taken_out_where_it_is_the_whole_token(text: str, redacted: str) -> None:
+    redaction = Redaction({"E003", "1200", "a+b (c)", "Ü5"}, {"E002", "Team E003", "1201"})
+    assert redaction.text(text) == redacted
+    masked = redaction.masked(text)
+    assert len(masked.encode()) == len(text.encode())
+    assert re.split(r"\*+", masked) == redacted.split("[erased]")
+
+
+@pytest.mark.fault("H20")
+def test_an_event_loses_the_id_where_text_stands_and_keeps_dagsters_names() -> None:
+    event = {
+        "__class__": "EventLogEntry",
+        "step_key": "goals",
+        "pid": 7,
+        "timestamp": 7.0,
+        "run_id": "7",
+        "dagster_event": {
+            "event_specific_data": {
+                "metadata": {
+                    "count": {"__class__": "IntMetadataEntryData", "value": 7},
+                    "ids": {"__class__": "TextMetadataEntryData", "text": "7: 243, 71"},
+                    "more": {"__class__": "JsonMetadataEntryData", "data": {"who": ["7", "8"]}},
+                },
+                "partition": "7",
+            },
+            "logging_tags": {"step_key": "7"},
+        },
+        "error_info": {"message": "employee 7", "stack": ["in 7\n"], "cls_name": "7"},
+        "user_message": "employee 7",
+    }
+    redacted = json.loads(Redaction({"7"}).event(json.dumps(event)))
+    specific = redacted["dagster_event"]["event_specific_data"]
+    assert specific["metadata"]["ids"]["text"] == "[erased]: 243, 71"
+    assert specific["metadata"]["more"]["data"] == {"who": ["[erased]", "8"]}
+    assert redacted["error_info"] == {"message": "employee [erased]", "stack": ["in [erased]\n"], "cls_name": "7"}
+    assert redacted["user_message"] == "employee [erased]"
+    # All else is byte for byte what Dagster wrote.
+    specific["metadata"] |= event["dagster_event"]["event_specific_data"]["metadata"]  # type: ignore[index]
+    redacted |= {name: event[name] for name in ("error_info", "user_message")}
+    assert json.dumps(redacted) == json.dumps(event)
+
+
+@pytest.mark.parametrize("document", ["", "no json", "{", "null", "7", '{"a": 1, "b":2}'])
+def test_a_document_without_the_id_stays_as_it_is(document: str) -> None:
+    assert Redaction({"7"}).event(document) == document
+
+
+def test_what_a_sync_noted_loses_the_id_and_a_list_of_ids_the_entry() -> None:
+    notes = {
+        "unread": ["101", "102"],
+        "unread_lists": 2,
+        "route": "subgoals",
+        "said": "goal 101",
+        "inputs": {"a": None},
+    }
+    assert Redaction({"101"}).notes(notes) == notes | {"unread": ["102"], "said": "goal [erased]"}
+
+
+@pytest.mark.fault("H20")
+def test_an_erased_owners_goals_are_not_listed_and_the_others_keep_their_place() -> None:
+    answers = [answer(gid, owner={"gid": owner}) for gid, owner in (("1", "11"), ("2", "12"), ("3", "11"), ("4", "13"))]
+    everybody = list_goals(answers, WORKSPACE)
+    without = list_goals(answers, WORKSPACE, lambda gid: gid == "11")
+    assert list(without.rows["goal_gid"]) == ["2", "4"]
+    kept = everybody.rows[everybody.rows["owner_gid"] != "11"].reset_index(drop=True)
+    assert without.rows.equals(kept)
+    assert list(without.rows["position"]) == [1, 3]
+
+
+def test_a_key_result_of_an_erased_owner_stays_and_is_nobodys() -> None:
+    answers = {"1": [answer("8", owner={"gid": "11"}, name="Publish"), answer("9", owner={"gid": "12"})]}
+    rows = list_subgoals(answers, lambda gid: gid == "11").rows
+    assert list(rows["owner_gid"]) == [None, "12"]
+    assert list(rows["name"]) == ["Publish", "Grow web traffic"]

@@ -1,0 +1,85 @@
+"""Old syncs go, but for those that something present rests on."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from perfcopilot_goals.core.retention import check_days, choose_expired
+from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.schemas.rows import SLICE_TABLES, Sync
+
+NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
+
+
+def sync(days_ago: float, state: str = "complete", *, tables: Any = SLICE_TABLES, **changes: Any) -> Sync:
+    """A sync of so many days ago, which is its run id."""
+    began = NOW - dt.timedelta(days=days_ago)
+    counts = {"tables": {table: {"written_at": began.isoformat()} for table in tables}}
+    values: dict[str, Any] = {
+        "connection": "acme",
+        "run_id": f"{days_ago}",
+        "synced_at": began,
+        "started_at": began,
+        "finished_at": None if state == "running" else began + dt.timedelta(minutes=5),
+        "state": state,
+        "error_code": None,
+        "requests": 1,
+        "throttled": 0,
+        "subgoal_route": "subgoals",
+        "counts": counts,
+    }
+    return Sync(**values | changes)
+
+
+def expired(*syncs: Sync, days: int = 30) -> list[str]:
+    return [one.run_id for one in choose_expired(syncs, NOW - dt.timedelta(days=days))]
+
+
+@pytest.mark.fault("H21")
+def test_old_syncs_go_and_new_ones_stay() -> None:
+    assert expired(sync(1), sync(29), sync(31), sync(90)) == ["90", "31"]
+
+
+@pytest.mark.fault("H21")
+def test_what_the_present_rows_came_from_stays_however_old() -> None:
+    assert expired(sync(90), sync(60)) == ["90"]
+    # The later ones failed half-way or rendered blocks alone: each table was written last by another one.
+    parts = [
+        sync(80),
+        sync(70, "failed", tables=SLICE_TABLES[:3], subgoal_route=None),
+        sync(60, "failed", tables=SLICE_TABLES[:2], subgoal_route=None),
+        sync(50, "failed", tables=(), subgoal_route=None),
+        sync(40, "failed", tables=(), subgoal_route=None),
+    ]
+    assert expired(*parts) == ["50"]
+
+
+def test_the_last_complete_one_and_the_last_route_stay() -> None:
+    alone = sync(40, tables=["raw_workspace_goals"], subgoal_route=None)
+    newer = [sync(1, "failed", subgoal_route=None), sync(2, tables=[], subgoal_route=None)]
+    assert expired(sync(90, tables=[]), sync(80, tables=[]), sync(70, subgoal_route=None), alone, *newer) == [
+        "90",
+        "40",
+    ]
+
+
+@pytest.mark.fault("H21")
+def test_one_that_runs_stays() -> None:
+    assert expired(sync(1), sync(400, "running", tables=())) == []
+
+
+def test_each_connection_keeps_its_own() -> None:
+    assert expired(sync(90), sync(80, connection="globex"), sync(1)) == ["90"]
+
+
+def test_age_is_counted_from_the_end() -> None:
+    days = dt.timedelta(days=1)
+    long = sync(31, finished_at=NOW - 29 * days)
+    assert expired(long, sync(1)) == []
+
+
+@pytest.mark.parametrize("days", [0, -1])
+def test_less_than_a_day_is_refused(days: int) -> None:
+    with pytest.raises(GoalsConfigError, match="at least 1"):
+        check_days(days)

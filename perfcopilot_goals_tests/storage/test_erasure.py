@@ -1,0 +1,250 @@
+"""One person's rows go, in all tables at once; nobody else's do; nothing brings them back, whoever was on the way."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pandas as pd
+import psycopg
+import pytest
+
+from perfcopilot_goals.errors import GoalsConfigError, GoalsGuardError
+from perfcopilot_goals.schemas.rows import Employee
+from perfcopilot_goals.schemas.tables import frame
+from perfcopilot_goals.storage.connections import remove_connection
+from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.employees import Imported, import_employees, map_employee, read_employees
+from perfcopilot_goals.storage.erased import read_erased
+from perfcopilot_goals.storage.erasure import Erasure, erase_employee, redact_ledger, vacuum
+from perfcopilot_goals.storage.ledger import begin_sync
+from perfcopilot_goals_tests.storage.examples import RAW, add, everything, gids, raw_goals, stored, told, write
+
+ADA = Employee("E1", "Ada Thimble", "Ada@Example.com ", "11")
+BEN = Employee("E2", "Ben Thimble", "ben@example.com", "12")
+CLEO = Employee("E3", "Cleo Thimble", "", None)
+
+
+@pytest.fixture(autouse=True)
+def _company(database: Database) -> None:
+    """Ada owns goal 1 with sub-goals 8 and 9, Ben goal 2 with sub-goal 8, and 9 is Ben's own. Twice over."""
+    add(database, "acme", "globex")
+    for name in ("acme", "globex"):
+        with database.connect("importing") as transaction:
+            import_employees(transaction, name, [ADA, BEN, CLEO])
+        for table, rows in slices().items():
+            write(database, rows, table=table, name=name, run_id=f"run-{name}", notes={"unread": ["1", "2"]})
+
+
+def slices() -> dict[str, pd.DataFrame]:
+    raw = pd.concat([raw_goals("1", owner_gid="11"), raw_goals("2", "9", owner_gid="12")], ignore_index=True)
+    return {
+        RAW: raw,
+        "owned_goals": frame(
+            "owned_goals",
+            [(gid, who, 1, 1, False, "Grow", None, None, None, None) for gid, who in (("1", "E1"), ("2", "E2"))],
+        ),
+        "subgoals": frame(
+            "subgoals",
+            [
+                ("1", "8", 0, "Publish", None, None, None, None),
+                ("1", "9", 1, "Print", "12", None, None, None),
+                ("2", "8", 0, "Publish", "11", None, None, None),
+            ],
+        ),
+        "mapped_goal_rows": frame(
+            "mapped_goal_rows",
+            [
+                (goal, row, who, kind, 0, "Grow", None, None, None, None, "on_track")
+                for goal, row, who, kind in (
+                    ("1", "1", "E1", "goal"),
+                    ("1", "8", "E1", "key_result"),
+                    ("2", "2", "E2", "goal"),
+                    ("2", "8", "E2", "key_result"),
+                )
+            ],
+        ),
+        "prompt_blocks": frame(
+            "prompt_blocks", [(who, "[GOALS]\n[/GOALS]", 1, 1, 1, False, []) for who in ("E1", "E2")]
+        ),
+    }
+
+
+def erase(database: Database, employee_id: str = "E1", name: str = "acme") -> Erasure:
+    with database.connect("erasing") as transaction:
+        return erase_employee(transaction, name, employee_id)
+
+
+def roster(database: Database, name: str = "acme") -> list[str]:
+    with database.connect("reading") as transaction:
+        return [row.employee_id for row in read_employees(transaction, name)]
+
+
+def imported(database: Database, *people: Employee) -> Imported:
+    with database.connect("importing") as transaction:
+        return import_employees(transaction, "acme", people)
+
+
+@pytest.mark.fault("H20")
+def test_every_row_of_the_person_goes_and_nobody_elses_does(database: Database) -> None:
+    before = everything(database)
+    done = erase(database)
+    assert (done.rows, done.disowned) == (
+        {RAW: 1, "owned_goals": 1, "subgoals": 2, "mapped_goal_rows": 2, "prompt_blocks": 1, "employees": 1},
+        1,
+    )
+    after = everything(database)
+    theirs = ({"employee_id": "E1"}, {"owner_gid": "11"}, {"goal_gid": "1"})
+    for table in before:
+        if table not in ("erased", "erasure_keys"):
+            kept = [
+                r for r in before[table] if r["connection"] != "acme" or not any(i.items() <= r.items() for i in theirs)
+            ]
+            if table == "subgoals":
+                kept.append({**next(r for r in before[table] if r["goal_gid"] == "2"), "owner_gid": None})
+            by_key: Callable[[dict[str, Any]], str] = str
+            assert sorted(after[table], key=by_key) == sorted(kept, key=by_key), table
+
+
+def test_ids_that_still_stand_in_anothers_rows_are_not_among_those_to_look_for(database: Database) -> None:
+    # 8 is a key result of Ben's goal and 9 is Ben's own.
+    assert erase(database).ids == {"E1", "11", "1"}
+
+
+def test_the_ledger_keeps_its_figures_and_loses_the_ids(database: Database) -> None:
+    with database.connect("redacting") as transaction:
+        assert redact_ledger(transaction, "acme", lambda notes: {**notes, "tables": {}}) == 1
+    counts = {row["connection"]: row["counts"]["tables"] for row in stored(database, "syncs", None)}
+    assert counts["acme"] == {}
+    assert counts["globex"][RAW]["notes"]["unread"] == ["1", "2"]
+
+
+def test_what_stays_of_the_person_is_three_digests_that_only_the_key_can_tell(database: Database) -> None:
+    erase(database)
+    rows = stored(database, "erased")
+    assert [row["kind"] for row in rows] == ["asana_user_gid", "email", "employee_id"]
+    assert all(len(row["digest"]) == 64 and set(row["digest"]) <= set("0123456789abcdef") for row in rows)
+    first = {row["digest"] for row in rows}
+    erase(database, name="globex")
+    (key, other) = [row["key"] for row in stored(database, "erasure_keys", None)]
+    assert len(key) == 64
+    assert key != other
+    assert not first & {row["digest"] for row in stored(database, "erased", "globex")}
+
+
+@pytest.mark.fault("H20")
+@pytest.mark.parametrize(
+    "person",
+    [
+        pytest.param(ADA, id="the-same-line"),
+        pytest.param(Employee("E1", "Somebody", "new@example.com", "99"), id="the-employee-id"),
+        pytest.param(Employee("E9", "Somebody", "new@example.com", "11"), id="the-asana-user"),
+        pytest.param(Employee("E9", "Somebody", " aDA@exAMPLE.com", None), id="the-address"),
+    ],
+)
+def test_an_import_leaves_out_whoever_has_an_id_of_theirs_and_counts_them(database: Database, person: Employee) -> None:
+    erase(database)
+    assert imported(database, person, BEN, Employee("E4", "Di", "", None)) == Imported(1, 0, 1, erased=1)
+    assert roster(database) == ["E2", "E3", "E4"]
+
+
+@pytest.mark.fault("H20")
+def test_a_workspace_that_is_removed_and_connected_again_does_not_bring_them_back(database: Database) -> None:
+    erase(database)
+    with database.connect("removing") as transaction:
+        remove_connection(transaction, "acme")
+    add(database, "acme")
+    assert imported(database, ADA, BEN) == Imported(1, 0, 0, erased=1)
+
+
+@pytest.mark.fault("H20")
+def test_a_mapping_to_their_asana_user_is_refused_without_a_name(database: Database) -> None:
+    erase(database)
+    with pytest.raises(GoalsConfigError, match="was erased") as caught, database.connect("mapping") as transaction:
+        map_employee(transaction, "acme", "E3", "11")
+    assert "Thimble" not in told(caught.value)
+    with database.connect("mapping") as transaction:
+        map_employee(transaction, "acme", "E3", "13")
+
+
+def test_an_address_that_a_colleague_shares_bars_nobody(database: Database) -> None:
+    shared = Employee("E5", "Desk", "ADA@example.com", None)
+    imported(database, shared)
+    assert erase(database).is_email_shared
+    assert [row["kind"] for row in stored(database, "erased")] == ["asana_user_gid", "employee_id"]
+    assert imported(database, shared) == Imported(0, 0, 1)
+
+
+def test_who_has_no_address_and_no_asana_user_bars_nobody_else_without_them(database: Database) -> None:
+    assert erase(database, "E3").is_unmapped
+    assert imported(database, Employee("E6", "Eve", "", None)) == Imported(1, 0, 0)
+
+
+def test_an_employee_that_the_roster_does_not_have_is_no_erasure(database: Database) -> None:
+    before = everything(database)
+    with pytest.raises(GoalsConfigError, match="no employee 'E77', so nothing was erased"):
+        erase(database, "E77")
+    assert everything(database) == before
+
+
+def test_erasing_twice_finds_nothing_more_and_says_no_error(database: Database) -> None:
+    erase(database)
+    assert erase(database) == Erasure({}, 0, frozenset({"E1"}), frozenset({"E2", "E3", "12"}), False, False, 0)
+
+
+@pytest.mark.fault("H20")
+def test_a_sync_that_had_fetched_before_is_refused_and_one_that_begins_later_is_not(database: Database) -> None:
+    with database.connect("entering the sync") as transaction:
+        moment = begin_sync(transaction, "acme", "run-2")
+        assert not read_erased(transaction, "acme").has_user("11")
+    assert erase(database).running_syncs == 1
+    with pytest.raises(GoalsGuardError, match=r"an employee was erased after .* run the whole sync again"):
+        write(database, slices()[RAW], run_id="run-2", synced_at=moment)
+    assert gids(database) == ["2", "9"]
+    with database.connect("entering the sync") as transaction:
+        later = begin_sync(transaction, "acme", "run-3")
+        assert read_erased(transaction, "acme").has_user("11")
+    write(database, slices()[RAW].iloc[1:], run_id="run-3", synced_at=later)
+    assert gids(database) == ["2", "9"]
+
+
+@pytest.mark.fault("H20")
+def test_a_sync_that_begins_while_an_erasure_is_under_way_waits_and_knows_of_it(database: Database) -> None:
+    """Neither may it read that nobody was erased, and then write with a moment later than the erasure's."""
+    reading = threading.Event()
+
+    def read() -> bool:
+        with database.connect("reading who was erased") as transaction:
+            begin_sync(transaction, "acme", "run-2")
+            reading.set()
+            return read_erased(transaction, "acme").has_user("11")
+
+    with ThreadPoolExecutor(1) as threads, database.connect("erasing") as transaction:
+        erase_employee(transaction, "acme", "E1")
+        knows = threads.submit(read)
+        assert reading.wait(30)
+        assert blocked(database)
+        transaction.commit()
+        assert knows.result(30)
+
+
+def blocked(database: Database) -> bool:
+    """Whether somebody comes to wait for an advisory lock."""
+    query = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    for _ in range(3000):
+        with database.connect("looking", autocommit=True) as admin:
+            (waiting,) = admin.execute(query).fetchone() or (0,)
+            if waiting:
+                return True
+    return False
+
+
+def test_vacuum_takes_the_values_from_the_planners_statistics(database_url: str, database: Database) -> None:
+    with psycopg.connect(database_url, autocommit=True) as admin:
+        admin.execute("analyze perfcopilot_goals.employees")
+        query = "select concat(histogram_bounds, most_common_vals) from pg_stats where attname = 'full_name'"
+        assert "Ada Thimble" in str(admin.execute(query).fetchall())
+        erase(database)
+        erase(database, name="globex")
+        vacuum(database, [("perfcopilot_goals", "employees")])
+        assert "Ada Thimble" not in str(admin.execute(query).fetchall())
