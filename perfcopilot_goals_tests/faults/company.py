@@ -12,7 +12,6 @@ import dagster as dg
 import psycopg
 
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
-from perfcopilot_goals.core.prompts import render_blocks
 from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.defs.partitions import register_partitions
 from perfcopilot_goals.sandbox import Employee, Goal, Person, World
@@ -23,7 +22,6 @@ from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import add_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees
-from perfcopilot_goals.storage.slices import read_slice
 
 TOKEN = "canary-token-of-the-storm"
 ONE, TWO = "one", "two"
@@ -115,41 +113,3 @@ def mixed(url: str, states: Mapping[str, Content], name: str) -> list[str]:
             runs = database.execute(query, [name]).fetchone()  # type: ignore[arg-type]
             wrong += [f"{table} of several runs"] if runs and runs[0] > 1 else []
     return wrong
-
-
-def contradictions(url: str, name: str) -> list[str]:
-    """What a reader sees in one snapshot that the ledger does not bear out.
-
-    Rows of a table are all of the run that the ledger says wrote it last, as many as it says; and where the rows of
-    `mapped_goal_rows` are the ones that `prompt_blocks` was made from, every block is what they render to.
-    """
-    database = Database(url)
-    found = []
-    with database.connect("reading") as transaction:
-        transaction.execute("set transaction isolation level repeatable read, read only")
-        written = {
-            table: (run_id, entry)
-            for run_id, tables in transaction.execute(
-                "select run_id, counts -> 'tables' from perfcopilot_goals.syncs where connection = %s "
-                "and counts ? 'tables' order by started_at",
-                [name],
-            ).fetchall()
-            for table, entry in tables.items()
-        }
-        for table, (run_id, entry) in written.items():
-            rows = transaction.execute(
-                f"select run_id, count(*) from perfcopilot_goals.{table} where connection = %s group by 1",  # type: ignore[arg-type]
-                [name],
-            ).fetchall()
-            expected = [(run_id, entry["rows"])] if entry["rows"] else []
-            found += [] if rows == expected else [f"{table}: {rows}, the ledger says {expected}"]
-        if written and written["prompt_blocks"][1]["inputs"]["mapped_goal_rows"] == written["mapped_goal_rows"][0]:
-            found += _untrue_blocks(transaction, name)
-    return found
-
-
-def _untrue_blocks(transaction: psycopg.Connection, name: str) -> list[str]:
-    blocks = read_slice(transaction, "prompt_blocks", name)
-    owned = dict(zip(blocks["employee_id"], blocks["goals_owned"], strict=True))
-    rendered = render_blocks(read_slice(transaction, "mapped_goal_rows", name), owned, list(blocks["employee_id"]))
-    return [] if list(rendered["block"]) == list(blocks["block"]) else ["a block is not what its rows render to"]

@@ -7,10 +7,10 @@ and threads. After each death the slices have to be old or new, whole, and one m
 import argparse
 import os
 import random
+import select
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -35,9 +35,9 @@ from perfcopilot_goals_tests.faults.company import (
     become,
     company,
     content,
-    contradictions,
     mixed,
 )
+from perfcopilot_goals_tests.faults.reader import Reader, contradictions
 
 # A little longer than a sync takes here, so that deaths fall before, within and after it.
 LONGEST_SECONDS = 1.6
@@ -67,8 +67,8 @@ class Storm:
         """One sync in a child that is left alone."""
         return os.waitpid(self.start(name), 0)[1] == 0
 
-    def start(self, name: str = ONE) -> int:
-        """A child that syncs; its exit status is 0 if that went well."""
+    def start(self, name: str = ONE, then: Callable[[], bool] = lambda: False) -> int:
+        """A child that syncs, again as long as `then` says so; its exit status is 0 if the last one went well."""
         pid = os.fork()
         if pid == 0:
             quiet = os.open(os.devnull, os.O_WRONLY)
@@ -78,7 +78,10 @@ class Storm:
             try:
                 with dg.DagsterInstance.ephemeral() as instance:
                     instance.add_dynamic_partitions("connections", [ONE, TWO])
-                    status = 0 if Syncs(Database(self.url), instance).run(name).success else 1
+                    syncs = Syncs(Database(self.url), instance)
+                    status = 0 if syncs.run(name).success else 1
+                    while then():
+                        status = 0 if syncs.run(name).success else 1
             finally:
                 os._exit(status)
         return pid
@@ -145,27 +148,22 @@ def stop_at_once(url: str) -> None:
 
 
 def readers(storm: Storm, reads: int, tell: Callable[[str], None]) -> list[str]:
-    """So many snapshots of a reader while syncs change the slices back and forth."""
+    """So many snapshots of a reader while one sync after the other changes the slices back and forth."""
     wrong: list[str] = []
-    done = threading.Event()
-    pids: list[int] = []
-
-    def keep_syncing() -> None:
-        while not done.is_set():
-            become(storm.asana.world, storm.random.choice([OLD, NEW]))
-            storm.sync_whole()
-            pids.append(1)
-
-    thread = threading.Thread(target=keep_syncing)
-    thread.start()
+    done, synced = os.pipe()
+    pid = storm.start(then=lambda: os.write(synced, b".") == 1)
     try:
-        for number in range(1, reads + 1):
-            wrong += contradictions(storm.url, ONE)
-            if number % 5_000 == 0 or number == reads:
-                tell(f"{number} reads during {len(pids)} syncs, {len(wrong)} contradictions")
+        with Reader(storm.url) as reader:
+            for number in range(1, reads + 1):
+                wrong += reader.contradictions(ONE)
+                if select.select([done], [], [], 0)[0]:
+                    storm.completed += len(os.read(done, 4096))
+                    become(storm.asana.world, storm.random.choice([OLD, NEW]))
+                if number % 5_000 == 0 or number == reads:
+                    tell(f"{number} reads during {storm.completed} syncs, {len(wrong)} contradictions")
     finally:
-        done.set()
-        thread.join()
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
     return wrong
 
 

@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from perfcopilot_goals.sandbox import Sandbox
-from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TOKEN, TWO, become, company, content, contradictions
+from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TOKEN, TWO, become, company, content
+from perfcopilot_goals_tests.faults.reader import Reader, contradictions
 from perfcopilot_goals_tests.faults.storm import Storm
 
 DEATHS = 3
@@ -103,7 +104,8 @@ def test_a_reader_of_two_tables_finds_nothing_that_contradicts_the_ledger(storm:
     become(storm.asana.world, NEW)
     pid = storm.start()
     reads = 0
-    while os.waitpid(pid, os.WNOHANG) == (0, 0):
-        assert contradictions(storm.url, ONE) == []
-        reads += 1
+    with Reader(storm.url) as reader:
+        while os.waitpid(pid, os.WNOHANG) == (0, 0):
+            assert reader.contradictions(ONE) == []
+            reads += 1
     assert reads > 5

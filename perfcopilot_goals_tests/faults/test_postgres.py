@@ -7,8 +7,9 @@ import psycopg
 import pytest
 
 from perfcopilot_goals.sandbox.exchange import Request, Response
-from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TWO, content, contradictions, mixed
+from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TWO, content, mixed
 from perfcopilot_goals_tests.faults.conftest import Rig
+from perfcopilot_goals_tests.faults.reader import contradictions
 from perfcopilot_goals_tests.faults.test_every_point import CANARIES
 
 
