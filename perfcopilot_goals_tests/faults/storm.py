@@ -33,6 +33,7 @@ from perfcopilot_goals_tests.faults.company import (
     Content,
     Syncs,
     become,
+    both_states,
     company,
     content,
     mixed,
@@ -44,24 +45,17 @@ LONGEST_SECONDS = 1.6
 
 
 class Storm:
-    """A company whose syncs are killed. `url` is a migrated database without rows."""
+    """A company whose syncs are killed. In the database at `url` both connections stand in the old state."""
 
-    def __init__(self, url: str, asana: Sandbox, seed: int, settings: Settings | None = None) -> None:
+    def __init__(
+        self, url: str, asana: Sandbox, states: dict[str, Content], seed: int, settings: Settings | None = None
+    ) -> None:
         self.url = url
         self.settings = settings or load_settings()
         self.asana = asana
         self.random = random.Random(seed)
-        self.states: dict[str, Content] = {}
+        self.states = states
         self.completed = 0
-        os.environ |= {"ASANA_ACCESS_TOKEN": TOKEN, "PERFCOPILOT_DATABASE_URL": url}
-        with dg.DagsterInstance.ephemeral() as instance:
-            Syncs(Database(url), instance).connect(asana.base_url)
-        for state in (NEW, OLD):
-            become(asana.world, state)
-            for name in (ONE, TWO):
-                assert self.sync_whole(name), "a sync without a fault failed"
-            self.states[state] = content(url, ONE)
-        assert self.states[OLD] != self.states[NEW]
 
     def sync_whole(self, name: str = ONE) -> bool:
         """One sync in a child that is left alone."""
@@ -189,7 +183,10 @@ def main() -> int:
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
     with own_database() as (url, settings), Sandbox(company(OLD), token=TOKEN) as asana:
-        storm = Storm(url, asana, given.seed, settings)
+        os.environ |= {"ASANA_ACCESS_TOKEN": TOKEN, "PERFCOPILOT_DATABASE_URL": url}
+        with dg.DagsterInstance.ephemeral() as instance:
+            states = both_states(Syncs(Database(url), instance), asana)
+        storm = Storm(url, asana, states, given.seed, settings)
         run = {"kills": kills, "stops": stops, "readers": readers}[given.storm]
         wrong = run(storm, given.count, lambda line: print(line, flush=True))
         with psycopg.connect(url) as database:

@@ -3,13 +3,13 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
 
 import psycopg
 import pytest
 
 from perfcopilot_goals.sandbox import Sandbox
-from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TOKEN, TWO, become, company, content
+from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TWO, become, content
+from perfcopilot_goals_tests.faults.conftest import Rig
 from perfcopilot_goals_tests.faults.reader import Reader, contradictions
 from perfcopilot_goals_tests.faults.storm import Storm
 
@@ -17,12 +17,10 @@ DEATHS = 3
 
 
 @pytest.fixture
-def storm(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storm]:
-    # Set for real by the storm, for its children; taken back here.
-    monkeypatch.setenv("ASANA_ACCESS_TOKEN", TOKEN)
-    monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", database_url)
-    with Sandbox(company(OLD), token=TOKEN) as asana:
-        yield Storm(database_url, asana, seed=1)
+def storm(rig: Rig) -> Storm:
+    url = rig.begin()
+    become(rig.asana.world, OLD)
+    return Storm(url, rig.asana, rig.states, seed=1)
 
 
 def states(url: str, name: str = ONE) -> list[str]:
