@@ -69,12 +69,15 @@ class Syncs:
     def __post_init__(self) -> None:
         self._job = build_definitions(load_settings(), clock=self.clock).resolve_job_def("sync_goals")
 
-    def connect(self, base_url: str) -> None:
-        """The two connections with their roster."""
-        people = [RosterRow(e.employee_id, e.full_name, e.email, e.asana_user_gid) for e in company(OLD).roster]
+    def connect(self, base_url: str, world: World | None = None) -> None:
+        """The two connections to the company, or to another world, with its roster."""
+        world = world or company(OLD)
+        people = [RosterRow(e.employee_id, e.full_name, e.email, e.asana_user_gid) for e in world.roster]
         with self.database.connect("connecting") as transaction:
             for name in (ONE, TWO):
-                row = Connection(name, WORKSPACE, "env:ASANA_ACCESS_TOKEN", base_url, QUICK, "auto", enabled=True)
+                row = Connection(
+                    name, world.workspace_gid, "env:ASANA_ACCESS_TOKEN", base_url, QUICK, "auto", enabled=True
+                )
                 add_connection(transaction, row)
                 import_employees(transaction, name, people)
         register_partitions(self.instance, [ONE, TWO])
