@@ -46,10 +46,11 @@ def test_nothing_of_another_persons_goals_is_in_this_persons_block(world: World)
 def test_a_sync_done_twice_or_with_a_goal_repeated_gives_equal_tables(world: World, dice: Random) -> None:
     once = sync(world)
     doubled = [*world.goals]
-    for goal in dice.sample(world.goals, k=len(world.goals) // 2):
+    # Of none, in a good part of the examples: then it is the same sync done twice.
+    for goal in dice.sample(world.goals, k=dice.randint(0, len(world.goals) // 2)):
         doubled.insert(dice.randint(doubled.index(goal) + 1, len(doubled)), goal)
-    for again in (sync(world), sync(World(doubled, world.subgoals, world.asana_user_of))):
-        assert all(again[table].equals(rows) for table, rows in once.items())
+    again = sync(World(doubled, world.subgoals, world.asana_user_of))
+    assert all(again[table].equals(rows) for table, rows in once.items())
 
 
 @usual
