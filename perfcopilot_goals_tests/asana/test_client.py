@@ -393,7 +393,7 @@ def test_any_trouble_ends_within_the_bounds_in_the_whole_list_or_one_of_our_erro
 @pytest.mark.hypothesis
 @pytest.mark.fault("A15", "B23")
 def test_any_trouble_in_the_walk_ends_within_the_budget_in_all_lists_or_one_of_our_errors() -> None:
-    world = family_world(12)
+    world = family_world(7)
     goals = parents_of(world)
     with serve(world) as asana:
 
@@ -411,6 +411,6 @@ def test_any_trouble_in_the_walk_ends_within_the_budget_in_all_lists_or_one_of_o
             finally:
                 client.close()
             # A list whose offset expired begins anew.
-            assert client.figures.requests <= 1.2 * (12 + script.count("expired")) + 10
+            assert client.figures.requests <= 1.2 * (7 + script.count("expired")) + 10
 
         sync()

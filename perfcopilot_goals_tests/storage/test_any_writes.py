@@ -31,7 +31,7 @@ writes = st.lists(
         st.sampled_from([None, None, *REFUSED]),
     ),
     min_size=1,
-    max_size=6,
+    max_size=4,
 )
 
 
