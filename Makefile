@@ -10,9 +10,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev test check bench storm proof docs lock clean
 
+EXAMPLES ?= 20000
 COUNT ?= 100
 STOPS ?= 20
-READS ?= 5000
+READS ?= 100000
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -49,7 +50,8 @@ bench: setup .venv-bench/.ready ## what it costs, beside a floor and other libra
 	.venv-bench/bin/python -m pip install --quiet --require-hashes -r benchmarks/requirements.lock
 	@touch $@
 
-storm: setup ## long: a fault at every point of a sync, kills at random moments, readers; COUNT, STOPS, READS say how many
+storm: setup ## long: every property and point of a sync, kills, stops, readers; EXAMPLES, COUNT, STOPS, READS: how many
+	PERFCOPILOT_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -m hypothesis
 	PERFCOPILOT_EVERY_POINT=1 $(BIN)/python -m pytest perfcopilot_goals_tests/faults/test_every_point.py
 	$(BIN)/python -W ignore -m perfcopilot_goals_tests.faults.storm kills --count $(COUNT)
 	$(BIN)/python -W ignore -m perfcopilot_goals_tests.faults.storm stops --count $(STOPS)

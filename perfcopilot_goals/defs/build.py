@@ -33,6 +33,6 @@ def build_definitions(settings: Settings, report: Report | None = None, clock: C
         resources={
             "store": store,
             "asana": Asana(store=store, report=report or LogProgress(), clock=clock),
-            IO_MANAGER: SliceIOManager(store=store),
+            IO_MANAGER: SliceIOManager(store=store, clock=clock),
         },
     )

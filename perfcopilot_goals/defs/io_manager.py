@@ -1,6 +1,7 @@
 """Slices in Postgres as Dagster's inputs and outputs, alike for every table."""
 
 import datetime as dt
+import threading
 import time
 from typing import Any
 
@@ -8,6 +9,7 @@ import dagster as dg
 import pandas as pd
 from pydantic import PrivateAttr
 
+from perfcopilot_goals.asana.pacing import Clock
 from perfcopilot_goals.core.lineage import ROSTER, check_inputs, roster_digest
 from perfcopilot_goals.defs.columns import column_lineage
 from perfcopilot_goals.defs.failures import as_failures
@@ -33,6 +35,7 @@ class SliceIOManager(dg.ConfigurableIOManager):
     """
 
     store: Store
+    clock: dg.ResourceDependency[Clock]
     allow_empty: bool = False
     # What the latest inputs came from; the step that loaded them is the one that writes next.
     _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
@@ -72,8 +75,11 @@ class SliceIOManager(dg.ConfigurableIOManager):
                 is_last=self._is_last(context, table),
                 allow_empty=self.allow_empty,
             )
-            deleted = replace_slice(self.store.database, table, rows, replacement)
+            deleted = replace_slice(self.store.database, table, rows, replacement, self._pause)
         context.add_output_metadata(_metadata(table, rows, obj, deleted, time.monotonic() - began))
+
+    def _pause(self, seconds: float) -> None:
+        self.clock.wait(seconds, threading.Event())
 
     def _sources_of(self, context: dg.OutputContext) -> dict[str, Source]:
         names = [dep.asset_key.path[-1] for dep in context.asset_spec.deps]

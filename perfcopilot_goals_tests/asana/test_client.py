@@ -4,24 +4,37 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcopilot_goals.asana.client import GRACE_SECONDS, AsanaClient
 from perfcopilot_goals.asana.listing import fetch_goals
 from perfcopilot_goals.asana.outcomes import Refused, read_retry_after
 from perfcopilot_goals.asana.pacing import ATTEMPTS, Stopped, SystemClock
+from perfcopilot_goals.asana.routes import GOAL_RELATIONSHIPS
 from perfcopilot_goals.asana.walk import walk_subgoals
 from perfcopilot_goals.errors import AsanaContractError, AsanaUnavailableError, GoalsError
 from perfcopilot_goals.sandbox import Fault, Raw, Request, Response, faults
 from perfcopilot_goals.sandbox.faults import Script
 from perfcopilot_goals_tests.asana.canaries import BODY, TOKEN, assert_tells_nothing, raises
 from perfcopilot_goals_tests.asana.conftest import Connect
-from perfcopilot_goals_tests.asana.worlds import FIELDS, WORKSPACE, flat_world, list_goals, serve
+from perfcopilot_goals_tests.asana.test_listing import pages_of
+from perfcopilot_goals_tests.asana.test_pacing import most_in_a_minute
+from perfcopilot_goals_tests.asana.worlds import (
+    FIELDS,
+    WORKSPACE,
+    family_world,
+    flat_world,
+    list_goals,
+    parents_of,
+    serve,
+)
 from perfcopilot_goals_tests.clock import FakeClock
+from perfcopilot_goals_tests.core.examples import usual
 
 
 class Stamped:
@@ -303,10 +316,7 @@ def test_f3_closing_a_client_ends_a_back_off_on_the_real_clock(status: int, conn
 TROUBLE: dict[str, Fault] = {
     "fine": lambda _, response: response,
     "429": faults.status(429),
-    "429 for 40 s": faults.status(429, retry_after="40"),
-    "429 for ever": faults.status(429, retry_after="99999999"),
     "500": faults.status(500, BODY),
-    "503 for 7 s": faults.status(503, retry_after="7"),
     "page for people": faults.html(502),
     "cut": faults.cut_body(),
     "cut gzip": faults.cut_gzip(),
@@ -317,31 +327,90 @@ TROUBLE: dict[str, Fault] = {
     "revoked": faults.status(401, f"Not Authorized {TOKEN}"),
     "redirect": faults.reply(302, BODY.encode(), Location="http://127.0.0.1:1/"),
 }
-kinds = st.one_of(st.just("fine"), st.sampled_from(["429", "500", "cut", "empty"]), st.sampled_from(list(TROUBLE)))
+kinds = st.one_of(
+    st.just("fine"),
+    st.sampled_from(["429", "500", "cut", "empty"]),
+    st.builds("{} for {} s".format, st.sampled_from([429, 500, 503]), st.integers(0, 120) | st.just(99_999_999)),
+    st.sampled_from(list(TROUBLE)),
+)
 
 
+def asked_wait(kind: str) -> int | None:
+    """The seconds that a kind of trouble asks for."""
+    return int(kind.split(" ")[2]) if " for " in kind and kind.endswith(" s") else None
+
+
+def trouble(script: list[str]) -> Script:
+    """Request by request what befalls it; after the last all is well."""
+    rules = Script()
+    for number, kind in enumerate(script, 1):
+        asked = asked_wait(kind)
+        fault = TROUBLE[kind] if asked is None else faults.status(int(kind[:3]), BODY, retry_after=str(asked))
+        rules.on(fault, first=number, times=1)
+    return rules
+
+
+# Any trouble at all; or only such as passes, so much of it that the budget is what ends it.
+scripts = st.lists(kinds, max_size=50) | st.lists(
+    st.sampled_from(["fine", "429", "500", "cut"]), min_size=30, max_size=60
+)
+
+
+@pytest.mark.hypothesis
+@pytest.mark.fault("A10", "A11", "A14", "A15", "B23")
 def test_any_trouble_ends_within_the_bounds_in_the_whole_list_or_one_of_our_errors() -> None:
-    world = flat_world(420)
-    with serve(world) as asana:
+    """Twenty-five short pages, so that a slow token's minute is full before the list is read."""
+    pages = 25
+    with serve(flat_world(2 * pages)) as asana:
+        with closing(AsanaClient(asana.base_url, TOKEN)) as client:
+            whole = fetch_goals(client, WORKSPACE, FIELDS)
+        in_pages = pages_of(whole, [2] * (pages - 1))
 
-        @given(script=st.lists(kinds, max_size=30), jitter=st.floats(0, 1, exclude_max=True))
-        @settings(max_examples=60, deadline=None)
-        def sync(script: list[str], jitter: float) -> None:
+        @usual
+        @given(script=scripts, jitter=st.floats(0, 1, exclude_max=True), rate=st.sampled_from([1, 10, 20, 30, 1_500]))
+        def sync(script: list[str], jitter: float, rate: int) -> None:
             clock = FakeClock()
-            trouble = Script()
-            for number, kind in enumerate(script, 1):
-                trouble.on(TROUBLE[kind], first=number, times=1)
-            asana.faults = stamped = Stamped(trouble, clock)
-            client = AsanaClient(asana.base_url, TOKEN, clock=clock, jitter=lambda: jitter)
+            asana.faults = stamped = Stamped(faults.in_turn(in_pages, trouble(script)), clock)
+            client = AsanaClient(asana.base_url, TOKEN, clock=clock, jitter=lambda: jitter, requests_per_minute=rate)
             try:
-                assert [goal["gid"] for goal in fetch_goals(client, WORKSPACE, FIELDS)] == list(world.goals)
+                assert fetch_goals(client, WORKSPACE, FIELDS) == whole
             except GoalsError as error:
                 assert_tells_nothing(error)
             finally:
                 client.close()
-            assert len(stamped.moments) == client.figures.requests <= 2 * 5 + 0.2 * 10 + 10 + 1
-            assert clock.now - 1_000 <= GRACE_SECONDS + 60
+            # A list whose offset expired begins anew, once.
+            begun = 2 if "expired" in script else 1
+            assert len(stamped.moments) == client.figures.requests <= 1.2 * begun * pages + 10
+            # The deadline grows with each page that is announced.
+            assert clock.now - 1_000 <= GRACE_SECONDS + 2 * begun * pages * client.pacer.interval
+            assert most_in_a_minute(stamped.moments) <= rate
             for gap, kind in zip(stamped.gaps, script, strict=False):
-                assert gap >= {"429 for 40 s": 40, "503 for 7 s": 7, "429": 2.5}.get(kind, 0)
+                assert gap >= (asked_wait(kind) or {"429": 2.5}.get(kind, 0)) - 1e-6
+
+        sync()
+
+
+@pytest.mark.hypothesis
+@pytest.mark.fault("A15", "B23")
+def test_any_trouble_in_the_walk_ends_within_the_budget_in_all_lists_or_one_of_our_errors() -> None:
+    world = family_world(7)
+    goals = parents_of(world)
+    with serve(world) as asana:
+
+        @usual
+        @given(script=scripts, jitter=st.floats(0, 1, exclude_max=True))
+        def sync(script: list[str], jitter: float) -> None:
+            asana.faults = trouble(script)
+            client = AsanaClient(asana.base_url, TOKEN, clock=FakeClock(), jitter=lambda: jitter)
+            try:
+                found = walk_subgoals(client, goals, FIELDS, route=GOAL_RELATIONSHIPS)
+                assert (list(found.subgoals), found.unread) == (goals, {})
+                assert all(len(subgoals) == 2 for subgoals in found.subgoals.values())
+            except GoalsError as error:
+                assert_tells_nothing(error)
+            finally:
+                client.close()
+            # A list whose offset expired begins anew.
+            assert client.figures.requests <= 1.2 * (7 + script.count("expired")) + 10
 
         sync()

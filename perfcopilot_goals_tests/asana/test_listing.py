@@ -4,6 +4,8 @@ import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from perfcopilot_goals.asana.listing import MAX_PAGES, fetch_goals
 from perfcopilot_goals.errors import (
@@ -13,11 +15,13 @@ from perfcopilot_goals.errors import (
     GoalsConfigError,
     GoalsError,
 )
-from perfcopilot_goals.sandbox import Fault, Sandbox, faults
+from perfcopilot_goals.sandbox import Fault, Request, Response, Sandbox, faults
+from perfcopilot_goals.sandbox.exchange import json_response
 from perfcopilot_goals.sandbox.faults import Script
 from perfcopilot_goals_tests.asana.canaries import BODY, GOAL_NAME, raises
 from perfcopilot_goals_tests.asana.conftest import Connect
 from perfcopilot_goals_tests.asana.worlds import FIELDS, WORKSPACE, flat_world, list_goals, serve
+from perfcopilot_goals_tests.core.examples import usual
 
 EXPIRED = faults.status(400, f"offset: Your pagination token has expired. {BODY}")
 
@@ -160,6 +164,38 @@ def test_a_short_or_empty_page_ends_nothing_while_there_is_a_next_one(rows: int,
     with serve(flat_world(250), faults=Script().on(faults.short_pages(rows), path="/goals")) as asana:
         assert list_goals(connect(asana)) == list(asana.world.goals)
         assert asana.count() == 6
+
+
+def pages_of(rows: list[Any], sizes: list[int]) -> Fault:
+    """The list in pages of these sizes, 0 to 100, and what is left in one more."""
+    ends = [0]
+    for size in sizes:
+        ends.append(min(ends[-1] + size, len(rows)))
+    ends.append(len(rows))
+
+    def fault(request: Request, _: Response) -> Response:
+        page = int(request.query.get("offset", "0"))
+        following = request.next_page(str(page + 1)) if page + 2 < len(ends) else None
+        return json_response({"data": rows[ends[page] : ends[page + 1]], "next_page": following})
+
+    return fault
+
+
+@pytest.mark.hypothesis
+@pytest.mark.fault("B7")
+def test_where_the_pages_end_makes_no_difference(connect: Connect) -> None:
+    with serve(flat_world(90)) as asana:
+        client = connect(asana)
+        whole = fetch_goals(client, WORKSPACE, FIELDS)
+
+        @usual
+        @given(st.lists(st.integers(0, 100), max_size=8))
+        def read(sizes: list[int]) -> None:
+            asana.faults = pages_of(whole, sizes)
+            assert fetch_goals(client, WORKSPACE, FIELDS) == whole
+
+        read()
+    assert len(whole) == 90
 
 
 @pytest.mark.parametrize("where", ["http://127.0.0.1:{}/api/1.0", "https://evil.example", "//127.0.0.1:{}", ""])

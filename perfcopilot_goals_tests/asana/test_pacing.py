@@ -22,6 +22,7 @@ from perfcopilot_goals.asana.pacing import (
 )
 from perfcopilot_goals_tests.asana.canaries import TOKEN
 from perfcopilot_goals_tests.clock import FakeClock
+from perfcopilot_goals_tests.core.examples import usual
 
 rates = st.one_of(st.sampled_from([1, 2, 10, 11, 150, 1_500]), st.integers(1, 3_000))
 # Seconds of pause, then so many who come together or so far apart: crowds, trickles and long silences.
@@ -68,12 +69,14 @@ def most_in_a_minute(moments: list[float]) -> int:
     return most
 
 
+@usual
 @given(rate=rates, pauses=arrivals)
 def test_b23_no_minute_holds_more_than_the_limit_when_one_asks_after_the_other(rate: int, pauses: list[float]) -> None:
     clock = FakeClock()
     assert most_in_a_minute(departures(Pacer(rate, clock), clock, pauses)) <= rate
 
 
+@usual
 @given(rate=rates, pauses=arrivals)
 def test_b23_no_minute_holds_more_than_the_limit_when_a_crowd_asks_at_once(rate: int, pauses: list[float]) -> None:
     clock = Crowd()
@@ -121,6 +124,7 @@ steps = st.lists(
 )
 
 
+@usual
 @given(rate=rates, steps=steps)
 def test_nobody_passes_a_closed_gate_and_the_limit_holds_behind_it(rate: int, steps: list[tuple[str, float]]) -> None:
     clock = FakeClock()
@@ -217,6 +221,7 @@ def test_a_token_cannot_be_had_back_from_its_identity() -> None:
     assert token_identity(TOKEN) == token_identity(TOKEN) != token_identity(f"{TOKEN}2")
 
 
+@usual
 @given(first_tries=st.integers(0, 500), wanted=st.integers(0, 200))
 def test_retries_are_a_fifth_of_the_requests_and_ten(first_tries: int, wanted: int) -> None:
     budget = RetryBudget()
@@ -238,6 +243,7 @@ def test_workers_together_get_no_more_retries_than_the_budget() -> None:
 
 
 @pytest.mark.parametrize("waits", [THROTTLED_BACKOFF, FAILED_BACKOFF], ids=["throttled", "failed"])
+@usual
 @given(jitter=st.floats(0, 1), attempt=st.integers(1, ATTEMPTS))
 def test_a_back_off_is_between_half_and_all_of_its_wait(waits: tuple[float, ...], jitter: float, attempt: int) -> None:
     wait = waits[min(attempt, 3) - 1]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcopilot_goals.asana.listing import fetch_goals
@@ -27,6 +27,7 @@ from perfcopilot_goals_tests.asana.canaries import BODY, GOAL_NAME, TOKEN, asser
 from perfcopilot_goals_tests.asana.conftest import Connect
 from perfcopilot_goals_tests.asana.worlds import WORKSPACE, flat_world, list_goals, serve
 from perfcopilot_goals_tests.clock import FakeClock
+from perfcopilot_goals_tests.core.examples import usual
 
 # Fault, and how long a request may take in all; None where the fault ends it at once.
 BROKEN = [
@@ -173,12 +174,13 @@ JSON = st.recursive(
 ENVELOPES = st.fixed_dictionaries({}, optional={"data": JSON, "next_page": JSON, "errors": JSON})
 
 
+@pytest.mark.hypothesis
 def test_any_json_is_a_list_of_objects_or_one_of_our_errors(connect: Connect) -> None:
     with serve(flat_world(0)) as asana:
         client = connect(asana)
 
+        @usual
         @given(status=st.sampled_from([200, 200, 200, 400, 404]), body=JSON | ENVELOPES)
-        @settings(max_examples=100)
         def ask(status: int, body: Any) -> None:
             asana.faults = Script().on(faults.reply(status, json.dumps(body).encode()), times=1)
             asana.faults.on(faults.reply(200, b'{"data":[],"next_page":null}'))

@@ -5,6 +5,7 @@ Dagster, HTTP or Postgres.
 """
 
 import datetime as dt
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,9 +22,16 @@ from perfcopilot_goals.core.prompts import render_blocks
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.schemas.rows import SLICE_TABLES
 
+# How many examples a property is tried with; `make storm` tries 20,000.
+EXAMPLES = int(os.environ.get("PERFCOPILOT_EXAMPLES", "500"))
 # Machines that run the tests may be busy, so no example is timed.
-usual = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-thorough = settings(usual, max_examples=500)
+usual = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def one_in(share: int) -> settings:
+    """Fewer examples, for a property each of which takes long; the test says why."""
+    return settings(usual, max_examples=max(1, EXAMPLES // share))
+
 
 WORKSPACE = "77"
 MONDAY = dt.datetime(2026, 3, 2, 5, 17, tzinfo=dt.UTC)

@@ -20,7 +20,7 @@ from perfcopilot_goals.core.answers import (
     storable,
 )
 from perfcopilot_goals.errors import AsanaContractError
-from perfcopilot_goals_tests.core.examples import CANARY, characters, thorough, told
+from perfcopilot_goals_tests.core.examples import CANARY, characters, told, usual
 
 ODD = [CANARY, [CANARY], {CANARY: CANARY}, True, 0, 1.5, float("nan")]
 
@@ -161,7 +161,7 @@ def test_a_pair_of_surrogates_in_json_is_one_character_and_a_lone_one_is_replace
     assert read_text(sent, "name") == "😀 \ufffd \ufffd"
 
 
-@thorough
+@usual
 @given(st.text(characters))
 @pytest.mark.fault("C1", "C2")
 def test_a_storable_text_has_the_same_length_and_can_be_sent_to_postgres(text: str) -> None:

@@ -20,7 +20,6 @@ from perfcopilot_goals_tests.core.examples import (
     characters,
     owner,
     records,
-    thorough,
     told,
     update,
     usual,
@@ -180,7 +179,7 @@ def nearly_goals(draw: st.DrawFn) -> dict[str, Any]:
     return goal
 
 
-@thorough
+@usual
 @given(st.one_of(json_values, st.fixed_dictionaries({"data": st.lists(nearly_goals() | json_values, max_size=4)})))
 @example({"data": [answer("1"), answer("1", current_status_update={"gid": CANARY})]})
 def test_any_json_is_rows_that_fit_the_table_or_a_broken_contract_that_quotes_nothing(sent: Any) -> None:

@@ -9,27 +9,31 @@ from hypothesis import strategies as st
 from perfcopilot_goals.core.lineage import ROSTER, check_inputs, roster_digest
 from perfcopilot_goals.errors import GoalsGuardError
 from perfcopilot_goals.schemas.rows import Source
-from perfcopilot_goals_tests.core.examples import MONDAY, usual
+from perfcopilot_goals_tests.core.examples import MONDAY, attempt, usual
 
 
 def source(run_id: str, moment: dt.datetime | None = MONDAY, **inputs: str) -> Source:
     return Source(run_id, moment, inputs, {})
 
 
+def refusal(table: str, sources: dict[str, Source]) -> object:
+    """The error that these inputs are refused with; None where they may be put together."""
+    return attempt(lambda: check_inputs(table, sources))
+
+
 def test_inputs_made_of_the_same_state_may_be_put_together() -> None:
-    check_inputs(
-        "prompt_blocks",
-        {
-            "owned_goals": source("run-2", raw_workspace_goals="run-1", employees="digest"),
-            "mapped_goal_rows": source("run-3", owned_goals="run-2", subgoals="run-2"),
-            "employees": source("digest", None),
-        },
-    )
+    sources = {
+        "owned_goals": source("run-2", raw_workspace_goals="run-1", employees="digest"),
+        "mapped_goal_rows": source("run-3", owned_goals="run-2", subgoals="run-2"),
+        "employees": source("digest", None),
+    }
+    assert refusal("prompt_blocks", sources) is None
+    assert "earlier state of owned_goals" in str(refusal("prompt_blocks", sources | {"owned_goals": source("run-9")}))
 
 
 @pytest.mark.parametrize("sources", [{}, {"connections": source("run-1")}], ids=["none", "one"])
 def test_an_asset_with_one_input_or_none_cannot_mix(sources: dict[str, Source]) -> None:
-    check_inputs("raw_workspace_goals", sources)
+    assert refusal("raw_workspace_goals", sources) is None
 
 
 @pytest.mark.parametrize(
@@ -49,7 +53,9 @@ def test_key_results_or_goals_of_an_earlier_state_are_refused_by_name(
 
 
 def test_an_input_that_is_not_at_hand_is_no_mix() -> None:
-    check_inputs("mapped_goal_rows", {"subgoals": source("run-2", owned_goals="run-1")})
+    sources = {"subgoals": source("run-2", owned_goals="run-1")}
+    assert refusal("mapped_goal_rows", sources) is None
+    assert refusal("mapped_goal_rows", sources | {"owned_goals": source("run-2")}) is not None
 
 
 def test_the_roster_is_the_name_of_the_employees_source() -> None:

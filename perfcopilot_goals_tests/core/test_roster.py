@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from perfcopilot_goals.core.roster import check_gid, parse_roster, read_roster, shared_gids
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.rows import Employee
-from perfcopilot_goals_tests.core.examples import CANARY, attempt, characters, thorough, told
+from perfcopilot_goals_tests.core.examples import CANARY, attempt, characters, told, usual
 
 HEADER = "employee_id,full_name,email,asana_user_gid"
 ADA = Employee("E-1", "Ada Thimble", "ada@example.com", "11")
@@ -210,7 +210,7 @@ def test_a_gid_of_anything_else_is_a_setting_to_mend_and_is_not_quoted(gid: str)
 PIECES = st.sampled_from([",", ";", '"', "\n", "\r\n", HEADER, "E-1", "11", CANARY, "\ufeff"])
 
 
-@thorough
+@usual
 @given(st.lists(PIECES | st.text(characters, max_size=3)).map("".join), st.booleans())
 def test_any_text_is_a_roster_or_one_of_our_errors_that_quotes_no_name(text: str, has_header: bool) -> None:
     employees = attempt(lambda: read_roster(f"{HEADER}\n{text}" if has_header else text))

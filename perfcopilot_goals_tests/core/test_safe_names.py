@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from perfcopilot_goals.core.prompts import Line, render_block, safe_name
 from perfcopilot_goals.schemas.rows import STATUSES
-from perfcopilot_goals_tests.core.examples import characters, texts, thorough, usual
+from perfcopilot_goals_tests.core.examples import characters, texts, usual
 
 # A reference written from the contract's text, character by character and without a regular expression.
 FILLERS = [0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0]
@@ -42,7 +42,7 @@ def reference(name: str) -> str:
     return kept if kept != "" else "(untitled)"
 
 
-@thorough
+@usual
 @given(texts)
 @example("\u200b a")
 @example("a \u200b b")
@@ -61,7 +61,7 @@ MARKS = st.sampled_from(
 )
 
 
-@thorough
+@usual
 @given(st.text(MARKS, max_size=60))
 def test_marks_are_ordered_and_composed_as_unicode_normalization_does(name: str) -> None:
     assert safe_name("x" + name) == reference("x" + name)
@@ -175,7 +175,7 @@ def lists_of_lines(draw: st.DrawFn) -> list[Line]:
     ]
 
 
-@thorough
+@usual
 @given(lists_of_lines(), st.integers(0, 3))
 @pytest.mark.fault("C19", "C20", "C21", "C22")
 def test_whatever_the_names_a_block_has_one_line_for_each_and_its_frame_once(lines: list[Line], beyond: int) -> None:

@@ -4,16 +4,17 @@ import re
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcopilot_goals.core.prompts import safe_name
 from perfcopilot_goals.core.verdicts import CHECKS, Facts
 from perfcopilot_goals.schemas.tables import stamp, validate
-from perfcopilot_goals_tests.core.examples import MONDAY, World, blocks_of, records, sync, usual, worlds
+from perfcopilot_goals_tests.core.examples import MONDAY, World, blocks_of, one_in, records, sync, usual, worlds
 
 
-@settings(usual, max_examples=25)
+# A tenth: pandera takes longer over five tables than all of `core`.
+@one_in(10)
 @given(worlds())
 def test_every_table_of_every_world_fits_its_schema(world: World) -> None:
     for table, rows in sync(world).items():
@@ -45,10 +46,11 @@ def test_nothing_of_another_persons_goals_is_in_this_persons_block(world: World)
 def test_a_sync_done_twice_or_with_a_goal_repeated_gives_equal_tables(world: World, dice: Random) -> None:
     once = sync(world)
     doubled = [*world.goals]
-    for goal in dice.sample(world.goals, k=len(world.goals) // 2):
+    # Of none, in a good part of the examples: then it is the same sync done twice.
+    for goal in dice.sample(world.goals, k=dice.randint(0, len(world.goals) // 2)):
         doubled.insert(dice.randint(doubled.index(goal) + 1, len(doubled)), goal)
-    for again in (sync(world), sync(World(doubled, world.subgoals, world.asana_user_of))):
-        assert all(again[table].equals(rows) for table, rows in once.items())
+    again = sync(World(doubled, world.subgoals, world.asana_user_of))
+    assert all(again[table].equals(rows) for table, rows in once.items())
 
 
 @usual

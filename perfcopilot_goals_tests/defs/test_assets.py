@@ -227,18 +227,34 @@ def test_a_token_revoked_on_a_later_page_changes_nothing(office: Office) -> None
     assert office.slices() == before
 
 
-def test_goals_that_vanish_during_the_walk_do_not_fail_the_sync(office: Office) -> None:
+@pytest.mark.parametrize(
+    "hidden", [faults.status(404, "goal: Unknown object: 0"), faults.status(403, "Forbidden")], ids=["404", "403"]
+)
+def test_goals_that_vanish_during_the_walk_are_named_and_change_nothing_of_anybody_elses(
+    hidden: Fault, office: Office
+) -> None:
     gids = [f"30{number}" for number in range(5)]
     for gid in gids:
         office.world.add(Goal(gid, "Short-lived", "1"))
-    gone = Script().on(faults.status(404, "goal: Unknown object: 0"), when=asks_subgoals_of(*gids))
-    office.asana.faults = gone
+        office.world.add(Goal(f"{gid}9", "Child of a goal that vanishes", "2"), gid)
+    assert office.sync().success
+    whole = without_stamp(office.slices())
+    office.asana.faults = Script().on(hidden, when=asks_subgoals_of(*gids))
     result = office.sync(checked=True)
     assert result.success
     check = verdicts(result)["every_subgoal_list_was_read"]
     assert (check.passed, check.severity.value, check.metadata["count"].value) == (False, "WARN", 5)
     assert sorted(str(check.metadata["ids"].value).split(", ")) == gids
-    assert office.block("E1").count("Short-lived") == 5
+    found = without_stamp(office.slices())
+    assert found["raw_workspace_goals"] == whole["raw_workspace_goals"]
+    assert found["owned_goals"] == whole["owned_goals"]
+    assert found["subgoals"] == [row for row in whole["subgoals"] if row["goal_gid"] not in gids]
+    for table in ("mapped_goal_rows", "prompt_blocks"):
+        others = [[row for row in rows[table] if row["employee_id"] != "E1"] for rows in (found, whole)]
+        assert others[0] == others[1] != []
+    (was,) = (row["block"] for row in whole["prompt_blocks"] if row["employee_id"] == "E1")
+    assert was.count("  - KR: Child of a goal that vanishes") == 5
+    assert office.block("E1") == was.replace("  - KR: Child of a goal that vanishes (status: on_track)\n", "")
 
 
 def test_a_list_that_cannot_be_read_after_retries_fails_the_sync(office: Office) -> None:
@@ -363,8 +379,10 @@ def test_the_token_is_free_after_every_sync(office: Office) -> None:
     office.sync()
     change(office, workspace_gid=None)
     office.sync()
-    with token_lock(office.database, token_identity(TOKEN), wait_seconds=0):
-        pass
+    taken = []
+    with token_lock(office.database, token_identity(TOKEN), wait_seconds=0, on_wait=lambda: taken.append("by a sync")):
+        assert taken == []
+    assert [sync["state"] for sync in office.ledger()] == ["complete", "failed"]
 
 
 def test_two_connections_with_a_token_each_keep_apart(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,11 @@ ROOT = load_settings({}).project_root
 
 
 def test_the_definitions_are_loadable() -> None:
-    dg.Definitions.validate_loadable(build_definitions(load_settings({})))
+    made = build_definitions(load_settings({}))
+    dg.Definitions.validate_loadable(made)
+    assert {key.path[-1] for key in made.resolve_job_def("sync_goals").asset_layer.executable_asset_keys} == {
+        *SLICE_TABLES
+    }
 
 
 def test_dagster_validates_them_without_a_database(tmp_path: Path) -> None:

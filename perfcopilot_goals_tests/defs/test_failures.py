@@ -230,6 +230,19 @@ def test_an_error_that_nobody_expected_is_told_by_class_and_place(
     places.assert_clean()
 
 
+@pytest.mark.fault("H5")
+def test_with_dagsters_own_redaction_on_no_more_comes_to_light_and_the_kind_of_error_still_does(
+    office: Office, places: Places, trap: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Dagster redacts from its event log it prints in full to where runs print, and keeps that as a log."""
+    monkeypatch.setenv("DAGSTER_REDACT_USER_CODE_ERRORS", "1")
+    assert office.sync(only=["raw_workspace_goals", "owned_goals", "subgoals"]).success
+    trap(f"alter table perfcopilot_goals.owned_goals alter owned_rank type text using '{GOAL}'")
+    assert error_code(office.sync(only=["mapped_goal_rows"])) == "ValueError"
+    assert office.ledger()[-1]["error_code"] == "ValueError"
+    places.assert_clean()
+
+
 def test_an_asset_that_breaks_is_told_by_class_and_place(office: Office, places: Places) -> None:
     @assets._slice_asset("pandas")
     def owned_goals(raw_workspace_goals: Any) -> Slice:

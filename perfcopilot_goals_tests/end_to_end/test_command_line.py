@@ -159,6 +159,7 @@ def test_ctrl_c_ends_a_sync_with_130_and_is_told_by_status(
     ("arguments", "code", "says"),
     [
         pytest.param(["sync"], 2, "--all", id="no-name"),
+        pytest.param(["sync", "acme", "--max-goal", "5"], 2, "No such option", id="D8-unknown-option"),
         pytest.param(["sync", "nope"], 2, "no connection 'nope'", id="unknown-connection"),
         pytest.param(["connection", "add", "Acme Corp"], 2, "a-z", id="bad-slug"),
         pytest.param(["connection", "add", "a", "--workspace-gid", "12x"], 2, "digits", id="bad-gid"),

@@ -13,7 +13,7 @@ from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.own_server import own_database_url
 from perfcopilot_goals_tests.clock import FakeClock
-from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TOKEN, TWO, Content, Syncs, become, company, content
+from perfcopilot_goals_tests.faults.company import NEW, TOKEN, Content, Syncs, become, both_states, company
 
 _numbers = itertools.count(1)
 
@@ -56,7 +56,6 @@ def _states(server: Settings, template: str) -> Iterator[tuple[Sandbox, dg.Dagst
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f"create database {name} template {template}")
     url = f"{admin.rpartition('/')[0]}/{name}"
-    states = {}
     with (
         pytest.MonkeyPatch.context() as patch,
         Sandbox(company(NEW), token=TOKEN) as asana,
@@ -64,14 +63,7 @@ def _states(server: Settings, template: str) -> Iterator[tuple[Sandbox, dg.Dagst
     ):
         patch.setenv("PERFCOPILOT_DATABASE_URL", url)
         patch.setenv("ASANA_ACCESS_TOKEN", TOKEN)
-        syncs = Syncs(Database(url), instance)
-        syncs.connect(asana.base_url)
-        for state in (NEW, OLD):
-            become(asana.world, state)
-            assert syncs.run(ONE).success
-            assert syncs.run(TWO).success
-            states[state] = content(url, ONE)
-        yield asana, instance, states, name
+        yield asana, instance, both_states(Syncs(Database(url), instance), asana), name
 
 
 @pytest.fixture
@@ -95,7 +87,7 @@ def rig(
 
     monkeypatch.setenv("ASANA_ACCESS_TOKEN", TOKEN)
     yield Rig(asana, instance, states, fresh, lambda url: monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", url))
-    asana.faults = None
+    asana.faults, asana.latency_seconds = None, 0
     with psycopg.connect(admin, autocommit=True) as connection:
         for name in made:
             connection.execute(f"drop database {name} with (force)")

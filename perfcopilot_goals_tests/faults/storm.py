@@ -7,10 +7,10 @@ and threads. After each death the slices have to be old or new, whole, and one m
 import argparse
 import os
 import random
+import select
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -33,42 +33,36 @@ from perfcopilot_goals_tests.faults.company import (
     Content,
     Syncs,
     become,
+    both_states,
     company,
     content,
-    contradictions,
     mixed,
 )
+from perfcopilot_goals_tests.faults.reader import Reader, contradictions
 
 # A little longer than a sync takes here, so that deaths fall before, within and after it.
 LONGEST_SECONDS = 1.6
 
 
 class Storm:
-    """A company whose syncs are killed. `url` is a migrated database without rows."""
+    """A company whose syncs are killed. In the database at `url` both connections stand in the old state."""
 
-    def __init__(self, url: str, asana: Sandbox, seed: int, settings: Settings | None = None) -> None:
+    def __init__(
+        self, url: str, asana: Sandbox, states: dict[str, Content], seed: int, settings: Settings | None = None
+    ) -> None:
         self.url = url
         self.settings = settings or load_settings()
         self.asana = asana
         self.random = random.Random(seed)
-        self.states: dict[str, Content] = {}
+        self.states = states
         self.completed = 0
-        os.environ |= {"ASANA_ACCESS_TOKEN": TOKEN, "PERFCOPILOT_DATABASE_URL": url}
-        with dg.DagsterInstance.ephemeral() as instance:
-            Syncs(Database(url), instance).connect(asana.base_url)
-        for state in (NEW, OLD):
-            become(asana.world, state)
-            for name in (ONE, TWO):
-                assert self.sync_whole(name), "a sync without a fault failed"
-            self.states[state] = content(url, ONE)
-        assert self.states[OLD] != self.states[NEW]
 
     def sync_whole(self, name: str = ONE) -> bool:
         """One sync in a child that is left alone."""
         return os.waitpid(self.start(name), 0)[1] == 0
 
-    def start(self, name: str = ONE) -> int:
-        """A child that syncs; its exit status is 0 if that went well."""
+    def start(self, name: str = ONE, then: Callable[[], bool] = lambda: False) -> int:
+        """A child that syncs, again as long as `then` says so; its exit status is 0 if the last one went well."""
         pid = os.fork()
         if pid == 0:
             quiet = os.open(os.devnull, os.O_WRONLY)
@@ -78,7 +72,10 @@ class Storm:
             try:
                 with dg.DagsterInstance.ephemeral() as instance:
                     instance.add_dynamic_partitions("connections", [ONE, TWO])
-                    status = 0 if Syncs(Database(self.url), instance).run(name).success else 1
+                    syncs = Syncs(Database(self.url), instance)
+                    status = 0 if syncs.run(name).success else 1
+                    while then():
+                        status = 0 if syncs.run(name).success else 1
             finally:
                 os._exit(status)
         return pid
@@ -145,27 +142,22 @@ def stop_at_once(url: str) -> None:
 
 
 def readers(storm: Storm, reads: int, tell: Callable[[str], None]) -> list[str]:
-    """So many snapshots of a reader while syncs change the slices back and forth."""
+    """So many snapshots of a reader while one sync after the other changes the slices back and forth."""
     wrong: list[str] = []
-    done = threading.Event()
-    pids: list[int] = []
-
-    def keep_syncing() -> None:
-        while not done.is_set():
-            become(storm.asana.world, storm.random.choice([OLD, NEW]))
-            storm.sync_whole()
-            pids.append(1)
-
-    thread = threading.Thread(target=keep_syncing)
-    thread.start()
+    done, synced = os.pipe()
+    pid = storm.start(then=lambda: os.write(synced, b".") == 1)
     try:
-        for number in range(1, reads + 1):
-            wrong += contradictions(storm.url, ONE)
-            if number % 5_000 == 0 or number == reads:
-                tell(f"{number} reads during {len(pids)} syncs, {len(wrong)} contradictions")
+        with Reader(storm.url) as reader:
+            for number in range(1, reads + 1):
+                wrong += reader.contradictions(ONE)
+                if select.select([done], [], [], 0)[0]:
+                    storm.completed += len(os.read(done, 4096))
+                    become(storm.asana.world, storm.random.choice([OLD, NEW]))
+                if number % 5_000 == 0 or number == reads:
+                    tell(f"{number} reads during {storm.completed} syncs, {len(wrong)} contradictions")
     finally:
-        done.set()
-        thread.join()
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
     return wrong
 
 
@@ -191,7 +183,10 @@ def main() -> int:
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
     with own_database() as (url, settings), Sandbox(company(OLD), token=TOKEN) as asana:
-        storm = Storm(url, asana, given.seed, settings)
+        os.environ |= {"ASANA_ACCESS_TOKEN": TOKEN, "PERFCOPILOT_DATABASE_URL": url}
+        with dg.DagsterInstance.ephemeral() as instance:
+            states = both_states(Syncs(Database(url), instance), asana)
+        storm = Storm(url, asana, states, given.seed, settings)
         run = {"kills": kills, "stops": stops, "readers": readers}[given.storm]
         wrong = run(storm, given.count, lambda line: print(line, flush=True))
         with psycopg.connect(url) as database:

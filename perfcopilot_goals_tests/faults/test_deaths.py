@@ -3,25 +3,24 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
 
 import psycopg
 import pytest
 
 from perfcopilot_goals.sandbox import Sandbox
-from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TOKEN, TWO, become, company, content, contradictions
+from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TWO, become, content
+from perfcopilot_goals_tests.faults.conftest import Rig
+from perfcopilot_goals_tests.faults.reader import Reader, contradictions
 from perfcopilot_goals_tests.faults.storm import Storm
 
 DEATHS = 3
 
 
 @pytest.fixture
-def storm(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storm]:
-    # Set for real by the storm, for its children; taken back here.
-    monkeypatch.setenv("ASANA_ACCESS_TOKEN", TOKEN)
-    monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", database_url)
-    with Sandbox(company(OLD), token=TOKEN) as asana:
-        yield Storm(database_url, asana, seed=1)
+def storm(rig: Rig) -> Storm:
+    url = rig.begin()
+    become(rig.asana.world, OLD)
+    return Storm(url, rig.asana, rig.states, seed=1)
 
 
 def states(url: str, name: str = ONE) -> list[str]:
@@ -103,7 +102,8 @@ def test_a_reader_of_two_tables_finds_nothing_that_contradicts_the_ledger(storm:
     become(storm.asana.world, NEW)
     pid = storm.start()
     reads = 0
-    while os.waitpid(pid, os.WNOHANG) == (0, 0):
-        assert contradictions(storm.url, ONE) == []
-        reads += 1
+    with Reader(storm.url) as reader:
+        while os.waitpid(pid, os.WNOHANG) == (0, 0):
+            assert reader.contradictions(ONE) == []
+            reads += 1
     assert reads > 5

@@ -7,8 +7,10 @@ import psycopg
 import pytest
 
 from perfcopilot_goals.sandbox.exchange import Request, Response
-from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TWO, content, contradictions, mixed
+from perfcopilot_goals.schemas.rows import SLICE_TABLES
+from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TWO, content, mixed
 from perfcopilot_goals_tests.faults.conftest import Rig
+from perfcopilot_goals_tests.faults.reader import contradictions
 from perfcopilot_goals_tests.faults.test_every_point import CANARIES
 
 
@@ -47,6 +49,30 @@ def test_sessions_that_are_ended_while_asana_is_asked_cost_nothing(rig: Rig) -> 
     assert rig.syncs().run().success
     assert ended == [1], "the token's lock is the one session that is open while Asana is asked"
     assert content(rig.url, ONE) == rig.states[NEW]
+
+
+@pytest.mark.fault("E14")
+def test_rows_are_replaced_without_truncate_which_would_take_them_from_a_reader_of_the_old_ones(rig: Rig) -> None:
+    with psycopg.connect(rig.begin(), autocommit=True) as admin:
+        admin.execute(
+            "create function no_truncate() returns trigger language plpgsql as $$ begin "
+            "raise exception 'truncate of %', tg_table_name; end $$"
+        )
+        for table in SLICE_TABLES:
+            admin.execute(
+                f"create trigger no_truncate before truncate on perfcopilot_goals.{table} "  # type: ignore[arg-type]
+                "for each statement execute function no_truncate()"
+            )
+    rows = "select goal_gid, name from perfcopilot_goals.raw_workspace_goals where connection = %s order by 1"
+    with psycopg.connect(rig.url) as reader:
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        before = reader.execute(rows, [ONE]).fetchall()
+        assert rig.syncs().run().success, "a reader with an open snapshot was in the way, or rows were truncated"
+        assert reader.execute(rows, [ONE]).fetchall() == before
+        reader.rollback()
+        assert reader.execute(rows, [ONE]).fetchall() != before
+    assert content(rig.url, ONE) == rig.states[NEW]
+    assert content(rig.url, TWO) == rig.states[OLD]
 
 
 @pytest.mark.fault("E3", "E5", "E11")

@@ -241,3 +241,7 @@ def test_a_role_that_may_only_use_the_tables_needs_no_right_to_create(role: tupl
         admin.execute(f"grant usage on schema perfcopilot_goals to {role[0]}")
         admin.execute(f"grant select on all tables in schema perfcopilot_goals to {role[0]}")
     ensure_migrated(Database(role[1]))
+    with psycopg.connect(role[1]) as loader:
+        assert loader.execute("select count(*) from perfcopilot_goals.syncs").fetchone() == (0,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            loader.execute("create table perfcopilot_goals.more (number int)")

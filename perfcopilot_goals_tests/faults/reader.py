@@ -1,0 +1,85 @@
+"""A reader of the tables, as the application is one: snapshot after snapshot, each held against the ledger.
+
+What a reader must never see belongs here; what may stand in the tables after a fault is `company`.
+"""
+
+from typing import Any, Self
+
+import psycopg
+
+from perfcopilot_goals.core.prompts import Line, render_block
+from perfcopilot_goals.schemas.rows import SLICE_TABLES
+
+_LEDGER = """
+select t.name, latest.run_id, latest.entry from unnest(%s::text[]) t (name) cross join lateral (
+  select run_id, counts -> 'tables' -> t.name as entry from perfcopilot_goals.syncs
+  where connection = %s and counts -> 'tables' ? t.name order by synced_at desc limit 1
+) latest
+"""
+_ROWS = " union all ".join(
+    f"select '{table}', run_id, count(*) from perfcopilot_goals.{table} where connection = %(name)s group by run_id"
+    for table in SLICE_TABLES
+)
+_BLOCKS = "select employee_id, goals_owned, block, citations from perfcopilot_goals.prompt_blocks where connection = %s"
+_LINES = """
+select employee_id, goal_gid, case kind when 'key_result' then row_gid end, name, status
+from perfcopilot_goals.mapped_goal_rows where connection = %s order by employee_id, position
+"""
+
+
+class Reader:
+    """One session, kept open: plain rows and no frames, so that a hundred thousand snapshots take minutes."""
+
+    def __init__(self, url: str) -> None:
+        self._session = psycopg.connect(url)
+        self._session.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        self._session.read_only = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session.close()
+
+    def contradictions(self, name: str) -> list[str]:
+        """What one snapshot of the connection holds that the ledger does not bear out.
+
+        Rows of a table are all of the run that the ledger says wrote it last, as many as it says; and where the rows
+        of `mapped_goal_rows` are the ones that `prompt_blocks` was made from, every block is what they render to.
+        """
+        with self._session.transaction():
+            ledger = self._read(_LEDGER, [[*SLICE_TABLES], name])
+            written = {table: (run_id, entry) for table, run_id, entry in ledger}
+            found: dict[str, list[tuple[str, int]]] = {}
+            for table, run_id, count in self._read(_ROWS, {"name": name}):
+                found.setdefault(table, []).append((run_id, count))
+            wrong = []
+            for table, (run_id, entry) in written.items():
+                rows = found.pop(table, [])
+                expected = [(run_id, entry["rows"])] if entry["rows"] else []
+                wrong += [] if rows == expected else [f"{table}: {rows}, the ledger says {expected}"]
+            wrong += [f"{table}: {rows}, of which the ledger knows nothing" for table, rows in found.items()]
+            if written and written["prompt_blocks"][1]["inputs"]["mapped_goal_rows"] == written["mapped_goal_rows"][0]:
+                wrong += self._untrue_blocks(name)
+        return wrong
+
+    def _untrue_blocks(self, name: str) -> list[str]:
+        lines: dict[str, list[Line]] = {}
+        for employee_id, *line in self._read(_LINES, [name]):
+            lines.setdefault(employee_id, []).append(Line(*line))
+        blocks = self._read(_BLOCKS, [name])
+        untrue = [
+            f"the block of {employee_id} is not what its rows render to"
+            for employee_id, owned, text, citations in blocks
+            if (made := render_block(lines.pop(employee_id, []), owned)).text != text or made.citations != citations
+        ]
+        return untrue + [f"{employee_id} has rows and no block" for employee_id in lines]
+
+    def _read(self, query: str, parameters: Any) -> list[tuple[Any, ...]]:
+        return self._session.execute(query, parameters).fetchall()  # type: ignore[arg-type]
+
+
+def contradictions(url: str, name: str) -> list[str]:
+    """What a reader finds who comes now."""
+    with Reader(url) as reader:
+        return reader.contradictions(name)
