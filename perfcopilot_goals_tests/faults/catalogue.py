@@ -153,7 +153,6 @@ RULED_OUT = {
     "D6": "The schema's name is a constant of the program; nobody can set it.",
     "D8": "Settings are environment variables and columns; there is no configuration file whose keys could be "
     "mistyped, and an unknown option of a command is refused by its parser.",
-    "G1": "Dagster's own code server notices and fails the run; what a killed sync leaves is F1.",
     "G13": "Dagster runs no step without its event log; rows are committed apart from it; the next sync heals (F1).",
     "E14": "No TRUNCATE is in the program; a slice is replaced by DELETE and COPY.",
     "F10": "Blocks are rendered from rows read in one snapshot; readers of two tables are E15.",
