@@ -8,7 +8,7 @@ export PIP_NO_CACHE_DIR := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check bench storm proof docs lock clean
+.PHONY: help setup demo dev test e2e check bench storm proof docs lock clean
 
 EXAMPLES ?= 20000
 COUNT ?= 100
@@ -16,7 +16,7 @@ STOPS ?= 20
 READS ?= 100000
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
 setup: $(READY) ## .venv with everything, as requirements.lock pins it
 
@@ -35,6 +35,9 @@ dev: setup ## the Dagster UI on http://127.0.0.1:3000
 
 test: setup ## the tests
 	$(BIN)/python -m pytest
+
+e2e: setup ## long: the running service through its ticks, deaths and restarts
+	$(BIN)/python -m pytest -m long perfcopilot_goals_tests/end_to_end
 
 check: setup ## linters, types, house rules
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""What the sensors decide: which partitions there should be, which connections to sync again, which are stale."""
+"""What schedule and sensors decide: which partitions there should be, what to sync now, what again, what is stale."""
 
 import datetime as dt
 from collections.abc import Collection, Iterable
@@ -31,6 +31,15 @@ def decide_partitions(
         return PartitionChange([], [])
     add = sorted(set(enabled) - set(existing))
     return PartitionChange(add, sorted(set(existing) - set(enabled) - set(in_flight)))
+
+
+def decide_syncs(enabled: Iterable[str], queued: Collection[str]) -> list[str]:
+    """What a tick syncs: all that is enabled, but for what still waits in the queue since an earlier tick.
+
+    A waiting run will fetch later than now, so another one would bring nothing newer; and a thousand connections whose
+    syncs take longer than the time between two ticks would queue up without end.
+    """
+    return [name for name in enabled if name not in queued]
 
 
 def find_mended(connections: Iterable[LastSync]) -> list[LastSync]:

@@ -6,6 +6,8 @@ import dagster as dg
 
 connections_partitions = dg.DynamicPartitionsDefinition(name="connections")
 _NAME = "connections"
+# By which Dagster knows the partition of a run.
+PARTITION_TAG = "dagster/partition"
 
 
 def partition_keys(instance: dg.DagsterInstance) -> list[str]:
@@ -20,6 +22,11 @@ def register_partitions(instance: dg.DagsterInstance, names: Iterable[str]) -> l
     if new:
         instance.add_dynamic_partitions(_NAME, new)
     return new
+
+
+def partitions_of(runs: Iterable[dg.DagsterRun]) -> set[str]:
+    """The connections that these runs are about."""
+    return {run.tags[PARTITION_TAG] for run in runs if PARTITION_TAG in run.tags}
 
 
 def unregister_partition(instance: dg.DagsterInstance, name: str) -> None:

@@ -2,7 +2,14 @@ import datetime as dt
 
 import pytest
 
-from perfcopilot_goals.core.automation import STALE_AFTER, PartitionChange, decide_partitions, find_mended, find_stale
+from perfcopilot_goals.core.automation import (
+    STALE_AFTER,
+    PartitionChange,
+    decide_partitions,
+    decide_syncs,
+    find_mended,
+    find_stale,
+)
 from perfcopilot_goals.schemas.rows import LastSync
 
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
@@ -24,6 +31,21 @@ def test_partitions_follow_the_enabled_connections(
     enabled: list[str] | None, existing: list[str], in_flight: list[str], change: PartitionChange
 ) -> None:
     assert decide_partitions(enabled, existing, in_flight) == change
+
+
+@pytest.mark.parametrize(
+    ("enabled", "queued", "synced"),
+    [
+        pytest.param(["b", "a"], [], ["b", "a"], id="all-in-their-order"),
+        pytest.param(["a", "b"], ["b"], ["a"], id="not-what-waits-already"),
+        pytest.param(["a"], ["a"], [], id="all-wait"),
+        pytest.param([], ["gone"], [], id="none-is-enabled"),
+    ],
+)
+def test_a_tick_syncs_what_is_enabled_and_does_not_wait_in_the_queue_already(
+    enabled: list[str], queued: list[str], synced: list[str]
+) -> None:
+    assert decide_syncs(enabled, queued) == synced
 
 
 def last(state: str | None, code: str | None, changed: dt.timedelta, complete: dt.datetime | None = None) -> LastSync:

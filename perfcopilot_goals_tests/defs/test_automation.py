@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 
 from perfcopilot_goals.defs.automation import sync_schedule
 from perfcopilot_goals.defs.build import build_definitions
+from perfcopilot_goals.defs.partitions import register_partitions
 from perfcopilot_goals.defs.resources import Store
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import set_connection
@@ -59,6 +61,27 @@ def test_a_tick_evaluated_twice_asks_for_the_same_runs_and_another_tick_for_othe
     assert keys[0] == keys[1] == f"{TICK.isoformat()}:acme"
     (later,) = tick(instance, definitions, TICK + dt.timedelta(days=1))
     assert later.run_key != keys[0]
+
+
+def enter_run(instance: dg.DagsterInstance, job: dg.JobDefinition, partition: str, status: dg.DagsterRunStatus) -> None:
+    """A run as the web server and the daemon enter it; a queued one has to say where its code is."""
+    place = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("perfcopilot_goals"), "__repository__")
+    origin = place.get_job_origin(job.name)
+    tags = {"dagster/partition": partition}
+    instance.create_run_for_job(job, status=status, tags=tags, remote_job_origin=origin)
+
+
+def test_a_tick_asks_for_no_second_run_of_a_connection_whose_run_still_waits(
+    database: Database, instance: dg.DagsterInstance, definitions: dg.Definitions
+) -> None:
+    add(database, "acme", "globex", "initech")
+    register_partitions(instance, ["acme", "globex", "initech"])
+    sync, everything = definitions.resolve_job_def("sync_goals"), definitions.resolve_implicit_global_asset_job_def()
+    enter_run(instance, sync, "acme", dg.DagsterRunStatus.QUEUED)
+    # Neither a run that is under way nor one of assets that somebody picked makes this tick's sync superfluous.
+    enter_run(instance, sync, "globex", dg.DagsterRunStatus.STARTED)
+    enter_run(instance, everything, "initech", dg.DagsterRunStatus.QUEUED)
+    assert [request.partition_key for request in tick(instance, definitions)] == ["globex", "initech"]
 
 
 def test_a_tick_without_connections_requests_nothing(

@@ -151,7 +151,6 @@ FAULTS = {
 
 RULED_OUT = {
     "D6": "The schema's name is a constant of the program; nobody can set it.",
-    "G1": "Dagster's own code server notices and fails the run; what a killed sync leaves is F1.",
 }
 
 
