@@ -10,8 +10,8 @@ from psycopg.rows import class_row
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.rows import Employee
 from perfcopilot_goals.storage.database import SCHEMA
-from perfcopilot_goals.storage.locks import lock_roster
 from perfcopilot_goals.storage.erased import read_erased
+from perfcopilot_goals.storage.locks import lock_roster
 
 _TABLE = sql.Identifier(SCHEMA, "employees")
 
