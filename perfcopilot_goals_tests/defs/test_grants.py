@@ -155,7 +155,7 @@ def test_the_analyst_sees_counts_and_no_name(logins: dict[str, str], fresh_url: 
 @pytest.mark.fault("H12", "D11")
 def test_the_loader_does_not_migrate_and_says_who_does(logins: dict[str, str], fresh_url: str) -> None:
     ensure_migrated(Database(logins["loader"]))
-    set_version(fresh_url, "0001")
+    set_version(fresh_url, "0002")
     with pytest.raises(GoalsStoreError, match=f"not at version {HEAD}.* perfcopilot-goals grants --apply") as caught:
         ensure_migrated(Database(logins["loader"]))
     assert (caught.value.sqlstate, caught.value.retryable) == ("42501", False)
@@ -167,7 +167,7 @@ def test_a_member_of_the_owner_migrates_without_the_right_to_create_schemas(
     with psycopg.connect(fresh_url) as admin:
         admin.execute("drop view perfcopilot_goals.goal_counts")
         admin.execute("drop table perfcopilot_goals.erased, perfcopilot_goals.erasure_keys")
-    set_version(fresh_url, "0001")
+    set_version(fresh_url, "0002")
     assert denied(logins["owner"], "create schema more")
     ensure_migrated(Database(logins["owner"]))
     with psycopg.connect(fresh_url) as admin:

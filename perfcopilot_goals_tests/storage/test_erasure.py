@@ -65,7 +65,7 @@ def slices() -> dict[str, pd.DataFrame]:
             ],
         ),
         "prompt_blocks": frame(
-            "prompt_blocks", [(who, "[GOALS]\n[/GOALS]", 1, 1, 1, False, []) for who in ("E1", "E2")]
+            "prompt_blocks", [(who, "[GOALS]\n[/GOALS]", 1, 1, 1, False, [], "ok") for who in ("E1", "E2")]
         ),
     }
 
