@@ -20,6 +20,10 @@ RETRIES_FREE = 10
 RETRIES_SHARE = 0.20
 # What may leave at once after a pause. Asana's own burst is not published; rivals that assumed more were rejected.
 BURST = 10
+# Each rejection takes a fifth of the rate, down to half: below that the deadline, which is twice the time at the
+# full rate, would end the sync.
+SLOWED_TO = 0.8
+SLOWEST = 0.5
 
 
 class Stopped(Exception):
@@ -70,6 +74,7 @@ class Pacer:
         with self._lock:
             self.burst = max(1, min(BURST, requests_per_minute // 10))
             self.interval = 60.0 / max(requests_per_minute - self.burst, requests_per_minute / 2)
+            self._full_interval = self.interval
 
     def acquire(self, stop: threading.Event, tell: Callable[[float], None] = lambda _: None) -> None:
         """Return when a request may leave. `tell` hears how many seconds that will take."""
@@ -85,10 +90,22 @@ class Pacer:
                 return
 
     def close_gate(self, seconds: float) -> None:
-        """Let nobody pass for so long: the server said that the token is over its limit."""
+        """Let nobody pass for so long, and then fewer: the server said that the token is over its limit.
+
+        Whoever keeps to the limit and is rejected shares the token with somebody else. What was under way when the
+        gate closed teaches nothing new.
+        """
         with self._lock:
-            self._closed_until = max(self._closed_until, self.clock.monotonic() + seconds)
+            now = self.clock.monotonic()
+            if now >= self._closed_until:
+                self.interval = min(self.interval / SLOWED_TO, self._full_interval / SLOWEST)
+            self._closed_until = max(self._closed_until, now + seconds)
             self._next = max(self._next, self._closed_until)
+
+    @property
+    def slowed_to(self) -> float:
+        """The share of the rate that is left after what rejections taught; 1.0 where there were none."""
+        return self._full_interval / self.interval
 
     def seconds_for(self, requests: int) -> float:
         """How long so many requests take at this pace, the server's own time left out."""

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 from pydantic import PrivateAttr
 
+from perfcopilot_goals.asana.address import check_base_url
 from perfcopilot_goals.asana.client import AsanaClient, Figures
 from perfcopilot_goals.asana.pacing import Clock, token_identity
 from perfcopilot_goals.defs.progress import Progress, Report
@@ -71,16 +72,18 @@ class Asana(dg.ConfigurableResource[Any]):
         if self._client is None:
             token = read_token(connection.token_ref, connection.connection)
             redact(token)
-            client = AsanaClient(
-                connection.base_url,
+            hosts = load_settings().asana_hosts
+            base_url = check_base_url(connection.base_url, hosts)
+            self._open.enter_context(token_lock(self.store.database, token_identity(token), on_wait=_tell_wait))
+            # Made once the token is ours: its deadline runs from here, and the wait may have been long.
+            self._client = AsanaClient(
+                base_url,
                 token,
                 requests_per_minute=connection.requests_per_minute,
-                allowed_hosts=load_settings().asana_hosts,
+                allowed_hosts=hosts,
                 clock=self.clock,
             )
-            self._open.callback(client.close)
-            self._open.enter_context(token_lock(self.store.database, token_identity(token), on_wait=_tell_wait))
-            self._client = client
+            self._open.callback(self._client.close)
         return self._client
 
     def begin_sync(self, connection: Connection, run_id: str) -> None:
@@ -118,6 +121,8 @@ class Asana(dg.ConfigurableResource[Any]):
             "pages": cost.pages,
             "waited_seconds": cost.waited_seconds,
         }
+        slowed_to = self._client.pacer.slowed_to if self._client else 1.0
+        notes |= {"slowed_to_percent": round(100 * slowed_to)} if slowed_to < 1 else {}
         return notes | ({"asana_changes": cost.changes} if cost.changes else {})
 
     def noting(self, connection: str, run_id: str) -> Callable[[str], None]:

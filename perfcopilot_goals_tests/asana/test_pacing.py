@@ -254,3 +254,31 @@ def test_a_back_off_is_between_half_and_all_of_its_wait(waits: tuple[float, ...]
 def test_back_offs_grow(waits: tuple[float, ...]) -> None:
     assert len(waits) == ATTEMPTS - 1
     assert all(later >= 2 * sooner for sooner, later in pairwise(waits))
+
+
+def spacing(pacer: Pacer, clock: FakeClock) -> float:
+    """Seconds between two that come together, once the burst is spent."""
+    moments = departures(pacer, clock, [0.0] * (BURST + 20))
+    return moments[-1] - moments[-2]
+
+
+def test_a_rejection_slows_what_follows_by_a_fifth_and_the_lessons_add_up_to_half() -> None:
+    clock = FakeClock()
+    pacer = Pacer(1_500, clock)
+    full = spacing(pacer, clock)
+    for lessons, share in ((1, 0.8), (2, 0.64), (3, 0.512), (4, 0.5), (9, 0.5)):
+        while pacer.slowed_to > share + 0.001:
+            pacer.close_gate(5.0)
+            clock.now += 5.0
+        assert spacing(pacer, clock) == pytest.approx(full / share, rel=0.01), lessons
+    pacer.set_rate(1_500)
+    assert spacing(pacer, clock) == pytest.approx(full, rel=0.01)
+
+
+def test_those_who_were_rejected_together_are_one_lesson() -> None:
+    clock = FakeClock()
+    pacer = Pacer(1_500, clock)
+    for _ in range(50):
+        pacer.close_gate(30.0)
+        clock.now += 0.01
+    assert pacer.slowed_to == pytest.approx(0.8)

@@ -9,18 +9,23 @@ from typing import Any
 import psycopg
 import pytest
 
+from perfcopilot_goals.asana.client import GRACE_SECONDS
 from perfcopilot_goals.asana.pacing import token_identity
+from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.sandbox import Fault, Goal, Request, Response, Sandbox, faults
 from perfcopilot_goals.sandbox.faults import Script, asks_subgoals_of
 from perfcopilot_goals.schemas.rows import SLICE_TABLES
+from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import remove_connection, set_connection
 from perfcopilot_goals.storage.locks import token_lock
+from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.defs.office import (
     ALLOW_EMPTY,
     TOKEN,
     Office,
     error_code,
     failure,
+    figures,
     small_world,
     verdicts,
     without_stamp,
@@ -361,18 +366,31 @@ def test_a_connection_that_is_removed_while_it_syncs_leaves_nothing(office: Offi
 
 
 @pytest.mark.fault("G8", "F9")
-def test_a_sync_waits_while_another_one_has_the_token(office: Office) -> None:
+def test_a_sync_waits_while_another_one_has_the_token_however_long_that_is(office: Office) -> None:
     results = []
+    clock = FakeClock()
+    office.definitions = build_definitions(load_settings({}), clock=clock)
     with token_lock(office.database, token_identity(TOKEN)):
         waiting = threading.Thread(target=lambda: results.append(office.sync()))
         waiting.start()
         time.sleep(1.0)
         assert waiting.is_alive()
         assert office.asana.count() == 0
+        # The wait is not taken from the sync's own time, of which this is more.
+        clock.now += 2 * GRACE_SECONDS
     waiting.join(30)
     assert results[0].success
     log = office.instance.all_logs(results[0].run_id)
     assert [entry.user_message for entry in log if "Another sync is using the same Asana token" in entry.user_message]
+
+
+def test_what_a_rejection_taught_is_reported(office: Office) -> None:
+    office.asana.faults = Script().on(faults.status(429, "Busy"), first=3, times=1)
+    office.definitions = build_definitions(load_settings({}), clock=FakeClock())
+    told = figures(office.sync(), "subgoals")
+    assert (told["throttled"], told["slowed_to_percent"]) == (1, 80)
+    office.asana.faults = None
+    assert "slowed_to_percent" not in figures(office.sync(), "subgoals")
 
 
 def test_the_token_is_free_after_every_sync(office: Office) -> None:
