@@ -1,7 +1,7 @@
 """What schedule and sensors decide: which partitions there should be, what to sync now, what again, what is stale."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from perfcopilot_goals.schemas.rows import LastSync
@@ -57,3 +57,18 @@ def find_mended(connections: Iterable[LastSync]) -> list[LastSync]:
 def find_stale(connections: Iterable[LastSync], now: dt.datetime) -> list[str]:
     """Connections without a complete sync for longer than `STALE_AFTER`, new ones counted from when they were added."""
     return [last.connection for last in connections if now - (last.complete_at or last.created_at) > STALE_AFTER]
+
+
+# connection -> table -> a text that is another one whenever the table's rows of that connection are
+Versions = Mapping[str, Mapping[str, str]]
+
+
+def find_changed(now: Versions, seen: Versions, limit: int) -> list[tuple[str, str]]:
+    """Connection and table of what is not as it was seen last, in order, so many at most."""
+    changed = [
+        (connection, table)
+        for connection, versions in sorted(now.items())
+        for table, version in sorted(versions.items())
+        if seen.get(connection, {}).get(table) != version
+    ]
+    return changed[:limit]

@@ -7,6 +7,7 @@ from perfcopilot_goals.core.automation import (
     PartitionChange,
     decide_partitions,
     decide_syncs,
+    find_changed,
     find_mended,
     find_stale,
 )
@@ -81,3 +82,19 @@ def test_a_connection_is_mended_when_its_settings_changed_after_a_failure_for_wa
 )
 def test_a_connection_is_stale_when_its_last_complete_sync_is_too_old(sync: LastSync, is_stale: bool) -> None:
     assert find_stale([sync], NOON) == (["acme"] if is_stale else [])
+
+
+def test_only_what_is_not_as_it_was_seen_is_changed() -> None:
+    now = {"acme": {"connections": "1", "employees": "5"}, "globex": {"connections": "1"}}
+    assert find_changed(now, {}, 10) == [("acme", "connections"), ("acme", "employees"), ("globex", "connections")]
+    assert find_changed(now, now, 10) == []
+    assert find_changed(now, {**now, "acme": {"connections": "1", "employees": "4"}}, 10) == [("acme", "employees")]
+    assert find_changed({}, now, 10) == []
+
+
+def test_what_is_too_much_for_one_tick_is_left_for_the_next() -> None:
+    now = {f"c{number}": {"connections": "1"} for number in range(7)}
+    first = find_changed(now, {}, 5)
+    seen = {name: now[name] for name, _ in first}
+    assert len(first) == 5
+    assert find_changed(now, seen, 5) == [("c5", "connections"), ("c6", "connections")]
