@@ -33,7 +33,7 @@ E004,Una Mapped,una@example.com,
 
 def company() -> World:
     """Quilla owns more goals than fit, one with a word that no review knows, and a key result of Ned's goal."""
-    people = {PAT: Person(PAT, "Quilla Canary", "quilla@canary.example"), NED: Person(NED, "Ned")}
+    people = {PAT: Person(PAT, "Quilla Canary", "quilla@canary.example"), NED: Person(NED, "Ned", "ned@example.com")}
     world = World(WORKSPACE, "Company", people)
     world.add(Goal(FIRST, "Canary goal one", PAT, html_notes="Canary notes", status_type="canary_word"))
     world.add(Goal(NEDS, "Ned's goal", NED, status_type="on_track"))
@@ -140,6 +140,10 @@ def test_an_erased_person_is_nowhere_and_does_not_come_back(
         assert "Quilla" not in imported.stdout + imported.stderr
         assert cli("employee", "map", "acme", "E0031", PAT).returncode == 2
         asana.faults = None
+        assert cli("employee", "unmap", "acme", "E0031").returncode == 0
+        suggested = cli("employee", "suggest", "acme", "--apply", "--json")
+        assert json.loads(suggested.stdout)["applied"] == 1
+        assert not [text for text in (PAT, "Quilla") if text in suggested.stdout + suggested.stderr]
         assert cli("sync", "acme").returncode == 0
         assert found(cli, *TEXTS, *IDS) == {}
         assert slices(database_url) == before
