@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from perfcopilot_goals.core.verdicts import CHECKS
 from perfcopilot_goals.sandbox import Sandbox
 from perfcopilot_goals.schemas.rows import SLICE_TABLES
 from perfcopilot_goals.schemas.tables import own_columns
@@ -26,7 +27,7 @@ STARTING_SECONDS = 120.0
 RUN_SECONDS = 120.0
 
 ASSETS = """{ assetNodes { assetKey { path } isPartitioned partitionStats { numMaterialized numPartitions }
-  assetChecksOrError { ... on AssetChecks { checks { name } } } } }"""
+  assetChecksOrError { ... on AssetChecks { checks { name description } } } } }"""
 PARTITIONS = """{ assetNodeOrError(assetKey: {path: ["prompt_blocks"]}) { ... on AssetNode { partitionKeys } } }"""
 LAUNCH = """mutation($execution: ExecutionParams!) { launchPipelineExecution(executionParams: $execution) {
   __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
@@ -105,8 +106,14 @@ def test_a_partition_materialized_in_the_ui_lands_the_rows_that_the_command_line
         nodes = {node["assetKey"]["path"][-1]: node for node in ui(ASSETS)["assetNodes"]}
         assert set(SLICE_TABLES) <= set(nodes)
         assert all(nodes[table]["isPartitioned"] for table in SLICE_TABLES)
-        checks = {check["name"] for table in SLICE_TABLES for check in nodes[table]["assetChecksOrError"]["checks"]}
-        assert {"no_employee_is_truncated", "no_goal_was_lost", "every_subgoal_list_was_read"} <= checks
+        checks = {
+            check["name"]: check["description"]
+            for table in SLICE_TABLES
+            for check in nodes[table]["assetChecksOrError"]["checks"]
+        }
+        assert {check.name: check.description for check in CHECKS}.items() <= checks.items()
+        assert checks["no_connection_is_truncated"]
+        assert checks["no_connection_is_stale"]
         assert ui(PARTITIONS)["assetNodeOrError"]["partitionKeys"] == ["acme"]
         assert nodes["prompt_blocks"]["partitionStats"]["numMaterialized"] == 1
 
