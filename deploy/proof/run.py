@@ -103,6 +103,27 @@ def syncing(url: str) -> set[str]:
     return {row[0] for row in rows}
 
 
+def report(
+    status: str,
+    runs: list[dict[str, Any]],
+    shares: dict[str, int],
+    expected: dict[str, Any],
+    found: dict[str, Any],
+    wrong: list[str],
+) -> int:
+    """Print how it went; exit code 1 if anything is wrong."""
+    retried = [run for run in runs if run["parentRunId"]]
+    print(
+        f"runs by worker: {shares}; by status: {dict(Counter(run['status'] for run in runs))}; retries: {len(retried)}"
+    )
+    print(f"the backfill says {status}; rows: { {table: len(rows) for table, rows in found.items()} }")
+    wrong += [f"{table} differs from the plain syncs'" for table in SLICE_TABLES if expected[table] != found[table]]
+    wrong += [f"worker {name} had no run" for name, share in shares.items() if share == 0]
+    wrong += [] if retried else ["nothing was retried, so no run was struck"]
+    print(f"{len(wrong)} things wrong", *wrong, sep="\n")
+    return 1 if wrong else 0
+
+
 def main() -> int:
     """Print the figures and what is wrong; exit code 1 if anything is."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -151,16 +172,7 @@ def main() -> int:
             wrong = incomplete(url, connections)
     finally:
         remove_own_server(settings)
-    retried = [run for run in runs if run["parentRunId"]]
-    print(
-        f"runs by worker: {shares}; by status: {dict(Counter(run['status'] for run in runs))}; retries: {len(retried)}"
-    )
-    print(f"the backfill says {status}; rows: { {table: len(rows) for table, rows in found.items()} }")
-    wrong += [f"{table} differs from the plain syncs'" for table in SLICE_TABLES if expected[table] != found[table]]
-    wrong += [f"worker {name} had no run" for name, share in shares.items() if share == 0]
-    wrong += [] if retried else ["nothing was retried, so no run was struck"]
-    print(f"{len(wrong)} things wrong", *wrong, sep="\n")
-    return 1 if wrong else 0
+    return report(status, runs, shares, expected, found, wrong)
 
 
 if __name__ == "__main__":

@@ -142,13 +142,13 @@ class AsanaClient:
     def _give_up(self, path: str, problem: Problem, why: str) -> NoReturn:
         if problem.is_contract:
             raise AsanaContractError(f"GET {path}: Asana sent {problem.what}, {why}; nothing was written")
-        raise AsanaUnavailableError(f"GET {path}: {problem.what}, {why}; nothing was written. Run the sync again later")
+        raise AsanaUnavailableError(f"GET {path}: {problem.what}, {why}; nothing was written. Try again later")
 
     def _check_deadline(self, path: str, wait: float, asked_wait: float | None = None) -> None:
         if self.clock.monotonic() + wait > self._deadline:
             asked = f"; Asana asked to wait {asked_wait:.0f} s" if asked_wait is not None else ""
             raise AsanaUnavailableError(
-                f"GET {path}: the sync's own deadline would pass{asked}; nothing was written. Run the sync again later"
+                f"GET {path}: the sync's own deadline would pass{asked}; nothing was written. Try again later"
             )
 
     def _note_wait(self, seconds: float) -> None:

@@ -41,7 +41,7 @@ def fetch_list(
     except Refused as refused:
         if not refused.is_expired_offset:
             raise
-    raise AsanaUnavailableError(f"GET {path}: the offset expired twice; nothing was written. Run the sync again later")
+    raise AsanaUnavailableError(f"GET {path}: the offset expired twice; nothing was written. Try again later")
 
 
 def _fetch_pages(

@@ -1,7 +1,7 @@
 """`employee suggest`: who the unmapped employees may be in Asana, and the sure ones mapped if told so."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -66,26 +66,14 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
 
 def _fetch(session: Session, connection: "Connection") -> list[dict[str, Any]]:
     """The workspace's users, asked at the token's pace, once no sync uses it; nothing is asked if a setting lacks."""
-    from perfcopilot_goals.asana.client import AsanaClient
-    from perfcopilot_goals.asana.pacing import token_identity
     from perfcopilot_goals.asana.users import fetch_users
-    from perfcopilot_goals.defs.resources import require_workspace
-    from perfcopilot_goals.settings import read_token
-    from perfcopilot_goals.storage.locks import token_lock
+    from perfcopilot_goals.defs.access import open_client, require_workspace
 
     with _naming(connection.connection):
         workspace_gid = require_workspace(connection)
-        token = read_token(connection.token_ref, connection.connection)
-        with token_lock(session.database, token_identity(token), on_wait=_tell_wait):
-            # Made under the lock: its deadline runs from here.
-            client = AsanaClient(
-                connection.base_url,
-                token,
-                requests_per_minute=connection.requests_per_minute,
-                allowed_hosts=session.settings.asana_hosts,
-            )
-            with closing(client):
-                return fetch_users(client, workspace_gid)
+        hosts = session.settings.asana_hosts
+        with open_client(session.database, connection, hosts, on_wait=_tell_wait) as client:
+            return fetch_users(client, workspace_gid)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from perfcopilot_goals.core.verdicts import BLOCKS
 from perfcopilot_goals.defs.failures import ERROR_CODE
 from perfcopilot_goals.defs.redaction import redact
 from perfcopilot_goals.defs.resources import Store
-from perfcopilot_goals.errors import GoalsConfigError, GoalsError
+from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.rows import GOALS_PER_EMPLOYEE
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.overview import read_truncated
@@ -67,11 +67,9 @@ def alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         description="Posts to the webhook once for each employee who comes to own more goals than the cap.",
     )
     def truncation_alert(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
-        try:
-            with store.database.connect("reading truncated blocks") as database:
-                now = read_truncated(database)
-        except GoalsError as error:
-            return dg.SkipReason(str(error))
+        now = store.read_or_skip("reading truncated blocks", read_truncated)
+        if isinstance(now, dg.SkipReason):
+            return now
         new = newly_truncated(json.loads(context.cursor or "{}"), now)
         if new:
             post(webhook, tell_truncated(new, GOALS_PER_EMPLOYEE, f"{settings.ui_url}/assets/{BLOCKS}?view=checks"))

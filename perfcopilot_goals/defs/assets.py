@@ -19,11 +19,12 @@ from perfcopilot_goals.core.mapping import map_rows
 from perfcopilot_goals.core.ownership import own_goals
 from perfcopilot_goals.core.prompts import render_blocks
 from perfcopilot_goals.core.reasons import count_reasons
+from perfcopilot_goals.defs.access import require_workspace
 from perfcopilot_goals.defs.columns import column_schema
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.partitions import connections_partitions
 from perfcopilot_goals.defs.picture import draw_sync
-from perfcopilot_goals.defs.resources import Asana, require_workspace
+from perfcopilot_goals.defs.resources import Asana
 from perfcopilot_goals.schemas.rows import Connection
 from perfcopilot_goals.schemas.tables import Slice, tables
 

@@ -13,7 +13,6 @@ from perfcopilot_goals.defs.partitions import (
     register_partitions,
 )
 from perfcopilot_goals.defs.resources import Store
-from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.schemas.rows import SLICE_TABLES
 from perfcopilot_goals.storage.connections import read_connections
 from perfcopilot_goals.storage.overview import read_last_syncs
@@ -81,11 +80,10 @@ IN_FLIGHT = [
 )
 def connections_sensor(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
     """Add partitions at once, remove them when no run of them is in flight; a failed read changes nothing."""
-    try:
-        with store.database.connect("reading the connections") as database:
-            enabled = [connection.connection for connection in read_connections(database) if connection.enabled]
-    except GoalsError as error:
-        return dg.SkipReason(str(error))
+    found = store.read_or_skip("reading the connections", read_connections)
+    if isinstance(found, dg.SkipReason):
+        return found
+    enabled = [connection.connection for connection in found if connection.enabled]
     runs = context.instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT))
     change = decide_partitions(enabled, partition_keys(context.instance), partitions_of(runs))
     requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
@@ -105,11 +103,10 @@ def connections_sensor(context: dg.SensorEvaluationContext, store: Store) -> dg.
 )
 def fixed_connection_sensor(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
     """One run per mended connection and change: the run key holds the moment of the change."""
-    try:
-        with store.database.connect("reading the latest syncs") as database:
-            mended = find_mended(read_last_syncs(database))
-    except GoalsError as error:
-        return dg.SkipReason(str(error))
+    found = store.read_or_skip("reading the latest syncs", read_last_syncs)
+    if isinstance(found, dg.SkipReason):
+        return found
+    mended = find_mended(found)
     register_partitions(context.instance, [last.connection for last in mended])
     return dg.SensorResult(
         run_requests=[

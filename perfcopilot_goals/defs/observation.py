@@ -9,7 +9,6 @@ import dagster as dg
 
 from perfcopilot_goals.core.automation import find_changed
 from perfcopilot_goals.defs.resources import Store
-from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.storage.sources import SourceState, read_sources
 
 SENSOR_SECONDS = 30
@@ -25,11 +24,9 @@ PER_TICK = 500
 )
 def sources_sensor(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
     """One observation for each table and connection that changed; the cursor remembers what was seen."""
-    try:
-        with store.database.connect("reading connections and rosters") as database:
-            states = read_sources(database)
-    except GoalsError as error:
-        return dg.SkipReason(str(error))
+    states = store.read_or_skip("reading connections and rosters", read_sources)
+    if isinstance(states, dg.SkipReason):
+        return states
     by_name = {state.connection: state for state in states}
     now = {name: state.versions for name, state in by_name.items()}
     seen = json.loads(context.cursor or "{}")

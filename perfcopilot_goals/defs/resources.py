@@ -3,26 +3,28 @@
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
+import psycopg
 from pydantic import PrivateAttr
 
-from perfcopilot_goals.asana.address import check_base_url
 from perfcopilot_goals.asana.client import AsanaClient, Figures
-from perfcopilot_goals.asana.pacing import Clock, token_identity
+from perfcopilot_goals.asana.pacing import Clock
+from perfcopilot_goals.defs.access import open_client
 from perfcopilot_goals.defs.progress import Progress, Report
 from perfcopilot_goals.defs.redaction import redact
-from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.schemas.rows import Background, Connection
-from perfcopilot_goals.settings import load_settings, read_token
+from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import has_connection
 from perfcopilot_goals.storage.database import Database, open_database
 from perfcopilot_goals.storage.erased import Erased, read_erased
 from perfcopilot_goals.storage.ledger import begin_sync, fail_sync, read_last_route
-from perfcopilot_goals.storage.locks import token_lock
 from perfcopilot_goals.storage.migrate import ensure_migrated
 from perfcopilot_goals.storage.reasons import read_background
+
+Read = TypeVar("Read")
 
 
 class Store(dg.ConfigurableResource[Any]):
@@ -38,6 +40,14 @@ class Store(dg.ConfigurableResource[Any]):
             ensure_migrated(database)
             self._database = database
         return self._database
+
+    def read_or_skip(self, doing: str, read: Callable[[psycopg.Connection], Read]) -> Read | dg.SkipReason:
+        """What a sensor looks at, or why it is skipped: a read that failed is no reason to change anything."""
+        try:
+            with self.database.connect(doing) as database:
+                return read(database)
+        except GoalsError as error:
+            return dg.SkipReason(str(error))
 
     def background(self, connection: str) -> Background:
         """What explains an empty block of the connection beside its goals."""
@@ -70,20 +80,9 @@ class Asana(dg.ConfigurableResource[Any]):
     def client_for(self, connection: Connection) -> AsanaClient:
         """The run's client, once the token is ours; `GoalsConfigError` before any request if a setting is missing."""
         if self._client is None:
-            token = read_token(connection.token_ref, connection.connection)
-            redact(token)
             hosts = load_settings().asana_hosts
-            base_url = check_base_url(connection.base_url, hosts)
-            self._open.enter_context(token_lock(self.store.database, token_identity(token), on_wait=_tell_wait))
-            # Made once the token is ours: its deadline runs from here, and the wait may have been long.
-            self._client = AsanaClient(
-                base_url,
-                token,
-                requests_per_minute=connection.requests_per_minute,
-                allowed_hosts=hosts,
-                clock=self.clock,
-            )
-            self._open.callback(self._client.close)
+            opened = open_client(self.store.database, connection, hosts, clock=self.clock, on_wait=_tell_wait)
+            self._client = self._open.enter_context(opened)
         return self._client
 
     def begin_sync(self, connection: Connection, run_id: str) -> None:
@@ -147,15 +146,3 @@ class Asana(dg.ConfigurableResource[Any]):
 
 def _tell_wait() -> None:
     dg.get_dagster_logger().info("Another sync is using the same Asana token; waiting until it is done.")
-
-
-def require_workspace(connection: Connection) -> str:
-    """The connection's workspace GID, or `GoalsConfigError`: without it nothing is pulled."""
-    gid = (connection.workspace_gid or "").strip()
-    if gid.isascii() and gid.isdigit():
-        return gid
-    problem = "is not a string of digits" if gid else "is not set"
-    raise GoalsConfigError(
-        f"connection {connection.connection}: its Asana workspace GID {problem}; nothing was pulled, no request "
-        f"was sent. Set it: perfcopilot-goals connection set {connection.connection} --workspace-gid GID"
-    )

@@ -64,14 +64,7 @@ def erase_employee(transaction: psycopg.Connection, connection: str, employee_id
         )
     person = roster.pop(employee_id)
     values: dict[str, Any] = {"connection": connection, "employee_id": employee_id, "gid": person.asana_user_gid}
-    values["goals"] = _gids(transaction, values, "raw_workspace_goals", "goal_gid", "owner_gid = %(gid)s")
-    for table in ("owned_goals", "mapped_goal_rows"):
-        values["goals"] |= _gids(transaction, values, table, "goal_gid", "employee_id = %(employee_id)s")
-    gids = set(values["goals"])
-    values["goals"] = sorted(gids)
-    gids |= _gids(transaction, values, "subgoals", "subgoal_gid", "goal_gid = any(%(goals)s)")
-    gids |= _gids(transaction, values, "mapped_goal_rows", "row_gid", "employee_id = %(employee_id)s")
-
+    values["goals"], gids = _their_gids(transaction, values)
     rows = {
         "raw_workspace_goals": _delete(transaction, values, "raw_workspace_goals", "owner_gid = %(gid)s"),
         "owned_goals": _delete(transaction, values, "owned_goals", "employee_id = %(employee_id)s"),
@@ -127,6 +120,16 @@ def _remember(transaction: psycopg.Connection, connection: str, person: Employee
         del ids["email"]
     remember_erased(transaction, connection, ids)
     return is_shared
+
+
+def _their_gids(transaction: psycopg.Connection, values: dict[str, Any]) -> tuple[list[str], set[str]]:
+    """The goals that are the person's, and these with all that stands under them."""
+    goals = _gids(transaction, values, "raw_workspace_goals", "goal_gid", "owner_gid = %(gid)s")
+    for table in ("owned_goals", "mapped_goal_rows"):
+        goals |= _gids(transaction, values, table, "goal_gid", "employee_id = %(employee_id)s")
+    below = _gids(transaction, values | {"goals": list(goals)}, "subgoals", "subgoal_gid", "goal_gid = any(%(goals)s)")
+    below |= _gids(transaction, values, "mapped_goal_rows", "row_gid", "employee_id = %(employee_id)s")
+    return sorted(goals), goals | below
 
 
 def _gids(transaction: psycopg.Connection, values: dict[str, Any], table: str, column: str, condition: str) -> set[str]:

@@ -5,8 +5,9 @@ import psycopg
 import pytest
 
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK
+from perfcopilot_goals.defs.access import require_workspace
 from perfcopilot_goals.defs.progress import Progress
-from perfcopilot_goals.defs.resources import Asana, Store, require_workspace
+from perfcopilot_goals.defs.resources import Asana, Store
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
 from perfcopilot_goals_tests.defs.office import TOKEN, Office
 from perfcopilot_goals_tests.storage.examples import connection
