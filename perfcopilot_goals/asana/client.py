@@ -156,7 +156,7 @@ class AsanaClient:
             self.figures.waited_seconds += seconds
 
     def _note_changes(self, headers: Mapping[str, str]) -> None:
-        for change in headers.get("Asana-Change", "").split(","):
+        for change in headers.get("asana-change", "").split(","):
             name = re.search(r"name=([A-Za-z0-9_]{1,80})", change)
             if name:
                 with self.lock:

@@ -71,7 +71,7 @@ def refusal_of(path: str, answer: Answer) -> Refused | AsanaContractError:
 
 def read_retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds from a Retry-After of whole seconds; anything else is treated as absent."""
-    value = headers.get("Retry-After", "").strip()
+    value = headers.get("retry-after", "").strip()
     return min(float(value), LONGEST_RETRY_AFTER) if re.fullmatch("[0-9]+", value) else None
 
 

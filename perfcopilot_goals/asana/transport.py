@@ -4,22 +4,23 @@ Nothing is retried here. What went wrong on the way is `BrokenAnswer`, which a r
 whole is returned with its status, whatever that is.
 """
 
+import http.client
 import json
+import ssl
 import threading
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
-import requests
-import urllib3
-
-from perfcopilot_goals.asana.wire import BoundedAdapter, bounded
+from perfcopilot_goals.asana.wire import CONNECT_SECONDS, Connections, TooLong, bounded
 from perfcopilot_goals.errors import AsanaContractError
 
-CONNECT_SECONDS = 5.0
 REQUEST_SECONDS = 60.0
 BODY_BYTES = 8 * 1024 * 1024
+# Headers come on top of the body; http.client takes a hundred of them.
+_HEAD_BYTES = 1024 * 1024
 # Asana allows 50 GETs in flight per token.
 IN_FLIGHT = 50
 _CHUNK = 64 * 1024
@@ -35,7 +36,7 @@ class UntrustedServer(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer: status, headers and the raw body."""
+    """A whole answer: status, headers by their names in lower case, and the body as it was sent, unpacked."""
 
     status: int
     headers: Mapping[str, str]
@@ -43,7 +44,7 @@ class Answer:
 
     def decode(self) -> Any:
         """The body as JSON; `BrokenAnswer` if it looks cut, `AsanaContractError` if it is something else altogether."""
-        content_type = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type and not content_type.endswith("json"):
             raise AsanaContractError(f"an answer of content-type {content_type[:40]!r} came where JSON was agreed")
         try:
@@ -59,12 +60,10 @@ class Transport:
     """The connections to one API with one token. Safe to share between threads."""
 
     def __init__(self, base_url: str, token: str, request_seconds: float, stop: threading.Event) -> None:
-        self.base_url = base_url
         self.request_seconds = request_seconds
         self.stop = stop
-        # The adapter alone, without a session: that would take a proxy from the environment, which sees the token on
-        # http, a .netrc entry, which replaces it, and read the whole body of a redirect, however large.
-        self._adapter = BoundedAdapter(pool_connections=1, pool_maxsize=IN_FLIGHT, max_retries=0)
+        self._connections = Connections(base_url)
+        self._root = urlsplit(base_url).path
         self._headers = {
             "Authorization": f"Bearer {token}",
             "Accept": "application/json",
@@ -74,61 +73,75 @@ class Transport:
 
     def get(self, path: str, params: Mapping[str, str]) -> Answer:
         """The answer to one GET, its body whole. Redirects are not followed."""
-        timeout = (CONNECT_SECONDS, self.request_seconds)
+        target = f"{self._root}{path}?{urlencode(params)}"
         try:
-            request = requests.Request("GET", self.base_url + path, params=params, headers=self._headers).prepare()
             with (
-                bounded(self.request_seconds, self.stop),
-                self._adapter.send(request, stream=True, timeout=timeout, proxies={}) as response,
+                bounded(self.request_seconds, _HEAD_BYTES + BODY_BYTES, self.stop),
+                self._connections.one() as connection,
             ):
-                return Answer(response.status_code, response.headers, _read_body(response.raw))
-        except requests.exceptions.SSLError as error:
-            if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                raise UntrustedServer from None
+                connection.request("GET", target, headers=self._headers)
+                with connection.getresponse() as response:
+                    return Answer(response.status, _plain(response.headers), _read_body(response))
+        except TooLong:
+            raise _too_long() from None
+        except ssl.SSLCertVerificationError:
+            raise UntrustedServer from None
+        except ssl.SSLError:
             raise BrokenAnswer("the encrypted connection failed") from None
-        except requests.exceptions.ConnectTimeout:
-            raise BrokenAnswer(f"no connection within {CONNECT_SECONDS:.0f} s") from None
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            # ValueError: http.client takes a chunk's size for a number of bytes to read even if it is negative.
             raise BrokenAnswer(_reason(error)) from None
 
     def close(self) -> None:
-        """End the keep-alive connections."""
-        self._adapter.close()
+        """End the kept-alive connections."""
+        self._connections.close()
 
 
-def _read_body(raw: Any) -> bytes:
-    """The body after decompression. Neither that nor what comes over the wire may be more than `BODY_BYTES`.
+def _plain(headers: http.client.HTTPMessage) -> dict[str, str]:
+    """By lower-case names; what comes several times is one list, as HTTP has it."""
+    plain: dict[str, str] = {}
+    for name, value in headers.items():
+        key = name.lower()
+        plain[key] = f"{plain[key]}, {value}" if key in plain else value
+    return plain
 
-    Decompressed here and not by urllib3, which takes a gzip stream that was cut for a whole one.
-    """
-    gzipped = raw.headers.get("Content-Encoding", "").strip().lower() == "gzip"
+
+def _read_body(response: http.client.HTTPResponse) -> bytes:
+    """The body after decompression, which may not be more than `BODY_BYTES`."""
+    lengths = set(response.headers.get_all("Content-Length", []))
+    if len(lengths) > 1 or (lengths and response.length is None and not response.chunked):
+        raise BrokenAnswer("a body whose length is not one number")
+    gzipped = response.headers.get("Content-Encoding", "").strip().lower() == "gzip"
     inflate = zlib.decompressobj(16 + zlib.MAX_WBITS) if gzipped else None
     body = bytearray()
-    received = 0
-    while chunk := raw.read(_CHUNK, decode_content=False):
-        received += len(chunk)
+    while chunk := response.read(_CHUNK):
         try:
             body += chunk if inflate is None else inflate.decompress(chunk, BODY_BYTES + 1 - len(body))
         except zlib.error:
             raise BrokenAnswer("a compressed body that is damaged") from None
-        # Received counts as well: what follows the end of a gzip stream inflates to nothing, and zlib keeps it.
-        if max(len(body), received) > BODY_BYTES:
-            raise AsanaContractError(
-                f"an answer of more than {BODY_BYTES // 1024 // 1024} MiB came; it was not read on"
-            )
+        if len(body) > BODY_BYTES:
+            raise _too_long()
+    # Read in parts, a body that ends before its length is no error of http.client's.
+    if response.length:
+        raise BrokenAnswer("a body that was cut")
     if inflate is not None and not inflate.eof:
         raise BrokenAnswer("a compressed body that was cut")
     return bytes(body)
+
+
+def _too_long() -> AsanaContractError:
+    return AsanaContractError(f"an answer of more than {BODY_BYTES // 1024 // 1024} MiB came; it was not read on")
 
 
 def _reason(error: Exception) -> str:
     """What happened on the wire, without the text of the error, which may quote the request."""
     text = f"{type(error).__name__} {error!r}".lower()
     for words, reason in (
+        (("notconnected",), f"no connection within {CONNECT_SECONDS:.0f} s"),
         (("timeout", "timed out", "own clock"), "no whole answer in time"),
-        (("incompleteread", "invalidchunk"), "a body that was cut"),
+        (("incompleteread",), "a body that was cut"),
         (("reset", "aborted", "remotedisconnected", "broken pipe"), "a connection that was closed"),
-        (("nameresolution", "name or service", "getaddrinfo"), "a host name that does not resolve"),
+        (("gaierror",), "a host name that does not resolve"),
         (("refused",), "a connection that was refused"),
     ):
         if any(word in text for word in words):

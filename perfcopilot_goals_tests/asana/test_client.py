@@ -141,7 +141,7 @@ def test_a12_a_retry_after_that_is_no_number_of_seconds_counts_as_absent(
         with serve(flat_world(3), faults=(stamped := Stamped(throttled(retry_after, times=1), clock))) as asana:
             assert len(list_goals(connect(asana))) == 3
         assert stamped.gaps == [pytest.approx(3.75, abs=0.01)]
-    assert read_retry_after({"Retry-After": retry_after}) is None
+    assert read_retry_after({"retry-after": retry_after}) is None
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.999], ids=["least", "most"])

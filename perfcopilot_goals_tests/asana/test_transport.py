@@ -253,15 +253,18 @@ def test_a21_a_bomb_is_not_unpacked(status: int, connect: Connect) -> None:
         assert asana.count() == 1
 
 
-@pytest.mark.parametrize("is_packed", [False, True], ids=["plain", "after the end of a gzip stream"])
-def test_a21_a_body_without_end_is_not_read_on(is_packed: bool, connect: Connect) -> None:
-    """What follows a gzip stream inflates to nothing, so that only counting what was unpacked never ended."""
+@pytest.mark.parametrize("kind", ["plain", "after the end of a gzip stream", "a chunk of negative size"])
+def test_a21_a_body_without_end_is_not_read_on(kind: str, connect: Connect) -> None:
+    """What follows a gzip stream inflates to nothing, and http.client reads a negative chunk to the end of the line."""
     sent = []
 
     def endless(_: Request, response: Response) -> Raw:
         def steps() -> Iterator[bytes]:
-            good = response.gzipped() if is_packed else response
-            yield good.head("Connection: close") + (good.body if is_packed else b'{"data":[')
+            if kind == "a chunk of negative size":
+                yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n"
+            else:
+                good = response.gzipped() if "gzip" in kind else response
+                yield good.head("Connection: close") + (good.body if "gzip" in kind else b'{"data":[')
             while True:
                 sent.append(2**16)
                 yield b" " * 2**16
@@ -272,6 +275,16 @@ def test_a21_a_body_without_end_is_not_read_on(is_packed: bool, connect: Connect
         with raises(AsanaContractError, "more than 8 MiB"):
             list_goals(connect(asana))
         assert sum(sent) < BODY_BYTES + 16 * 2**20  # what fits into the sockets' buffers was sent as well
+
+
+def test_bytes_after_an_answer_are_not_the_next_answer(connect: Connect) -> None:
+    forged = b'HTTP/1.1 200 OK\r\nContent-Length: 28\r\n\r\n{"data":[],"next_page":null}'
+
+    def add(_: Request, response: Response) -> Raw:
+        return Raw(200, [response.head("Connection: keep-alive") + response.body + forged])
+
+    with serve(flat_world(250), faults=Script().on(add, times=1)) as asana:
+        assert list_goals(connect(asana)) == list(asana.world.goals)
 
 
 @pytest.mark.parametrize("is_packed", [False, True], ids=["plain", "gzip"])
@@ -336,11 +349,23 @@ def test_a28_a_refused_port_is_unavailable_after_four_attempts(connect: Connect,
         b"\x16\x03\x01\x02\x00\x01",
         b"HTTP/1.1 abc OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 5, 7\r\n\r\nabcde",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 7\r\n\r\nabcde",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000 + b"\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 200 + b"\r\n",
     ],
-    ids=["another protocol", "TLS", "no status", "two lengths", "no chunk size", "long header", "200 headers"],
+    ids=[
+        "another protocol",
+        "TLS",
+        "no status",
+        "two lengths",
+        "two lengths apart",
+        "no chunk size",
+        "a chunk of negative size",
+        "long header",
+        "200 headers",
+    ],
 )
 def test_what_is_not_http_is_one_of_our_errors(bytes_sent: bytes, connect: Connect) -> None:
     with serve(flat_world(1), faults=raw(bytes_sent + BODY.encode())) as asana:
