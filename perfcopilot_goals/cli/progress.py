@@ -16,8 +16,8 @@ LINE_SECONDS = 5.0
 class TerminalProgress:
     """Draws on stderr. Dagster redirects that while a run goes on, so the stream as it was before is kept."""
 
-    def __init__(self) -> None:
-        self._is_terminal = sys.stderr.isatty()
+    def __init__(self, *, draws: bool = True) -> None:
+        self._is_terminal = draws and sys.stderr.isatty()
         self._stream: TextIO = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", errors="replace")
         self._told_at = time.monotonic()
         self._is_drawn = False

@@ -1,0 +1,156 @@
+"""Several connections in one `sync`: side by side where their tokens are their own, each on its own when one fails."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from perfcopilot_goals.sandbox import Request, Response, Sandbox
+from perfcopilot_goals.schemas.rows import Connection
+from perfcopilot_goals.settings import DEFAULT_TOKEN_REF
+from perfcopilot_goals.storage.connections import add_connection
+from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals_tests.asana.worlds import WORKSPACE, flat_world
+from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
+
+OTHER = "canary-token-of-another-77aa"
+LATENCY_SECONDS = 0.3
+
+
+class Office:
+    """A stand-in that notes whose token each request had and when it was under way."""
+
+    def __init__(self) -> None:
+        self.spans: dict[str, list[tuple[float, float]]] = {TOKEN: [], OTHER: []}
+        self.asana = Sandbox(flat_world(2), token=TOKEN, more_tokens=[OTHER], faults=self._note)
+
+    def _note(self, request: Request, response: Response) -> Response:
+        began = time.monotonic()
+        token = request.headers["Authorization"].removeprefix("Bearer ")
+        self.spans[token].append((began, began + self.asana.latency_seconds))
+        return response
+
+    def were_side_by_side(self) -> bool:
+        return any(a < d and c < b for a, b in self.spans[TOKEN] for c, d in self.spans[OTHER])
+
+
+@pytest.fixture
+def office(tmp_path: Path, database_url: str) -> Iterator[Office]:
+    """Connections one and two of one token, and three of another."""
+    office = Office()
+    (tmp_path / "other").write_text(OTHER)
+    with office.asana as asana, Database(database_url).connect("adding connections") as database:
+        for name, token in (
+            ("one", DEFAULT_TOKEN_REF),
+            ("two", DEFAULT_TOKEN_REF),
+            ("three", f"file:{tmp_path}/other"),
+        ):
+            row = Connection(name, WORKSPACE, token, asana.base_url, 1_500, "goal_relationships", enabled=True)
+            add_connection(database, row)
+        database.commit()
+        yield office
+
+
+def started(tmp_path: Path, database_url: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "perfcopilot_goals.cli", *arguments],
+        env=environment(tmp_path, PERFCOPILOT_DATABASE_URL=database_url),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def standing(cli: Cli) -> dict[str, str | None]:
+    return {row["connection"]: row["failed_with"] for row in json.loads(cli("status", "--json").stdout)}
+
+
+def wait_for_both(office: Office, process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + 60
+    while not all(office.spans.values()):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "one of them never asked"
+        time.sleep(0.05)
+
+
+def workers_of(pid: int) -> list[int]:
+    """Its grandchildren: the one child is what they are forked from, another keeps watch over leftovers."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue  # it ended meanwhile
+    children = {child for child, parent in parents.items() if parent == pid}
+    return [grandchild for grandchild, parent in parents.items() if parent in children]
+
+
+def test_those_with_tokens_of_their_own_are_synced_side_by_side_and_the_others_in_turn(
+    office: Office, cli: Cli, database_url: str
+) -> None:
+    office.asana.latency_seconds = LATENCY_SECONDS
+    done = cli("sync", "--all")
+    assert done.returncode == 0, done.stderr
+    assert office.were_side_by_side()
+    with psycopg.connect(database_url) as database:
+        overlaps = database.execute(
+            "select count(*) from perfcopilot_goals.syncs a join perfcopilot_goals.syncs b on b.connection = 'two' "
+            "where a.connection = 'one' and a.started_at < b.finished_at and b.started_at < a.finished_at"
+        ).fetchone()
+    assert overlaps == (0,)
+    assert sorted(line.partition(":")[0] for line in done.stdout.splitlines() if "requests" in line) == [
+        "one",
+        "three",
+        "two",
+    ]
+
+
+def test_the_exit_code_is_that_of_the_first_that_failed_and_the_others_are_synced(office: Office, cli: Cli) -> None:
+    office.asana.more_tokens.clear()
+    done = cli("sync", "two", "nope", "three", "one")
+    assert done.returncode == 2
+    assert "no connection 'nope'" in done.stderr
+    assert "AsanaAccessError" in done.stderr
+    assert standing(cli) == {"one": None, "two": None, "three": "AsanaAccessError"}
+    assert TOKEN not in done.stdout + done.stderr
+    assert OTHER not in done.stdout + done.stderr
+
+
+@pytest.mark.fault("F1")
+def test_a_worker_that_is_killed_takes_only_its_own_connection_with_it(
+    office: Office, cli: Cli, tmp_path: Path, database_url: str
+) -> None:
+    office.asana.latency_seconds = 2
+    process = started(tmp_path, database_url, "sync", "one", "three")
+    wait_for_both(office, process)
+    workers = workers_of(process.pid)
+    os.kill(workers[0], signal.SIGKILL)
+    said, told = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "was killed by signal 9; the old rows stand" in told
+    (synced,) = [line.partition(":")[0] for line in said.splitlines() if "requests" in line]
+    office.asana.latency_seconds = 0
+    assert cli("sync", *{"one", "three"} - {synced}).returncode == 0
+
+
+@pytest.mark.fault("F2")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_an_interrupt_ends_all_that_are_under_way_and_begins_no_other(
+    office: Office, cli: Cli, tmp_path: Path, database_url: str, number: int
+) -> None:
+    office.asana.latency_seconds = 30
+    process = started(tmp_path, database_url, "sync", "--all")
+    wait_for_both(office, process)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert told.splitlines()[-1] == "Interrupted."
+    assert standing(cli) == {"one": "Interrupted", "two": None, "three": "Interrupted"}
