@@ -9,9 +9,11 @@ goal is asked for all.
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
+from queue import SimpleQueue
 
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.outcomes import Refused
@@ -28,6 +30,8 @@ from perfcopilot_goals.errors import AsanaUnavailableError
 
 # Goals asked one by one before all others are asked together, whatever these answered.
 PROBES = 5
+# Goals handed to the workers: enough that none waits for the next, and not all, as each costs a kilobyte.
+LINED_UP = 2 * IN_FLIGHT
 # Goals that an error names before it only counts the rest.
 NAMED = 10
 
@@ -105,14 +109,26 @@ class _Walker:
         if not goal_gids:
             return
         was_stopped = False
+        left = iter(goal_gids)
+        asked: dict[Future[Subgoals], str] = {}
+        finished: SimpleQueue[Future[Subgoals]] = SimpleQueue()
         with ThreadPoolExecutor(min(IN_FLIGHT, len(goal_gids)), thread_name_prefix="asana") as workers:
-            asked = {workers.submit(self._read_or_stop, gid): gid for gid in goal_gids}
+
+            def ask(how_many: int) -> None:
+                for gid in islice(left, how_many):
+                    future = workers.submit(self._read_or_stop, gid)
+                    asked[future] = gid
+                    future.add_done_callback(finished.put)
+
             try:
-                for done in as_completed(asked):
+                ask(LINED_UP)
+                while asked:
+                    done = finished.get()
                     try:
-                        self._settle(asked[done], done.result)
+                        self._settle(asked.pop(done), done.result)
                     except Stopped:
                         was_stopped = True  # by the worker that failed, whose error is among those to come
+                    ask(1)
             except BaseException:
                 # Also on Ctrl-C: workers that wait for the pace, a back-off or an answer would keep the process.
                 self.client.stop.set()
