@@ -6,7 +6,7 @@ the reader what the named ids are and what to do. What it reads comes in `Facts`
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -21,9 +21,13 @@ RAW, OWNED, SUBGOALS, ROWS, BLOCKS = SLICE_TABLES
 _COLOURS = {"green": "on_track", "yellow": "at_risk", "red": "off_track"}
 
 
+# Columns by table.
+Reads = Mapping[str, Sequence[str]]
+
+
 @dataclass(frozen=True)
 class Facts:
-    """What a verdict may look at: slices by table name, the roster's mapping, and what the sync noted.
+    """What a verdict may look at: of the slices the columns that it reads, the roster's mapping, what the sync noted.
 
     `goals_before` is how many goals the workspace's list had before this sync replaced it.
     """
@@ -49,11 +53,11 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Check:
-    """One entry of the catalogue: `slices` are the tables that its verdict reads."""
+    """One entry of the catalogue: `reads` are the columns that its verdict looks at, by table."""
 
     name: str
     table: str
-    slices: tuple[str, ...]
+    reads: Reads
     is_structural: bool
     description: str
     judge: Callable[[Facts], Verdict]
@@ -64,7 +68,7 @@ CHECKS: list[Check] = []
 _Judge = Callable[[Facts], Verdict]
 
 
-def _check(table: str, *, reads: tuple[str, ...], structural: bool = False) -> Callable[[_Judge], _Judge]:
+def _check(table: str, *, reads: Reads, structural: bool = False) -> Callable[[_Judge], _Judge]:
     """Enter a function into the catalogue under its own name; its docstring tells the reader what to do."""
 
     def enter(judge: _Judge) -> _Judge:
@@ -80,13 +84,13 @@ def _about(ids: Iterable[object], limit: int | None = None) -> Verdict:
     return Verdict(len(every), every[:IDS_SHOWN], limit)
 
 
-@_check(RAW, reads=(RAW,))
+@_check(RAW, reads={RAW: ["goal_gid"]})
 def workspace_has_goals(facts: Facts) -> Verdict:
     """The token sees at least one goal. If not: is it the right workspace, and may the token's user see its goals?"""
     return Verdict(int(facts.slices[RAW].empty), [])
 
 
-@_check(RAW, reads=(RAW,))
+@_check(RAW, reads={RAW: ["goal_gid"]})
 def goals_did_not_collapse(facts: Facts) -> Verdict:
     """The list of goals fell to less than half of what it was. The number is how many goals are gone.
 
@@ -96,14 +100,14 @@ def goals_did_not_collapse(facts: Facts) -> Verdict:
     return Verdict(facts.goals_before - listed if 2 * listed < facts.goals_before else 0, [])
 
 
-@_check(RAW, reads=(RAW,))
+@_check(RAW, reads={RAW: ["goal_gid", "owner_gid"]})
 def every_goal_has_an_owner(facts: Facts) -> Verdict:
     """Goals without an owner reach nobody's review. Give them one in Asana."""
     raw = facts.slices[RAW]
     return _about(raw.loc[raw["owner_gid"].isna(), "goal_gid"])
 
 
-@_check(RAW, reads=(RAW,))
+@_check(RAW, reads={RAW: ["owner_gid"]})
 def every_owner_is_an_employee(facts: Facts) -> Verdict:
     """Asana users with goals who are nobody's employee here, each with their number of goals.
 
@@ -115,7 +119,7 @@ def every_owner_is_an_employee(facts: Facts) -> Verdict:
     return _about(f"{gid}: {goals}" for gid, goals in strangers.most_common())
 
 
-@_check(OWNED, reads=())
+@_check(OWNED, reads={})
 def every_employee_is_mapped(facts: Facts) -> Verdict:
     """Employees who are not mapped to an Asana user have no goals and no block.
 
@@ -124,7 +128,7 @@ def every_employee_is_mapped(facts: Facts) -> Verdict:
     return _about(sorted(employee_id for employee_id, gid in facts.asana_user_of.items() if not gid))
 
 
-@_check(OWNED, reads=(OWNED,))
+@_check(OWNED, reads={OWNED: ["employee_id", "owned_total", "truncated"]})
 def no_employee_is_truncated(facts: Facts) -> Verdict:
     """Employees who own more goals than the cap, each with how many; only the first in Asana's order are used.
 
@@ -135,7 +139,7 @@ def no_employee_is_truncated(facts: Facts) -> Verdict:
     return _about((f"{employee_id}: {total}" for employee_id, total in totals.items()), GOALS_PER_EMPLOYEE)
 
 
-@_check(OWNED, reads=(RAW, OWNED))
+@_check(OWNED, reads={RAW: ["goal_gid", "html_notes_chars"], OWNED: ["goal_gid"]})
 def no_description_is_truncated(facts: Facts) -> Verdict:
     """Owned goals whose description is longer than what is kept of it. The block does not use descriptions."""
     raw = facts.slices[RAW]
@@ -143,7 +147,7 @@ def no_description_is_truncated(facts: Facts) -> Verdict:
     return _about(cut[cut.isin(facts.slices[OWNED]["goal_gid"])], DESCRIPTION_CHARS)
 
 
-@_check(SUBGOALS, reads=())
+@_check(SUBGOALS, reads={})
 def every_subgoal_list_was_read(facts: Facts) -> Verdict:
     """Owned goals whose sub-goals answered 403 or 404: deleted or hidden while the sync ran.
 
@@ -152,14 +156,14 @@ def every_subgoal_list_was_read(facts: Facts) -> Verdict:
     return _about(facts.unread_subgoal_lists)
 
 
-@_check(ROWS, reads=(ROWS,))
+@_check(ROWS, reads={ROWS: ["row_gid", "status_type"]})
 def every_status_word_is_known(facts: Facts) -> Verdict:
     """Rows whose status word is none that a review knows; they count as on_track. Look at them one by one."""
     rows = facts.slices[ROWS]
     return _about(rows.loc[rows["status_type"].notna() & ~rows["status_type"].isin(list(KNOWN_WORDS)), "row_gid"])
 
 
-@_check(ROWS, reads=(RAW, ROWS))
+@_check(ROWS, reads={RAW: ["goal_gid", "asana_status"], ROWS: ["goal_gid", "kind", "status"]})
 def status_agrees_with_asana(facts: Facts) -> Verdict:
     """Goals whose latest status update says something else than Asana's own status field. Post an update in Asana."""
     asana = dict(facts.slices[RAW][["goal_gid", "asana_status"]].itertuples(index=False, name=None))
@@ -168,7 +172,15 @@ def status_agrees_with_asana(facts: Facts) -> Verdict:
     return _about(g for g, status in goals if (word := asana.get(g)) and status != _COLOURS.get(word, map_status(word)))
 
 
-@_check(ROWS, reads=(OWNED, SUBGOALS, ROWS), structural=True)
+@_check(
+    ROWS,
+    reads={
+        OWNED: ["goal_gid", "employee_id"],
+        SUBGOALS: ["goal_gid", "subgoal_gid"],
+        ROWS: ["goal_gid", "row_gid", "employee_id"],
+    },
+    structural=True,
+)
 def no_goal_was_lost(facts: Facts) -> Verdict:
     """Every owned goal and every sub-goal read is exactly one row, of the goal's owner. If not, run the sync again."""
     owned, subgoals, rows = (facts.slices[name] for name in (OWNED, SUBGOALS, ROWS))
@@ -182,14 +194,14 @@ def no_goal_was_lost(facts: Facts) -> Verdict:
     return _about(row_gid for _, row_gid in amiss)
 
 
-@_check(BLOCKS, reads=(BLOCKS,), structural=True)
+@_check(BLOCKS, reads={BLOCKS: ["employee_id"]}, structural=True)
 def every_mapped_employee_has_a_block(facts: Facts) -> Verdict:
     """Employees who are mapped to an Asana user and have no block yet. Run the sync again."""
     blocks = set(facts.slices[BLOCKS]["employee_id"])
     return _about(sorted(e for e, gid in facts.asana_user_of.items() if gid and e not in blocks))
 
 
-@_check(BLOCKS, reads=(BLOCKS,))
+@_check(BLOCKS, reads={BLOCKS: ["employee_id", "goals_owned", "truncated"]})
 def no_block_is_truncated(facts: Facts) -> Verdict:
     """Employees whose block does not list all their goals, each with how many they own; the block says so itself."""
     blocks = facts.slices[BLOCKS]

@@ -22,6 +22,7 @@ from perfcopilot_goals.core.reasons import count_reasons
 from perfcopilot_goals.defs.access import require_workspace
 from perfcopilot_goals.defs.columns import column_schema
 from perfcopilot_goals.defs.failures import as_failures
+from perfcopilot_goals.defs.io_manager import COLUMNS
 from perfcopilot_goals.defs.partitions import connections_partitions
 from perfcopilot_goals.defs.picture import draw_sync
 from perfcopilot_goals.defs.resources import Asana
@@ -50,8 +51,11 @@ def _source(table: str) -> dg.AssetSpec:
     return spec.with_io_manager_key(IO_MANAGER)
 
 
-def _slice_asset(*kinds: str) -> Callable[[Callable[..., Slice]], dg.AssetsDefinition]:
-    """One of the five: partitioned, stored by the I/O manager, its errors told without leaking anything."""
+def _slice_asset(*kinds: str, **reads: list[str]) -> Callable[[Callable[..., Slice]], dg.AssetsDefinition]:
+    """One of the five: partitioned, stored by the I/O manager, its errors told without leaking anything.
+
+    `reads` names the columns of an input that are loaded, where not all are: a slice's size is its texts'.
+    """
 
     def define(function: Callable[..., Slice]) -> dg.AssetsDefinition:
         @functools.wraps(function)
@@ -62,7 +66,10 @@ def _slice_asset(*kinds: str) -> Callable[[Callable[..., Slice]], dg.AssetsDefin
                 return function(*args, **inputs)
 
         decorate = dg.asset(
-            io_manager_key=IO_MANAGER, required_resource_keys={"asana"}, **_options(function.__name__, *kinds)
+            ins={table: dg.AssetIn(metadata={COLUMNS: columns}) for table, columns in reads.items()},
+            io_manager_key=IO_MANAGER,
+            required_resource_keys={"asana"},
+            **_options(function.__name__, *kinds),
         )
         return cast(dg.AssetsDefinition, decorate(run))
 
@@ -90,7 +97,7 @@ def owned_goals(raw_workspace_goals: pd.DataFrame, employees: Roster) -> Slice:
     return Slice(own_goals(raw_workspace_goals, {gid: employee for employee, gid in employees.items() if gid}))
 
 
-@_slice_asset("asana")
+@_slice_asset("asana", owned_goals=["goal_gid"])
 def subgoals(context: dg.AssetExecutionContext, connections: Connection, owned_goals: pd.DataFrame) -> Slice:
     asana: Asana = context.resources.asana
     goal_gids = list(owned_goals["goal_gid"])
@@ -112,7 +119,11 @@ def mapped_goal_rows(owned_goals: pd.DataFrame, subgoals: pd.DataFrame) -> Slice
     return Slice(map_rows(owned_goals, subgoals))
 
 
-@_slice_asset("pandas")
+@_slice_asset(
+    "pandas",
+    mapped_goal_rows=["employee_id", "kind", "position", "goal_gid", "row_gid", "name", "status"],
+    owned_goals=["employee_id", "owned_total"],
+)
 def prompt_blocks(
     context: dg.AssetExecutionContext, mapped_goal_rows: pd.DataFrame, owned_goals: pd.DataFrame, employees: Roster
 ) -> Slice:

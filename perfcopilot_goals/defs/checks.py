@@ -25,13 +25,16 @@ from perfcopilot_goals.storage.slices import read_slice
 
 def gather_facts(database: Database, connection: str, checks: list[Check]) -> Facts:
     """What these checks read, as of one moment."""
-    names = {name for check in checks for name in check.slices}
+    columns: dict[str, dict[str, None]] = {}
+    for check in checks:
+        for table, names in check.reads.items():
+            columns.setdefault(table, {}).update(dict.fromkeys(names))
     with database.connect("reading for checks") as transaction:
         transaction.execute("set transaction isolation level repeatable read, read only")
         walked = read_source(transaction, connection, SUBGOALS)
         listed = read_source(transaction, connection, RAW)
         return Facts(
-            slices={name: read_slice(transaction, name, connection) for name in sorted(names)},
+            slices={table: read_slice(transaction, table, connection, list(columns[table])) for table in columns},
             asana_user_of=read_mapping(transaction, connection),
             unread_subgoal_lists=list(walked.notes.get("unread", [])) if walked else [],
             goals_before=listed.rows_before if listed else 0,

@@ -23,7 +23,8 @@ from perfcopilot_goals.storage.employees import read_mapping
 from perfcopilot_goals.storage.ledger import begin_sync
 from perfcopilot_goals.storage.slices import Replacement, load_slice, replace_slice
 
-CONNECTIONS = "connections"
+# Metadata of an asset's input, by the name that Dagster's own database I/O managers have for it.
+COLUMNS = "columns"
 
 Roster = dict[str, str | None]
 
@@ -43,16 +44,17 @@ class SliceIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> pd.DataFrame | Connection | Roster:
         name, connection = context.asset_key.path[-1], context.partition_key
         with as_failures(connection, self.store.noting(connection, context.step_context.run_id, dict)):
+            if name in SLICE_TABLES:
+                columns = context.definition_metadata.get(COLUMNS)
+                rows, self._sources[name] = load_slice(self.store.database, name, connection, columns)
+                return rows
             with self.store.database.connect(f"reading {name}") as database:
                 settings = read_connection(database, connection)
-                if name == CONNECTIONS:
-                    return settings
                 if name == ROSTER:
                     roster = read_mapping(database, connection)
                     self._sources[ROSTER] = Source(roster_digest(roster), None, {}, {})
                     return roster
-            rows, self._sources[name] = load_slice(self.store.database, name, connection)
-            return rows
+                return settings
 
     def handle_output(self, context: dg.OutputContext, obj: Slice) -> None:
         table, connection, run_id = context.asset_key.path[-1], context.partition_key, context.run_id
@@ -65,7 +67,7 @@ class SliceIOManager(dg.ConfigurableIOManager):
             with self.store.database.connect("entering the sync") as database:
                 synced_at = begin_sync(database, connection, run_id, min(moments, default=None))
             _check_moments(table, synced_at, sources)
-            rows = validate(table, stamp(obj.rows, connection, synced_at, run_id))
+            rows = validate(table, stamp(obj.hand_over(), connection, synced_at, run_id))
             replacement = Replacement(
                 connection,
                 run_id,

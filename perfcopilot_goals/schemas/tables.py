@@ -148,9 +148,17 @@ def _breaches(cases: pd.DataFrame) -> str:
     return "; ".join(f"{column}: {check} ({count} values)" for (column, check), count in sorted(counts.items()))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Slice:
     """What an asset hands over to be stored: its rows, and notes on how they came about (figures and ids only)."""
 
     rows: pd.DataFrame
     notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def hand_over(self) -> pd.DataFrame:
+        """The rows, which are no longer here afterwards.
+
+        A run in the caller's process keeps what its assets returned until it ends: 300 MB for 100,000 goals.
+        """
+        rows, self.rows = self.rows, self.rows.iloc[:0].copy()
+        return rows

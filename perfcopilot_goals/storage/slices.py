@@ -4,7 +4,7 @@ import datetime as dt
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,8 @@ from psycopg.types.json import Jsonb
 
 from perfcopilot_goals.errors import GoalsConfigError, GoalsGuardError, GoalsStoreError
 from perfcopilot_goals.schemas.rows import Source
-from perfcopilot_goals.schemas.tables import frame, tables
-from perfcopilot_goals.storage.connections import has_connection
+from perfcopilot_goals.schemas.tables import frame, own_columns, tables
+from perfcopilot_goals.storage.connections import has_connection, read_connection
 from perfcopilot_goals.storage.database import SCHEMA, Database
 from perfcopilot_goals.storage.erased import has_erasure_since
 from perfcopilot_goals.storage.ledger import has_newer_write, note_write, read_rows_before, read_source
@@ -113,10 +113,12 @@ def _replace(database: Database, table: str, rows: pd.DataFrame, replacement: Re
     return deleted
 
 
-def read_slice(database: psycopg.Connection, table: str, connection: str) -> pd.DataFrame:
-    """The connection's rows of the table, without the three columns that every slice has; in key order."""
+def read_slice(
+    database: psycopg.Connection, table: str, connection: str, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """The connection's rows of the table, in key order; all columns but the three that every slice has, or these."""
     declared = tables()[table]
-    names = [column.name for column in declared.columns if column.name not in ("connection", "synced_at", "run_id")]
+    names = own_columns(table) if columns is None else columns
     query = sql.SQL("select {} from {} where connection = %s order by {}").format(
         sql.SQL(", ").join(map(sql.Identifier, names)),
         sql.Identifier(SCHEMA, table),
@@ -125,15 +127,18 @@ def read_slice(database: psycopg.Connection, table: str, connection: str) -> pd.
     return frame(table, database.execute(query, [connection]).fetchall(), names)
 
 
-def load_slice(database: Database, table: str, connection: str) -> tuple[pd.DataFrame, Source]:
-    """The connection's slice and what it came from, as of one moment; `GoalsStoreError` if it was never written."""
+def load_slice(
+    database: Database, table: str, connection: str, columns: Sequence[str] | None = None
+) -> tuple[pd.DataFrame, Source]:
+    """As `read_slice`, and what the slice came from, as of one moment; `GoalsStoreError` if it was never written."""
     with database.connect(f"reading {table}") as transaction:
         transaction.execute("set transaction isolation level repeatable read, read only")
         source = read_source(transaction, connection, table)
         if source is None:
+            read_connection(transaction, connection)  # says so where there is none
             # 02000 is "no data": trying again changes nothing.
             raise GoalsStoreError(f"{table} was never written; materialize it first, or run the whole sync", "02000")
-        return read_slice(transaction, table, connection), source
+        return read_slice(transaction, table, connection, columns), source
 
 
 def _copy(transaction: psycopg.Connection, table: str, rows: pd.DataFrame) -> None:

@@ -222,5 +222,7 @@ def test_empty_slices_are_judged_and_only_a_workspace_without_goals_is_red(name:
 @pytest.mark.parametrize("name", CHECK)
 def test_a_check_says_which_slices_it_reads_and_reads_no_other(name: str) -> None:
     check = CHECK[name]
-    only = Facts({table: HEALTHY.slices[table] for table in check.slices}, HEALTHY.asana_user_of)
+    only = Facts(
+        {table: HEALTHY.slices[table][list(columns)] for table, columns in check.reads.items()}, HEALTHY.asana_user_of
+    )
     assert check.judge(only).passed

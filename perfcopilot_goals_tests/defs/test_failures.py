@@ -265,12 +265,12 @@ def test_an_asset_that_breaks_is_told_by_class_and_place(office: Office, places:
 
 
 def test_a_check_that_breaks_is_told_the_same_way(office: Office, places: Places, trap: Callable[[str], None]) -> None:
-    office.sync(only=["raw_workspace_goals", "owned_goals", "subgoals", "mapped_goal_rows"])
-    trap(f"alter table perfcopilot_goals.owned_goals alter owned_rank type text using '{GOAL}'")
-    # mapped_goal_rows is not made anew, so that only its check reads the broken table.
+    office.sync(only=["raw_workspace_goals", "owned_goals"])
+    trap(f"alter table perfcopilot_goals.owned_goals alter owned_total type text using '{GOAL}'")
+    # owned_goals is not made anew, so that only its check reads the broken table.
     result = office.definitions.resolve_implicit_global_asset_job_def().get_subset(
         asset_selection=frozenset(),
-        asset_check_selection={dg.AssetCheckKey(dg.AssetKey("mapped_goal_rows"), "no_goal_was_lost")},
+        asset_check_selection={dg.AssetCheckKey(dg.AssetKey("owned_goals"), "no_employee_is_truncated")},
     ).execute_in_process(partition_key=office.name, instance=office.instance, raise_on_error=False)  # fmt: skip
     assert [told.partition(" in connection")[0] for told in failures(result)] == ["ValueError"]
     places.assert_clean()

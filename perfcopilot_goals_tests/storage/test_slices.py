@@ -15,7 +15,7 @@ import pytest
 
 from perfcopilot_goals.errors import GoalsGuardError, GoalsSchemaError, GoalsStoreError
 from perfcopilot_goals.schemas.rows import SLICE_TABLES
-from perfcopilot_goals.schemas.tables import frame, stamp, tables
+from perfcopilot_goals.schemas.tables import Slice, frame, stamp, tables
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.ledger import begin_sync, note_write
 from perfcopilot_goals.storage.locks import lock_slices
@@ -499,3 +499,17 @@ def test_the_stamp_is_in_every_row(database: Database) -> None:
         ).fetchall()
     assert found == [("acme", "run-7", TUESDAY)]
     assert list(stamp(raw_goals("1"), "acme", MONDAY, "r").columns[:3]) == ["connection", "synced_at", "run_id"]
+
+
+def test_named_columns_are_read_with_the_same_rows_and_types(database: Database) -> None:
+    write(database, raw_goals("2", "1"))
+    whole, source = load_slice(database, RAW, "acme")
+    some, same = load_slice(database, RAW, "acme", ["position", "goal_gid"])
+    pd.testing.assert_frame_equal(some, whole[["position", "goal_gid"]])
+    assert same == source
+
+
+def test_a_slice_that_was_handed_over_is_not_kept() -> None:
+    made = Slice(raw_goals("1", "2"), {"requests": 3})
+    assert list(made.hand_over()["goal_gid"]) == ["1", "2"]
+    assert (len(made.rows), made.notes) == (0, {"requests": 3})
