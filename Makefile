@@ -34,7 +34,7 @@ dev: setup ## the Dagster UI on http://127.0.0.1:3000
 	$(BIN)/perfcopilot-goals dev
 
 test: setup ## the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 e2e: setup ## long: the running service through its ticks, deaths and restarts
 	$(BIN)/python -m pytest -m long perfcopilot_goals_tests/end_to_end

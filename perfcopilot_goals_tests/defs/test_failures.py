@@ -181,7 +181,8 @@ def trap(database_url: str) -> Iterator[Callable[[str], None]]:
         "drop trigger if exists trap on perfcopilot_goals.owned_goals",
         "drop function if exists trap",
         "alter table perfcopilot_goals.owned_goals drop constraint if exists trap",
-        "alter table perfcopilot_goals.owned_goals alter owned_rank type integer using 1",
+        "alter table perfcopilot_goals.owned_goals alter owned_rank type integer using 1, "
+        "alter owned_total type integer using 1",
     ]
 
     def lay(statement: str) -> None:

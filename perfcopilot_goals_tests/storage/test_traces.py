@@ -1,0 +1,42 @@
+"""Where a text is found after an erasure, and where it only seems to stand."""
+
+from pathlib import Path
+
+import pytest
+
+from perfcopilot_goals.settings import load_settings
+from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.ledger import begin_sync
+from perfcopilot_goals.storage.traces import find_traces
+from perfcopilot_goals_tests.storage.examples import add
+
+
+@pytest.mark.parametrize(
+    ("run_id", "is_there"),
+    [
+        ("ab" * 14 + "e003", False),
+        ("0b7f8f3c-58c7-4f7e-a1d2-9be003a4c5d6", False),
+        ("run of E003", True),
+        ("e003", True),
+        ("manual__e003", True),
+    ],
+    ids=["a hash", "a UUID", "by itself", "in lower case", "in a name"],
+)
+def test_a_short_id_is_found_wherever_it_stands_but_not_where_a_hash_holds_it_by_chance(
+    run_id: str, is_there: bool, database: Database, tmp_path: Path
+) -> None:
+    add(database, "acme")
+    with database.connect("entering a sync") as transaction:
+        begin_sync(transaction, "acme", run_id)
+    settings = load_settings({"PERFCOPILOT_HOME": str(tmp_path / "state")})
+    found = find_traces(database, settings, ["E003"])
+    assert found == ({"E003": ["perfcopilot_goals.syncs.run_id"]} if is_there else {})
+
+
+def test_an_id_of_digits_alone_is_no_hash_however_long(database: Database, tmp_path: Path) -> None:
+    gid = "12" * 20
+    add(database, "acme")
+    with database.connect("entering a sync") as transaction:
+        begin_sync(transaction, "acme", f"goal {gid}")
+    settings = load_settings({"PERFCOPILOT_HOME": str(tmp_path / "state")})
+    assert find_traces(database, settings, [gid]) == {gid: ["perfcopilot_goals.syncs.run_id"]}
