@@ -1,6 +1,8 @@
 """Runs the benches that are named, or all, and writes the page.
 
-python -m benchmarks [loading companies sizes fetching] [--quick] [--without asana --without dlt] [--out FOLDER]
+python -m benchmarks [NAME…] [--quick] [--without asana --without dlt] [--out FOLDER]
+
+Names: loading, companies, standing, sizes, fetching.
 """
 
 import argparse
@@ -10,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import companies, fetching, loading, sizes
+from benchmarks import companies, fetching, loading, sizes, standing
 from benchmarks.contenders import RIVALS, RIVALS_PYTHON
 from benchmarks.report import machine, write
 from benchmarks.scale import FULL, QUICK, Scale
@@ -22,6 +24,7 @@ Run = Callable[[Scale], Iterator[dict[str, Any]]]
 BENCHES: dict[str, tuple[str, Run]] = {
     "loading": (loading.TITLE, loading.run),
     "companies": (companies.TITLE, companies.run),
+    "standing": (standing.TITLE, standing.run),
     "sizes": (sizes.TITLE, sizes.run),
     "fetching": (fetching.TITLE, fetching.run),
 }

@@ -13,7 +13,10 @@ COLOURS = ["#1b6ca8", "#7fb2d9", "#d98c3f", "#8c8c8c"]
 
 def main(path: str) -> None:
     """One panel for each table that compares several, a bar for each contender, its ratio to the floor."""
-    sections = {title: rows for title, rows in json.load(sys.stdin).items() if rows}
+    compares = {"ratio", "failed"}
+    sections = {
+        title: rows for title, rows in json.load(sys.stdin).items() if any(compares & row.keys() for row in rows)
+    }
     matplotlib.rcParams |= {"svg.hashsalt": "benchmarks", "font.size": 9}
     heights = [max(2, len(rows)) for rows in sections.values()]
     figure, panels = plt.subplots(
