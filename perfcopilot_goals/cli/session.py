@@ -1,5 +1,6 @@
 """What the commands share: the settings, the database, the Dagster instance, and how things are printed."""
 
+import gc
 import json
 import os
 import warnings
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from perfcopilot_goals.storage.database import Database
-
-STATEMENT_MILLISECONDS = 60_000
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -53,13 +52,23 @@ class Session:
         if not self.debug:
             # Previews and betas of Dagster that we use on purpose; the tests look at them.
             warnings.simplefilter("ignore")
-        import dagster as dg
+        with starting():
+            import dagster as dg
 
-        with dg.DagsterInstance.get() as instance:
-            # Made for the web server, but a run in this process gains from it as well: connections to Postgres are
-            # kept, of which a sync otherwise opens some 370, two seconds in all.
-            instance.optimize_for_webserver(STATEMENT_MILLISECONDS, pool_recycle=3600, max_overflow=20)
+            instance = dg.DagsterInstance.get()
+        with instance:
             yield instance
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """For imports: what they make stays, and to look it through for garbage again and again takes a sixth of them."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def print_json(value: Any) -> None:

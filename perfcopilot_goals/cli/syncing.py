@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from perfcopilot_goals.cli.progress import TerminalProgress
-from perfcopilot_goals.cli.session import Session
+from perfcopilot_goals.cli.session import Session, starting
 from perfcopilot_goals.cli.workers import Work, work_together
 from perfcopilot_goals.errors import GoalsError
 
@@ -67,7 +67,8 @@ def _open_in_worker(debug: bool, allow_empty: bool) -> AbstractContextManager[Wo
 def _open_runner(session: Session, allow_empty: bool, *, draws: bool) -> Iterator[Work]:
     """What syncs in this process need. A bar is drawn only where no other process writes beside it."""
     with session.instance() as instance:
-        from perfcopilot_goals.defs.runs import Runner
+        with starting():
+            from perfcopilot_goals.defs.runs import Runner
 
         progress = TerminalProgress(draws=draws)
         runner = Runner(instance, session.settings, session.database, report=progress, debug=session.debug)

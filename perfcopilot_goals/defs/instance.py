@@ -5,10 +5,11 @@ program, own Postgres included, and the instance's serialized reference, which D
 holds no password.
 """
 
+import time
 from collections.abc import Mapping
 from typing import Any, Self
 
-import sqlalchemy
+import sqlalchemy.exc
 from dagster._core.storage.local_compute_log_manager import (
     LocalComputeLogManager,
 )  # the path that dagster.yaml documents
@@ -16,10 +17,15 @@ from dagster._core.storage.root import LocalArtifactStorage
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 from perfcopilot_goals.settings import Settings, load_settings, make_home
-from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, open_database
+from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, STATEMENT_SECONDS, Database, open_database
 from perfcopilot_goals.storage.migrate import ensure_migrated
+
+# For so long after a statement a connection is taken to be alive without asking it.
+TRUSTED_SECONDS = 1.0
 
 
 def dagster_url(database: Database) -> str:
@@ -46,7 +52,33 @@ class InstanceStorage(DagsterPostgresStorage):
         with database.connect("opening Dagster's storage") as lock:
             # One at a time: of several processes that open a new database together, Dagster lets some fail.
             lock.execute("select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals dagster storage', 0))")
-            return cls(dagster_url(database), inst_data=inst_data)
+            storage = cls(dagster_url(database), inst_data=inst_data)
+        _keep_connections(storage)
+        return storage
+
+
+def _keep_connections(storage: DagsterPostgresStorage) -> None:
+    """Have each process keep its connections, as Dagster does in its web server only.
+
+    A run of fifty goals logs in 370 times otherwise, which is half of the CPU that it takes, Postgres' included.
+    """
+    for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):
+        part.optimize_for_webserver(1_000 * STATEMENT_SECONDS, pool_recycle=3600, max_overflow=20)
+    if not event.contains(Pool, "checkout", _ensure_alive):
+        event.listen(Pool, "checkout", _ensure_alive)
+
+
+def _ensure_alive(connection: Any, record: Any, _: object) -> None:
+    """A kept connection may have ended with a Postgres that was restarted; the pool then opens another one."""
+    now = time.monotonic()
+    is_fresh = now - record.info.get("used_at", now) < TRUSTED_SECONDS
+    record.info["used_at"] = now
+    if not is_fresh:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("select 1")
+        except Exception as error:
+            raise sqlalchemy.exc.DisconnectionError from error
 
 
 class InstanceArtifacts(LocalArtifactStorage):

@@ -152,3 +152,27 @@ def test_a_password_with_awkward_characters_opens_the_instance(
             assert instance.get_runs() == []
         admin.execute("drop owned by awkward cascade")
         admin.execute("drop role awkward")
+
+
+@pytest.mark.fault("E3")
+def test_connections_are_kept_and_those_that_ended_are_replaced(
+    real_instance: dg.DagsterInstance, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def backends() -> set[int]:
+        # Ours have a name.
+        query = "select pid from pg_stat_activity where datname = %s and application_name = ''"
+        return {pid for (pid,) in admin.execute(query, [name])}
+
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    admin_url = f"{database_url.rpartition('/')[0]}/postgres"
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        runs = real_instance.get_runs()
+        kept = backends()
+        for _ in range(20):
+            real_instance.get_runs()
+        assert kept
+        assert backends() == kept
+        admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name])
+        monkeypatch.setattr("perfcopilot_goals.defs.instance.TRUSTED_SECONDS", 0.0)
+        assert real_instance.get_runs() == runs
+        assert not backends() & kept
