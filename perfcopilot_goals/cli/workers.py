@@ -87,7 +87,11 @@ def _code_of_dead(process: BaseProcess, names: Names) -> int:
     process.join()
     code = process.exitcode or 1
     how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
-    click.echo(f"The process that was at {', '.join(names)} {how}; the old rows stand", err=True)
+    click.echo(
+        f"The process that was at {', '.join(names)} {how}. Every table has its old rows or its new ones, whole; "
+        f"sync again: perfcopilot-goals sync {' '.join(names)}",
+        err=True,
+    )
     return max(code, 1)
 
 
