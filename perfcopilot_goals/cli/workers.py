@@ -16,6 +16,8 @@ import click
 
 # As many as dagster.yaml lets run at once.
 WORKERS = 4
+# A worker ends within a second of an interrupt.
+REPEAT_SECONDS = 4.0
 
 Names = Sequence[str]
 # Does the job for these connections one after the other, telling of each; returns their exit codes.
@@ -96,8 +98,10 @@ def _code_of_dead(process: BaseProcess, names: Names) -> int:
 
 
 def _interrupt(workers: list[BaseProcess]) -> None:
-    for process in workers:
-        with suppress(ProcessLookupError):
-            os.kill(process.pid or 0, signal.SIGINT)
-    for process in workers:
-        process.join()
+    """Tell them until they have ended: Python drops an interrupt that falls into a callback."""
+    while alive := [process for process in workers if process.is_alive()]:
+        for process in alive:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid or 0, signal.SIGINT)
+        for process in alive:
+            process.join(REPEAT_SECONDS)
