@@ -5,6 +5,7 @@ The server is the program's own, started as a user's would be, in a folder of th
 
 import itertools
 import os
+import signal
 from collections.abc import Iterator
 
 import psycopg
@@ -35,6 +36,13 @@ def _no_outside_settings() -> Iterator[None]:
             if name.startswith(("PERFCOPILOT_", "DAGSTER_", "ASANA_", "PG")):
                 patch.delenv(name)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interrupts_are_heard() -> None:
+    """A shell has what runs in its background ignore SIGINT, and all that this starts would too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -31,55 +31,81 @@ def work_together(groups: Sequence[Names], open_work: OpenWork, preload: Sequenc
     What the workers import, `preload`, is imported once for all of them. A worker that dies takes only its own group
     with it. On an interrupt nothing new begins, and what is under way ends as it would on an interrupt of its own.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
-    waiting = list(reversed(groups))
-    busy: dict[Connection, tuple[BaseProcess, Names]] = {}
-    codes: dict[str, int] = {}
-
-    def start() -> None:
-        line, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, open_work), daemon=True)
-        process.start()
-        theirs.close()
-        hand_out(line, process)
-
-    def hand_out(line: Connection, process: BaseProcess) -> None:
-        busy[line] = process, waiting.pop()
-        with suppress(OSError):  # it died meanwhile, which the answer that does not come will show
-            line.send(busy[line][1])
-
+    workers = _Workers(groups, open_work, preload)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        for _ in range(min(WORKERS, len(groups))):
-            start()
-        while busy:
-            for line in wait(list(busy)):
+        return workers.work()
+    except KeyboardInterrupt:
+        workers.interrupt()
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Workers:
+    """The groups that wait, and the processes at work, each known by the line that its answer comes on."""
+
+    def __init__(self, groups: Sequence[Names], open_work: OpenWork, preload: Sequence[str]) -> None:
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(list(preload))
+        self._open_work = open_work
+        self._waiting = list(reversed(groups))
+        self._processes: list[BaseProcess] = []
+        self._busy: dict[Connection, tuple[BaseProcess, Names]] = {}
+
+    def work(self) -> dict[str, int]:
+        codes: dict[str, int] = {}
+        for _ in range(min(WORKERS, len(self._waiting))):
+            self._start()
+        while self._busy:
+            for line in wait(list(self._busy)):
                 assert isinstance(line, Connection)
-                process, names = busy.pop(line)
+                process, names = self._busy.pop(line)
                 try:
                     codes |= dict(zip(names, line.recv(), strict=True))
                 except (EOFError, OSError):
                     codes |= dict.fromkeys(names, _code_of_dead(process, names))
-                    if waiting:
-                        start()
+                    if self._waiting:
+                        self._start()
                     continue
-                if waiting:
-                    hand_out(line, process)
+                if self._waiting:
+                    self._hand_out(line, process)
                 else:
                     line.close()
-    except KeyboardInterrupt:
-        _interrupt([process for process, _ in busy.values()])
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    return codes
+        # One that is still leaving when this process ends would be sent a SIGTERM.
+        for process in self._processes:
+            process.join()
+        return codes
+
+    def interrupt(self) -> None:
+        """Tell them until they have ended: Dagster drops an interrupt that comes behind a run's last step."""
+        while alive := [process for process in self._processes if process.is_alive()]:
+            for process in alive:
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid or 0, signal.SIGINT)
+            for process in alive:
+                process.join(REPEAT_SECONDS)
+
+    def _start(self) -> None:
+        line, theirs = self._context.Pipe()
+        process = self._context.Process(target=_serve, args=(theirs, self._open_work), daemon=True)
+        process.start()
+        theirs.close()
+        self._processes.append(process)
+        self._hand_out(line, process)
+
+    def _hand_out(self, line: Connection, process: BaseProcess) -> None:
+        self._busy[line] = process, self._waiting.pop()
+        with suppress(OSError):  # it died meanwhile, which the answer that does not come will show
+            line.send(self._busy[line][1])
 
 
 def _serve(line: Connection, open_work: OpenWork) -> None:
     """A worker: what it is sent it works on, until nothing more comes."""
-    # A Ctrl-C reaches it from the parent alone, once.
+    # An interrupt reaches it from the parent alone, once. It hears it also where the parent does not: a shell starts
+    # what runs in its background with SIGINT ignored.
     os.setpgrp()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with suppress(KeyboardInterrupt, EOFError), open_work() as work:
         while True:
             line.send(work(line.recv()))
@@ -95,13 +121,3 @@ def _code_of_dead(process: BaseProcess, names: Names) -> int:
         err=True,
     )
     return max(code, 1)
-
-
-def _interrupt(workers: list[BaseProcess]) -> None:
-    """Tell them until they have ended: Python drops an interrupt that falls into a callback."""
-    while alive := [process for process in workers if process.is_alive()]:
-        for process in alive:
-            with suppress(ProcessLookupError):
-                os.kill(process.pid or 0, signal.SIGINT)
-        for process in alive:
-            process.join(REPEAT_SECONDS)

@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -21,24 +23,21 @@ from perfcopilot_goals_tests.asana.worlds import WORKSPACE, flat_world
 from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
 
 OTHER = "canary-token-of-another-77aa"
-LATENCY_SECONDS = 0.3
 
 
 class Office:
-    """A stand-in that notes whose token each request had and when it was under way."""
+    """A stand-in that notes whose token has asked; an answer waits `patience` seconds for a request of the other's."""
 
     def __init__(self) -> None:
-        self.spans: dict[str, list[tuple[float, float]]] = {TOKEN: [], OTHER: []}
+        self.asked = {TOKEN: threading.Event(), OTHER: threading.Event()}
+        self.patience = 0.0
+        self.met: list[bool] = []
         self.asana = Sandbox(flat_world(2), token=TOKEN, more_tokens=[OTHER], faults=self._note)
 
     def _note(self, request: Request, response: Response) -> Response:
-        began = time.monotonic()
-        token = request.headers["Authorization"].removeprefix("Bearer ")
-        self.spans[token].append((began, began + self.asana.latency_seconds))
+        self.asked[request.headers["Authorization"].removeprefix("Bearer ")].set()
+        self.met.append(all(asked.wait(self.patience) for asked in self.asked.values()))
         return response
-
-    def were_side_by_side(self) -> bool:
-        return any(a < d and c < b for a, b in self.spans[TOKEN] for c, d in self.spans[OTHER])
 
 
 @pytest.fixture
@@ -58,14 +57,22 @@ def office(tmp_path: Path, database_url: str) -> Iterator[Office]:
         yield office
 
 
-def started(tmp_path: Path, database_url: str, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "perfcopilot_goals.cli", *arguments],
+@contextmanager
+def started(
+    tmp_path: Path, database_url: str, *arguments: str, behind: Sequence[str] = ()
+) -> Iterator[subprocess.Popen[str]]:
+    """The command, under way, run by the command `behind`; it is gone at the end."""
+    with subprocess.Popen(
+        [*behind, sys.executable, "-m", "perfcopilot_goals.cli", *arguments],
         env=environment(tmp_path, PERFCOPILOT_DATABASE_URL=database_url),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def standing(cli: Cli) -> dict[str, str | None]:
@@ -74,10 +81,18 @@ def standing(cli: Cli) -> dict[str, str | None]:
 
 def wait_for_both(office: Office, process: subprocess.Popen[str]) -> None:
     end = time.monotonic() + 60
-    while not all(office.spans.values()):
+    while not all(asked.is_set() for asked in office.asked.values()):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end, "one of them never asked"
         time.sleep(0.05)
+
+
+def wait_for_workers(process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + 60
+    while len(workers_of(process.pid)) < 2:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "no worker ever started"
+        time.sleep(0.01)
 
 
 def workers_of(pid: int) -> list[int]:
@@ -96,10 +111,10 @@ def workers_of(pid: int) -> list[int]:
 def test_those_with_tokens_of_their_own_are_synced_side_by_side_and_the_others_in_turn(
     office: Office, cli: Cli, database_url: str
 ) -> None:
-    office.asana.latency_seconds = LATENCY_SECONDS
+    office.patience = 20
     done = cli("sync", "--all")
     assert done.returncode == 0, done.stderr
-    assert office.were_side_by_side()
+    assert all(office.met)
     with psycopg.connect(database_url) as database:
         overlaps = database.execute(
             "select count(*) from perfcopilot_goals.syncs a join perfcopilot_goals.syncs b on b.connection = 'two' "
@@ -129,11 +144,11 @@ def test_a_worker_that_is_killed_takes_only_its_own_connection_with_it(
     office: Office, cli: Cli, tmp_path: Path, database_url: str
 ) -> None:
     office.asana.latency_seconds = 2
-    process = started(tmp_path, database_url, "sync", "one", "three")
-    wait_for_both(office, process)
-    workers = workers_of(process.pid)
-    os.kill(workers[0], signal.SIGKILL)
-    said, told = process.communicate(timeout=120)
+    with started(tmp_path, database_url, "sync", "one", "three") as process:
+        wait_for_both(office, process)
+        workers = workers_of(process.pid)
+        os.kill(workers[0], signal.SIGKILL)
+        said, told = process.communicate(timeout=120)
     assert process.returncode == 1
     (synced,) = [line.partition(":")[0] for line in said.splitlines() if "requests" in line]
     (killed,) = {"one", "three"} - {synced}
@@ -144,15 +159,29 @@ def test_a_worker_that_is_killed_takes_only_its_own_connection_with_it(
 
 
 @pytest.mark.fault("F2")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("number", "behind"),
+    [
+        pytest.param(signal.SIGINT, (), id="SIGINT"),
+        pytest.param(signal.SIGTERM, (), id="SIGTERM"),
+        # As a shell starts what it runs in its background.
+        pytest.param(
+            signal.SIGTERM, ("sh", "-c", 'trap "" INT; exec "$@"', "sh"), id="SIGTERM where SIGINT is ignored"
+        ),
+    ],
+)
+@pytest.mark.parametrize("begun", [True, False], ids=["while they ask Asana", "while they start"])
 def test_an_interrupt_ends_all_that_are_under_way_and_begins_no_other(
-    office: Office, cli: Cli, tmp_path: Path, database_url: str, number: int
+    office: Office, cli: Cli, tmp_path: Path, database_url: str, number: int, behind: Sequence[str], begun: bool
 ) -> None:
     office.asana.latency_seconds = 30
-    process = started(tmp_path, database_url, "sync", "--all")
-    wait_for_both(office, process)
-    process.send_signal(number)
-    _, told = process.communicate(timeout=20)
+    with started(tmp_path, database_url, "sync", "--all", behind=behind) as process:
+        wait_for_both(office, process) if begun else wait_for_workers(process)
+        process.send_signal(number)
+        _, told = process.communicate(timeout=20)
     assert process.returncode == 130
     assert told.splitlines()[-1] == "Interrupted."
-    assert standing(cli) == {"one": "Interrupted", "two": None, "three": "Interrupted"}
+    failed_with = standing(cli)
+    assert failed_with["two"] is None
+    # One that has not begun has nothing to tell; a slow start may have.
+    assert {failed_with["one"], failed_with["three"]} <= ({"Interrupted"} if begun else {None, "Interrupted"})
