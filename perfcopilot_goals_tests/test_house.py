@@ -19,14 +19,15 @@ PACKAGE = ROOT / "perfcopilot_goals"
 MAY_IMPORT = {
     "errors": set(),
     "settings": {"errors"},
+    "startup": set(),
     "schemas": {"errors"},
     "core": {"errors", "schemas"},
     "asana": {"errors"},
     "storage": {"errors", "schemas", "settings"},
     "sandbox": set(),
-    "defs": {"errors", "schemas", "settings", "core", "asana", "storage"},
-    "definitions": {"defs", "settings"},
-    "cli": {"errors", "schemas", "settings", "core", "asana", "storage", "sandbox", "defs"},
+    "defs": {"errors", "schemas", "settings", "startup", "core", "asana", "storage"},
+    "definitions": {"defs", "settings", "startup"},
+    "cli": {"errors", "schemas", "settings", "startup", "core", "asana", "storage", "sandbox", "defs"},
 }
 MAY_IMPORT_DAGSTER = {"defs", "definitions", "cli"}
 # Core decides; it neither asks the time nor the environment, and touches no file or network.

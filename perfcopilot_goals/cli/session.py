@@ -1,6 +1,5 @@
 """What the commands share: the settings, the database, the Dagster instance, and how things are printed."""
 
-import gc
 import json
 import os
 import warnings
@@ -13,6 +12,7 @@ import click
 
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.settings import Settings, load_settings
+from perfcopilot_goals.startup import starting
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -58,17 +58,6 @@ class Session:
             instance = dg.DagsterInstance.get()
         with instance:
             yield instance
-
-
-@contextmanager
-def starting() -> Iterator[None]:
-    """For imports: what they make stays, and to look it through for garbage again and again takes a sixth of them."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def print_json(value: Any) -> None:

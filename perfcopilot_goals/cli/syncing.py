@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from perfcopilot_goals.cli.progress import TerminalProgress
-from perfcopilot_goals.cli.session import Session, starting
+from perfcopilot_goals.cli.session import Session
 from perfcopilot_goals.cli.workers import Work, work_together
 from perfcopilot_goals.errors import GoalsError
+from perfcopilot_goals.startup import starting
 
 if TYPE_CHECKING:
     from perfcopilot_goals.defs.runs import Outcome, Runner

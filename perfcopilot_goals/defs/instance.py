@@ -9,20 +9,23 @@ import time
 from collections.abc import Mapping
 from typing import Any, Self
 
-import sqlalchemy.exc
-from dagster._core.storage.local_compute_log_manager import (
-    LocalComputeLogManager,
-)  # the path that dagster.yaml documents
-from dagster._core.storage.root import LocalArtifactStorage
-from dagster._serdes import ConfigurableClassData
-from dagster_postgres import DagsterPostgresStorage
-from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import event
-from sqlalchemy.pool import Pool
+from perfcopilot_goals.startup import starting
 
-from perfcopilot_goals.settings import Settings, load_settings, make_home
-from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, STATEMENT_SECONDS, Database, open_database
-from perfcopilot_goals.storage.migrate import ensure_migrated
+with starting():
+    import sqlalchemy.exc
+
+    # The path that dagster.yaml documents.
+    from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+    from dagster._core.storage.root import LocalArtifactStorage
+    from dagster._serdes import ConfigurableClassData
+    from dagster_postgres import DagsterPostgresStorage
+    from psycopg.conninfo import conninfo_to_dict
+    from sqlalchemy import event
+    from sqlalchemy.pool import Pool
+
+    from perfcopilot_goals.settings import Settings, load_settings, make_home
+    from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, STATEMENT_SECONDS, Database, open_database
+    from perfcopilot_goals.storage.migrate import ensure_migrated
 
 # For so long after a statement a connection is taken to be alive without asking it.
 TRUSTED_SECONDS = 1.0
