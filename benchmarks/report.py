@@ -17,10 +17,11 @@ Rows = Sequence[Mapping[str, Any]]
 
 INTRODUCTION = """# What it costs
 
-Written by `make bench`. Every ratio is to a floor of the same run: for a fetch, what its requests take at best, all 50
-in flight always or at the limit less the server's burst; for a workspace without latency, our own fetch; for a load, a
-bare COPY; for many connections, one of them so many times. Requests and rejected calls are counted by the server, a
-stand-in Asana in a process of its own, the same for all. Peak memory is the whole process', as the kernel counts it.
+Written by `make bench`. Every ratio is to a floor of the same run: for a fetch, what its requests take page by page
+and then with all 50 in flight always, or at the limit less the server's burst (dlt asks for sub-goals while it reads
+the list, and may come in below); for a workspace without latency, our own fetch; for a load, a bare COPY; for many
+connections, one of them so many times. Requests and rejected calls are counted by the server, a stand-in Asana in a
+process of its own, the same for all. Peak memory is the whole process', as the kernel counts it.
 """
 
 
