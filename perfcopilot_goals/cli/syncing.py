@@ -18,7 +18,7 @@ from perfcopilot_goals.startup import starting
 if TYPE_CHECKING:
     from perfcopilot_goals.defs.runs import Outcome, Runner
 
-PRELOAD = ("dagster_postgres", "perfcopilot_goals.defs.runs")
+PRELOAD = ("perfcopilot_goals.defs.instance", "perfcopilot_goals.defs.runs")
 
 
 @click.command("sync")
