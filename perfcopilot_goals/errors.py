@@ -10,22 +10,49 @@
     └── AsanaUnavailableError      75   yes, by the next run
 
 A new failure belongs here only if it needs another exit code or another answer to "can a retry help?"; otherwise it is
-a message of one of these. A message says what was attempted, for which connection, what came back and what to do.
-It never holds a token, a database URL, a response's body, a goal's text or a person's name. Raise these `from None`
-when the cause could carry such data.
+a message of one of these. `message` says what was attempted and what came back, `connection` for which connection, and
+`action` what to do. They are put together here and nowhere else, and nothing takes a message apart again. They never
+hold a token, a database URL, a response's body, a goal's text or a person's name. Raise these `from None` when the
+cause could carry such data.
 """
 
-from typing import ClassVar
+import re
+from typing import ClassVar, Self
+
+CONNECTION = "{connection}"
 
 
 class GoalsError(Exception):
-    """The root. `str()` of any of these begins with the class's name."""
+    """The root. `str()` gives the class's name, the connection, what happened, and what to do.
+
+    `connection` and `action` may be added by a caller that knows more than whoever raised: see `about`. In both texts
+    `{connection}` stands for the connection's name.
+    """
 
     exit_code: ClassVar[int] = 1
     retryable: bool = False
 
-    def __init__(self, message: str) -> None:
-        super().__init__(f"{type(self).__name__}: {message}")
+    def __init__(self, message: str, *, connection: str | None = None, action: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.connection = connection
+        self.action = action
+
+    def about(self, connection: str) -> Self:
+        """The same error, which names this connection unless it already names one."""
+        self.connection = self.connection or connection
+        return self
+
+    @property
+    def text(self) -> str:
+        """What happened and what to do, without the class's name."""
+        text = f"{self.message}. {self.action}" if self.action else self.message
+        text = text.replace(CONNECTION, self.connection or "NAME")
+        is_named = self.connection is None or re.search(rf"connection {re.escape(self.connection)}(?![\w-])", text)
+        return text if is_named else f"connection {self.connection}: {text}"
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}: {self.text}"
 
 
 class GoalsConfigError(GoalsError):
@@ -66,8 +93,10 @@ class GoalsStoreError(GoalsError):
     # Class 08 connection, 40 rollback, 53 resources, 55 not in state (lock timeout), 57 operator intervention.
     _PASSING: ClassVar[frozenset[str]] = frozenset({"", "08", "40", "53", "55", "57"})
 
-    def __init__(self, message: str, sqlstate: str = "") -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, sqlstate: str = "", *, connection: str | None = None, action: str | None = None
+    ) -> None:
+        super().__init__(message, connection=connection, action=action)
         self.sqlstate = sqlstate
         self.retryable = sqlstate[:2] in self._PASSING
 

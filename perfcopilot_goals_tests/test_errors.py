@@ -5,7 +5,7 @@ import re
 import pytest
 
 from perfcopilot_goals import errors
-from perfcopilot_goals.errors import EXIT_CODES, GoalsError, GoalsStoreError
+from perfcopilot_goals.errors import EXIT_CODES, GoalsConfigError, GoalsError, GoalsStoreError
 
 CONTRACT = {
     "GoalsConfigError": (2, False),
@@ -62,3 +62,31 @@ def test_a_store_error_tells_its_sqlstate_and_only_what_passes_by_itself_is_retr
     assert (error.sqlstate, error.retryable) == (sqlstate, retryable)
     # Each error has its own answer; the class keeps none.
     assert GoalsStoreError("x", "08006").retryable
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (GoalsConfigError("its GID is not set"), "GoalsConfigError: connection acme: its GID is not set"),
+        (GoalsConfigError("connection acme: no GID"), "GoalsConfigError: connection acme: no GID"),
+        (
+            GoalsConfigError("no connection acme-2 here"),
+            "GoalsConfigError: connection acme: no connection acme-2 here",
+        ),
+        (
+            GoalsConfigError("no GID", action="Set it: connection set {connection} --workspace-gid GID"),
+            "GoalsConfigError: connection acme: no GID. Set it: connection set acme --workspace-gid GID",
+        ),
+        (
+            GoalsConfigError("no GID", connection="globex", action="Set it: connection set {connection}"),
+            "GoalsConfigError: connection globex: no GID. Set it: connection set globex",
+        ),
+    ],
+)
+def test_an_error_about_a_connection_names_it_once_and_in_what_to_do(error: GoalsError, told: str) -> None:
+    assert str(error.about("acme")) == told
+
+
+def test_an_error_that_names_no_connection_tells_what_to_do_with_a_placeholder() -> None:
+    error = GoalsConfigError("no GID", action="Set it: connection set {connection} --workspace-gid GID")
+    assert str(error) == "GoalsConfigError: no GID. Set it: connection set NAME --workspace-gid GID"

@@ -111,9 +111,9 @@ class AsanaClient:
                 f"GET {path}: the server's certificate is not valid for its name, so the token was not sent"
             ) from None
         except BrokenAnswer as broken:
-            return Problem(str(broken), is_contract="JSON" in str(broken))
+            return Problem(str(broken), is_contract=broken.is_contract)
         except AsanaContractError as error:
-            raise AsanaContractError(f"GET {path}: {str(error).partition(': ')[2]}; nothing was written") from None
+            raise AsanaContractError(f"GET {path}: {error.message}; nothing was written") from None
         problem = problem_of(answer)
         if problem is None:
             raise refusal_of(path, answer)

@@ -118,7 +118,7 @@ def refusal_of_workspace(refused: Refused, workspace_gid: str, asked: str) -> Go
         return AsanaContractError(f"{answered}, no such route; nothing was written. Check the connection's base URL")
     if refused.status == 404 or refused.is_about_workspace:
         return GoalsConfigError(
-            f"{answered}: Asana knows no workspace {workspace_gid} for this token; nothing was written. "
-            "Set the right one: perfcopilot-goals connection set NAME --workspace-gid GID"
+            f"{answered}: Asana knows no workspace {workspace_gid} for this token; nothing was written",
+            action="Set the right one: perfcopilot-goals connection set {connection} --workspace-gid GID",
         )
     return AsanaContractError(f"{answered}: the list did not come whole; nothing was written")

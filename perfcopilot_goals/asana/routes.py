@@ -36,8 +36,8 @@ class RouteInUse:
         """Use the other one from now on. Several workers may find the same route gone."""
         if self.is_fixed:
             raise AsanaContractError(
-                f"the sub-goal route {gone} is gone; nothing was written. "
-                "Let the other be found: perfcopilot-goals connection set NAME --subgoal-route auto"
+                f"the sub-goal route {gone} is gone; nothing was written",
+                action="Let the other be found: perfcopilot-goals connection set {connection} --subgoal-route auto",
             )
         if _other(gone) in self._gone:
             raise AsanaContractError(

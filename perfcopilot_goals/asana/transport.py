@@ -27,7 +27,11 @@ _CHUNK = 64 * 1024
 
 
 class BrokenAnswer(Exception):
-    """No whole answer came. The message is safe to show."""
+    """No whole answer came. The message is safe to show. `is_contract`: a whole body came, and it was not JSON."""
+
+    def __init__(self, what: str, *, is_contract: bool = False) -> None:
+        super().__init__(what)
+        self.is_contract = is_contract
 
 
 class UntrustedServer(Exception):
@@ -53,7 +57,7 @@ class Answer:
         except RecursionError:
             raise AsanaContractError("JSON nested too deep to be an answer of Asana") from None
         except ValueError:
-            raise BrokenAnswer(f"{len(self.body)} bytes that are not whole JSON") from None
+            raise BrokenAnswer(f"{len(self.body)} bytes that are not whole JSON", is_contract=True) from None
 
 
 class Transport:

@@ -201,7 +201,7 @@ class _Walker:
         """What kept the first of the failed lists from being read, and of which goals they are."""
         goals = f"goal{'s' if len(self.failed) > 1 else ''} {', '.join(sorted(self.failed)[:NAMED])}"
         more = f" and {len(self.failed) - NAMED} more" if len(self.failed) > NAMED else ""
-        why = str(next(iter(self.failed.values()))).partition(": ")[2]
+        why = next(iter(self.failed.values())).message
         return AsanaUnavailableError(f"the sub-goals of {goals}{more} could not be read; {why}")
 
     def _keep(self, gid: str, subgoals: Subgoals) -> None:

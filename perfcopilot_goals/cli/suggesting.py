@@ -79,12 +79,10 @@ def _fetch(session: Session, connection: "Connection") -> list[dict[str, Any]]:
 @contextmanager
 def _naming(name: str) -> Iterator[None]:
     """Put the connection's name into errors that lack it."""
-    from perfcopilot_goals.defs.failures import describe
-
     try:
         yield
     except GoalsError as error:
-        raise type(error)(describe(error, name).partition(": ")[2]) from None
+        raise error.about(name) from None
 
 
 def _tell_wait() -> None:

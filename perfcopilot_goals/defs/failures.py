@@ -20,7 +20,7 @@ ERROR_CODE = "error_code"
 def as_failures(connection: str, note: Callable[[str], None]) -> Iterator[None]:
     """Turn every exception of the block into a `Failure`; `note` is told the error's class first.
 
-    Ours keep their message, with the connection's name put in where it is missing. An unexpected one is told by its
+    Ours keep their message and name the connection. An unexpected one is told by its
     class and place only, since its message may quote a row. Dagster retries only what another try can mend.
     """
     try:
@@ -28,7 +28,7 @@ def as_failures(connection: str, note: Callable[[str], None]) -> Iterator[None]:
     except GoalsError as error:
         _note(note, type(error).__name__)
         raise dg.Failure(
-            description=describe(error, connection),
+            description=str(error.about(connection)),
             metadata={ERROR_CODE: type(error).__name__},
             allow_retries=error.retryable,
         ) from None
@@ -55,13 +55,6 @@ def _where(error: Exception) -> str:
     return " < ".join(
         f"{place.name} in {place.filename.rpartition('/')[2]}:{place.lineno}" for place in [innermost, *ours[:2]]
     )
-
-
-def describe(error: GoalsError, connection: str) -> str:
-    """The error's message, with the connection named and the placeholder in a command filled in."""
-    kind, _, text = str(error).partition(": ")
-    text = text.replace(" NAME ", f" {connection} ")
-    return f"{kind}: {text}" if f"connection {connection}" in text else f"{kind}: connection {connection}: {text}"
 
 
 def _note(note: Callable[[str], None], error_code: str) -> None:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from perfcopilot_goals.defs import assets
-from perfcopilot_goals.defs.failures import as_failures, describe
+from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.errors import AsanaAccessError, AsanaUnavailableError, GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.sandbox import Goal, Sandbox, World, faults
 from perfcopilot_goals.sandbox.faults import Script, asks_subgoals_of
@@ -329,15 +329,3 @@ def test_a_ledger_that_cannot_be_reached_does_not_hide_the_failure() -> None:
 
     with pytest.raises(dg.Failure, match="AsanaAccessError: connection acme: no"), as_failures("acme", note):
         raise AsanaAccessError("no")
-
-
-@pytest.mark.parametrize(
-    ("message", "told"),
-    [
-        ("connection acme: its GID is not set", "GoalsConfigError: connection acme: its GID is not set"),
-        ("no rows; set NAME --x", "GoalsConfigError: connection acme: no rows; set acme --x"),
-        ("GET /goals answered 404: no", "GoalsConfigError: connection acme: GET /goals answered 404: no"),
-    ],
-)
-def test_every_description_names_its_class_and_its_connection(message: str, told: str) -> None:
-    assert describe(GoalsConfigError(message), "acme") == told
