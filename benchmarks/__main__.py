@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import companies, fetching, loading, sizes, standing
+from benchmarks import companies, fetching, loading, sizes, status
 from benchmarks.contenders import RIVALS, RIVALS_PYTHON
 from benchmarks.report import machine, write
 from benchmarks.scale import FULL, QUICK, Scale
@@ -24,7 +24,7 @@ Run = Callable[[Scale], Iterator[dict[str, Any]]]
 BENCHES: dict[str, tuple[str, Run]] = {
     "loading": (loading.TITLE, loading.run),
     "companies": (companies.TITLE, companies.run),
-    "standing": (standing.TITLE, standing.run),
+    "standing": (status.TITLE, status.run),
     "sizes": (sizes.TITLE, sizes.run),
     "fetching": (fetching.TITLE, fetching.run),
 }

@@ -11,7 +11,7 @@ from benchmarks.measuring import stand_in
 from benchmarks.scale import Scale
 from benchmarks.service import Service, dagster_dev
 from benchmarks.workplace import tokens, workplace
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 
 TITLE = "Many small connections"
 GOALS = 50

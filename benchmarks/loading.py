@@ -9,12 +9,12 @@ import psycopg
 
 from benchmarks.scale import Scale
 from benchmarks.workplace import workplace
-from perfcopilot_goals.core.goals import list_goals
-from perfcopilot_goals.schemas.rows import Connection
+from perfcopilot_goals.core.goals import parse_goals
+from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.schemas.tables import stamp, validate
 from perfcopilot_goals.storage.connections import add_connection
-from perfcopilot_goals.storage.ledger import begin_sync
 from perfcopilot_goals.storage.slices import Replacement, replace_slice
+from perfcopilot_goals.storage.sync_log import begin_sync
 
 TITLE = "A slice loaded"
 RAW = "raw_workspace_goals"
@@ -31,7 +31,7 @@ ANSWER = {
 
 def run(scale: Scale) -> Iterator[dict[str, Any]]:
     """A row for each way, the best of the repeats."""
-    rows = list_goals(({"gid": str(gid), **ANSWER} for gid in range(scale.rows)), "77").rows
+    rows = parse_goals(({"gid": str(gid), **ANSWER} for gid in range(scale.rows)), "77").rows
     with workplace() as place:
         with place.database.connect("preparing") as transaction:
             connection = Connection("bench", "77", "env:T", "https://app.asana.com", 1_500, "auto", enabled=True)

@@ -1,4 +1,4 @@
-"""A place where the product runs: its own Postgres, a Dagster home, connections that ask a stand-in Asana."""
+"""A place where the product runs: its local Postgres, a Dagster home, connections that ask a stand-in Asana."""
 
 import os
 import shutil
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measuring import CLI, WORKSPACE, Measured, StandIn, measure
-from perfcopilot_goals.schemas.rows import Connection
+from perfcopilot_goals.domain.connection import Connection
+from perfcopilot_goals.local_postgres import keep_running, local_database_url, remove_local_postgres
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import add_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees
 from perfcopilot_goals.storage.migrate import ensure_migrated
-from perfcopilot_goals.storage.own_server import keep_running, own_database_url, remove_own_server
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 UNLIMITED = 10_000_000
@@ -59,13 +59,13 @@ def workplace() -> Iterator[Workplace]:
             shutil.copy(CHECKOUT / file, home)
         plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
         try:
-            database = Database(own_database_url(settings))
+            database = Database(local_database_url(settings))
             keep_running(settings)
             ensure_migrated(database)
             environment = {"PERFCOPILOT_HOME": str(settings.home), "DAGSTER_HOME": str(home)}
             yield Workplace(database, folder, plain | environment | {"PYTHONWARNINGS": "ignore"})
         finally:
-            remove_own_server(settings)
+            remove_local_postgres(settings)
 
 
 def tokens(names: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ DEFAULT_UI_URL = "http://127.0.0.1:3000"
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment says. `database_url` is None where the own Postgres is to be used."""
+    """What the environment says. `database_url` is None where the local Postgres is to be used."""
 
     project_root: Path
     home: Path
@@ -68,7 +68,7 @@ def check_token_ref(token_ref: str) -> str:
     raise GoalsConfigError("a token reference is env:NAME or file:/path, never the token; what was given is neither")
 
 
-def read_token(token_ref: str, connection: str, environ: Mapping[str, str] | None = None) -> str:
+def load_token(token_ref: str, connection: str, environ: Mapping[str, str] | None = None) -> str:
     """The token that a connection's reference points to, stripped; `GoalsConfigError` without its value otherwise."""
     env = os.environ if environ is None else environ
     kind, _, place = check_token_ref(token_ref).partition(":")

@@ -13,10 +13,10 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from perfcopilot_goals.local_postgres import keep_running, local_database_url, remove_local_postgres
 from perfcopilot_goals.settings import Settings, load_settings
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.migrate import ensure_migrated
-from perfcopilot_goals.storage.own_server import keep_running, own_database_url, remove_own_server
 
 _numbers = itertools.count(1)
 
@@ -47,12 +47,12 @@ def _interrupts_are_heard() -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """Settings whose own Postgres runs until the session ends."""
+    """Settings whose local Postgres runs until the session ends."""
     settings = load_settings({"PERFCOPILOT_HOME": str(tmp_path_factory.mktemp("home") / "state")})
-    _hash_once(own_database_url(settings))
+    _hash_once(local_database_url(settings))
     keep_running(settings)
     yield settings
-    remove_own_server(settings)
+    remove_local_postgres(settings)
 
 
 def _hash_once(url: str) -> None:
@@ -69,7 +69,7 @@ def _hash_once(url: str) -> None:
 @pytest.fixture(scope="session")
 def template(server: Settings) -> str:
     """Name of a migrated database that each test gets a copy of."""
-    with psycopg.connect(own_database_url(server), autocommit=True) as connection:
+    with psycopg.connect(local_database_url(server), autocommit=True) as connection:
         connection.execute("create database template_goals")
     ensure_migrated(Database(_url(server, "template_goals")))
     return "template_goals"
@@ -79,7 +79,7 @@ def template(server: Settings) -> str:
 def database_url(server: Settings, template: str) -> Iterator[str]:
     """URL of a migrated database without rows, dropped after the test."""
     name = f"goals_{next(_numbers)}"
-    with psycopg.connect(own_database_url(server), autocommit=True) as connection:
+    with psycopg.connect(local_database_url(server), autocommit=True) as connection:
         connection.execute(f"create database {name} template {template}")
         yield _url(server, name)
         connection.execute(f"drop database {name} with (force)")
@@ -92,4 +92,4 @@ def database(database_url: str) -> Database:
 
 
 def _url(server: Settings, name: str) -> str:
-    return f"{own_database_url(server).rpartition('/')[0]}/{name}"
+    return f"{local_database_url(server).rpartition('/')[0]}/{name}"

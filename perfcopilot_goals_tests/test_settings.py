@@ -14,8 +14,8 @@ from perfcopilot_goals.settings import (
     Settings,
     check_token_ref,
     load_settings,
+    load_token,
     make_home,
-    read_token,
 )
 from perfcopilot_goals_tests.core.examples import attempt, characters, told, usual
 
@@ -122,7 +122,7 @@ def test_a_reference_is_a_variable_or_an_absolute_path(ref: str) -> None:
 )  # fmt: skip
 @pytest.mark.fault("H1")
 def test_what_is_no_reference_may_be_the_token_itself_and_is_not_told(ref: str) -> None:
-    for refuse in (lambda: check_token_ref(ref), lambda: read_token(ref, "acme", {"A": "t"})):
+    for refuse in (lambda: check_token_ref(ref), lambda: load_token(ref, "acme", {"A": "t"})):
         with pytest.raises(GoalsConfigError) as refused:
             refuse()
         assert SECRET not in told(refused.value)
@@ -130,16 +130,16 @@ def test_what_is_no_reference_may_be_the_token_itself_and_is_not_told(ref: str) 
 
 def test_a_token_is_read_from_a_variable_and_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "token").write_text(TOKEN)
-    assert read_token("env:ASANA", "acme", {"ASANA": TOKEN}) == TOKEN
-    assert read_token(f"file:{tmp_path / 'token'}", "acme", {}) == TOKEN
+    assert load_token("env:ASANA", "acme", {"ASANA": TOKEN}) == TOKEN
+    assert load_token(f"file:{tmp_path / 'token'}", "acme", {}) == TOKEN
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", " \n\n", "\t"], ids=repr)
 @pytest.mark.fault("D2")
 def test_a_line_end_after_the_token_is_not_part_of_it(tmp_path: Path, end: str) -> None:
     (tmp_path / "token").write_bytes(f" {TOKEN}{end}".encode())
-    assert read_token("env:ASANA", "acme", {"ASANA": TOKEN + end}) == TOKEN
-    assert read_token(f"file:{tmp_path / 'token'}", "acme", {}) == TOKEN
+    assert load_token("env:ASANA", "acme", {"ASANA": TOKEN + end}) == TOKEN
+    assert load_token(f"file:{tmp_path / 'token'}", "acme", {}) == TOKEN
 
 
 @pytest.mark.parametrize("value", [None, "", " ", "\n", "\t \r\n", "\u3000"], ids=repr)
@@ -148,10 +148,10 @@ def test_no_token_is_a_setting_to_mend_and_names_its_place(tmp_path: Path, value
     with pytest.raises(
         GoalsConfigError, match="connection acme has no Asana token: environment variable ASANA is unset"
     ):
-        read_token("env:ASANA", "acme", {} if value is None else {"ASANA": value})
+        load_token("env:ASANA", "acme", {} if value is None else {"ASANA": value})
     (tmp_path / "token").write_text(value or "", "utf-8")
     with pytest.raises(GoalsConfigError, match=f"file {tmp_path / 'token'} is unset or empty"):
-        read_token(f"file:{tmp_path / 'token'}", "acme", {})
+        load_token(f"file:{tmp_path / 'token'}", "acme", {})
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_token_with_anything_that_breaks_a_header_is_refused_and_not_told(tmp_
         with pytest.raises(
             GoalsConfigError, match=r"connection acme: the token in .* has blanks or characters"
         ) as refused:
-            read_token(ref, "acme", {"ASANA": value})
+            load_token(ref, "acme", {"ASANA": value})
         assert SECRET not in told(refused.value)
 
 
@@ -174,7 +174,7 @@ def test_a_file_that_is_missing_a_folder_or_not_utf_8_is_told_by_its_place_and_k
     (tmp_path / "latin").write_bytes(TOKEN.encode() + b"\xff")
     for name, kind in (("none", "FileNotFoundError"), ("", "IsADirectoryError"), ("latin", "UnicodeDecodeError")):
         with pytest.raises(GoalsConfigError, match=f"is not readable \\({kind}\\)") as refused:
-            read_token(f"file:{tmp_path / name}", "acme", {})
+            load_token(f"file:{tmp_path / name}", "acme", {})
         # The decoder's error holds the whole file, also as a hidden context.
         assert SECRET not in told(refused.value)
         assert "connection acme" in str(refused.value)
@@ -184,7 +184,7 @@ def test_a_file_that_is_missing_a_folder_or_not_utf_8_is_told_by_its_place_and_k
 @given(st.text(characters))
 def test_any_text_as_a_token_is_a_token_without_blanks_or_one_of_our_errors_that_does_not_tell_it(value: str) -> None:
     planted = f"{SECRET}{value}"
-    token = attempt(lambda: read_token("env:ASANA", "acme", {"ASANA": planted}))
+    token = attempt(lambda: load_token("env:ASANA", "acme", {"ASANA": planted}))
     if isinstance(token, GoalsConfigError):
         assert SECRET not in told(token)
     else:
@@ -199,5 +199,5 @@ def test_any_text_as_a_token_is_a_token_without_blanks_or_one_of_our_errors_that
 def test_any_text_as_a_reference_is_checked_without_being_told(value: str) -> None:
     ref = f"file:/no-such-folder/{value}"
     with pytest.raises(GoalsConfigError) as refused:
-        read_token(ref, "acme", {})
+        load_token(ref, "acme", {})
     assert "connection acme: its token file" in str(refused.value) or "a token reference is" in str(refused.value)

@@ -9,8 +9,10 @@ from typing import Any
 
 import psycopg
 
+from perfcopilot_goals.domain.connection import Connection
+from perfcopilot_goals.domain.employee import Employee
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import World, generated_world
-from perfcopilot_goals.schemas.rows import SLICE_TABLES, Connection, Employee
 from perfcopilot_goals.schemas.tables import own_columns
 from perfcopilot_goals.storage.connections import add_connection
 from perfcopilot_goals.storage.database import Database
@@ -68,7 +70,7 @@ def content(url: str) -> Content:
 
 
 def incomplete(url: str, connections: list[str]) -> list[str]:
-    """What in the ledger is not as after whole syncs, by connection."""
+    """What in the sync log is not as after whole syncs, by connection."""
     wrong = []
     with psycopg.connect(url) as database:
         for name in connections:
@@ -79,7 +81,7 @@ def incomplete(url: str, connections: list[str]) -> list[str]:
             ).fetchall()
             if not states or states[-1][0] != "complete" or "running" in [state for state, *_ in states]:
                 wrong.append(f"{name}: {[state for state, *_ in states]}")
-            # The last write of a table in the ledger and the rows there have to name the same run and number.
+            # The last write of a table in the sync log and the rows there have to name the same run and number.
             written = {
                 table: (run, entry["rows"]) for _, run, tables in states for table, entry in (tables or {}).items()
             }
@@ -88,5 +90,5 @@ def incomplete(url: str, connections: list[str]) -> list[str]:
                     f"select run_id, count(*) from perfcopilot_goals.{table} where connection = %s group by 1", [name]
                 ).fetchall()
                 if rows != [written.get(table)]:
-                    wrong.append(f"{name}: {table} has {rows}, the ledger says {written.get(table)}")
+                    wrong.append(f"{name}: {table} has {rows}, the sync log says {written.get(table)}")
     return wrong

@@ -1,6 +1,6 @@
 """The proof itself: a backfill of all connections over two workers, one of which is killed in the middle.
 
-At the end the slices have to be those that plain syncs make, and the ledger has to bear them out.
+At the end the slices have to be those that plain syncs make, and the sync log has to bear them out.
 """
 
 import argparse
@@ -18,10 +18,10 @@ from typing import Any
 
 import psycopg
 
+from perfcopilot_goals.domain.sync import SLICE_TABLES
+from perfcopilot_goals.local_postgres import local_database_url, remove_local_postgres
 from perfcopilot_goals.sandbox import Sandbox
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
 from perfcopilot_goals.settings import load_settings
-from perfcopilot_goals.storage.own_server import own_database_url, remove_own_server
 from proof.company import connect, content, incomplete, names, token_of, world_of, write_tokens
 from proof.services import Services, wait_for
 
@@ -97,7 +97,7 @@ def done(runs: list[dict[str, Any]]) -> set[str]:
 
 
 def syncing(url: str) -> set[str]:
-    """The runs that the ledger says are under way."""
+    """The runs that the sync log says are under way."""
     with psycopg.connect(url) as database:
         rows = database.execute("select run_id from perfcopilot_goals.syncs where state = 'running'").fetchall()
     return {row[0] for row in rows}
@@ -141,7 +141,7 @@ def main() -> int:
     settings = load_settings({"PERFCOPILOT_HOME": str(folder / "postgres")})
     write_tokens(folder / "tokens", connections)
     try:
-        url = own_database_url(settings)
+        url = local_database_url(settings)
         plain_url = f"{url.rpartition('/')[0]}/plain"
         with psycopg.connect(url, autocommit=True) as database:
             database.execute("create database plain")
@@ -171,7 +171,7 @@ def main() -> int:
             expected, found = content(plain_url), content(url)
             wrong = incomplete(url, connections)
     finally:
-        remove_own_server(settings)
+        remove_local_postgres(settings)
     return report(status, runs, shares, expected, found, wrong)
 
 

@@ -2,7 +2,7 @@
 
 The retry covers send, read, decode and shape together: a body that was cut is as good a reason as a 503. All workers of
 a sync share one client, and with it the pace, the gate, the retry budget, the deadline and the figures. What a single
-answer amounts to is `outcomes`.
+answer amounts to is `responses`.
 """
 
 import random
@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from perfcopilot_goals.asana.address import check_base_url
-from perfcopilot_goals.asana.outcomes import Problem, problem_of, refusal_of
 from perfcopilot_goals.asana.pacing import (
     ATTEMPTS,
     FAILED_BACKOFF,
@@ -24,7 +23,8 @@ from perfcopilot_goals.asana.pacing import (
     backoff,
     pacer_for,
 )
-from perfcopilot_goals.asana.transport import REQUEST_SECONDS, BrokenAnswer, Transport, UntrustedServer
+from perfcopilot_goals.asana.responses import Problem, problem_of, refusal_of
+from perfcopilot_goals.asana.transport import REQUEST_SECONDS, BrokenResponse, Transport, UntrustedServer
 from perfcopilot_goals.errors import AsanaContractError, AsanaUnavailableError, GoalsConfigError
 
 # A sync may take a quarter of an hour beyond twice the time that its requests need at the token's limit.
@@ -32,7 +32,7 @@ GRACE_SECONDS = 15 * 60.0
 
 
 @dataclass
-class Figures:
+class RequestStats:
     """What a sync cost so far. `changes` are names from Asana-Change headers, True where we are affected."""
 
     requests: int = 0
@@ -62,7 +62,7 @@ class AsanaClient:
         base_url = check_base_url(base_url, allowed_hosts)
         self.clock = clock
         self.pacer = pacer_for(token, requests_per_minute, self.clock)
-        self.figures = Figures()
+        self.figures = RequestStats()
         self.stop = threading.Event()
         self.lock = threading.Lock()
         self._transport = Transport(base_url, token, request_seconds, self.stop)
@@ -110,7 +110,7 @@ class AsanaClient:
             raise AsanaUnavailableError(
                 f"GET {path}: the server's certificate is not valid for its name, so the token was not sent"
             ) from None
-        except BrokenAnswer as broken:
+        except BrokenResponse as broken:
             return Problem(str(broken), is_contract=broken.is_contract)
         except AsanaContractError as error:
             raise AsanaContractError(f"GET {path}: {error.message}; nothing was written") from None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.listing import refusal_of_workspace
-from perfcopilot_goals.asana.outcomes import Refused
+from perfcopilot_goals.asana.responses import Refused
 from perfcopilot_goals.errors import AsanaContractError
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from perfcopilot_goals.asana.client import AsanaClient
-from perfcopilot_goals.asana.outcomes import Refused
+from perfcopilot_goals.asana.responses import Refused
 from perfcopilot_goals.errors import (
     AsanaAccessError,
     AsanaContractError,
@@ -52,7 +52,7 @@ def _fetch_pages(
     seen: set[str] = set()
     for _ in range(MAX_PAGES):
         answer = client.get(path, query)
-        objects += read_data(answer, path)
+        objects += parse_data(answer, path)
         with client.lock:
             client.figures.pages += 1
         on_page(len(objects))
@@ -67,7 +67,7 @@ def _fetch_pages(
     raise AsanaContractError(f"GET {path}: no end after {MAX_PAGES:,} pages; nothing was written")
 
 
-def read_data(answer: Any, path: str) -> Sequence[dict[str, Any]]:
+def parse_data(answer: Any, path: str) -> Sequence[dict[str, Any]]:
     """The objects in `data`, or `AsanaContractError`."""
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):

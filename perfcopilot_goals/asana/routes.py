@@ -8,7 +8,7 @@ from typing import Any
 
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.listing import fetch_list
-from perfcopilot_goals.asana.outcomes import Refused
+from perfcopilot_goals.asana.responses import Refused
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, GoalsError
 
 SUBGOALS, GOAL_RELATIONSHIPS, AUTO = "subgoals", "goal_relationships", "auto"

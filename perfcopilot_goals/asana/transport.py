@@ -26,7 +26,7 @@ IN_FLIGHT = 50
 _CHUNK = 64 * 1024
 
 
-class BrokenAnswer(Exception):
+class BrokenResponse(Exception):
     """No whole answer came. The message is safe to show. `is_contract`: a whole body came, and it was not JSON."""
 
     def __init__(self, what: str, *, is_contract: bool = False) -> None:
@@ -39,7 +39,7 @@ class UntrustedServer(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """A whole answer: status, headers by their names in lower case, and the body as it was sent, unpacked."""
 
     status: int
@@ -57,7 +57,7 @@ class Answer:
         except RecursionError:
             raise AsanaContractError("JSON nested too deep to be an answer of Asana") from None
         except ValueError:
-            raise BrokenAnswer(f"{len(self.body)} bytes that are not whole JSON", is_contract=True) from None
+            raise BrokenResponse(f"{len(self.body)} bytes that are not whole JSON", is_contract=True) from None
 
 
 class Transport:
@@ -75,7 +75,7 @@ class Transport:
             "User-Agent": "perfcopilot-goals",
         }
 
-    def get(self, path: str, params: Mapping[str, str]) -> Answer:
+    def get(self, path: str, params: Mapping[str, str]) -> Response:
         """The answer to one GET, its body whole. Redirects are not followed."""
         target = f"{self._root}{path}?{urlencode(params)}"
         try:
@@ -85,16 +85,16 @@ class Transport:
             ):
                 connection.request("GET", target, headers=self._headers)
                 with connection.getresponse() as response:
-                    return Answer(response.status, _plain(response.headers), _read_body(response))
+                    return Response(response.status, _plain(response.headers), _read_body(response))
         except TooLong:
             raise _too_long() from None
         except ssl.SSLCertVerificationError:
             raise UntrustedServer from None
         except ssl.SSLError:
-            raise BrokenAnswer("the encrypted connection failed") from None
+            raise BrokenResponse("the encrypted connection failed") from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             # ValueError: http.client takes a chunk's size for a number of bytes to read even if it is negative.
-            raise BrokenAnswer(_reason(error)) from None
+            raise BrokenResponse(_reason(error)) from None
 
     def close(self) -> None:
         """End the kept-alive connections."""
@@ -114,7 +114,7 @@ def _read_body(response: http.client.HTTPResponse) -> bytes:
     """The body after decompression, which may not be more than `BODY_BYTES`."""
     lengths = set(response.headers.get_all("Content-Length", []))
     if len(lengths) > 1 or (lengths and response.length is None and not response.chunked):
-        raise BrokenAnswer("a body whose length is not one number")
+        raise BrokenResponse("a body whose length is not one number")
     gzipped = response.headers.get("Content-Encoding", "").strip().lower() == "gzip"
     inflate = zlib.decompressobj(16 + zlib.MAX_WBITS) if gzipped else None
     body = bytearray()
@@ -122,14 +122,14 @@ def _read_body(response: http.client.HTTPResponse) -> bytes:
         try:
             body += chunk if inflate is None else inflate.decompress(chunk, BODY_BYTES + 1 - len(body))
         except zlib.error:
-            raise BrokenAnswer("a compressed body that is damaged") from None
+            raise BrokenResponse("a compressed body that is damaged") from None
         if len(body) > BODY_BYTES:
             raise _too_long()
     # Read in parts, a body that ends before its length is no error of http.client's.
     if response.length:
-        raise BrokenAnswer("a body that was cut")
+        raise BrokenResponse("a body that was cut")
     if inflate is not None and not inflate.eof:
-        raise BrokenAnswer("a compressed body that was cut")
+        raise BrokenResponse("a compressed body that was cut")
     return bytes(body)
 
 

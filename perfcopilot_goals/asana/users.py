@@ -7,7 +7,7 @@ from typing import Any
 
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.listing import fetch_list, refusal_of_workspace
-from perfcopilot_goals.asana.outcomes import Refused
+from perfcopilot_goals.asana.responses import Refused
 from perfcopilot_goals.errors import AsanaContractError
 
 # The compact user has no e-mail; it has to be asked for.

@@ -16,8 +16,8 @@ from itertools import islice
 from queue import SimpleQueue
 
 from perfcopilot_goals.asana.client import AsanaClient
-from perfcopilot_goals.asana.outcomes import Refused
 from perfcopilot_goals.asana.pacing import Stopped
+from perfcopilot_goals.asana.responses import Refused
 from perfcopilot_goals.asana.routes import (
     AUTO,
     RouteInUse,

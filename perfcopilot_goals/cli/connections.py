@@ -40,7 +40,7 @@ def add(session: Session, /, name: str, **given: Any) -> None:
     """Add a connection. The GID may follow later; until then a sync of it fails and says so."""
     from perfcopilot_goals.asana.address import DEFAULT_BASE_URL
     from perfcopilot_goals.defs.partitions import register_partitions
-    from perfcopilot_goals.schemas.rows import Connection
+    from perfcopilot_goals.domain.connection import Connection
     from perfcopilot_goals.storage.connections import add_connection, check_name
 
     defaults = {
@@ -104,12 +104,12 @@ def check(session: Session, name: str, as_json: bool) -> None:
     """Ask Asana whose token it is and whether it sees the workspace."""
     from perfcopilot_goals.asana.client import AsanaClient
     from perfcopilot_goals.asana.identity import fetch_identity
-    from perfcopilot_goals.settings import read_token
+    from perfcopilot_goals.settings import load_token
     from perfcopilot_goals.storage.connections import read_connection
 
     with session.database.connect("reading the connection") as database:
         row = read_connection(database, name)
-    token = read_token(row.token_ref, name)
+    token = load_token(row.token_ref, name)
     client = AsanaClient(row.base_url, token, allowed_hosts=session.settings.asana_hosts)
     try:
         identity = fetch_identity(client, row.workspace_gid)

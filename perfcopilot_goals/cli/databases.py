@@ -9,9 +9,9 @@ from perfcopilot_goals.cli.session import Session, as_json, print_json
 @as_json
 @click.pass_obj
 def database_url(session: Session, as_json: bool) -> None:
-    """Print where the database in use is, password included. The own Postgres starts, and stays until it is stopped."""
+    """Print the URL of the database in use, password included. Starts the local Postgres, which then stays."""
     if session.settings.database_url is None:
-        from perfcopilot_goals.storage.own_server import keep_running
+        from perfcopilot_goals.local_postgres import keep_running
 
         keep_running(session.settings)
     if as_json:
@@ -24,14 +24,16 @@ def database_url(session: Session, as_json: bool) -> None:
 @click.option("--delete", is_flag=True, help="Delete its data, and as root its folder outside the checkout, too.")
 @click.pass_obj
 def database_stop(session: Session, delete: bool) -> None:
-    """Stop the own Postgres. Its data stays unless told otherwise."""
-    from perfcopilot_goals.storage.own_server import remove_own_server, stop_own_server
+    """Stop the local Postgres. Its data stays unless told otherwise."""
+    from perfcopilot_goals.local_postgres import remove_local_postgres, stop_local_postgres
 
     if delete:
-        remove_own_server(session.settings)
-        click.echo("Deleted the own Postgres.")
+        remove_local_postgres(session.settings)
+        click.echo("Deleted the local Postgres.")
         return
 
     click.echo(
-        "Stopped the own Postgres." if stop_own_server(session.settings) else "The own Postgres was not running."
+        "Stopped the local Postgres."
+        if stop_local_postgres(session.settings)
+        else "The local Postgres was not running."
     )

@@ -5,10 +5,10 @@ from dataclasses import asdict
 import click
 
 from perfcopilot_goals.cli.erasing import erase
-from perfcopilot_goals.cli.gap import unmapped
 from perfcopilot_goals.cli.roster_import import import_
 from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table
 from perfcopilot_goals.cli.suggesting import suggest
+from perfcopilot_goals.cli.unmapped import unmapped
 
 COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
 

@@ -43,7 +43,7 @@ def erase(
     """
     from perfcopilot_goals.storage.connections import read_connection
     from perfcopilot_goals.storage.erasure import vacuum
-    from perfcopilot_goals.storage.traces import find_traces
+    from perfcopilot_goals.storage.erasure_scan import find_traces
 
     if more_canaries and not canaries:
         raise click.UsageError("one employee at a time; texts to search for come after --verify")
@@ -73,18 +73,18 @@ def _erase(session: Session, name: str, employee_id: str) -> tuple["Erasure", di
     from perfcopilot_goals.core.erasure import Redaction
     from perfcopilot_goals.storage.dagster_rows import redact_rows, runs_of_others
     from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA
-    from perfcopilot_goals.storage.erasure import erase_employee, redact_ledger
+    from perfcopilot_goals.storage.erasure import erase_employee, redact_sync_log
     from perfcopilot_goals.storage.local_files import redact_files
 
     with session.database.connect("erasing an employee") as transaction:
         done = erase_employee(transaction, name, employee_id)
         redaction = Redaction(done.ids, done.other_ids)
-        ledger = redact_ledger(transaction, name, redaction.notes)
+        sync_log = redact_sync_log(transaction, name, redaction.notes)
         dagster = redact_rows(transaction, name, done.ids, redaction.event)
         # Before the commit: after it nobody knows the ids any more, and a second try would find nothing to look for.
         files = redact_files(session.settings, runs_of_others(transaction, name), redaction.masked)
     removed = {f"{SCHEMA}.{table}": rows for table, rows in done.rows.items()}
-    removed |= {f"{SCHEMA}.subgoals, owner only": done.disowned, f"{SCHEMA}.syncs, ids only": ledger}
+    removed |= {f"{SCHEMA}.subgoals, owner only": done.disowned, f"{SCHEMA}.syncs, ids only": sync_log}
     removed |= {f"{DAGSTER_SCHEMA}.{table}, ids only": rows for table, rows in dagster.items()}
     cleaned = [(SCHEMA, table) for table in (*done.rows, "syncs")] + [(DAGSTER_SCHEMA, table) for table in dagster]
     return done, removed | {"files of runs, ids only": files}, cleaned

@@ -27,7 +27,7 @@ def grants(session: Session, is_printed: bool, is_applied: bool, prefix: str) ->
         return
     if session.settings.database_url is None:
         raise GoalsConfigError(
-            "the own Postgres has one user and needs no roles; set PERFCOPILOT_DATABASE_URL to the database to grant in"
+            "the local Postgres has one user and needs no roles; set PERFCOPILOT_DATABASE_URL to grant elsewhere"
         )
     # Dagster makes its tables when it is opened, which the loader may not.
     with session.instance():

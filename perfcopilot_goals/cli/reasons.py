@@ -12,7 +12,7 @@ from perfcopilot_goals.cli.session import print_json, print_table
 if TYPE_CHECKING:
     import psycopg
 
-    from perfcopilot_goals.storage.reasons import EmployeeStanding
+    from perfcopilot_goals.storage.reasons import EmployeeStatus
 
 COLUMNS = ("connection", "employee_id", "reason", "goals", "key results", "age")
 SHOWN_IN_JSON = ("connection", "employee_id", "goals", "goals_owned", "key_results", "synced_at", "age_seconds")
@@ -23,29 +23,29 @@ def show_employees(database: "psycopg.Connection", name: str | None, as_json: bo
     from perfcopilot_goals.core.reasons import reason_now
     from perfcopilot_goals.storage.reasons import read_employee_standings
 
-    standings = read_employee_standings(database, name)
-    reasons = [reason_now(s.block_reason, is_mapped=s.is_mapped, is_gone=s.is_gone) for s in standings]
+    statuses = read_employee_standings(database, name)
+    reasons = [reason_now(s.block_reason, is_mapped=s.is_mapped, is_gone=s.is_gone) for s in statuses]
     if as_json:
-        print_json([_figures(s) | {"reason": reason} for s, reason in zip(standings, reasons, strict=True)])
+        print_json([_figures(s) | {"reason": reason} for s, reason in zip(statuses, reasons, strict=True)])
         return
-    rows = [_row(s) | {"reason": reason} for s, reason in zip(standings, reasons, strict=True)]
+    rows = [_row(s) | {"reason": reason} for s, reason in zip(statuses, reasons, strict=True)]
     print_table(rows, COLUMNS, "No employees yet: perfcopilot-goals employee import NAME FILE.csv")
     if rows:
         click.echo(", ".join(f"{reason}: {count}" for reason, count in Counter(reasons).most_common()))
-    if changed := sum(s.roster_changed for s in standings):
+    if changed := sum(s.roster_changed for s in statuses):
         click.echo(f"The roster's entries of {changed} changed after their blocks were made: perfcopilot-goals sync")
 
 
-def _figures(standing: "EmployeeStanding") -> dict[str, Any]:
-    every = asdict(standing)
+def _figures(status: "EmployeeStatus") -> dict[str, Any]:
+    every = asdict(status)
     return {name: every[name] for name in (*SHOWN_IN_JSON, "roster_changed")}
 
 
-def _row(standing: "EmployeeStanding") -> dict[str, Any]:
-    cut = standing.goals is not None and standing.goals_owned != standing.goals
-    age = standing.age_seconds
-    return asdict(standing) | {
-        "goals": f"{standing.goals} of {standing.goals_owned}" if cut else standing.goals,
-        "key results": standing.key_results,
+def _row(status: "EmployeeStatus") -> dict[str, Any]:
+    cut = status.goals is not None and status.goals_owned != status.goals
+    age = status.age_seconds
+    return asdict(status) | {
+        "goals": f"{status.goals} of {status.goals_owned}" if cut else status.goals,
+        "key results": status.key_results,
         "age": None if age is None else str(dt.timedelta(seconds=int(age))),
     }

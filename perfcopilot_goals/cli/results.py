@@ -10,7 +10,7 @@ from perfcopilot_goals.cli.reasons import show_employees
 from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table
 
 if TYPE_CHECKING:
-    from perfcopilot_goals.storage.overview import Standing
+    from perfcopilot_goals.storage.overview import ConnectionStatus
 
 COLUMNS = ("connection", "last complete", "age", "goals", "key results", "employees", "unmapped", "truncated", "failed")
 
@@ -23,18 +23,18 @@ COLUMNS = ("connection", "last complete", "age", "goals", "key results", "employ
 def status(session: Session, name: str | None, employees: bool, as_json: bool) -> None:
     """How each connection stands, or the one named: its last complete sync, what is in it, and what failed last."""
     from perfcopilot_goals.storage.connections import read_connection, read_connections
-    from perfcopilot_goals.storage.overview import read_standing
+    from perfcopilot_goals.storage.overview import read_connection_status
 
     with session.database.connect("reading the status") as database:
         rows = [read_connection(database, name)] if name else read_connections(database)
         if employees:
             show_employees(database, name, as_json)
             return
-        standings = [read_standing(database, row.connection) for row in rows]
+        statuses = [read_connection_status(database, row.connection) for row in rows]
     if as_json:
-        print_json([asdict(standing) for standing in standings])
+        print_json([asdict(status) for status in statuses])
     else:
-        lines = [_status_row(standing) for standing in standings]
+        lines = [_status_row(status) for status in statuses]
         print_table(lines, COLUMNS, "No connections yet. Add one: perfcopilot-goals connection add NAME")
 
 
@@ -73,34 +73,32 @@ def plan(session: Session, name: str, as_json: bool) -> None:
 def prompt(session: Session, name: str, employee_id: str, as_json: bool) -> None:
     """Print an employee's stored [GOALS] block. What a reader should know of its age goes to stderr."""
     from perfcopilot_goals.storage.connections import read_connection
-    from perfcopilot_goals.storage.overview import read_block, read_standing
+    from perfcopilot_goals.storage.overview import read_block, read_connection_status
 
     with session.database.connect("reading the block") as database:
         read_connection(database, name)
         block = read_block(database, name, employee_id)
-        standing = read_standing(database, name)
+        status = read_connection_status(database, name)
     if as_json:
         print_json(asdict(block))
     else:
         click.echo(block.block)
-    if standing.failed_with:
-        click.echo(
-            f"The last sync of {name} failed ({standing.failed_with}); this block is of an earlier one.", err=True
-        )
+    if status.failed_with:
+        click.echo(f"The last sync of {name} failed ({status.failed_with}); this block is of an earlier one.", err=True)
     if block.roster_changed:
         click.echo(f"The roster's entry of {employee_id} changed after this block was made: sync {name}.", err=True)
 
 
-def _status_row(standing: "Standing") -> dict[str, Any]:
-    row = asdict(standing)
-    name = standing.connection if standing.enabled else f"{standing.connection} (disabled)"
-    complete = f"{standing.last_complete:%Y-%m-%d %H:%M} UTC" if standing.last_complete else "never"
-    age = str(dt.timedelta(seconds=int(standing.age_seconds))) if standing.age_seconds is not None else None
-    failed = f"{standing.failed_with} at {standing.failed_at:%Y-%m-%d %H:%M}" if standing.failed_at else None
+def _status_row(status: "ConnectionStatus") -> dict[str, Any]:
+    row = asdict(status)
+    name = status.connection if status.enabled else f"{status.connection} (disabled)"
+    complete = f"{status.last_complete:%Y-%m-%d %H:%M} UTC" if status.last_complete else "never"
+    age = str(dt.timedelta(seconds=int(status.age_seconds))) if status.age_seconds is not None else None
+    failed = f"{status.failed_with} at {status.failed_at:%Y-%m-%d %H:%M}" if status.failed_at else None
     return row | {
         "connection": name,
         "last complete": complete,
         "age": age,
-        "key results": standing.key_results,
+        "key results": status.key_results,
         "failed": failed,
     }

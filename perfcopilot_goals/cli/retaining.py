@@ -14,7 +14,7 @@ from perfcopilot_goals.cli.session import Session, as_json, print_json
 @as_json
 @click.pass_obj
 def retention(session: Session, days: int, dry_run: bool, as_json: bool) -> None:
-    """Delete old history: syncs of the ledger, Dagster's runs with their events, and what runs printed.
+    """Delete old history: syncs of the sync log, Dagster's runs with their events, and what runs printed.
 
     Blocks and goals are of the last sync and stay, with the history that they came from.
     """

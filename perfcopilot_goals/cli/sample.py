@@ -45,12 +45,12 @@ class Sample:
 
         With `with_broken` there is a second one, whose workspace GID is wrong on purpose. Who mended it keeps it so.
         """
-        from perfcopilot_goals.core.roster import read_roster
+        from perfcopilot_goals.core.roster import parse_flawless_roster
+        from perfcopilot_goals.domain.connection import Connection
         from perfcopilot_goals.sandbox import roster_csv
-        from perfcopilot_goals.schemas.rows import Connection
         from perfcopilot_goals.storage.connections import add_connection, has_connection, set_connection
         from perfcopilot_goals.storage.employees import import_employees
-        from perfcopilot_goals.storage.ledger import read_last_sync
+        from perfcopilot_goals.storage.sync_log import read_last_sync
 
         token_ref, gid = f"file:{self._token_file}", asana.world.workspace_gid
         wanted = {DEMO: gid} | ({BROKEN: WRONG_GID} if with_broken else {})
@@ -61,7 +61,7 @@ class Sample:
                     # The sandbox has no limit; at a real token's 1,500 a minute the demo would take half a minute.
                     row = Connection(name, workspace_gid, token_ref, asana.base_url, 60_000, "auto", enabled=True)
                     add_connection(database, row)
-                    import_employees(database, name, read_roster(roster_csv(asana.world)))
+                    import_employees(database, name, parse_flawless_roster(roster_csv(asana.world)))
                 set_connection(database, name, {"base_url": asana.base_url, "token_ref": token_ref})
                 if read_last_sync(database, name) is None:
                     new.append(name)

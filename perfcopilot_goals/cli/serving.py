@@ -99,7 +99,7 @@ def demo(session: Session) -> None:
 def dev(session: Session, port: int, with_demo: bool) -> None:
     """The Dagster UI and its daemon on 127.0.0.1, until interrupted."""
     _check_port(port)
-    session.database.url  # noqa: B018  the own Postgres has to run, and to stay while Dagster does
+    session.database.url  # noqa: B018  the local Postgres has to run, and to stay while Dagster does
     if not with_demo:
         sys.exit(_run_dagster(session, port))
     from perfcopilot_goals.sandbox import Sandbox, sample_company

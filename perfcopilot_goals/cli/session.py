@@ -35,7 +35,7 @@ class Session:
     @cached_property
     def database(self) -> "Database":
         """The database in use, started and migrated if need be."""
-        from perfcopilot_goals.storage.database import open_database
+        from perfcopilot_goals.services.databases import open_database
         from perfcopilot_goals.storage.migrate import ensure_migrated
 
         database = open_database(self.settings)

@@ -11,7 +11,7 @@ from perfcopilot_goals.cli.session import Session, as_json, print_json, print_ta
 from perfcopilot_goals.errors import GoalsError
 
 if TYPE_CHECKING:
-    from perfcopilot_goals.schemas.rows import Connection
+    from perfcopilot_goals.domain.connection import Connection
 
 COLUMNS = ("employee_id", "full_name", "suggestion", "asana name", "how sure", "why")
 
@@ -26,7 +26,7 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
 
     Waits while a sync uses the same token. Hints and collisions are for you to decide: employee map.
     """
-    from perfcopilot_goals.core.suggestions import COLLISION, EXACT, HINT, KINDS, NOTHING, list_users, suggest_users
+    from perfcopilot_goals.core.suggestions import COLLISION, EXACT, HINT, KINDS, NOTHING, parse_users, suggest_users
     from perfcopilot_goals.storage.connections import read_connection
     from perfcopilot_goals.storage.employees import map_unmapped, note_users, read_employees
     from perfcopilot_goals.storage.erased import read_erased
@@ -34,7 +34,7 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
 
     with session.database.connect("reading the connection") as database:
         connection = read_connection(database, name)
-    users = list_users(_fetch(session, connection))
+    users = parse_users(_fetch(session, connection))
     with session.database.connect("matching the roster") as database:
         lock_roster(database, name)
         erased = read_erased(database, name)
@@ -67,7 +67,7 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
 def _fetch(session: Session, connection: "Connection") -> list[dict[str, Any]]:
     """The workspace's users, asked at the token's pace, once no sync uses it; nothing is asked if a setting lacks."""
     from perfcopilot_goals.asana.users import fetch_users
-    from perfcopilot_goals.defs.access import open_client, require_workspace
+    from perfcopilot_goals.services.sync_access import open_client, require_workspace
 
     with _naming(connection.connection):
         workspace_gid = require_workspace(connection)

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from perfcopilot_goals.schemas.rows import LastSync
+from perfcopilot_goals.domain.sync import LastSync
 
 # Failures that somebody mends by a setting. Anything else is over with time, or needs another program.
 MENDED_BY_A_SETTING = frozenset({"GoalsConfigError", "AsanaAccessError"})

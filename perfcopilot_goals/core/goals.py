@@ -5,19 +5,19 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from perfcopilot_goals.core.answers import (
-    Answer,
-    read_gid,
-    read_optional_date,
-    read_optional_object,
-    read_optional_text,
-    read_owner_gid,
-    read_status_type,
-    read_text,
+from perfcopilot_goals.core.responses import (
+    Response,
+    parse_gid,
+    parse_optional_date,
+    parse_optional_object,
+    parse_optional_text,
+    parse_owner_gid,
+    parse_status_type,
+    parse_text,
     storable,
 )
+from perfcopilot_goals.domain.limits import DESCRIPTION_CHARS
 from perfcopilot_goals.errors import AsanaContractError
-from perfcopilot_goals.schemas.rows import DESCRIPTION_CHARS
 from perfcopilot_goals.schemas.tables import frame
 
 # Asked for beside the table's own fields, to notice a goal of another workspace.
@@ -32,52 +32,52 @@ class GoalList:
     repeated: int
 
 
-def list_goals(
-    answers: Iterable[Answer], workspace_gid: str, is_erased: Callable[[str | None], bool] = lambda _: False
+def parse_goals(
+    answers: Iterable[Response], workspace_gid: str, is_erased: Callable[[str | None], bool] = lambda _: False
 ) -> GoalList:
     """The goals in the order of Asana's list.
 
     A goal that came twice, because the list moved while it was paged, keeps its first place and its last content. Goals
     of an owner who was erased are left out; the others keep the place that they have in Asana's list.
     """
-    goals: dict[str, Answer] = {}
+    goals: dict[str, Response] = {}
     came = 0
     for answer in answers:
-        goals[read_gid(answer)] = answer
+        goals[parse_gid(answer)] = answer
         came += 1
     rows = [
         (gid, position, *_columns(goal, workspace_gid))
         for position, (gid, goal) in enumerate(goals.items())
-        if not is_erased(read_owner_gid(goal))
+        if not is_erased(parse_owner_gid(goal))
     ]
     return GoalList(frame("raw_workspace_goals", rows), repeated=came - len(goals))
 
 
-def _columns(goal: Answer, workspace_gid: str) -> tuple[object, ...]:
+def _columns(goal: Response, workspace_gid: str) -> tuple[object, ...]:
     _check_workspace(goal, workspace_gid)
-    notes = read_optional_text(goal, "html_notes")
+    notes = parse_optional_text(goal, "html_notes")
     return (
-        read_text(goal, "name"),
-        read_owner_gid(goal),
+        parse_text(goal, "name"),
+        parse_owner_gid(goal),
         None if notes is None else notes[:DESCRIPTION_CHARS],
         None if notes is None else len(notes),
-        read_optional_date(goal, "due_on"),
-        read_optional_date(goal, "start_on"),
-        read_status_type(goal),
+        parse_optional_date(goal, "due_on"),
+        parse_optional_date(goal, "start_on"),
+        parse_status_type(goal),
         _read_status(goal),
     )
 
 
-def _read_status(goal: Answer) -> str | None:
+def _read_status(goal: Response) -> str | None:
     # Asana's `status` needs a metric to be set and feeds one check only, so a list without it is no broken contract.
     status = goal.get("status")
     return storable(status) if isinstance(status, str) else None
 
 
-def _check_workspace(goal: Answer, workspace_gid: str) -> None:
-    workspace = read_optional_object(goal, "workspace") if "workspace" in goal else None
+def _check_workspace(goal: Response, workspace_gid: str) -> None:
+    workspace = parse_optional_object(goal, "workspace") if "workspace" in goal else None
     if workspace is not None and workspace.get("gid") != workspace_gid:
         raise AsanaContractError(
-            f"goal {read_gid(goal)} belongs to another workspace than {workspace_gid}, which was asked for; "
+            f"goal {parse_gid(goal)} belongs to another workspace than {workspace_gid}, which was asked for; "
             "nothing was written. Check the workspace GID and the base URL of the connection"
         )

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from perfcopilot_goals.core.answers import (
-    Answer,
-    read_gid,
-    read_optional_date,
-    read_owner_gid,
-    read_status_type,
-    read_text,
+from perfcopilot_goals.core.responses import (
+    Response,
+    parse_gid,
+    parse_optional_date,
+    parse_owner_gid,
+    parse_status_type,
+    parse_text,
 )
 from perfcopilot_goals.schemas.tables import frame
 
@@ -24,8 +24,8 @@ class SubgoalList:
     repeated: int
 
 
-def list_subgoals(
-    answers_by_goal: Mapping[str, Sequence[Answer]], is_erased: Callable[[str | None], bool] = lambda _: False
+def parse_subgoals(
+    answers_by_goal: Mapping[str, Sequence[Response]], is_erased: Callable[[str | None], bool] = lambda _: False
 ) -> SubgoalList:
     """The sub-goals of each parent, parents in the mapping's order, children in Asana's.
 
@@ -35,7 +35,7 @@ def list_subgoals(
     rows = []
     came = 0
     for goal_gid, answers in answers_by_goal.items():
-        children = {read_gid(answer): answer for answer in answers}
+        children = {parse_gid(answer): answer for answer in answers}
         came += len(answers) - len(children)
         children.pop(goal_gid, None)
         rows += [
@@ -44,12 +44,12 @@ def list_subgoals(
     return SubgoalList(frame("subgoals", rows), repeated=came)
 
 
-def _columns(subgoal: Answer, is_erased: Callable[[str | None], bool]) -> tuple[object, ...]:
-    owner_gid = read_owner_gid(subgoal)
+def _columns(subgoal: Response, is_erased: Callable[[str | None], bool]) -> tuple[object, ...]:
+    owner_gid = parse_owner_gid(subgoal)
     return (
-        read_text(subgoal, "name"),
+        parse_text(subgoal, "name"),
         None if is_erased(owner_gid) else owner_gid,
-        read_optional_date(subgoal, "due_on"),
-        read_optional_date(subgoal, "start_on"),
-        read_status_type(subgoal),
+        parse_optional_date(subgoal, "due_on"),
+        parse_optional_date(subgoal, "start_on"),
+        parse_status_type(subgoal),
     )

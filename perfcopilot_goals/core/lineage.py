@@ -8,8 +8,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 
+from perfcopilot_goals.domain.sync import Source
 from perfcopilot_goals.errors import GoalsGuardError
-from perfcopilot_goals.schemas.rows import Source
 
 ROSTER = "employees"
 

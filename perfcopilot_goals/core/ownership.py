@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from perfcopilot_goals.schemas.rows import GOALS_PER_EMPLOYEE
+from perfcopilot_goals.domain.limits import GOALS_PER_EMPLOYEE
 from perfcopilot_goals.schemas.tables import frame
 
 
-def own_goals(raw_goals: pd.DataFrame, employee_of: Mapping[str, str]) -> pd.DataFrame:
+def select_owned_goals(raw_goals: pd.DataFrame, employee_of: Mapping[str, str]) -> pd.DataFrame:
     """Rows of `owned_goals`: per employee the first 200 in the order of Asana's list.
 
     `employee_of` maps an Asana user's gid to an employee's id. Names and e-mail addresses never decide: two people may

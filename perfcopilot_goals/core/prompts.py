@@ -15,8 +15,9 @@ from itertools import groupby
 import pandas as pd
 
 from perfcopilot_goals.core.reasons import reason_of_block
+from perfcopilot_goals.domain.block import BlockHistory
+from perfcopilot_goals.domain.limits import GOALS_PER_EMPLOYEE
 from perfcopilot_goals.errors import GoalsSchemaError
-from perfcopilot_goals.schemas.rows import GOALS_PER_EMPLOYEE, Background
 from perfcopilot_goals.schemas.tables import frame
 
 NAME_CHARS = 300
@@ -102,10 +103,10 @@ def render_blocks(
     mapped_rows: pd.DataFrame,
     goals_owned: Mapping[str, int],
     employee_ids: Iterable[str],
-    background: Background | None = None,
+    block_history: BlockHistory | None = None,
 ) -> pd.DataFrame:
     """Rows of `prompt_blocks`, one per employee id given, also for those with no goals."""
-    background = background or Background()
+    block_history = block_history or BlockHistory()
     lines: dict[str, list[Line]] = {}
     columns = ["employee_id", "kind", "goal_gid", "row_gid", "name", "status"]
     for employee_id, kind, goal_gid, row_gid, name, status in mapped_rows.sort_values("position", kind="stable")[
@@ -126,7 +127,7 @@ def render_blocks(
             )
         block = render_block(listed, owned)
         reason = reason_of_block(
-            owned, had_goals=employee_id in background.had_goals, is_gone=employee_id in background.gone
+            owned, had_goals=employee_id in block_history.had_goals, is_gone=employee_id in block_history.gone
         )
         figures = (owned, goals, len(listed) - goals, owned > goals)
         rows.append((employee_id, block.text, *figures, block.citations, reason))

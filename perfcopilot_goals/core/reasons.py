@@ -1,12 +1,13 @@
 """Why an employee's block is as it is, in one word for each employee.
 
-`schemas.rows` has the words. Add one there and a line here when people ask of an empty block what none of these says.
+`domain.block` has the words. Add one there and a line here when people ask of an empty block what none of these says.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 
-from perfcopilot_goals.schemas.rows import BLOCK_REASONS, GOALS_PER_EMPLOYEE
+from perfcopilot_goals.domain.block import BLOCK_REASONS
+from perfcopilot_goals.domain.limits import GOALS_PER_EMPLOYEE
 
 
 def reason_of_block(goals_owned: int, *, had_goals: bool, is_gone: bool) -> str:

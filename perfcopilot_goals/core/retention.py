@@ -1,4 +1,4 @@
-"""Which history is old enough to go: a pure decision over the ledger.
+"""Which history is old enough to go: a pure decision over the sync log.
 
 What the present rows came from stays however old it is, or the next sync could not tell what it replaces, and nobody
 how fresh a block is. Deleting is the business of `storage` and, for Dagster's runs, of `defs`.
@@ -7,8 +7,8 @@ how fresh a block is. Deleting is the business of `storage` and, for Dagster's r
 import datetime as dt
 from collections.abc import Iterable
 
+from perfcopilot_goals.domain.sync import Sync
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.rows import Sync
 
 
 def check_days(days: int) -> int:

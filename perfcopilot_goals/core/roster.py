@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from perfcopilot_goals.core.answers import storable
+from perfcopilot_goals.core.responses import storable
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.rows import Employee
 
 COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
 
@@ -24,7 +24,7 @@ class RosterFile:
     ignored: list[str]
 
 
-def read_roster(text: str) -> list[Employee]:
+def parse_flawless_roster(text: str) -> list[Employee]:
     """The employees of a file whose lines are all good; `GoalsConfigError` names every bad one otherwise."""
     file = parse_roster(text)
     if file.bad:

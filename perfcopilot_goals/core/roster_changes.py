@@ -6,7 +6,7 @@ How a file is read is `roster`.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from perfcopilot_goals.schemas.rows import Employee
+from perfcopilot_goals.domain.employee import Employee
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from perfcopilot_goals.core.answers import read_gid, read_optional_text
-from perfcopilot_goals.core.likeness import address_of, likeness, signs_of, untagged
-from perfcopilot_goals.schemas.rows import Employee
+from perfcopilot_goals.core.responses import parse_gid, parse_optional_text
+from perfcopilot_goals.core.similarity import address_of, name_keys, similarity, untagged
+from perfcopilot_goals.domain.employee import Employee
 
 EXACT, HINT, COLLISION, NOTHING = KINDS = ("exact", "hint", "collision", "nothing")
 
 # Names as like as this are worth a look; below the other, an exact e-mail deserves one too.
-LIKE, UNLIKE = 0.85, 0.5
+SIMILAR, DISSIMILAR = 0.85, 0.5
 _SHOWN = 5
 
 
@@ -32,7 +32,7 @@ class AsanaUser:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What there is to say of one unmapped employee. `score` is the likeness of names, where those decided.
+    """What there is to say of one unmapped employee. `score` is the similarity of names, where those decided.
 
     `gid` is None where nobody fits or several do; `why` then names them.
     """
@@ -46,12 +46,12 @@ class Suggestion:
     why: str
 
 
-def list_users(answers: Iterable[Mapping[str, Any]]) -> list[AsanaUser]:
+def parse_users(answers: Iterable[Mapping[str, Any]]) -> list[AsanaUser]:
     """Asana's answers as users, each once."""
     users = {}
     for answer in answers:
-        email = read_optional_text(answer, "email") if "email" in answer else None
-        users[read_gid(answer)] = AsanaUser(read_gid(answer), read_optional_text(answer, "name") or "", email)
+        email = parse_optional_text(answer, "email") if "email" in answer else None
+        users[parse_gid(answer)] = AsanaUser(parse_gid(answer), parse_optional_text(answer, "name") or "", email)
     return list(users.values())
 
 
@@ -107,7 +107,7 @@ class _ByAddress:
             return say(NOTHING, "no Asana user has that e-mail")
         if user.gid in self._employee_of:
             return say(COLLISION, f"that Asana user is mapped to {self._employee_of[user.gid]}", user)
-        differs = bool(user.name) and likeness(employee.full_name, user.name) < UNLIKE
+        differs = bool(user.name) and similarity(employee.full_name, user.name) < DISSIMILAR
         return say(EXACT, "same e-mail; the names differ, look twice" if differs else "same e-mail", user)
 
 
@@ -123,7 +123,7 @@ class _Hints:
             if at:
                 self._untagged[local + at + domain].append(user)
                 self._local[local].append(user)
-            for sign in signs_of(user.name):
+            for sign in name_keys(user.name):
                 self._named[sign][user.gid] = user
 
     def add_to(self, suggestion: Suggestion, employee: Employee) -> Suggestion:
@@ -135,14 +135,14 @@ class _Hints:
         ):
             if at and found:
                 return _hinted(suggestion, found, sign, None)
-        score, found = self._like(employee.full_name)
+        score, found = self._similar(employee.full_name)
         return _hinted(suggestion, found, "the same name" if score == 1 else "a like name", score)
 
-    def _like(self, name: str) -> tuple[float, list[AsanaUser]]:
-        candidates = {gid: user for sign in signs_of(name) for gid, user in self._named.get(sign, {}).items()}
-        scores = {gid: likeness(name, user.name, at_least=LIKE) for gid, user in candidates.items()}
+    def _similar(self, name: str) -> tuple[float, list[AsanaUser]]:
+        candidates = {gid: user for sign in name_keys(name) for gid, user in self._named.get(sign, {}).items()}
+        scores = {gid: similarity(name, user.name, at_least=SIMILAR) for gid, user in candidates.items()}
         best = max(scores.values(), default=0.0)
-        return best, [candidates[gid] for gid in sorted(scores) if scores[gid] == best] if best >= LIKE else []
+        return best, [candidates[gid] for gid in sorted(scores) if scores[gid] == best] if best >= SIMILAR else []
 
 
 def _hinted(suggestion: Suggestion, found: list[AsanaUser], sign: str, score: float | None) -> Suggestion:

@@ -13,12 +13,12 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from perfcopilot_goals.core.alerts import newly_truncated, tell_failure, tell_truncated
-from perfcopilot_goals.core.verdicts import BLOCKS
+from perfcopilot_goals.core.checks import BLOCKS
 from perfcopilot_goals.defs.failures import ERROR_CODE
-from perfcopilot_goals.defs.redaction import redact
 from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.domain.limits import GOALS_PER_EMPLOYEE
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.rows import GOALS_PER_EMPLOYEE
+from perfcopilot_goals.services.redaction import redact
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.overview import read_truncated
 

@@ -13,21 +13,21 @@ import pandas as pd
 
 from perfcopilot_goals.asana.listing import fetch_goals
 from perfcopilot_goals.asana.walk import walk_subgoals
-from perfcopilot_goals.core.goals import WORKSPACE_FIELD, list_goals
-from perfcopilot_goals.core.key_results import list_subgoals
+from perfcopilot_goals.core.goals import WORKSPACE_FIELD, parse_goals
+from perfcopilot_goals.core.key_results import parse_subgoals
 from perfcopilot_goals.core.mapping import map_rows
-from perfcopilot_goals.core.ownership import own_goals
+from perfcopilot_goals.core.ownership import select_owned_goals
 from perfcopilot_goals.core.prompts import render_blocks
 from perfcopilot_goals.core.reasons import count_reasons
-from perfcopilot_goals.defs.access import require_workspace
 from perfcopilot_goals.defs.columns import column_schema
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.io_manager import COLUMNS
 from perfcopilot_goals.defs.partitions import connections_partitions
 from perfcopilot_goals.defs.picture import draw_sync
 from perfcopilot_goals.defs.resources import Asana
-from perfcopilot_goals.schemas.rows import Connection
+from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.schemas.tables import Slice, tables
+from perfcopilot_goals.services.sync_access import require_workspace
 
 IO_MANAGER = "slices"
 OWNERS = ["team:people-data"]
@@ -61,7 +61,7 @@ def _slice_asset(*kinds: str, **reads: list[str]) -> Callable[[Callable[..., Sli
         @functools.wraps(function)
         def run(*args: Any, **inputs: Any) -> Slice:
             context = dg.AssetExecutionContext.get()
-            note = context.resources.asana.noting(context.partition_key, context.run.run_id)
+            note = context.resources.asana.failure_recorder(context.partition_key, context.run.run_id)
             with as_failures(context.partition_key, note):
                 return function(*args, **inputs)
 
@@ -88,13 +88,13 @@ def raw_workspace_goals(context: dg.AssetExecutionContext, connections: Connecti
     asana.begin_sync(connections, context.run.run_id)
     fields = [*tables()["raw_workspace_goals"].asana_fields, WORKSPACE_FIELD]
     answers = fetch_goals(client, workspace_gid, fields, asana.reporter(connections, "goals listed"))
-    goals = list_goals(answers, workspace_gid, asana.erased(connections).has_user)
+    goals = parse_goals(answers, workspace_gid, asana.erased(connections).has_user)
     return Slice(goals.rows, asana.notes() | {"repeated_goals": goals.repeated})
 
 
 @_slice_asset("pandas")
 def owned_goals(raw_workspace_goals: pd.DataFrame, employees: Roster) -> Slice:
-    return Slice(own_goals(raw_workspace_goals, {gid: employee for employee, gid in employees.items() if gid}))
+    return Slice(select_owned_goals(raw_workspace_goals, {gid: employee for employee, gid in employees.items() if gid}))
 
 
 @_slice_asset("asana", owned_goals=["goal_gid"])
@@ -109,7 +109,7 @@ def subgoals(context: dg.AssetExecutionContext, connections: Connection, owned_g
         last_route=asana.last_route(connections),
         on_goal=asana.reporter(connections, "goals walked", total=len(goal_gids)),
     )
-    found = list_subgoals(walk.subgoals, asana.erased(connections).has_user)
+    found = parse_subgoals(walk.subgoals, asana.erased(connections).has_user)
     unread = {"unread_lists": len(walk.unread), "unread": list(walk.unread), "hidden_subgoals": walk.hidden}
     return Slice(found.rows, asana.notes() | unread | {"route": walk.route, "repeated_subgoals": found.repeated})
 
@@ -128,8 +128,8 @@ def prompt_blocks(
     context: dg.AssetExecutionContext, mapped_goal_rows: pd.DataFrame, owned_goals: pd.DataFrame, employees: Roster
 ) -> Slice:
     goals_owned = dict(zip(owned_goals["employee_id"], owned_goals["owned_total"], strict=True))
-    background = context.resources.asana.store.background(context.partition_key)
-    blocks = render_blocks(mapped_goal_rows, goals_owned, [e for e, gid in employees.items() if gid], background)
+    block_history = context.resources.asana.store.block_history(context.partition_key)
+    blocks = render_blocks(mapped_goal_rows, goals_owned, [e for e, gid in employees.items() if gid], block_history)
     context.add_output_metadata({"picture": draw_sync(mapped_goal_rows, blocks, employees)})
     return Slice(blocks, count_reasons(blocks["reason"]))
 

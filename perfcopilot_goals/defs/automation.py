@@ -13,7 +13,7 @@ from perfcopilot_goals.defs.partitions import (
     register_partitions,
 )
 from perfcopilot_goals.defs.resources import Store
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.storage.connections import read_connections
 from perfcopilot_goals.storage.overview import read_last_syncs
 

@@ -1,4 +1,4 @@
-"""The checks of `core.verdicts`, per asset and partitioned like it.
+"""The checks of `core.checks`, per asset and partitioned like it.
 
 An unpartitioned check on a partitioned asset shows only the last connection's answer, so a truncated one would be
 hidden by the next healthy one.
@@ -11,16 +11,16 @@ from collections.abc import Iterator
 import dagster as dg
 
 from perfcopilot_goals.core.automation import STALE_AFTER, find_stale
-from perfcopilot_goals.core.verdicts import BLOCKS, CHECKS, IDS_SHOWN, RAW, SUBGOALS, Check, Facts
+from perfcopilot_goals.core.checks import BLOCKS, CHECKS, IDS_SHOWN, RAW, SUBGOALS, Check, Facts
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.partitions import connections_partitions
 from perfcopilot_goals.defs.resources import Store
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import read_mapping
-from perfcopilot_goals.storage.ledger import read_source
 from perfcopilot_goals.storage.overview import read_last_syncs, read_truncated
 from perfcopilot_goals.storage.slices import read_slice
+from perfcopilot_goals.storage.sync_log import read_source
 
 
 def gather_facts(database: Database, connection: str, checks: list[Check]) -> Facts:
@@ -57,15 +57,15 @@ def _checks_of(table: str) -> dg.AssetChecksDefinition:
         asked = [check for name, check in checks.items() if name in selected]
         with as_failures(context.partition_key, lambda _: None):
             facts = gather_facts(store.database, context.partition_key, asked)
-            verdicts = [(check, check.judge(facts)) for check in asked]
-        for check, verdict in verdicts:
-            limit = {} if verdict.limit is None else {"limit": verdict.limit}
+            results = [(check, check.evaluate(facts)) for check in asked]
+        for check, result in results:
+            limit = {} if result.limit is None else {"limit": result.limit}
             yield dg.AssetCheckResult(
                 asset_key=table,
                 check_name=check.name,
-                passed=verdict.passed,
+                passed=result.passed,
                 severity=dg.AssetCheckSeverity.ERROR if check.is_structural else dg.AssetCheckSeverity.WARN,
-                metadata={"count": verdict.count, "ids": ", ".join(verdict.ids), **limit},
+                metadata={"count": result.count, "ids": ", ".join(result.ids), **limit},
             )
 
     return run

@@ -1,7 +1,7 @@
 """How an error of ours becomes a failure in Dagster that tells what to do and leaks nothing.
 
 Dagster stores an exception with its message, its stack and its whole chain of causes. So whatever is raised inside an
-asset, an input or an output is replaced here by a `Failure` whose text is safe, and the ledger learns how it ended.
+asset, an input or an output is replaced here by a `Failure` whose text is safe, and the sync log learns how it ended.
 """
 
 import traceback
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from perfcopilot_goals.errors import GoalsError
-from perfcopilot_goals.storage.ledger import INTERRUPTED
+from perfcopilot_goals.storage.sync_log import INTERRUPTED
 
 ERROR_CODE = "error_code"
 
@@ -43,7 +43,7 @@ def as_failures(connection: str, note: Callable[[str], None]) -> Iterator[None]:
             allow_retries=False,
         ) from None
     except BaseException:
-        # Somebody ended the run (Ctrl-C, SIGTERM, Dagster's cancel); without this the ledger would say that it runs.
+        # Somebody ended the run (Ctrl-C, SIGTERM, Dagster's cancel); without this the sync log would say that it runs.
         _note(note, INTERRUPTED)
         raise
 
@@ -61,5 +61,5 @@ def _note(note: Callable[[str], None], error_code: str) -> None:
     try:
         note(error_code)
     except Exception:
-        # The ledger cannot be reached either; the failure at hand says more than that, and must not be replaced by it.
+        # The sync log cannot be reached either. The failure at hand says more, so it must not be replaced.
         return

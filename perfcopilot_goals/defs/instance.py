@@ -1,7 +1,7 @@
 """Where Dagster itself keeps its runs and logs: the same Postgres as the goals, and the folder for local state.
 
 `dagster.yaml` names these classes, so that any Dagster command in this checkout finds the database by the rules of this
-program, own Postgres included, and the instance's serialized reference, which Dagster hands from process to process,
+program, local Postgres included, and the instance's serialized reference, which Dagster hands from process to process,
 holds no password.
 """
 
@@ -23,8 +23,9 @@ with starting():
     from sqlalchemy import event
     from sqlalchemy.pool import Pool
 
+    from perfcopilot_goals.services.databases import open_database
     from perfcopilot_goals.settings import Settings, load_settings, make_home
-    from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, STATEMENT_SECONDS, Database, open_database
+    from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, STATEMENT_SECONDS, Database
     from perfcopilot_goals.storage.migrate import ensure_migrated
 
 # For so long after a statement a connection is taken to be alive without asking it.

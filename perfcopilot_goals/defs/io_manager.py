@@ -14,14 +14,15 @@ from perfcopilot_goals.core.lineage import ROSTER, check_inputs, roster_digest
 from perfcopilot_goals.defs.columns import column_lineage
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.domain.connection import Connection
+from perfcopilot_goals.domain.sync import SLICE_TABLES, Source
 from perfcopilot_goals.errors import GoalsGuardError
-from perfcopilot_goals.schemas.rows import SLICE_TABLES, Connection, Source
 from perfcopilot_goals.schemas.tables import Slice, stamp, validate
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import SCHEMA
 from perfcopilot_goals.storage.employees import read_mapping
-from perfcopilot_goals.storage.ledger import begin_sync
 from perfcopilot_goals.storage.slices import Replacement, load_slice, replace_slice
+from perfcopilot_goals.storage.sync_log import begin_sync
 
 # Metadata of an asset's input, by the name that Dagster's own database I/O managers have for it.
 COLUMNS = "columns"
@@ -43,7 +44,7 @@ class SliceIOManager(dg.ConfigurableIOManager):
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame | Connection | Roster:
         name, connection = context.asset_key.path[-1], context.partition_key
-        with as_failures(connection, self.store.noting(connection, context.step_context.run_id, dict)):
+        with as_failures(connection, self.store.failure_recorder(connection, context.step_context.run_id, dict)):
             if name in SLICE_TABLES:
                 columns = context.definition_metadata.get(COLUMNS)
                 rows, self._sources[name] = load_slice(self.store.database, name, connection, columns)
@@ -59,8 +60,8 @@ class SliceIOManager(dg.ConfigurableIOManager):
     def handle_output(self, context: dg.OutputContext, obj: Slice) -> None:
         table, connection, run_id = context.asset_key.path[-1], context.partition_key, context.run_id
         began = time.monotonic()
-        # What the asset spent is in its notes, and those reach the ledger only with the rows.
-        with as_failures(connection, self.store.noting(connection, run_id, lambda: obj.notes)):
+        # What the asset spent is in its notes, and those reach the sync log only with the rows.
+        with as_failures(connection, self.store.failure_recorder(connection, run_id, lambda: obj.notes)):
             sources = self._sources_of(context)
             check_inputs(table, sources)
             moments = [source.synced_at for source in sources.values() if source.synced_at]

@@ -10,7 +10,7 @@ import dagster as dg
 import leather
 import pandas as pd
 
-from perfcopilot_goals.schemas.rows import BLOCK_REASONS, STATUSES
+from perfcopilot_goals.domain.block import BLOCK_REASONS, STATUSES
 
 # Colours that also people who do not tell red from green can tell apart by their lightness.
 _COLOURS = {

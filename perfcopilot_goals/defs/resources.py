@@ -9,20 +9,22 @@ import dagster as dg
 import psycopg
 from pydantic import PrivateAttr
 
-from perfcopilot_goals.asana.client import AsanaClient, Figures
+from perfcopilot_goals.asana.client import AsanaClient, RequestStats
 from perfcopilot_goals.asana.pacing import Clock
-from perfcopilot_goals.defs.access import open_client
 from perfcopilot_goals.defs.progress import Progress, Report
-from perfcopilot_goals.defs.redaction import redact
+from perfcopilot_goals.domain.block import BlockHistory
+from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.errors import GoalsError
-from perfcopilot_goals.schemas.rows import Background, Connection
+from perfcopilot_goals.services.databases import open_database
+from perfcopilot_goals.services.redaction import redact
+from perfcopilot_goals.services.sync_access import open_client
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import has_connection
-from perfcopilot_goals.storage.database import Database, open_database
+from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.erased import Erased, read_erased
-from perfcopilot_goals.storage.ledger import begin_sync, fail_sync, read_last_route
 from perfcopilot_goals.storage.migrate import ensure_migrated
-from perfcopilot_goals.storage.reasons import read_background
+from perfcopilot_goals.storage.reasons import read_block_history
+from perfcopilot_goals.storage.sync_log import begin_sync, fail_sync, read_last_route
 
 Read = TypeVar("Read")
 
@@ -49,13 +51,15 @@ class Store(dg.ConfigurableResource[Any]):
         except GoalsError as error:
             return dg.SkipReason(str(error))
 
-    def background(self, connection: str) -> Background:
+    def block_history(self, connection: str) -> BlockHistory:
         """What explains an empty block of the connection beside its goals."""
         with self.database.connect("reading the earlier blocks") as database:
-            return read_background(database, connection)
+            return read_block_history(database, connection)
 
-    def noting(self, connection: str, run_id: str, spent: Callable[[], Mapping[str, Any]]) -> Callable[[str], None]:
-        """What enters into the ledger that the sync ended with an error, named by its class, and what it had spent."""
+    def failure_recorder(
+        self, connection: str, run_id: str, spent: Callable[[], Mapping[str, Any]]
+    ) -> Callable[[str], None]:
+        """Returns a callback that records a failed sync, with its error's class and the requests it has sent."""
 
         def note(error_code: str) -> None:
             cost = spent()
@@ -75,7 +79,7 @@ class Asana(dg.ConfigurableResource[Any]):
     clock: dg.ResourceDependency[Clock]
     _client: AsanaClient | None = PrivateAttr(default=None)
     _open: ExitStack = PrivateAttr(default_factory=ExitStack)
-    _told: Figures = PrivateAttr(default_factory=Figures)
+    _told: RequestStats = PrivateAttr(default_factory=RequestStats)
 
     def client_for(self, connection: Connection) -> AsanaClient:
         """The run's client, once the token is ours; `GoalsConfigError` before any request if a setting is missing."""
@@ -86,7 +90,7 @@ class Asana(dg.ConfigurableResource[Any]):
         return self._client
 
     def begin_sync(self, connection: Connection, run_id: str) -> None:
-        """Enter the sync into the ledger; its moment is now, when the fetch begins."""
+        """Enter the sync into the sync log; its moment is now, when the fetch begins."""
         with self.store.database.connect("entering the sync") as database:
             begin_sync(database, connection.connection, run_id)
 
@@ -105,15 +109,15 @@ class Asana(dg.ConfigurableResource[Any]):
         report = self.report
 
         def tell(done: int) -> None:
-            figures = self._client.figures if self._client else Figures()
+            figures = self._client.figures if self._client else RequestStats()
             name, waited = connection.connection, figures.waited_seconds
             report(Progress(name, what, done, total, figures.requests, figures.throttled, waited))
 
         return tell
 
     def notes(self) -> dict[str, Any]:
-        """What the step's fetch cost, for the ledger and the catalog."""
-        cost = self._untold_figures()
+        """What the step's fetch cost, for the sync log and the catalog."""
+        cost = self._stats_since_last_report()
         notes: dict[str, Any] = {
             "requests": cost.requests,
             "throttled": cost.throttled,
@@ -124,18 +128,18 @@ class Asana(dg.ConfigurableResource[Any]):
         notes |= {"slowed_to_percent": round(100 * slowed_to)} if slowed_to < 1 else {}
         return notes | ({"asana_changes": cost.changes} if cost.changes else {})
 
-    def noting(self, connection: str, run_id: str) -> Callable[[str], None]:
-        """What enters into the ledger that a step which asked Asana failed."""
-        return self.store.noting(connection, run_id, self.notes)
+    def failure_recorder(self, connection: str, run_id: str) -> Callable[[str], None]:
+        """Returns a callback that records the failure of a step, with the requests it has sent."""
+        return self.store.failure_recorder(connection, run_id, self.notes)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         self._open.close()
 
-    def _untold_figures(self) -> Figures:
+    def _stats_since_last_report(self) -> RequestStats:
         """What the run has cost since this was last asked."""
-        now = replace(self._client.figures) if self._client else Figures()
+        now = replace(self._client.figures) if self._client else RequestStats()
         before, self._told = self._told, now
-        return Figures(
+        return RequestStats(
             requests=now.requests - before.requests,
             throttled=now.throttled - before.throttled,
             pages=now.pages - before.pages,

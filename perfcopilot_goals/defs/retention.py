@@ -10,7 +10,7 @@ from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.resources import Store
 from perfcopilot_goals.settings import Settings, load_settings
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.retention import delete_orphaned_checks, delete_printed, delete_syncs, read_ledger
+from perfcopilot_goals.storage.retention import delete_orphaned_checks, delete_printed, delete_syncs, read_sync_log
 
 JOB = "retention"
 _CRON = "47 3 * * *"
@@ -19,7 +19,7 @@ _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRu
 
 @dataclass(frozen=True)
 class Purged:
-    """What went, or in a dry run would go: syncs of the ledger, runs with their events, files that runs printed to."""
+    """What was deleted, or in a dry run would be: syncs, runs with their events, files that runs printed to."""
 
     syncs: int
     runs: int
@@ -30,11 +30,11 @@ def purge(
     instance: dg.DagsterInstance, database: Database, settings: Settings, cutoff: dt.datetime, *, dry_run: bool = False
 ) -> Purged:
     """Delete what ended before the cutoff and nothing present rests on; a run that has not ended is never touched."""
-    with database.connect("reading the ledger") as connection:
-        ledger = read_ledger(connection)
-    expired = choose_expired(ledger, cutoff)
+    with database.connect("reading the sync log") as connection:
+        sync_log = read_sync_log(connection)
+    expired = choose_expired(sync_log, cutoff)
     gone = {sync.run_id for sync in expired}
-    kept = {sync.run_id for sync in ledger if sync.run_id not in gone}
+    kept = {sync.run_id for sync in sync_log if sync.run_id not in gone}
     runs = [
         record.dagster_run.run_id
         for record in instance.get_run_records(dg.RunsFilter(statuses=_ENDED, updated_before=cutoff))
@@ -44,7 +44,7 @@ def purge(
     if not dry_run:
         for run_id in runs:
             instance.delete_run(run_id)
-        # The ledger last: whatever interrupts this before, the next one finds the same again.
+        # The sync log last: whatever interrupts this before, the next one finds the same again.
         with database.connect("deleting old history") as connection:
             delete_orphaned_checks(connection)
             syncs = delete_syncs(connection, expired)
@@ -65,7 +65,7 @@ class RetentionConfig(dg.Config):
 
 @dg.op
 def delete_old_history(context: dg.OpExecutionContext, config: RetentionConfig, store: Store) -> None:
-    """Delete ledger entries, runs with their events, and what runs printed, older than so many days."""
+    """Delete sync log entries, runs with their events, and what runs printed, older than so many days."""
     with as_failures("(all)", lambda _: None):
         cutoff = cutoff_of(config.days, dt.datetime.now(dt.UTC))
         done = purge(context.instance, store.database, load_settings(), cutoff)

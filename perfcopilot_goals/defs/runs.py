@@ -14,7 +14,7 @@ from perfcopilot_goals.errors import EXIT_CODES, GoalsConfigError
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.ledger import INTERRUPTED, read_last_sync
+from perfcopilot_goals.storage.sync_log import INTERRUPTED, read_last_sync
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,11 @@ import pandera.pandas as pa
 from pandera.engines import pandas_engine
 from pandera.typing import Series
 
-from perfcopilot_goals.schemas.rows import (
-    BLOCK_REASONS,
-    DESCRIPTION_CHARS,
-    ERASED_KINDS,
-    GOALS_PER_EMPLOYEE,
-    KINDS,
-    STATUSES,
-    SUBGOAL_ROUTES,
-    SYNC_STATES,
-)
+from perfcopilot_goals.domain.block import BLOCK_REASONS, KINDS, STATUSES
+from perfcopilot_goals.domain.connection import SUBGOAL_ROUTES
+from perfcopilot_goals.domain.employee import ERASED_KINDS
+from perfcopilot_goals.domain.limits import DESCRIPTION_CHARS, GOALS_PER_EMPLOYEE
+from perfcopilot_goals.domain.sync import SYNC_STATES
 
 # `$` also matches before a trailing newline, and `\d` any script's digits; an Asana gid has neither.
 _GID = r"\A[0-9]+\Z"
@@ -198,7 +193,7 @@ class Employees(_Connected):
 
 
 class Syncs(_Connected):
-    """One row per sync: the ledger."""
+    """One row per sync: the sync log."""
 
     run_id: Series[str] = _field("Dagster's id of the run.")
     synced_at: Series[Instant] = _field("When the sync's fetch began.")

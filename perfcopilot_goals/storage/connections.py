@@ -8,8 +8,9 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
+from perfcopilot_goals.domain.connection import Connection
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.rows import SLICE_TABLES, Connection
 from perfcopilot_goals.storage.database import SCHEMA
 from perfcopilot_goals.storage.locks import lock_slices
 
@@ -83,7 +84,7 @@ def set_connection(database: psycopg.Connection, name: str, changes: dict[str, A
 
 
 def remove_connection(database: psycopg.Connection, name: str) -> int:
-    """The connection with its roster, slices and ledger gone; returns how many rows of the slices that were.
+    """The connection with its roster, slices and sync log gone; returns how many rows of the slices that were.
 
     Rows that stayed behind would come back to life with a new connection of the same name.
     """

@@ -17,7 +17,6 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
-from perfcopilot_goals.settings import Settings
 
 SCHEMA = "perfcopilot_goals"
 DAGSTER_SCHEMA = "perfcopilot_dagster"
@@ -77,16 +76,7 @@ class Database:
         return psycopg.connect(**parameters | {"client_encoding": "UTF8"}, autocommit=autocommit)
 
 
-def open_database(settings: Settings) -> Database:
-    """The configured database, or the own Postgres, which is started if it does not run."""
-    if settings.database_url:
-        return Database(read_url(settings.database_url))
-    from perfcopilot_goals.storage.own_server import own_database_url  # noqa: PLC0415  needed only without a URL
-
-    return Database(own_database_url(settings))
-
-
-def read_url(url: str) -> str:
+def parse_database_url(url: str) -> str:
     """The URL as libpq takes it, from `postgres://` or `postgresql://`, with or without a driver's name."""
     plain = re.sub(r"\Apostgres(ql)?(\+[a-z0-9_]+)?://", "postgresql://", url)
     if plain.startswith("postgresql://") and _is_understood(plain):

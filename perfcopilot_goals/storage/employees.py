@@ -7,8 +7,8 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.rows import Employee
 from perfcopilot_goals.storage.database import SCHEMA
 from perfcopilot_goals.storage.erased import read_erased
 from perfcopilot_goals.storage.locks import lock_roster

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from perfcopilot_goals.schemas.rows import Employee
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.storage.database import SCHEMA
 from perfcopilot_goals.storage.locks import lock_slices
 

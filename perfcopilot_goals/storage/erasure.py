@@ -12,8 +12,9 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from perfcopilot_goals.domain.employee import Employee
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.rows import SLICE_TABLES, Employee
 from perfcopilot_goals.storage.database import SCHEMA, Database
 from perfcopilot_goals.storage.employees import read_employees
 from perfcopilot_goals.storage.erased import known_by, read_erased, remember_erased
@@ -76,8 +77,8 @@ def erase_employee(transaction: psycopg.Connection, connection: str, employee_id
     disown = "update {} set owner_gid = null where connection = %(connection)s and owner_gid = %(gid)s"
     disowned = transaction.execute(sql.SQL(disown).format(_TABLES["subgoals"]), values).rowcount
     is_shared = _remember(transaction, connection, person, list(roster.values()))
-    standing = sql.SQL(_STANDING).format(**_TABLES)
-    gids -= {gid for (gid,) in transaction.execute(standing, {"connection": connection, "gids": sorted(gids)})}
+    status = sql.SQL(_STANDING).format(**_TABLES)
+    gids -= {gid for (gid,) in transaction.execute(status, {"connection": connection, "gids": sorted(gids)})}
     running = sql.SQL("select count(*) from {} where connection = %(connection)s and state = 'running'")
     (running_syncs,) = transaction.execute(running.format(_TABLES["syncs"]), values).fetchone() or (0,)
     theirs = {employee_id, *([person.asana_user_gid] if person.asana_user_gid else [])}
@@ -92,7 +93,7 @@ def erase_employee(transaction: psycopg.Connection, connection: str, employee_id
     )
 
 
-def redact_ledger(transaction: psycopg.Connection, connection: str, redact: Callable[[Any], Any]) -> int:
+def redact_sync_log(transaction: psycopg.Connection, connection: str, redact: Callable[[Any], Any]) -> int:
     """What the connection's syncs noted, without the ids; returns how many of them had noted one."""
     read = sql.SQL("select run_id, counts from {} where connection = %s").format(_TABLES["syncs"])
     write = sql.SQL("update {} set counts = %s where connection = %s and run_id = %s").format(_TABLES["syncs"])

@@ -6,8 +6,8 @@ table. A new table of ours gets its line here; Dagster's tables are Dagster's, a
 
 import re
 
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA, Database
 
 DEFAULT_PREFIX = "perfcopilot"

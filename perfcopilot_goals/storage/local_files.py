@@ -1,6 +1,6 @@
 """Files of the local state, where runs print to: an erased person's ids starred out in them.
 
-Dagster's folder is `<home>/dagster/<run>/…`. The own Postgres' folder is not looked at: its data is in the dump that
+Dagster's folder is `<home>/dagster/<run>/…`. The local Postgres' folder is not looked at: its data is in the dump that
 `traces` searches, and its log quotes no row.
 """
 
@@ -12,7 +12,7 @@ from perfcopilot_goals.settings import Settings
 
 
 def local_files(settings: Settings) -> Iterator[Path]:
-    """Every file of the local state but the own Postgres'; links are not followed."""
+    """Every file of the local state but the local Postgres'; links are not followed."""
     for folder, names, files in os.walk(settings.home):
         if Path(folder) == settings.home and "postgres" in names:
             names.remove("postgres")

@@ -8,16 +8,16 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
+from perfcopilot_goals.domain.sync import LastSync
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.rows import LastSync
 from perfcopilot_goals.storage.database import SCHEMA
-from perfcopilot_goals.storage.ledger import read_last_route, read_last_sync
+from perfcopilot_goals.storage.sync_log import read_last_route, read_last_sync
 
 PAGE_SIZE = 100
 
 
 @dataclass(frozen=True)
-class Standing:
+class ConnectionStatus:
     """How one connection stands. `failed_*` tell of the latest sync if that did not end well."""
 
     connection: str
@@ -66,7 +66,7 @@ class Plan:
         return self.list_pages + self.walks + self.further_pages + self.route_probes
 
 
-def read_standing(database: psycopg.Connection, connection: str) -> Standing:
+def read_connection_status(database: psycopg.Connection, connection: str) -> ConnectionStatus:
     """How the connection stands now."""
     counts = database.execute(
         sql.SQL(
@@ -90,7 +90,7 @@ def read_standing(database: psycopg.Connection, connection: str) -> Standing:
     complete = read_last_sync(database, connection, "complete")
     latest = read_last_sync(database, connection)
     failed = latest if latest and latest.state == "failed" else None
-    return Standing(
+    return ConnectionStatus(
         connection=connection,
         enabled=enabled,
         last_complete=complete.synced_at if complete else None,

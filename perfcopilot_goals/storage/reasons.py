@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from perfcopilot_goals.schemas.rows import Background
+from perfcopilot_goals.domain.block import BlockHistory
 from perfcopilot_goals.storage.database import SCHEMA
 
 _EMPLOYEES = sql.Identifier(SCHEMA, "employees")
@@ -15,7 +15,7 @@ _BLOCKS = sql.Identifier(SCHEMA, "prompt_blocks")
 
 
 @dataclass(frozen=True)
-class EmployeeStanding:
+class EmployeeStatus:
     """An employee with what their stored block says; None where there is no block.
 
     `roster_changed`: their entry of the roster changed after the block was made.
@@ -34,20 +34,20 @@ class EmployeeStanding:
     roster_changed: bool
 
 
-def read_background(database: psycopg.Connection, connection: str) -> Background:
+def read_block_history(database: psycopg.Connection, connection: str) -> BlockHistory:
     """What the stored blocks and the roster say of employees, before the blocks are replaced."""
     query = sql.SQL(
         "select e.employee_id, coalesce(b.goals_owned > 0 or b.reason = 'had_goals_before', false), "
         "e.asana_gone_at is not null from {} e left join {} b using (connection, employee_id) where connection = %s"
     ).format(_EMPLOYEES, _BLOCKS)
     rows = database.execute(query, [connection]).fetchall()
-    return Background(
+    return BlockHistory(
         had_goals=frozenset(employee_id for employee_id, had_goals, _ in rows if had_goals),
         gone=frozenset(employee_id for employee_id, _, is_gone in rows if is_gone),
     )
 
 
-def read_employee_standings(database: psycopg.Connection, connection: str | None) -> list[EmployeeStanding]:
+def read_employee_standings(database: psycopg.Connection, connection: str | None) -> list[EmployeeStatus]:
     """Every employee of the connection, or of all of them, by connection and id."""
     query = sql.SQL(
         "select e.connection, e.employee_id, e.asana_user_gid is not null as is_mapped, "
@@ -59,5 +59,5 @@ def read_employee_standings(database: psycopg.Connection, connection: str | None
         "and e.asana_user_gid is not null where e.connection = coalesce(%s, e.connection) "
         'order by e.connection collate "C", e.employee_id collate "C"'
     ).format(_EMPLOYEES, _BLOCKS)
-    with database.cursor(row_factory=class_row(EmployeeStanding)) as cursor:
+    with database.cursor(row_factory=class_row(EmployeeStatus)) as cursor:
         return cursor.execute(query, [connection]).fetchall()

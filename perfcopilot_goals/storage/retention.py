@@ -1,4 +1,4 @@
-"""Old history deleted: the ledger's, what Dagster leaves of deleted runs, and what runs printed."""
+"""Old history deleted: the sync log's, what Dagster leaves of deleted runs, and what runs printed."""
 
 import datetime as dt
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from perfcopilot_goals.schemas.rows import Sync
+from perfcopilot_goals.domain.sync import Sync
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA
 from perfcopilot_goals.storage.local_files import local_files
@@ -19,7 +19,7 @@ _TABLE = sql.Identifier(SCHEMA, "syncs")
 _PRINTED = {".out", ".err", ".complete"}
 
 
-def read_ledger(database: psycopg.Connection) -> list[Sync]:
+def read_sync_log(database: psycopg.Connection) -> list[Sync]:
     """Every sync of every connection."""
     columns = sql.SQL(", ").join(sql.Identifier(f.name) for f in fields(Sync))
     with database.cursor(row_factory=class_row(Sync)) as cursor:
@@ -27,7 +27,7 @@ def read_ledger(database: psycopg.Connection) -> list[Sync]:
 
 
 def delete_syncs(database: psycopg.Connection, syncs: Iterable[Sync]) -> int:
-    """These gone from the ledger, unless one has been taken up again since it was read; returns how many."""
+    """These gone from the sync log, unless one has been taken up again since it was read; returns how many."""
     query = sql.SQL("delete from {} where connection = %s and run_id = %s and state <> 'running'").format(_TABLE)
     return sum(database.execute(query, [sync.connection, sync.run_id]).rowcount for sync in syncs)
 

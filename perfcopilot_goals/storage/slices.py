@@ -13,14 +13,14 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from perfcopilot_goals.domain.sync import Source
 from perfcopilot_goals.errors import GoalsConfigError, GoalsGuardError, GoalsStoreError
-from perfcopilot_goals.schemas.rows import Source
 from perfcopilot_goals.schemas.tables import frame, own_columns, tables
 from perfcopilot_goals.storage.connections import has_connection, read_connection
 from perfcopilot_goals.storage.database import SCHEMA, Database
 from perfcopilot_goals.storage.erased import has_erasure_since
-from perfcopilot_goals.storage.ledger import has_newer_write, note_write, read_rows_before, read_source
 from perfcopilot_goals.storage.locks import lock_slices
+from perfcopilot_goals.storage.sync_log import has_newer_write, note_write, read_rows_before, read_source
 
 # Tables that hold goals; the others may well become empty when a company has no key results, or no employees yet.
 GUARDED = ("raw_workspace_goals", "owned_goals", "mapped_goal_rows")
@@ -33,7 +33,7 @@ _WAITS = (0.5, 2.0)
 
 @dataclass(frozen=True)
 class Replacement:
-    """What is to become of a slice. `inputs` and `notes` go into the ledger; `is_last` completes the sync there."""
+    """What is to become of a slice. `inputs` and `notes` go into the sync log; `is_last` completes the sync there."""
 
     connection: str
     run_id: str
@@ -53,8 +53,8 @@ def replace_slice(
 ) -> int:
     """Replace the connection's rows of the table by these, which are validated, and return how many there were.
 
-    Old or new, never a mix: lock, ledger check, delete, COPY by column name, ledger and commit are one transaction.
-    What may pass is tried three times in all; whether a commit went through whose answer was lost, the ledger tells.
+    Old or new, never a mix: lock, sync-log check, delete, COPY by column name, sync log and commit are one transaction.
+    What may pass is tried three times in all; whether a commit went through whose answer was lost, the sync log tells.
     `GoalsGuardError` if a sync that began later has written, if somebody was erased since the fetch began, or if goals
     would be replaced by none; `GoalsConfigError` if the connection is gone.
     """

@@ -8,7 +8,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from perfcopilot_goals.storage.database import SCHEMA
-from perfcopilot_goals.storage.ledger import read_source
+from perfcopilot_goals.storage.sync_log import read_source
 
 RAW = "raw_workspace_goals"
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from perfcopilot_goals.asana.client import GRACE_SECONDS, AsanaClient
 from perfcopilot_goals.asana.listing import fetch_goals
-from perfcopilot_goals.asana.outcomes import Refused, read_retry_after
 from perfcopilot_goals.asana.pacing import ATTEMPTS, Stopped, SystemClock
+from perfcopilot_goals.asana.responses import Refused, parse_retry_after
 from perfcopilot_goals.asana.routes import GOAL_RELATIONSHIPS
 from perfcopilot_goals.asana.walk import walk_subgoals
 from perfcopilot_goals.errors import AsanaContractError, AsanaUnavailableError, GoalsError
@@ -29,8 +29,8 @@ from perfcopilot_goals_tests.asana.worlds import (
     WORKSPACE,
     family_world,
     flat_world,
-    list_goals,
     parents_of,
+    parse_goals,
     serve,
 )
 from perfcopilot_goals_tests.clock import FakeClock
@@ -68,7 +68,7 @@ def test_a_passing_failure_costs_as_many_requests_as_it_lasts(
         for failures in (1, 2, 3):
             before = asana.count()
             asana.faults = Script().on(fault(status), times=failures)
-            assert len(list_goals(client)) == 3
+            assert len(parse_goals(client)) == 3
             assert asana.count() - before == failures + 1
         assert client.figures.requests == asana.count()
         assert client.figures.throttled == (6 if status == 429 else 0)
@@ -78,7 +78,7 @@ def test_a_passing_failure_costs_as_many_requests_as_it_lasts(
 def test_a16_a_failure_that_lasts_ends_after_four_attempts(status: int, connect: Connect) -> None:
     with serve(flat_world(3), faults=faults.status(status, BODY)) as asana:
         with raises(AsanaUnavailableError, "GET /goals", str(status), "after 4 attempts", "nothing was written"):
-            list_goals(connect(asana))
+            parse_goals(connect(asana))
         assert asana.count() == 4
 
 
@@ -91,7 +91,7 @@ def test_a10_nobody_comes_back_before_the_time_that_asana_asked_for(
         for jitter in (0.0, 0.5, 0.999):
             trouble = Script().on(faults.status(status, retry_after=str(asked)), times=2)
             asana.faults = stamped = Stamped(trouble, clock)
-            assert len(list_goals(connect(asana, jitter=lambda jitter=jitter: jitter))) == 3
+            assert len(parse_goals(connect(asana, jitter=lambda jitter=jitter: jitter))) == 3
             assert len(stamped.gaps) == 2
             for gap in stamped.gaps:
                 assert asked <= gap <= asked + min(1 + asked / 10, 10) + 0.01
@@ -103,7 +103,7 @@ def test_a10_those_who_were_told_the_same_do_not_come_back_together(connect: Con
     with serve(flat_world(3)) as asana:
         for seed in range(10):
             asana.faults = stamped = Stamped(throttled("30", times=1), clock)
-            list_goals(connect(asana, jitter=random.Random(seed).random))
+            parse_goals(connect(asana, jitter=random.Random(seed).random))
             gaps.add(round(stamped.gaps[0], 1))
     assert len(gaps) > 5
 
@@ -116,7 +116,7 @@ def test_a11_a_wait_past_the_deadline_is_not_waited(
     """More digits than twelve were taken for no Retry-After at all, and asked again at once."""
     with serve(flat_world(3), faults=faults.status(status, retry_after=asked)) as asana:
         with raises(AsanaUnavailableError, "deadline", f"asked to wait {asked[:12] if len(asked) < 13 else 10**12} s"):
-            list_goals(connect(asana))
+            parse_goals(connect(asana))
         assert asana.count() == 1
         assert sum(clock.waits) < 1
 
@@ -124,7 +124,7 @@ def test_a11_a_wait_past_the_deadline_is_not_waited(
 def test_a11_waits_that_add_up_to_the_deadline_end_there(connect: Connect, clock: FakeClock) -> None:
     with serve(flat_world(3), faults=throttled("400")) as asana:
         with raises(AsanaUnavailableError, "asked to wait 400 s"):
-            list_goals(connect(asana))
+            parse_goals(connect(asana))
         assert asana.count() == 3
         assert clock.now - 1_000 <= GRACE_SECONDS
 
@@ -139,9 +139,9 @@ def test_a12_a_retry_after_that_is_no_number_of_seconds_counts_as_absent(
 ) -> None:
     if retry_after.isascii():
         with serve(flat_world(3), faults=(stamped := Stamped(throttled(retry_after, times=1), clock))) as asana:
-            assert len(list_goals(connect(asana))) == 3
+            assert len(parse_goals(connect(asana))) == 3
         assert stamped.gaps == [pytest.approx(3.75, abs=0.01)]
-    assert read_retry_after({"retry-after": retry_after}) is None
+    assert parse_retry_after({"retry-after": retry_after}) is None
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.999], ids=["least", "most"])
@@ -150,7 +150,7 @@ def test_a14_without_a_retry_after_the_waits_suit_a_window_of_a_minute(
 ) -> None:
     stamped = Stamped(throttled(), clock)
     with serve(flat_world(3), faults=stamped) as asana, raises(AsanaUnavailableError, "429"):
-        list_goals(connect(asana, jitter=lambda: jitter))
+        parse_goals(connect(asana, jitter=lambda: jitter))
     assert stamped.gaps == [pytest.approx(wait * (1 + jitter) / 2, abs=0.01) for wait in (5, 10, 20)]
 
 
@@ -158,7 +158,7 @@ def test_a14_without_a_retry_after_the_waits_suit_a_window_of_a_minute(
 def test_a16_a_server_that_fails_is_given_seconds(jitter: float, connect: Connect, clock: FakeClock) -> None:
     stamped = Stamped(faults.status(503), clock)
     with serve(flat_world(3), faults=stamped) as asana, raises(AsanaUnavailableError, "503"):
-        list_goals(connect(asana, jitter=lambda: jitter))
+        parse_goals(connect(asana, jitter=lambda: jitter))
     assert stamped.gaps == [pytest.approx(wait * (1 + jitter) / 2, abs=0.01) for wait in (1, 2, 4)]
 
 
@@ -196,9 +196,9 @@ def test_a15_when_every_second_request_is_rejected_the_budget_ends_the_sync(conn
 def test_a15_clients_of_one_token_wait_together_when_one_is_throttled(connect: Connect, clock: FakeClock) -> None:
     with serve(flat_world(3), faults=(stamped := Stamped(throttled("30", times=1), clock))) as asana:
         first, second = connect(asana), connect(asana)
-        assert len(list_goals(first)) == 3
+        assert len(parse_goals(first)) == 3
         clock.now = stamped.moments[0]  # as if the second had asked at the same moment
-        assert len(list_goals(second)) == 3
+        assert len(parse_goals(second)) == 3
     assert stamped.moments[2] >= stamped.moments[0] + 30
 
 
@@ -207,7 +207,7 @@ def test_a15_twenty_syncs_in_an_endless_429_send_four_requests_each(connect: Con
 
     def sync(client: AsanaClient) -> None:
         try:
-            list_goals(client)
+            parse_goals(client)
         except AsanaUnavailableError as error:
             errors.append(error)
 
@@ -237,7 +237,7 @@ def test_b23_a_sync_as_fast_as_it_may_be_is_never_rejected(connect: Connect, clo
 def test_the_deadline_moves_with_the_requests_that_are_to_come(connect: Connect, clock: FakeClock) -> None:
     """At a slow rate a long list took longer than the grace, and could never be read."""
     with serve(flat_world(900)) as asana:
-        assert len(list_goals(connect(asana, requests_per_minute=1))) == 900
+        assert len(parse_goals(connect(asana, requests_per_minute=1))) == 900
     assert clock.now - 1_000 > GRACE_SECONDS
 
 
@@ -246,7 +246,7 @@ def test_a_sync_that_takes_too_long_ends_at_its_deadline(connect: Connect, clock
         client = connect(asana)
         asana.faults = lambda request, response: (setattr(clock, "now", clock.now + GRACE_SECONDS + 1), response)[1]
         with raises(AsanaUnavailableError, "the sync's own deadline would pass", "nothing was written"):
-            list_goals(client)
+            parse_goals(client)
         assert asana.count() == 1
 
 
@@ -273,7 +273,7 @@ def test_a_no_is_told_by_its_status_whatever_its_body_is(status: int, connect: C
 def test_a_status_that_was_not_agreed_breaks_the_contract_at_once(status: int, connect: Connect) -> None:
     with serve(flat_world(3), faults=faults.status(status, BODY)) as asana:
         with raises(AsanaContractError, f"status {status} is not agreed"):
-            list_goals(connect(asana))
+            parse_goals(connect(asana))
         assert asana.count() == 1
 
 
@@ -284,16 +284,16 @@ def test_b20_announced_changes_are_noted_by_name_and_whether_they_affect_us(conn
     )
     with serve(flat_world(150), asana_change=changes) as asana:
         client = connect(asana)
-        list_goals(client)
+        parse_goals(client)
         asana.asana_change = "name=goal_sals_api;info=x"
-        list_goals(client)
+        parse_goals(client)
     assert client.figures.changes == {"goal_sals_api": True, "teamless_projects": False}
 
 
 def test_the_figures_count_requests_pages_throttles_and_waits(connect: Connect, clock: FakeClock) -> None:
     with serve(flat_world(250), faults=throttled("10", times=1)) as asana:
         client = connect(asana)
-        list_goals(client)
+        parse_goals(client)
         assert client.figures.requests == asana.count() == 4
     assert (client.figures.pages, client.figures.throttled) == (3, 1)
     assert client.figures.waited_seconds == pytest.approx(clock.now - 1_000)
@@ -307,7 +307,7 @@ def test_f3_closing_a_client_ends_a_back_off_on_the_real_clock(status: int, conn
         threading.Timer(0.2, client.close).start()
         before = time.monotonic()
         with pytest.raises(Stopped) as caught:
-            list_goals(client)
+            parse_goals(client)
         assert time.monotonic() - before < 1
         assert asana.count() == 1
         assert_tells_nothing(caught.value)

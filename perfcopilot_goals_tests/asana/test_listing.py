@@ -20,7 +20,7 @@ from perfcopilot_goals.sandbox.exchange import json_response
 from perfcopilot_goals.sandbox.faults import Script
 from perfcopilot_goals_tests.asana.canaries import BODY, GOAL_NAME, raises
 from perfcopilot_goals_tests.asana.conftest import Connect
-from perfcopilot_goals_tests.asana.worlds import FIELDS, WORKSPACE, flat_world, list_goals, serve
+from perfcopilot_goals_tests.asana.worlds import FIELDS, WORKSPACE, flat_world, parse_goals, serve
 from perfcopilot_goals_tests.core.examples import usual
 
 EXPIRED = faults.status(400, f"offset: Your pagination token has expired. {BODY}")
@@ -30,7 +30,7 @@ EXPIRED = faults.status(400, f"offset: Your pagination token has expired. {BODY}
 def test_a_list_costs_a_request_for_each_hundred_goals(goals: int, connect: Connect) -> None:
     with serve(flat_world(goals)) as asana:
         client = connect(asana)
-        assert list_goals(client) == list(asana.world.goals)
+        assert parse_goals(client) == list(asana.world.goals)
         assert asana.count() == client.figures.pages == max(1, math.ceil(goals / 100))
 
 
@@ -44,7 +44,7 @@ def test_goals_come_with_the_fields_that_were_asked_for(connect: Connect) -> Non
 def test_each_page_tells_how_many_goals_there_are_so_far(connect: Connect) -> None:
     told: list[int] = []
     with serve(flat_world(250)) as asana:
-        list_goals(connect(asana), on_page=told.append)
+        parse_goals(connect(asana), on_page=told.append)
     assert told == [100, 200, 250]
 
 
@@ -54,13 +54,13 @@ def test_b1_b2_a_token_that_is_refused_ends_the_list_at_once(page: int, connect:
     script = Script().on(faults.status(401, f"Not Authorized {BODY}"), path="/goals", first=page)
     with serve(flat_world(800), faults=script) as asana:
         with raises(AsanaAccessError, "GET /goals answered 401", "token_ref", "nothing was written"):
-            list_goals(connect(asana))
+            parse_goals(connect(asana))
         assert asana.count() == page
 
 
 def test_b1_another_token_is_refused_by_the_server_itself(connect: Connect) -> None:
     with Sandbox(flat_world(3), token="another") as asana, raises(AsanaAccessError, "401", "does not accept the token"):
-        list_goals(connect(asana))
+        parse_goals(connect(asana))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_b3_a_refusal_is_no_empty_list_and_says_what_to_do(
     script = Script().on(faults.status(status, f"{message} {BODY}"), path="/goals", first=page)
     with serve(flat_world(300), faults=script) as asana:
         with raises(kind, "GET /goals", "nothing was written", *words):
-            list_goals(connect(asana))
+            parse_goals(connect(asana))
         assert asana.count() == page
 
 
@@ -108,7 +108,7 @@ def test_b3_a_workspace_that_the_token_does_not_see_is_told_by_the_stand_in(
 def test_b4_an_offset_that_expired_restarts_the_list_once(page: int, connect: Connect) -> None:
     script = Script().on(EXPIRED, path="/goals", first=page, times=1)
     with serve(flat_world(450), faults=script) as asana:
-        assert list_goals(connect(asana)) == list(asana.world.goals)
+        assert parse_goals(connect(asana)) == list(asana.world.goals)
         assert asana.count() == page + 5 <= 2 * 5
 
 
@@ -116,7 +116,7 @@ def test_b4_offsets_that_expire_again_fail_the_list(connect: Connect) -> None:
     script = Script().on(EXPIRED, path="/goals", when=lambda request: "offset" in request.query)
     with serve(flat_world(450), faults=script) as asana:
         with raises(AsanaUnavailableError, "the offset expired twice", "nothing was written"):
-            list_goals(connect(asana))
+            parse_goals(connect(asana))
         assert asana.count() == 4
 
 
@@ -128,7 +128,7 @@ def test_b4_an_offset_is_used_within_its_quarter_of_an_hour_or_again_from_the_st
         now[0] += 901 if len(pages) == 2 else 1
 
     with serve(flat_world(450), clock=lambda: now[0]) as asana:
-        assert list_goals(connect(asana), on_page=dawdle) == list(asana.world.goals)
+        assert parse_goals(connect(asana), on_page=dawdle) == list(asana.world.goals)
         assert [call.status for call in asana.requests] == [200, 200, 400, 200, 200, 200, 200, 200]
     assert pages == [100, 200, 100, 200, 300, 400, 450]
 
@@ -137,7 +137,7 @@ def test_b4_a_token_of_the_user_that_expired_is_no_offset_that_did(connect: Conn
     script = Script().on(faults.status(401, "The bearer token has expired."), first=2)
     with serve(flat_world(450), faults=script) as asana:
         with raises(AsanaAccessError):
-            list_goals(connect(asana))
+            parse_goals(connect(asana))
         assert asana.count() == 2
 
 
@@ -154,7 +154,7 @@ def test_b4_a_token_of_the_user_that_expired_is_no_offset_that_did(connect: Conn
 def test_pages_without_end_end(fault: Fault, pages: int, words: str, connect: Connect) -> None:
     with serve(flat_world(1_000), faults=Script().on(fault, path="/goals")) as asana:
         with raises(AsanaContractError, "GET /goals", words, "nothing was written"):
-            list_goals(connect(asana))
+            parse_goals(connect(asana))
         assert asana.count() == pages
 
 
@@ -162,7 +162,7 @@ def test_pages_without_end_end(fault: Fault, pages: int, words: str, connect: Co
 @pytest.mark.fault("B7")
 def test_a_short_or_empty_page_ends_nothing_while_there_is_a_next_one(rows: int, connect: Connect) -> None:
     with serve(flat_world(250), faults=Script().on(faults.short_pages(rows), path="/goals")) as asana:
-        assert list_goals(connect(asana)) == list(asana.world.goals)
+        assert parse_goals(connect(asana)) == list(asana.world.goals)
         assert asana.count() == 6
 
 
@@ -203,7 +203,7 @@ def test_b8_where_a_next_page_points_to_is_never_asked(where: str, connect: Conn
     """Following the uri would have sent the token there."""
     with serve(flat_world(250)) as other, serve(flat_world(250)) as asana:
         asana.faults = faults.foreign_next_page(where.format(other.port))
-        assert list_goals(connect(asana)) == list(asana.world.goals)
+        assert parse_goals(connect(asana)) == list(asana.world.goals)
         assert (asana.count(), other.count()) == (3, 0)
 
 
@@ -212,7 +212,7 @@ def test_b9_a_goal_on_two_pages_is_handed_on_twice_for_core_to_settle(
     changes: dict[str, Any], connect: Connect
 ) -> None:
     with serve(flat_world(150), faults=faults.repeat_last_row(**changes)) as asana:
-        gids = list_goals(connect(asana))
+        gids = parse_goals(connect(asana))
     assert len(gids) == 151
     assert gids.count("1100") == 2
 
@@ -223,7 +223,7 @@ def test_a_list_without_data_or_next_page_is_not_taken_for_a_whole_one(key: str,
     script = Script().on(faults.without(key), path="/goals", first=page, times=1)
     with serve(flat_world(150), faults=script) as asana:
         with raises(AsanaContractError, "GET /goals", f"`{key}` is missing", "nothing was written"):
-            list_goals(connect(asana))
+            parse_goals(connect(asana))
         assert asana.count() == page
 
 
@@ -236,7 +236,7 @@ def test_a_next_page_without_an_offset_breaks_the_contract(next_page: Any, conne
     """An offset that UTF-8 cannot hold was an error of the encoder, with the offset in it."""
     with serve(flat_world(3), faults=faults.edit(lambda body: body | {"next_page": next_page})) as asana:
         with raises(AsanaContractError, "`next_page` is missing or has no offset"):
-            list_goals(connect(asana))
+            parse_goals(connect(asana))
         assert asana.count() == 1
 
 
@@ -245,5 +245,5 @@ def test_an_offset_goes_back_as_it_came(offset: str, connect: Connect) -> None:
     script = Script().on(faults.edit(lambda body: body | {"next_page": {"offset": offset}}), times=1)
     script.on(faults.reply(200, b'{"data":[],"next_page":null}'))
     with serve(flat_world(3), faults=script) as asana:
-        assert len(list_goals(connect(asana))) == 3
+        assert len(parse_goals(connect(asana))) == 3
         assert asana.requests[1].query["offset"] == offset

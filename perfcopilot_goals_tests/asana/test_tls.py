@@ -11,7 +11,7 @@ from perfcopilot_goals.errors import AsanaUnavailableError
 from perfcopilot_goals_tests.asana.canaries import assert_tells_nothing, raises
 from perfcopilot_goals_tests.asana.certificates import make_certificate, tls_server
 from perfcopilot_goals_tests.asana.conftest import Connect
-from perfcopilot_goals_tests.asana.worlds import flat_world, list_goals, serve
+from perfcopilot_goals_tests.asana.worlds import flat_world, parse_goals, serve
 from perfcopilot_goals_tests.clock import FakeClock
 
 EMPTY_LIST = (
@@ -34,7 +34,7 @@ def test_a28_a_self_signed_server_gets_neither_the_token_nor_a_second_try(
     with tls_server(good, EMPTY_LIST) as server:
         client = connect(server.base_url)
         with raises(AsanaUnavailableError, "GET /goals", UNTRUSTED):
-            list_goals(client)
+            parse_goals(client)
     assert (server.connections, server.requests) == (1, 0)
     assert client.figures.requests == 1
     assert clock.waits == []
@@ -56,7 +56,7 @@ def test_a28_a_certificate_of_a_known_issuer_has_to_be_right_as_well(
     certificate = make_certificate(tmp_path, name, first_day, last_day)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with tls_server(certificate, EMPTY_LIST) as server, raises(AsanaUnavailableError, UNTRUSTED):
-        list_goals(connect(server.base_url))
+        parse_goals(connect(server.base_url))
     assert (server.connections, server.requests) == (1, 0)
 
 
@@ -67,8 +67,8 @@ def test_a_server_with_a_good_certificate_is_asked(
     monkeypatch.setenv("SSL_CERT_FILE", str(good))
     with tls_server(good, EMPTY_LIST) as server:
         client = connect(server.base_url)
-        assert list_goals(client) == []
-        assert list_goals(client) == []
+        assert parse_goals(client) == []
+        assert parse_goals(client) == []
     assert (server.connections, server.requests) == (1, 2)
 
 
@@ -79,7 +79,7 @@ def test_a7_dripping_over_tls_ends_with_the_request_s_own_time(
     with tls_server(good, EMPTY_LIST, pause_seconds=0.05) as server:
         before = time.monotonic()
         with raises(AsanaUnavailableError, "in time", "after 4 attempts"):
-            list_goals(connect(server.base_url, request_seconds=0.3))
+            parse_goals(connect(server.base_url, request_seconds=0.3))
         assert time.monotonic() - before < 4
     assert server.requests == 4
 
@@ -93,7 +93,7 @@ def test_f3_a_hanging_read_over_tls_ends_when_the_client_is_closed(
         threading.Timer(0.2, client.close).start()
         before = time.monotonic()
         with pytest.raises(Stopped) as caught:
-            list_goals(client)
+            parse_goals(client)
         assert time.monotonic() - before < 1.5
         assert_tells_nothing(caught.value)
 
@@ -101,5 +101,5 @@ def test_f3_a_hanging_read_over_tls_ends_when_the_client_is_closed(
 def test_a_server_without_tls_behind_https_is_unavailable(connect: Connect) -> None:
     with serve(flat_world(1)) as asana:
         with raises(AsanaUnavailableError, "the encrypted connection failed"):
-            list_goals(connect(asana.base_url.replace("http:", "https:")))
+            parse_goals(connect(asana.base_url.replace("http:", "https:")))
         assert asana.count() == 0

@@ -25,7 +25,7 @@ from perfcopilot_goals.sandbox import Fault, Raw, Request, Response, faults
 from perfcopilot_goals.sandbox.faults import Script
 from perfcopilot_goals_tests.asana.canaries import BODY, GOAL_NAME, TOKEN, assert_tells_nothing, raises
 from perfcopilot_goals_tests.asana.conftest import Connect
-from perfcopilot_goals_tests.asana.worlds import WORKSPACE, flat_world, list_goals, serve
+from perfcopilot_goals_tests.asana.worlds import WORKSPACE, flat_world, parse_goals, serve
 from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.core.examples import usual
 
@@ -56,7 +56,7 @@ def test_an_answer_that_broke_is_asked_for_again(fault: Fault, seconds: float | 
     script = Script().on(fault, path="/goals", times=1)
     with serve(flat_world(3), faults=script) as asana:
         client = connect(asana, request_seconds=seconds or 10)
-        assert list_goals(client) == ["1001", "1002", "1003"]
+        assert parse_goals(client) == ["1001", "1002", "1003"]
         assert asana.count() == client.figures.requests == 2
 
 
@@ -68,7 +68,7 @@ def test_an_answer_that_breaks_each_time_fails_after_four_attempts(
         client = connect(asana, request_seconds=seconds or 10)
         before = time.monotonic()
         with raises(AsanaUnavailableError, "GET /goals", "after 4 attempts", "nothing was written", "later"):
-            list_goals(client)
+            parse_goals(client)
         assert time.monotonic() - before < 4 * (seconds or 0) + 1.5
         assert asana.count() == client.figures.requests == 4
         assert [wait for wait in clock.waits if wait > 0.1] == [0.75, 1.5, 3.0]
@@ -78,7 +78,7 @@ def test_an_answer_that_breaks_each_time_fails_after_four_attempts(
 def test_a1_a_page_that_was_cut_is_read_again_as_a_whole_and_no_other(page: int, connect: Connect) -> None:
     script = Script().on(faults.cut_body(), path="/goals", first=page, times=1)
     with serve(flat_world(250), faults=script) as asana:
-        assert list_goals(connect(asana)) == list(asana.world.goals)
+        assert parse_goals(connect(asana)) == list(asana.world.goals)
         assert asana.count() == 4
 
 
@@ -94,7 +94,7 @@ def test_a7_a_server_that_drips_for_ever_is_left_after_the_request_s_own_time(co
     with serve(flat_world(1), faults=lambda _, __: Raw(200, forever())) as asana:
         before = time.monotonic()
         with raises(AsanaUnavailableError, "in time"):
-            list_goals(connect(asana, request_seconds=0.2))
+            parse_goals(connect(asana, request_seconds=0.2))
         assert time.monotonic() - before < 3
 
 
@@ -114,7 +114,7 @@ def test_f3_a_request_that_hangs_ends_when_the_client_is_closed(fault: Fault, co
         threading.Timer(0.1, client.close).start()
         before = time.monotonic()
         with pytest.raises(Stopped) as caught:
-            list_goals(client)
+            parse_goals(client)
         assert time.monotonic() - before < 1
         assert_tells_nothing(caught.value)
 
@@ -143,7 +143,7 @@ def test_f3_a_request_that_hangs_ends_when_the_client_is_closed(fault: Fault, co
 def test_a20_an_answer_without_a_list_is_no_empty_list(fault: Fault, requests: int, connect: Connect) -> None:
     with serve(flat_world(3), faults=fault) as asana:
         with raises(AsanaContractError, "GET /goals"):
-            list_goals(connect(asana))
+            parse_goals(connect(asana))
         assert asana.count() == requests
 
 
@@ -155,7 +155,7 @@ def test_a20_an_answer_without_a_list_is_no_empty_list(fault: Fault, requests: i
 def test_cut_json_is_asked_for_again_and_then_breaks_the_contract(body: bytes, connect: Connect) -> None:
     with serve(flat_world(3), faults=faults.reply(200, body)) as asana:
         with raises(AsanaContractError, f"{len(body)} bytes that are not whole JSON", "after 4 attempts"):
-            list_goals(connect(asana))
+            parse_goals(connect(asana))
         assert asana.count() == 4
 
 
@@ -163,7 +163,7 @@ def test_cut_json_is_asked_for_again_and_then_breaks_the_contract(body: bytes, c
 def test_a22_json_that_is_too_deep_breaks_the_contract(depth: int, connect: Connect) -> None:
     with serve(flat_world(3), faults=faults.deep_json(depth)) as asana:
         with raises(AsanaContractError, "nested too deep"):
-            list_goals(connect(asana))
+            parse_goals(connect(asana))
         assert asana.count() == 1
 
 
@@ -210,7 +210,7 @@ def test_a_redirect_is_not_followed(location: str, status: int, connect: Connect
         target = location.format(other=other.base_url, own=asana.base_url + "/goals")
         asana.faults = faults.reply(status, BODY.encode(), content_type="text/html", Location=target)
         with raises(AsanaContractError, f"status {status} is a redirect, which is not followed"):
-            list_goals(connect(asana))
+            parse_goals(connect(asana))
         assert (asana.count(), other.count()) == (1, 0)
 
 
@@ -218,7 +218,7 @@ def test_a_redirect_is_not_followed(location: str, status: int, connect: Connect
 def test_a18_a_redirect_to_nowhere_is_one_of_our_errors_too(target: str, connect: Connect) -> None:
     """requests looks at the target even if told not to follow it, and fell over those that are no URL."""
     with serve(flat_world(3), faults=faults.reply(302, Location=target)) as asana, raises(AsanaContractError):
-        list_goals(connect(asana))
+        parse_goals(connect(asana))
 
 
 @pytest.mark.parametrize("content_type", ["text/html; charset=utf-8", "TEXT/HTML", "text/plain", "application/xml"])
@@ -226,13 +226,13 @@ def test_a19_a_page_for_people_breaks_the_contract_by_its_content_type(content_t
     page = f"<!DOCTYPE html><h1>{BODY}</h1>".encode()
     with serve(flat_world(3), faults=faults.reply(200, page, content_type=content_type)) as asana:
         with raises(AsanaContractError, f"content-type {content_type.partition(';')[0].lower()!r}"):
-            list_goals(connect(asana))
+            parse_goals(connect(asana))
         assert asana.count() == 1
 
 
 def test_an_answer_that_does_not_say_what_it_is_may_be_json(connect: Connect) -> None:
     with serve(flat_world(3), faults=lambda _, response: Response(200, response.body, {})) as asana:
-        assert len(list_goals(connect(asana))) == 3
+        assert len(parse_goals(connect(asana))) == 3
 
 
 @pytest.mark.parametrize("status", [200, 302, 503], ids=str)
@@ -246,7 +246,7 @@ def test_a21_a_bomb_is_not_unpacked(status: int, connect: Connect) -> None:
         tracemalloc.start()
         try:
             with raises(AsanaContractError, "more than 8 MiB"):
-                list_goals(client)
+                parse_goals(client)
             assert tracemalloc.get_traced_memory()[1] < 50 * 2**20
         finally:
             tracemalloc.stop()
@@ -273,7 +273,7 @@ def test_a21_a_body_without_end_is_not_read_on(kind: str, connect: Connect) -> N
 
     with serve(flat_world(3), faults=endless) as asana:
         with raises(AsanaContractError, "more than 8 MiB"):
-            list_goals(connect(asana))
+            parse_goals(connect(asana))
         assert sum(sent) < BODY_BYTES + 16 * 2**20  # what fits into the sockets' buffers was sent as well
 
 
@@ -284,7 +284,7 @@ def test_bytes_after_an_answer_are_not_the_next_answer(connect: Connect) -> None
         return Raw(200, [response.head("Connection: keep-alive") + response.body + forged])
 
     with serve(flat_world(250), faults=Script().on(add, times=1)) as asana:
-        assert list_goals(connect(asana)) == list(asana.world.goals)
+        assert parse_goals(connect(asana)) == list(asana.world.goals)
 
 
 @pytest.mark.parametrize("is_packed", [False, True], ids=["plain", "gzip"])
@@ -294,10 +294,10 @@ def test_a_body_may_have_eight_mebibytes(is_packed: bool, over: int, fits: bool,
     with serve(flat_world(3), faults=faults.reply(200, body), compresses=is_packed) as asana:
         client = connect(asana)
         if fits:
-            assert list_goals(client) == []
+            assert parse_goals(client) == []
         else:
             with raises(AsanaContractError, "more than 8 MiB"):
-                list_goals(client)
+                parse_goals(client)
 
 
 @pytest.mark.parametrize(
@@ -311,13 +311,13 @@ def test_a5_a_damaged_gzip_stream_is_asked_for_again(damage: Any, connect: Conne
         return Response(200, damage(packed.body), packed.headers)
 
     with serve(flat_world(50), faults=Script().on(fault, times=1)) as asana:
-        assert len(list_goals(connect(asana))) == 50
+        assert len(parse_goals(connect(asana))) == 50
         assert asana.count() == 2
 
 
 def test_compressed_answers_are_asked_for_and_read(connect: Connect) -> None:
     with serve(flat_world(250), compresses=True) as asana:
-        assert list_goals(connect(asana)) == list(asana.world.goals)
+        assert parse_goals(connect(asana)) == list(asana.world.goals)
 
 
 @pytest.mark.parametrize("name", ["iso-8859-1", "utf-16", "no-such-charset", "utf-8"])
@@ -331,14 +331,14 @@ def test_a26_json_is_utf8_whatever_the_label_says(name: str, connect: Connect) -
 
 def test_a26_a_byte_order_mark_is_no_part_of_the_json(connect: Connect) -> None:
     with serve(flat_world(3), faults=lambda _, r: Response(200, b"\xef\xbb\xbf" + r.body, r.headers)) as asana:
-        assert len(list_goals(connect(asana))) == 3
+        assert len(parse_goals(connect(asana))) == 3
 
 
 def test_a28_a_refused_port_is_unavailable_after_four_attempts(connect: Connect, clock: FakeClock) -> None:
     with serve(flat_world(1)) as asana:
         base_url = asana.base_url
     with raises(AsanaUnavailableError, "a connection that was refused", "after 4 attempts"):
-        list_goals(connect(base_url))
+        parse_goals(connect(base_url))
     assert len([wait for wait in clock.waits if wait > 0.1]) == 3
 
 
@@ -370,7 +370,7 @@ def test_a28_a_refused_port_is_unavailable_after_four_attempts(connect: Connect,
 def test_what_is_not_http_is_one_of_our_errors(bytes_sent: bytes, connect: Connect) -> None:
     with serve(flat_world(1), faults=raw(bytes_sent + BODY.encode())) as asana:
         with raises(AsanaUnavailableError, "GET /goals"):
-            list_goals(connect(asana, request_seconds=1))
+            parse_goals(connect(asana, request_seconds=1))
         assert asana.count() == 4
 
 
@@ -395,20 +395,20 @@ def test_a29_proxy_netrc_and_bundle_of_the_environment_are_ignored(
         monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
         monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path / "missing.pem"))
-        assert len(list_goals(connect(asana))) == 3
+        assert len(parse_goals(connect(asana))) == 3
         assert proxy.count() == 0
     assert seen == [f"Bearer {TOKEN}"]
 
 
 def test_a30_a_connection_that_closed_between_two_pages_costs_no_page(connect: Connect) -> None:
     with serve(flat_world(250), faults=faults.close_after()) as asana:
-        assert list_goals(connect(asana)) == list(asana.world.goals)
+        assert parse_goals(connect(asana)) == list(asana.world.goals)
         assert asana.count() <= 4
 
 
 def test_a30_a_kept_connection_that_closes_under_a_request_costs_one_more(connect: Connect) -> None:
     with serve(flat_world(250), faults=Script().on(faults.hang_up(), first=2, times=1)) as asana:
-        assert list_goals(connect(asana)) == list(asana.world.goals)
+        assert parse_goals(connect(asana)) == list(asana.world.goals)
         assert asana.count() == 4
 
 
@@ -417,7 +417,7 @@ def test_h9_wire_debugging_prints_no_token(
 ) -> None:
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
     with serve(flat_world(3)) as asana:
-        assert list_goals(connect(asana)) == ["1001", "1002", "1003"]
+        assert parse_goals(connect(asana)) == ["1001", "1002", "1003"]
     printed = capfd.readouterr()
     assert TOKEN not in printed.out + printed.err
 
@@ -430,7 +430,7 @@ def test_pages_come_over_one_kept_connection(connect: Connect) -> None:
         return response
 
     with serve(flat_world(450), faults=see) as asana:
-        list_goals(connect(asana))
+        parse_goals(connect(asana))
     assert len(ports) == 1
 
 
@@ -442,13 +442,13 @@ def test_cookies_are_not_kept(connect: Connect) -> None:
         return response.with_header("Set-Cookie", "session=1")
 
     with serve(flat_world(250), faults=see) as asana:
-        list_goals(connect(asana))
+        parse_goals(connect(asana))
     assert sent == [None, None, None]
 
 
 def test_no_more_is_asked_than_the_fields_that_are_used(connect: Connect) -> None:
     with serve(flat_world(101)) as asana:
-        list_goals(connect(asana))
+        parse_goals(connect(asana))
         first, second = asana.requests
     assert first.query == {"workspace": WORKSPACE, "limit": "100", "opt_fields": "name,owner,workspace"}
     assert second.query.items() - first.query.items() == {("offset", second.query["offset"])}

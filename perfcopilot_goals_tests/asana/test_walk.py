@@ -17,7 +17,7 @@ from perfcopilot_goals.sandbox import Fault, Sandbox, faults
 from perfcopilot_goals.sandbox.faults import Script, asks_subgoals_of
 from perfcopilot_goals_tests.asana.canaries import BODY, GOAL_NAME, raises
 from perfcopilot_goals_tests.asana.conftest import Connect
-from perfcopilot_goals_tests.asana.worlds import FIELDS, family_world, flat_world, list_goals, parents_of, serve
+from perfcopilot_goals_tests.asana.worlds import FIELDS, family_world, flat_world, parents_of, parse_goals, serve
 
 ROUTES = [SUBGOALS, GOAL_RELATIONSHIPS]
 UNKNOWN_GOAL = faults.status(404, f"goal: Unknown object: 12 {BODY}")
@@ -79,7 +79,7 @@ def test_a_whole_sync_costs_its_pages_a_request_a_goal_and_at_most_one(
 ) -> None:
     with serve(family_world(goals, 2), routes=route) as asana:
         client = connect(asana)
-        pages = max(1, math.ceil(len(list_goals(client)) / 100))
+        pages = max(1, math.ceil(len(parse_goals(client)) / 100))
         walk(client, asana)
         assert pages + goals <= asana.count() <= pages + goals + (route == GOAL_RELATIONSHIPS and goals > 0)
 

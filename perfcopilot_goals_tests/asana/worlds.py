@@ -42,6 +42,6 @@ def serve(world: World, **options: Any) -> Sandbox:
     return Sandbox(world, token=TOKEN, **options)
 
 
-def list_goals(client: AsanaClient, **options: Any) -> list[str]:
+def parse_goals(client: AsanaClient, **options: Any) -> list[str]:
     """The gids of the workspace's goals as the client lists them."""
     return [goal["gid"] for goal in fetch_goals(client, WORKSPACE, FIELDS, **options)]

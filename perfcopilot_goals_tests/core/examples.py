@@ -14,13 +14,13 @@ import pandas as pd
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.goals import list_goals
-from perfcopilot_goals.core.key_results import list_subgoals
+from perfcopilot_goals.core.goals import parse_goals
+from perfcopilot_goals.core.key_results import parse_subgoals
 from perfcopilot_goals.core.mapping import map_rows
-from perfcopilot_goals.core.ownership import own_goals
+from perfcopilot_goals.core.ownership import select_owned_goals
 from perfcopilot_goals.core.prompts import render_blocks
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsError
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
 
 # How many examples a property is tried with; `make storm` tries 20,000.
 EXAMPLES = int(os.environ.get("PERFCOPILOT_EXAMPLES", "500"))
@@ -102,9 +102,9 @@ class World:
 
 def sync(world: World) -> dict[str, pd.DataFrame]:
     """The five tables that a sync of this world writes, by name."""
-    raw = list_goals(world.goals, WORKSPACE).rows
-    owned = own_goals(raw, world.employee_of)
-    subgoals = list_subgoals({gid: world.subgoals.get(gid, []) for gid in owned["goal_gid"]}).rows
+    raw = parse_goals(world.goals, WORKSPACE).rows
+    owned = select_owned_goals(raw, world.employee_of)
+    subgoals = parse_subgoals({gid: world.subgoals.get(gid, []) for gid in owned["goal_gid"]}).rows
     rows = map_rows(owned, subgoals)
     totals = dict(zip(owned["employee_id"], owned["owned_total"], strict=True))
     blocks = render_blocks(rows, totals, world.employee_of.values())

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from perfcopilot_goals.core.suggestions import AsanaUser
-from perfcopilot_goals.schemas.rows import Employee
+from perfcopilot_goals.domain.employee import Employee
 
 GIVEN = (
     "Ada", "Bruno", "Chiara", "Dmitri", "Elif", "Farid", "Greta", "Hugo", "Ingrid", "Jonas", "Kavya",

@@ -11,7 +11,7 @@ from perfcopilot_goals.core.automation import (
     find_mended,
     find_stale,
 )
-from perfcopilot_goals.schemas.rows import LastSync
+from perfcopilot_goals.domain.sync import LastSync
 
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)

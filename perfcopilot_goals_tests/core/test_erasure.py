@@ -6,8 +6,8 @@ import re
 import pytest
 
 from perfcopilot_goals.core.erasure import Redaction
-from perfcopilot_goals.core.goals import list_goals
-from perfcopilot_goals.core.key_results import list_subgoals
+from perfcopilot_goals.core.goals import parse_goals
+from perfcopilot_goals.core.key_results import parse_subgoals
 from perfcopilot_goals_tests.core.examples import WORKSPACE, answer
 
 
@@ -87,8 +87,8 @@ def test_what_a_sync_noted_loses_the_id_and_a_list_of_ids_the_entry() -> None:
 @pytest.mark.fault("H20")
 def test_an_erased_owners_goals_are_not_listed_and_the_others_keep_their_place() -> None:
     answers = [answer(gid, owner={"gid": owner}) for gid, owner in (("1", "11"), ("2", "12"), ("3", "11"), ("4", "13"))]
-    everybody = list_goals(answers, WORKSPACE)
-    without = list_goals(answers, WORKSPACE, lambda gid: gid == "11")
+    everybody = parse_goals(answers, WORKSPACE)
+    without = parse_goals(answers, WORKSPACE, lambda gid: gid == "11")
     assert list(without.rows["goal_gid"]) == ["2", "4"]
     kept = everybody.rows[everybody.rows["owner_gid"] != "11"].reset_index(drop=True)
     assert without.rows.equals(kept)
@@ -97,6 +97,6 @@ def test_an_erased_owners_goals_are_not_listed_and_the_others_keep_their_place()
 
 def test_a_key_result_of_an_erased_owner_stays_and_is_nobodys() -> None:
     answers = {"1": [answer("8", owner={"gid": "11"}, name="Publish"), answer("9", owner={"gid": "12"})]}
-    rows = list_subgoals(answers, lambda gid: gid == "11").rows
+    rows = parse_subgoals(answers, lambda gid: gid == "11").rows
     assert list(rows["owner_gid"]) == [None, "12"]
     assert list(rows["name"]) == ["Publish", "Grow web traffic"]

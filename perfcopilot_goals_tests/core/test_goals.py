@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.asana.listing import read_data
-from perfcopilot_goals.core.goals import list_goals
+from perfcopilot_goals.asana.listing import parse_data
+from perfcopilot_goals.core.goals import parse_goals
 from perfcopilot_goals.errors import AsanaContractError
 from perfcopilot_goals.schemas.tables import stamp, validate
 from perfcopilot_goals_tests.core.examples import (
@@ -38,7 +38,7 @@ def test_a_goal_becomes_a_row_with_every_column() -> None:
         current_status_update=update("at_risk"),
         status="yellow",
     )
-    assert records(list_goals([goal], WORKSPACE).rows) == [
+    assert records(parse_goals([goal], WORKSPACE).rows) == [
         {
             "goal_gid": "00123",
             "position": 0,
@@ -55,21 +55,21 @@ def test_a_goal_becomes_a_row_with_every_column() -> None:
 
 
 def test_what_asana_does_not_know_of_a_goal_is_none_and_not_some_null_of_pandas() -> None:
-    (row,) = records(list_goals([answer("1")], WORKSPACE).rows)
+    (row,) = records(parse_goals([answer("1")], WORKSPACE).rows)
     nullable = ["owner_gid", "html_notes", "due_on", "start_on", "status_type", "asana_status"]
     assert [row[name] for name in nullable] == [None] * 6
 
 
 @pytest.mark.fault("C16")
 def test_no_goals_are_a_frame_with_the_tables_types() -> None:
-    empty = list_goals([], WORKSPACE)
+    empty = parse_goals([], WORKSPACE)
     assert (len(empty.rows), empty.repeated) == (0, 0)
-    assert empty.rows.dtypes.to_dict() == list_goals([answer("1")], WORKSPACE).rows.dtypes.to_dict()
+    assert empty.rows.dtypes.to_dict() == parse_goals([answer("1")], WORKSPACE).rows.dtypes.to_dict()
     validate("raw_workspace_goals", stamp(empty.rows, "acme", MONDAY, "run-1"))
 
 
 def test_the_order_is_that_of_asanas_list() -> None:
-    rows = list_goals([answer("9"), answer("1"), answer("10")], WORKSPACE).rows
+    rows = parse_goals([answer("9"), answer("1"), answer("10")], WORKSPACE).rows
     assert list(rows["goal_gid"]) == ["9", "1", "10"]
     assert list(rows["position"]) == [0, 1, 2]
 
@@ -77,7 +77,7 @@ def test_the_order_is_that_of_asanas_list() -> None:
 @pytest.mark.fault("B9", "C26")
 def test_a_goal_that_came_on_two_pages_is_one_row_with_its_first_place_and_its_last_content() -> None:
     pages = [answer("1", name="old"), answer("2"), answer("1", name="new", owner=owner("11")), answer("3"), answer("2")]
-    goals = list_goals(pages, WORKSPACE)
+    goals = parse_goals(pages, WORKSPACE)
     assert goals.repeated == 2
     assert [(row["goal_gid"], row["position"], row["name"]) for row in records(goals.rows)] == [
         ("1", 0, "new"),
@@ -88,7 +88,7 @@ def test_a_goal_that_came_on_two_pages_is_one_row_with_its_first_place_and_its_l
 
 
 def test_two_gids_that_are_equal_as_numbers_are_two_goals() -> None:
-    assert list(list_goals([answer("1"), answer("01")], WORKSPACE).rows["goal_gid"]) == ["1", "01"]
+    assert list(parse_goals([answer("1"), answer("01")], WORKSPACE).rows["goal_gid"]) == ["1", "01"]
 
 
 @pytest.mark.parametrize(
@@ -108,31 +108,31 @@ def test_two_gids_that_are_equal_as_numbers_are_two_goals() -> None:
 def test_a_description_is_cut_to_1000_characters_and_its_length_before_is_kept(
     notes: str | None, kept_chars: int | None, chars: int | None
 ) -> None:
-    (row,) = records(list_goals([answer("1", html_notes=notes)], WORKSPACE).rows)
+    (row,) = records(parse_goals([answer("1", html_notes=notes)], WORKSPACE).rows)
     assert (None if row["html_notes"] is None else len(row["html_notes"])) == kept_chars
     assert (row["html_notes_chars"] == chars) if chars is not None else bool(row["html_notes_chars"] is not chars)
 
 
 def test_no_longer_form_of_a_description_is_anywhere_in_the_rows() -> None:
-    rows = list_goals([answer("1", html_notes="x" * 1_000 + CANARY)], WORKSPACE).rows
+    rows = parse_goals([answer("1", html_notes="x" * 1_000 + CANARY)], WORKSPACE).rows
     assert CANARY not in str(records(rows))
 
 
 @pytest.mark.fault("C18")
 def test_a_name_of_a_megabyte_is_kept_raw() -> None:
     name = "n" * 1_000_000
-    assert list(list_goals([answer("1", name=name)], WORKSPACE).rows["name"]) == [name]
+    assert list(parse_goals([answer("1", name=name)], WORKSPACE).rows["name"]) == [name]
 
 
 @pytest.mark.parametrize("field", ["gid", "name", "owner", "html_notes", "due_on", "start_on", "current_status_update"])
 @pytest.mark.fault("B20")
 def test_a_field_that_vanished_breaks_the_contract(field: str) -> None:
     with pytest.raises(AsanaContractError):
-        list_goals([answer("1"), without(answer("2"), field)], WORKSPACE)
+        parse_goals([answer("1"), without(answer("2"), field)], WORKSPACE)
 
 
 def test_asanas_own_status_may_be_missing_for_it_feeds_one_check_only() -> None:
-    assert list(list_goals([without(answer("1"), "status")], WORKSPACE).rows["asana_status"]) == [None]
+    assert list(parse_goals([without(answer("1"), "status")], WORKSPACE).rows["asana_status"]) == [None]
 
 
 @pytest.mark.fault("B20")
@@ -140,21 +140,21 @@ def test_fields_that_nobody_asked_for_are_ignored() -> None:
     more = answer(
         "1", followers=[owner("12")] * 10_000, metric={"unit": CANARY}, custom_fields=[{"gid": 5}], liked=True
     )
-    assert records(list_goals([more], WORKSPACE).rows) == records(list_goals([answer("1")], WORKSPACE).rows)
+    assert records(parse_goals([more], WORKSPACE).rows) == records(parse_goals([answer("1")], WORKSPACE).rows)
 
 
 @pytest.mark.parametrize("workspace", [{"gid": "78"}, {"gid": 77}, {"gid": "077"}, {}, {"gid": CANARY}], ids=repr)
 @pytest.mark.fault("B22")
 def test_a_goal_of_another_workspace_breaks_the_contract_and_nothing_is_kept(workspace: dict[str, Any]) -> None:
     with pytest.raises(AsanaContractError, match=r"goal 2 belongs to another workspace than 77") as refused:
-        list_goals([answer("1"), answer("2", workspace=workspace)], WORKSPACE)
+        parse_goals([answer("1"), answer("2", workspace=workspace)], WORKSPACE)
     assert CANARY not in told(refused.value)
 
 
 @pytest.mark.parametrize("workspace", ["77", ["77"], 77], ids=repr)
 def test_a_workspace_that_is_no_object_breaks_the_contract(workspace: Any) -> None:
     with pytest.raises(AsanaContractError, match="workspace"):
-        list_goals([answer("1", workspace=workspace)], WORKSPACE)
+        parse_goals([answer("1", workspace=workspace)], WORKSPACE)
 
 
 # Every text is the canary or hostile, so that whatever an error quoted would show.
@@ -183,7 +183,7 @@ def nearly_goals(draw: st.DrawFn) -> dict[str, Any]:
 @given(st.one_of(json_values, st.fixed_dictionaries({"data": st.lists(nearly_goals() | json_values, max_size=4)})))
 @example({"data": [answer("1"), answer("1", current_status_update={"gid": CANARY})]})
 def test_any_json_is_rows_that_fit_the_table_or_a_broken_contract_that_quotes_nothing(sent: Any) -> None:
-    goals = attempt(lambda: list_goals(read_data(sent, "/goals"), WORKSPACE))
+    goals = attempt(lambda: parse_goals(parse_data(sent, "/goals"), WORKSPACE))
     if isinstance(goals, AsanaContractError):
         assert CANARY not in told(goals)
     else:
@@ -194,7 +194,7 @@ def test_any_json_is_rows_that_fit_the_table_or_a_broken_contract_that_quotes_no
 @usual
 @given(st.lists(st.sampled_from(["1", "2", "3", "4"])))
 def test_each_gid_is_one_row_and_rows_and_repeats_add_up_to_what_came(gids: list[str]) -> None:
-    goals = list_goals([answer(gid, name=f"{place}") for place, gid in enumerate(gids)], WORKSPACE)
+    goals = parse_goals([answer(gid, name=f"{place}") for place, gid in enumerate(gids)], WORKSPACE)
     assert list(goals.rows["goal_gid"]) == list(dict.fromkeys(gids))
     assert len(goals.rows) + goals.repeated == len(gids)
     last = {gid: f"{place}" for place, gid in enumerate(gids)}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.key_results import list_subgoals
+from perfcopilot_goals.core.key_results import parse_subgoals
 from perfcopilot_goals.errors import AsanaContractError
 from perfcopilot_goals.schemas.tables import stamp, validate
 from perfcopilot_goals_tests.core.examples import (
@@ -27,7 +27,7 @@ from perfcopilot_goals_tests.core.test_goals import json_values, nearly_goals
 
 def test_a_subgoal_becomes_a_row_under_its_parent_with_every_column() -> None:
     child = answer("9", name="Publish", owner=owner("12"), due_on="2026-06-30", current_status_update=update("missed"))
-    assert records(list_subgoals({"1": [child]}).rows) == [
+    assert records(parse_subgoals({"1": [child]}).rows) == [
         {
             "goal_gid": "1",
             "subgoal_gid": "9",
@@ -42,14 +42,14 @@ def test_a_subgoal_becomes_a_row_under_its_parent_with_every_column() -> None:
 
 
 def test_no_subgoals_are_a_frame_with_the_tables_types() -> None:
-    empty = list_subgoals({"1": [], "2": []})
+    empty = parse_subgoals({"1": [], "2": []})
     assert (len(empty.rows), empty.repeated) == (0, 0)
-    assert empty.rows.dtypes.to_dict() == list_subgoals({"1": [answer("9")]}).rows.dtypes.to_dict()
+    assert empty.rows.dtypes.to_dict() == parse_subgoals({"1": [answer("9")]}).rows.dtypes.to_dict()
     validate("subgoals", stamp(empty.rows, "acme", MONDAY, "run-1"))
 
 
 def test_parents_and_children_stay_in_the_order_in_which_they_came() -> None:
-    rows = list_subgoals({"2": [answer("9"), answer("8")], "1": [answer("7")]}).rows
+    rows = parse_subgoals({"2": [answer("9"), answer("8")], "1": [answer("7")]}).rows
     assert list(zip(rows["goal_gid"], rows["subgoal_gid"], rows["position"], strict=True)) == [
         ("2", "9", 0),
         ("2", "8", 1),
@@ -58,7 +58,7 @@ def test_parents_and_children_stay_in_the_order_in_which_they_came() -> None:
 
 
 def test_a_child_that_came_twice_keeps_its_first_place_and_its_last_content() -> None:
-    found = list_subgoals({"1": [answer("9", name="old"), answer("8"), answer("9", name="new")]})
+    found = parse_subgoals({"1": [answer("9", name="old"), answer("8"), answer("9", name="new")]})
     assert found.repeated == 1
     assert [(row["subgoal_gid"], row["name"]) for row in records(found.rows)] == [
         ("9", "new"),
@@ -67,13 +67,13 @@ def test_a_child_that_came_twice_keeps_its_first_place_and_its_last_content() ->
 
 
 def test_a_child_of_two_parents_is_two_rows_and_no_repeat() -> None:
-    found = list_subgoals({"1": [answer("9")], "2": [answer("9")]})
+    found = parse_subgoals({"1": [answer("9")], "2": [answer("9")]})
     assert found.repeated == 0
     assert list(found.rows["goal_gid"]) == ["1", "2"]
 
 
 def test_a_goal_listed_under_itself_is_no_key_result_of_itself() -> None:
-    rows = list_subgoals({"1": [answer("1"), answer("9")], "9": [answer("1")]}).rows
+    rows = parse_subgoals({"1": [answer("1"), answer("9")], "9": [answer("1")]}).rows
     assert list(zip(rows["goal_gid"], rows["subgoal_gid"], rows["position"], strict=True)) == [
         ("1", "9", 0),
         ("9", "1", 0),
@@ -83,11 +83,11 @@ def test_a_goal_listed_under_itself_is_no_key_result_of_itself() -> None:
 @pytest.mark.parametrize("field", ["gid", "name", "owner", "due_on", "start_on", "current_status_update"])
 def test_a_field_that_vanished_breaks_the_contract(field: str) -> None:
     with pytest.raises(AsanaContractError):
-        list_subgoals({"1": [answer("8"), without(answer("9"), field)]})
+        parse_subgoals({"1": [answer("8"), without(answer("9"), field)]})
 
 
 def test_notes_are_not_asked_for_and_not_missed() -> None:
-    assert len(list_subgoals({"1": [without(without(answer("9"), "html_notes"), "workspace")]}).rows) == 1
+    assert len(parse_subgoals({"1": [without(without(answer("9"), "html_notes"), "workspace")]}).rows) == 1
 
 
 @usual
@@ -95,7 +95,7 @@ def test_notes_are_not_asked_for_and_not_missed() -> None:
 def test_any_objects_are_rows_that_fit_the_table_or_a_broken_contract_that_quotes_nothing(
     sent: list[dict[str, Any]],
 ) -> None:
-    found = attempt(lambda: list_subgoals({"100": sent}))
+    found = attempt(lambda: parse_subgoals({"100": sent}))
     if isinstance(found, AsanaContractError):
         assert CANARY not in told(found)
     else:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcopilot_goals.core.lineage import ROSTER, check_inputs, roster_digest
+from perfcopilot_goals.domain.sync import Source
 from perfcopilot_goals.errors import GoalsGuardError
-from perfcopilot_goals.schemas.rows import Source
 from perfcopilot_goals_tests.core.examples import MONDAY, attempt, usual
 
 

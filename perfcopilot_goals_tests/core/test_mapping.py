@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcopilot_goals.core.mapping import KNOWN_WORDS, STATUS_OF, map_status
-from perfcopilot_goals.schemas.rows import STATUSES
+from perfcopilot_goals.domain.block import STATUSES
 from perfcopilot_goals_tests.core.examples import World, answer, owner, records, sync, update, usual, worlds
 
 # The product's rule, word for word.

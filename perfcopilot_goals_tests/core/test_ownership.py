@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.goals import list_goals
-from perfcopilot_goals.core.ownership import own_goals
+from perfcopilot_goals.core.goals import parse_goals
+from perfcopilot_goals.core.ownership import select_owned_goals
 from perfcopilot_goals.schemas.tables import stamp, validate
 from perfcopilot_goals_tests.core.examples import MONDAY, WORKSPACE, answer, owner, records, usual
 
@@ -18,12 +18,12 @@ CAP = 200
 def raw(*owners: str | None) -> pd.DataFrame:
     """Goals 1, 2, 3, … of these owners, in this order."""
     goals = [answer(str(n), owner=None if gid is None else owner(gid)) for n, gid in enumerate(owners, start=1)]
-    return list_goals(goals, WORKSPACE).rows
+    return parse_goals(goals, WORKSPACE).rows
 
 
 def test_an_owned_goal_keeps_what_it_has_and_gets_its_employee_and_rank() -> None:
     goal = answer("5", name="Grow", owner=owner("11"), html_notes="<body/>", due_on="2026-06-30")
-    (row,) = records(own_goals(list_goals([goal], WORKSPACE).rows, {"11": "E-1"}))
+    (row,) = records(select_owned_goals(parse_goals([goal], WORKSPACE).rows, {"11": "E-1"}))
     assert {name: row[name] for name in ("goal_gid", "employee_id", "owned_rank", "owned_total", "truncated")} == {
         "goal_gid": "5",
         "employee_id": "E-1",
@@ -43,7 +43,7 @@ def test_an_owned_goal_keeps_what_it_has_and_gets_its_employee_and_rank() -> Non
 def test_the_first_200_of_an_employee_are_listed_and_more_is_truncated(
     total: int, listed: int, truncated: bool
 ) -> None:
-    rows = own_goals(raw(*["11"] * total, "12"), {"11": "E-1", "12": "E-2"})
+    rows = select_owned_goals(raw(*["11"] * total, "12"), {"11": "E-1", "12": "E-2"})
     mine = rows[rows["employee_id"] == "E-1"]
     assert list(mine["goal_gid"]) == [str(n) for n in range(1, listed + 1)]
     assert list(mine["owned_rank"]) == list(range(1, listed + 1))
@@ -60,7 +60,7 @@ def test_the_order_is_that_of_asanas_list_whatever_the_order_of_the_rows() -> No
     goals = raw("11", "12", "11", "11")
     backwards = goals.iloc[::-1]
     for given_rows in (goals, backwards):
-        rows = own_goals(given_rows, {"11": "E-1", "12": "E-2"})
+        rows = select_owned_goals(given_rows, {"11": "E-1", "12": "E-2"})
         mine = rows[rows["employee_id"] == "E-1"]
         assert list(zip(mine["goal_gid"], mine["owned_rank"], strict=True)) == [("1", 1), ("3", 2), ("4", 3)]
 
@@ -72,24 +72,24 @@ def test_two_people_with_the_same_name_keep_their_goals_apart_and_a_renamed_one_
         answer("2", owner=owner("12", "Sam Lee")),
         answer("3", owner=owner("11", "Sam Lee-Smith")),
     ]
-    rows = own_goals(list_goals(goals, WORKSPACE).rows, {"11": "E-1", "12": "E-2"})
+    rows = select_owned_goals(parse_goals(goals, WORKSPACE).rows, {"11": "E-1", "12": "E-2"})
     assert list(zip(rows["goal_gid"], rows["employee_id"], strict=True)) == [("1", "E-1"), ("2", "E-2"), ("3", "E-1")]
 
 
 def test_gids_that_are_equal_as_numbers_are_different_people() -> None:
-    rows = own_goals(raw("011", "11", "0011"), {"11": "E-1"})
+    rows = select_owned_goals(raw("011", "11", "0011"), {"11": "E-1"})
     assert list(rows["goal_gid"]) == ["2"]
 
 
 @pytest.mark.fault("B14")
 def test_a_goal_without_an_owner_or_of_a_stranger_belongs_to_no_employee() -> None:
-    assert own_goals(raw(None, "99", None), {"11": "E-1"}).empty
-    assert own_goals(raw(None, "99"), {}).empty
+    assert select_owned_goals(raw(None, "99", None), {"11": "E-1"}).empty
+    assert select_owned_goals(raw(None, "99"), {}).empty
 
 
 @pytest.mark.parametrize("owners", [[], [None], ["11"]], ids=["no-goals", "nobodys", "somebodys"])
 def test_the_types_are_the_tables_with_and_without_rows(owners: list[str | None]) -> None:
-    rows = own_goals(raw(*owners), {"11": "E-1"})
+    rows = select_owned_goals(raw(*owners), {"11": "E-1"})
     assert {name: str(dtype) for name, dtype in rows.dtypes.items()} == {
         "goal_gid": "object",
         "employee_id": "object",
@@ -116,7 +116,7 @@ def test_listed_is_exactly_the_smaller_of_owned_and_cap_and_truncated_says_which
     owners = [gid or None for gid, count in counts.items() for _ in range(count)]
     random.Random(seed).shuffle(owners)
     employee_of = {"11": "E-1", "12": "E-2", "13": "E-3", "14": "E-4"}
-    rows = own_goals(raw(*owners), employee_of)
+    rows = select_owned_goals(raw(*owners), employee_of)
     for gid, employee in employee_of.items():
         mine = rows[rows["employee_id"] == employee]
         theirs = [str(n) for n, whose in enumerate(owners, start=1) if whose == gid]

@@ -4,7 +4,7 @@ import pytest
 
 from perfcopilot_goals.core.prompts import render_blocks
 from perfcopilot_goals.core.reasons import count_reasons, reason_now, reason_of_block
-from perfcopilot_goals.schemas.rows import BLOCK_REASONS, REASONS, Background
+from perfcopilot_goals.domain.block import BLOCK_REASONS, REASONS, BlockHistory
 from perfcopilot_goals_tests.core.examples import World, answer, owner, sync
 
 
@@ -52,8 +52,8 @@ def test_every_block_is_rendered_with_its_reason_and_the_text_does_not_depend_on
     goals = [answer(str(n), owner=owner("11")) for n in range(201)] + [answer("900", owner=owner("12"))]
     mapping: dict[str, str | None] = {f"E-{n}": f"1{n}" for n in range(1, 6)}
     slices = sync(World(goals, {}, mapping))
-    background = Background(had_goals=frozenset({"E-2", "E-4", "E-5"}), gone=frozenset({"E-5"}))
-    blocks = render_blocks(slices["mapped_goal_rows"], {"E-1": 201, "E-2": 1}, mapping, background)
+    block_history = BlockHistory(had_goals=frozenset({"E-2", "E-4", "E-5"}), gone=frozenset({"E-5"}))
+    blocks = render_blocks(slices["mapped_goal_rows"], {"E-1": 201, "E-2": 1}, mapping, block_history)
     assert list(blocks["reason"]) == ["truncated", "ok", "owns_no_goals", "had_goals_before", "asana_user_gone"]
     assert blocks.drop(columns="reason").equals(slices["prompt_blocks"].drop(columns="reason"))
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from perfcopilot_goals.core.retention import check_days, choose_expired
+from perfcopilot_goals.domain.sync import SLICE_TABLES, Sync
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.rows import SLICE_TABLES, Sync
 
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
 

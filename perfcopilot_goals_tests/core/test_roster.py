@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.roster import check_gid, parse_roster, read_roster, shared_gids
+from perfcopilot_goals.core.roster import check_gid, parse_flawless_roster, parse_roster, shared_gids
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.rows import Employee
 from perfcopilot_goals_tests.core.examples import CANARY, attempt, characters, told, usual
 
 HEADER = "employee_id,full_name,email,asana_user_gid"
@@ -40,22 +40,22 @@ BO = Employee("E-2", "Bo Reed", "bo@example.com", None)
          "empty-lines", "quoted", "empty-columns"],
 )  # fmt: skip
 def test_one_roster_in_many_dresses_is_the_same_roster(text: str) -> None:
-    assert read_roster(text) == [ADA, BO]
+    assert parse_flawless_roster(text) == [ADA, BO]
 
 
 def test_commas_quotes_and_semicolons_inside_quotes_are_part_of_the_value() -> None:
-    (employee,) = read_roster(f'{HEADER}\nE-1,"Thimble, Ada ""the"" ;-)",ada@example.com,11\n')
+    (employee,) = parse_flawless_roster(f'{HEADER}\nE-1,"Thimble, Ada ""the"" ;-)",ada@example.com,11\n')
     assert employee.full_name == 'Thimble, Ada "the" ;-)'
 
 
 def test_a_header_alone_is_nobody_and_ids_may_be_of_any_script() -> None:
-    assert read_roster(HEADER) == []
-    (employee,) = read_roster(f"{HEADER}\nÄ-1/٢ 社員,نیلوفر می\u200cخواهد,,0011\n")
+    assert parse_flawless_roster(HEADER) == []
+    (employee,) = parse_flawless_roster(f"{HEADER}\nÄ-1/٢ 社員,نیلوفر می\u200cخواهد,,0011\n")
     assert employee == Employee("Ä-1/٢ 社員", "نیلوفر می\u200cخواهد", "", "0011")
 
 
 def test_what_postgres_cannot_hold_is_replaced() -> None:
-    (employee,) = read_roster(f"{HEADER}\nE-1,A\x00da,a\ud800@example.com,\n")
+    (employee,) = parse_flawless_roster(f"{HEADER}\nE-1,A\x00da,a\ud800@example.com,\n")
     assert (employee.full_name, employee.email) == ("A\ufffdda", "a\ufffd@example.com")
 
 
@@ -73,7 +73,7 @@ def test_what_postgres_cannot_hold_is_replaced() -> None:
 )
 def test_a_first_line_that_does_not_name_each_column_once_is_refused(header: str, named: str) -> None:
     with pytest.raises(GoalsConfigError, match=named) as refused:
-        read_roster(f"{header}\nE-1,{CANARY},ada@example.com,11\n")
+        parse_flawless_roster(f"{header}\nE-1,{CANARY},ada@example.com,11\n")
     assert CANARY not in told(refused.value)
 
 
@@ -100,14 +100,14 @@ def test_a_first_line_that_does_not_name_each_column_once_is_refused(header: str
 )  # fmt: skip
 def test_a_bad_line_is_named_by_number_and_never_quoted(line: str, problem: str) -> None:
     with pytest.raises(GoalsConfigError) as refused:
-        read_roster(f"{HEADER}\nE-1,Ada Thimble,ada@example.com,11\n\n{line}")
+        parse_flawless_roster(f"{HEADER}\nE-1,Ada Thimble,ada@example.com,11\n\n{line}")
     assert f"nothing was imported; line 4: {problem}" in str(refused.value)
     assert CANARY not in told(refused.value)
     assert "@example.com" not in told(refused.value)
 
 
 def test_a_gid_with_a_line_end_inside_its_quotes_is_stripped_like_any_blank() -> None:
-    (employee,) = read_roster(f'{HEADER}\nE-1,Ada,ada@example.com,"11\n"\n')
+    (employee,) = parse_flawless_roster(f'{HEADER}\nE-1,Ada,ada@example.com,"11\n"\n')
     assert employee.asana_user_gid == "11"
 
 
@@ -116,19 +116,19 @@ def test_two_stray_quotes_do_not_give_one_person_the_gid_of_the_next(end: str) -
     """Read as CSV, these two lines are one good record: E-1, whose name swallowed a line, with Bo's gid 12."""
     text = end.join([HEADER, 'E-1,"Ada,ada@example.com,11', 'E-2,Bo",bo@example.com,12', ""])
     with pytest.raises(GoalsConfigError, match="line 3: full_name or email goes over several lines"):
-        read_roster(text)
+        parse_flawless_roster(text)
 
 
 def test_a_field_of_a_megabyte_is_refused_in_the_header_too() -> None:
     for text in (f'"{CANARY * 100_000}', f'{HEADER}\nE-1,"{CANARY * 100_000}'):
         with pytest.raises(GoalsConfigError) as refused:
-            read_roster(text)
+            parse_flawless_roster(text)
         assert CANARY not in told(refused.value)
 
 
 def test_every_bad_line_is_named_however_many_they_are() -> None:
     with pytest.raises(GoalsConfigError) as refused:
-        read_roster("\n".join([HEADER, *["E-1,,,"] * 25]))
+        parse_flawless_roster("\n".join([HEADER, *["E-1,,,"] * 25]))
     assert re.findall(r"line (\d+): full_name is empty", str(refused.value)) == [str(n) for n in range(2, 27)]
 
 
@@ -176,7 +176,7 @@ def test_columns_that_are_not_ours_are_named() -> None:
 def test_an_employee_who_stands_twice_and_a_gid_claimed_twice_are_told_by_id() -> None:
     lines = [f"E-1,{CANARY},,11", f"E-2,{CANARY},,11", f"E-3,{CANARY},,12", f"E-3,{CANARY},,13", f"E-3,{CANARY},,"]
     with pytest.raises(GoalsConfigError) as refused:
-        read_roster("\n".join([HEADER, *lines]))
+        parse_flawless_roster("\n".join([HEADER, *lines]))
     assert "employee_id E-3 stands 3 times" in str(refused.value)
     assert "asana_user_gid 11 is claimed by E-1, E-2" in str(refused.value)
     assert "12" not in str(refused.value)
@@ -184,14 +184,14 @@ def test_an_employee_who_stands_twice_and_a_gid_claimed_twice_are_told_by_id() -
 
 
 def test_any_number_may_be_without_a_gid_and_gids_that_are_equal_as_numbers_differ() -> None:
-    assert len(read_roster(f"{HEADER}\nE-1,A,,\nE-2,B,,\nE-3,C,,1\nE-4,D,,01\n")) == 4
+    assert len(parse_flawless_roster(f"{HEADER}\nE-1,A,,\nE-2,B,,\nE-3,C,,1\nE-4,D,,01\n")) == 4
     assert shared_gids([ADA, BO, Employee("E-3", "C", "", None)]) == {}
 
 
 def test_a_roster_of_fifty_thousand_is_read_at_once() -> None:
     """Counting each id among all others took minutes."""
     began = time.monotonic()
-    assert len(read_roster("\n".join([HEADER, *[f"E-{n},Ada,,{n}" for n in range(50_000)]]))) == 50_000
+    assert len(parse_flawless_roster("\n".join([HEADER, *[f"E-{n},Ada,,{n}" for n in range(50_000)]]))) == 50_000
     assert time.monotonic() - began < 20
 
 
@@ -213,7 +213,7 @@ PIECES = st.sampled_from([",", ";", '"', "\n", "\r\n", HEADER, "E-1", "11", CANA
 @usual
 @given(st.lists(PIECES | st.text(characters, max_size=3)).map("".join), st.booleans())
 def test_any_text_is_a_roster_or_one_of_our_errors_that_quotes_no_name(text: str, has_header: bool) -> None:
-    employees = attempt(lambda: read_roster(f"{HEADER}\n{text}" if has_header else text))
+    employees = attempt(lambda: parse_flawless_roster(f"{HEADER}\n{text}" if has_header else text))
     if isinstance(employees, GoalsConfigError):
         # Ids may be told, and what stands in an id's column passes for one.
         told_by_id = "stands" in str(employees) or "is claimed by" in str(employees)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcopilot_goals.core.roster_changes import Changes, plan_import
-from perfcopilot_goals.schemas.rows import Employee
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals_tests.core.examples import usual
 
 

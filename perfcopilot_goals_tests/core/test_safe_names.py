@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from perfcopilot_goals.core.prompts import Line, render_block, safe_name
-from perfcopilot_goals.schemas.rows import STATUSES
+from perfcopilot_goals.domain.block import STATUSES
 from perfcopilot_goals_tests.core.examples import characters, texts, usual
 
 # A reference written from the contract's text, character by character and without a regular expression.

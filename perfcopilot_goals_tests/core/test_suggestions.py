@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.likeness import address_of, likeness
-from perfcopilot_goals.core.suggestions import AsanaUser, Suggestion, list_users, suggest_users
+from perfcopilot_goals.core.similarity import address_of, similarity
+from perfcopilot_goals.core.suggestions import AsanaUser, Suggestion, parse_users, suggest_users
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import AsanaContractError
-from perfcopilot_goals.schemas.rows import Employee
 from perfcopilot_goals_tests.core.examples import CANARY, told, usual
 from perfcopilot_goals_tests.core.rosters import TRAPS, labelled_company
 
@@ -176,7 +176,7 @@ def test_asanas_answers_are_users_once_each_with_or_without_an_address() -> None
         {"gid": "13", "name": None},
         {"gid": "11", "name": "Ada", "email": "ada@example.com"},
     ]
-    assert list_users(answers) == [user(11, "Ada", "ada@example.com"), user(12, "Bo", None), user(13, "", None)]
+    assert parse_users(answers) == [user(11, "Ada", "ada@example.com"), user(12, "Bo", None), user(13, "", None)]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_asanas_answers_are_users_once_each_with_or_without_an_address() -> None
 )
 def test_an_answer_of_another_shape_is_refused_and_not_quoted(answer: dict[str, object]) -> None:
     with pytest.raises(AsanaContractError) as refused:
-        list_users([answer])
+        parse_users([answer])
     assert CANARY not in told(refused.value)
 
 
@@ -240,8 +240,8 @@ def _address(users: list[AsanaUser], suggestion: Suggestion) -> str | None:
     return next(u.email for u in users if u.gid == suggestion.gid)
 
 
-def test_likeness_does_not_depend_on_which_name_comes_first_and_only_equal_names_are_wholly_alike() -> None:
-    assert likeness("Ada Thimble", "thimble ADA") == 1.0
-    assert likeness("Jon Smith", "John Smith") == likeness("John Smith", "Jon Smith") > 0.9
-    assert likeness("a" * 400, "a" * 399 + "b") == 0.99
-    assert likeness("", "") == likeness(" ", "Ada") == 0.0
+def test_similarity_does_not_depend_on_which_name_comes_first_and_only_equal_names_are_wholly_alike() -> None:
+    assert similarity("Ada Thimble", "thimble ADA") == 1.0
+    assert similarity("Jon Smith", "John Smith") == similarity("John Smith", "Jon Smith") > 0.9
+    assert similarity("a" * 400, "a" * 399 + "b") == 0.99
+    assert similarity("", "") == similarity(" ", "Ada") == 0.0

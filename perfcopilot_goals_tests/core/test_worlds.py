@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perfcopilot_goals.core.checks import CHECKS, Facts
 from perfcopilot_goals.core.prompts import safe_name
-from perfcopilot_goals.core.verdicts import CHECKS, Facts
 from perfcopilot_goals.schemas.tables import stamp, validate
 from perfcopilot_goals_tests.core.examples import MONDAY, World, blocks_of, one_in, records, sync, usual, worlds
 
@@ -82,9 +82,9 @@ def test_every_body_line_maps_to_one_row_and_back_by_its_citation(world: World) 
 @given(worlds())
 def test_the_checks_of_structure_are_green_on_what_the_pipeline_made_and_no_check_tells_a_text(world: World) -> None:
     facts = Facts(sync(world), world.asana_user_of)
-    verdicts = {check.name: (check.is_structural, check.judge(facts)) for check in CHECKS}
-    assert all(verdict.passed for is_structural, verdict in verdicts.values() if is_structural)
-    for _, verdict in verdicts.values():
-        assert verdict.count >= len(verdict.ids)
-        assert len(verdict.ids) == min(verdict.count, 10) or not verdict.ids
-        assert all(re.fullmatch(r"\d+(: \d+)?|E-\d(: \d+)?", shown) for shown in verdict.ids)
+    results = {check.name: (check.is_structural, check.evaluate(facts)) for check in CHECKS}
+    assert all(result.passed for is_structural, result in results.values() if is_structural)
+    for _, result in results.values():
+        assert result.count >= len(result.ids)
+        assert len(result.ids) == min(result.count, 10) or not result.ids
+        assert all(re.fullmatch(r"\d+(: \d+)?|E-\d(: \d+)?", shown) for shown in result.ids)

@@ -8,11 +8,11 @@ import psycopg
 import pytest
 
 from perfcopilot_goals.defs.build import build_definitions
+from perfcopilot_goals.local_postgres import local_database_url
 from perfcopilot_goals.sandbox import Sandbox
 from perfcopilot_goals.settings import Settings, load_settings
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.own_server import own_database_url
-from perfcopilot_goals_tests.defs.office import TOKEN, Office, small_world
+from perfcopilot_goals_tests.defs.running_instance import TOKEN, Running, small_world
 from perfcopilot_goals_tests.storage.examples import empty
 
 
@@ -23,9 +23,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def _shared_url(server: Settings, template: str) -> Iterator[str]:
-    with psycopg.connect(own_database_url(server), autocommit=True) as admin:
+    with psycopg.connect(local_database_url(server), autocommit=True) as admin:
         admin.execute(f"create database goals_of_defs template {template}")
-        yield f"{own_database_url(server).rpartition('/')[0]}/goals_of_defs"
+        yield f"{local_database_url(server).rpartition('/')[0]}/goals_of_defs"
         admin.execute("drop database goals_of_defs with (force)")
 
 
@@ -57,18 +57,18 @@ def asana() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def office(
+def running(
     database: Database,
     instance: dg.DagsterInstance,
     definitions: dg.Definitions,
     asana: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
-) -> Office:
+) -> Running:
     """A connection that could sync."""
     monkeypatch.setenv("ASANA_ACCESS_TOKEN", TOKEN)
-    office = Office(database, instance, definitions, asana)
-    office.connect()
-    return office
+    running = Running(database, instance, definitions, asana)
+    running.connect()
+    return running
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def real_instance(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.fixture
 def fresh_url(server: Settings, template: str) -> Iterator[str]:
     """URL of a migrated database of the test's own, in which Dagster was never."""
-    with psycopg.connect(own_database_url(server), autocommit=True) as admin:
+    with psycopg.connect(local_database_url(server), autocommit=True) as admin:
         admin.execute(f"create database goals_fresh template {template}")
-        yield f"{own_database_url(server).rpartition('/')[0]}/goals_fresh"
+        yield f"{local_database_url(server).rpartition('/')[0]}/goals_fresh"
         admin.execute("drop database goals_fresh with (force)")

@@ -16,7 +16,7 @@ from perfcopilot_goals.defs.resources import Store
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.sandbox import Goal
 from perfcopilot_goals.settings import load_settings
-from perfcopilot_goals_tests.defs.office import Office
+from perfcopilot_goals_tests.defs.running_instance import Running
 
 SECRET = "services/T000/B000/canary-of-the-webhook"
 
@@ -71,9 +71,9 @@ def sensors(webhook: Webhook) -> dict[str, dg.SensorDefinition]:
     return {sensor.name: sensor for sensor in alert_sensors(settings)}
 
 
-def truncation_alert(webhook: Webhook, cursor: str | None, office: Office) -> str | None:
+def truncation_alert(webhook: Webhook, cursor: str | None, running: Running) -> str | None:
     """One evaluation; the cursor that it leaves."""
-    with dg.build_sensor_context(instance=office.instance, cursor=cursor, resources={"store": Store()}) as context:
+    with dg.build_sensor_context(instance=running.instance, cursor=cursor, resources={"store": Store()}) as context:
         result = sensors(webhook)["truncation_alert"](context)
         assert isinstance(result, dg.SensorResult)
         return result.cursor
@@ -92,13 +92,13 @@ def test_with_a_webhook_the_code_location_has_both_and_its_url_is_in_none_of_the
     assert SECRET not in repr(settings) + "".join(str(sensor.description) for sensor in both.values())
 
 
-def test_a_failed_sync_is_posted_with_what_to_do_and_a_link(office: Office, webhook: Webhook) -> None:
-    office.connect("no-gid", workspace_gid=None)
-    result = office.sync("no-gid")
+def test_a_failed_sync_is_posted_with_what_to_do_and_a_link(running: Running, webhook: Webhook) -> None:
+    running.connect("no-gid", workspace_gid=None)
+    result = running.sync("no-gid")
     context = dg.build_run_status_sensor_context(
         sensor_name="failed_sync_alert",
         dagster_event=result.get_run_failure_event(),
-        dagster_instance=office.instance,
+        dagster_instance=running.instance,
         dagster_run=result.dagster_run,
     ).for_run_failure()
     sensors(webhook)["failed_sync_alert"](context)
@@ -108,21 +108,21 @@ def test_a_failed_sync_is_posted_with_what_to_do_and_a_link(office: Office, webh
     assert text.endswith(f"https://dagster.example/runs/{result.run_id}")
 
 
-def test_an_employee_who_becomes_truncated_is_posted_once(office: Office, webhook: Webhook) -> None:
+def test_an_employee_who_becomes_truncated_is_posted_once(running: Running, webhook: Webhook) -> None:
     for number in range(201):
-        office.world.add(Goal(f"{5000 + number}", f"Canary {number}", "1"))
-    office.sync()
-    cursor = truncation_alert(webhook, None, office)
-    cursor = truncation_alert(webhook, cursor, office)
+        running.world.add(Goal(f"{5000 + number}", f"Canary {number}", "1"))
+    running.sync()
+    cursor = truncation_alert(webhook, None, running)
+    cursor = truncation_alert(webhook, cursor, running)
     (text,) = webhook.texts
-    assert f"{office.name}: E1 (203)" in text
+    assert f"{running.name}: E1 (203)" in text
     assert text.endswith("https://dagster.example/assets/prompt_blocks?view=checks")
     assert "Canary" not in text
     assert "Thimble" not in text
     for number in range(201):
-        office.world.delete(f"{5000 + number}")
-    office.sync()
-    cursor = truncation_alert(webhook, cursor, office)
+        running.world.delete(f"{5000 + number}")
+    running.sync()
+    cursor = truncation_alert(webhook, cursor, running)
     assert len(webhook.texts) == 1
     assert cursor == "{}"
 

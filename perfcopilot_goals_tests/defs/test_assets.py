@@ -12,35 +12,35 @@ import pytest
 from perfcopilot_goals.asana.client import GRACE_SECONDS
 from perfcopilot_goals.asana.pacing import token_identity
 from perfcopilot_goals.defs.build import build_definitions
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Fault, Goal, Request, Response, Sandbox, faults
 from perfcopilot_goals.sandbox.faults import Script, asks_subgoals_of
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import remove_connection, set_connection
 from perfcopilot_goals.storage.locks import token_lock
 from perfcopilot_goals_tests.clock import FakeClock
-from perfcopilot_goals_tests.defs.office import (
+from perfcopilot_goals_tests.defs.running_instance import (
     ALLOW_EMPTY,
     TOKEN,
-    Office,
+    Running,
     error_code,
     failure,
     figures,
+    results,
     small_world,
-    verdicts,
     without_stamp,
     written,
 )
 
 
-def change(office: Office, **changes: Any) -> None:
-    with office.database.connect("changing") as transaction:
-        set_connection(transaction, office.name, changes)
+def change(running: Running, **changes: Any) -> None:
+    with running.database.connect("changing") as transaction:
+        set_connection(transaction, running.name, changes)
 
 
-def test_a_sync_brings_every_mapped_employees_goals_into_a_block(office: Office) -> None:
-    assert office.sync().success
-    assert office.block("E1").splitlines() == [
+def test_a_sync_brings_every_mapped_employees_goals_into_a_block(running: Running) -> None:
+    assert running.sync().success
+    assert running.block("E1").splitlines() == [
         "[GOALS]",
         "- Grow web traffic by 30% (status: at_risk)",
         "  - KR: Publish ten posts (status: on_track)",
@@ -48,142 +48,142 @@ def test_a_sync_brings_every_mapped_employees_goals_into_a_block(office: Office)
         "- Hire two engineers (status: completed)",
         "[/GOALS]",
     ]
-    assert office.block("E2").splitlines() == [
+    assert running.block("E2").splitlines() == [
         "[GOALS]",
         "- Keep the shop calm (status: on_track)",
         "  - KR: Find a colour (status: off_track)",
         "- Publish ten posts (status: on_track)",
         "[/GOALS]",
     ]
-    assert [row["employee_id"] for row in office.rows("prompt_blocks")] == ["E1", "E2"]
-    assert len(office.rows("raw_workspace_goals")) == 7
+    assert [row["employee_id"] for row in running.rows("prompt_blocks")] == ["E1", "E2"]
+    assert len(running.rows("raw_workspace_goals")) == 7
 
 
-def test_a_sync_of_the_same_answers_gives_the_same_rows(office: Office) -> None:
-    office.sync()
-    before = office.slices()
-    office.sync()
-    after = office.slices()
+def test_a_sync_of_the_same_answers_gives_the_same_rows(running: Running) -> None:
+    running.sync()
+    before = running.slices()
+    running.sync()
+    after = running.slices()
     assert without_stamp(after) == without_stamp(before)
     assert {row["run_id"] for rows in before.values() for row in rows}.isdisjoint(
         row["run_id"] for rows in after.values() for row in rows
     )
 
 
-def test_all_five_tables_carry_the_moment_when_the_fetch_began(office: Office) -> None:
+def test_all_five_tables_carry_the_moment_when_the_fetch_began(running: Running) -> None:
     began = dt.datetime.now(dt.UTC)
-    result = office.sync()
+    result = running.sync()
     ended = dt.datetime.now(dt.UTC)
-    stamps = {(table, row["synced_at"], row["run_id"]) for table, rows in office.slices().items() for row in rows}
-    (sync,) = office.ledger()
+    stamps = {(table, row["synced_at"], row["run_id"]) for table, rows in running.slices().items() for row in rows}
+    (sync,) = running.sync_log()
     assert stamps == {(table, sync["synced_at"], result.run_id) for table in SLICE_TABLES}
     assert began <= dt.datetime.fromisoformat(sync["synced_at"]) <= ended
     assert (sync["state"], sync["run_id"], sync["error_code"]) == ("complete", result.run_id, None)
 
 
-def test_the_ledger_has_what_the_sync_cost_and_by_which_route(office: Office) -> None:
-    office.sync()
-    (sync,) = office.ledger()
-    assert (sync["requests"], sync["throttled"]) == (office.asana.count(), 0)
+def test_the_sync_log_has_what_the_sync_cost_and_by_which_route(running: Running) -> None:
+    running.sync()
+    (sync,) = running.sync_log()
+    assert (sync["requests"], sync["throttled"]) == (running.asana.count(), 0)
     assert sync["subgoal_route"] == "goal_relationships"
     assert {table: entry["rows"] for table, entry in sync["counts"]["tables"].items()} == {
-        table: len(rows) for table, rows in office.slices().items()
+        table: len(rows) for table, rows in running.slices().items()
     }
 
 
-def test_the_next_sync_begins_with_the_route_that_answered(office: Office) -> None:
-    office.sync()
-    first = office.asana.count()
-    office.sync()
-    assert office.asana.count() - first == first - 1
-    assert office.asana.count("/goals/101/subgoals") == 1
+def test_the_next_sync_begins_with_the_route_that_answered(running: Running) -> None:
+    running.sync()
+    first = running.asana.count()
+    running.sync()
+    assert running.asana.count() - first == first - 1
+    assert running.asana.count("/goals/101/subgoals") == 1
 
 
-def test_a_renamed_a_deleted_and_a_reowned_goal_are_so_after_the_next_sync(office: Office) -> None:
-    office.sync()
-    office.world.rename("101", "Grow web traffic by 40%")
-    office.world.delete("102")
-    office.world.reown("103", "1")
-    office.sync()
-    assert office.block("E1").splitlines()[1:-1] == [
+def test_a_renamed_a_deleted_and_a_reowned_goal_are_so_after_the_next_sync(running: Running) -> None:
+    running.sync()
+    running.world.rename("101", "Grow web traffic by 40%")
+    running.world.delete("102")
+    running.world.reown("103", "1")
+    running.sync()
+    assert running.block("E1").splitlines()[1:-1] == [
         "- Grow web traffic by 40% (status: at_risk)",
         "  - KR: Publish ten posts (status: on_track)",
         "  - KR: Find a colour (status: off_track)",
         "- Keep the shop calm (status: on_track)",
         "  - KR: Find a colour (status: off_track)",
     ]
-    assert office.block("E2").splitlines()[1:-1] == ["- Publish ten posts (status: on_track)"]
-    assert not [row for rows in office.slices().values() for row in rows if row.get("goal_gid") == "102"]
+    assert running.block("E2").splitlines()[1:-1] == ["- Publish ten posts (status: on_track)"]
+    assert not [row for rows in running.slices().values() for row in rows if row.get("goal_gid") == "102"]
 
 
-def test_an_unmapped_employee_loses_the_block_with_the_next_sync(office: Office) -> None:
-    office.sync()
-    office.map("E2", None)
-    office.sync()
-    assert [row["employee_id"] for row in office.rows("prompt_blocks")] == ["E1"]
-    assert {row["employee_id"] for row in office.rows("mapped_goal_rows")} == {"E1"}
+def test_an_unmapped_employee_loses_the_block_with_the_next_sync(running: Running) -> None:
+    running.sync()
+    running.map("E2", None)
+    running.sync()
+    assert [row["employee_id"] for row in running.rows("prompt_blocks")] == ["E1"]
+    assert {row["employee_id"] for row in running.rows("mapped_goal_rows")} == {"E1"}
 
 
 @pytest.mark.fault("G10")
-def test_one_connection_that_fails_leaves_the_others_unharmed(office: Office) -> None:
+def test_one_connection_that_fails_leaves_the_others_unharmed(running: Running) -> None:
     """A wrong GID in one of two connections."""
-    good, bad = office.name, office.connect(f"{office.name}-bad")
-    with office.database.connect("breaking") as transaction:
+    good, bad = running.name, running.connect(f"{running.name}-bad")
+    with running.database.connect("breaking") as transaction:
         set_connection(transaction, bad, {"workspace_gid": "88"})
-    assert office.sync(good).success
-    before = office.slices(good)
-    result = office.sync(bad)
+    assert running.sync(good).success
+    before = running.slices(good)
+    result = running.sync(bad)
     assert error_code(result) == "GoalsConfigError"
     assert "Asana knows no workspace 88" in failure(result)
     assert f"connection set {bad} --workspace-gid" in failure(result)
-    assert office.slices(good) == before
-    assert not any(office.slices(bad).values())
-    assert [row["state"] for row in office.ledger(good) + office.ledger(bad)] == ["complete", "failed"]
-    with office.database.connect("mending") as transaction:
+    assert running.slices(good) == before
+    assert not any(running.slices(bad).values())
+    assert [row["state"] for row in running.sync_log(good) + running.sync_log(bad)] == ["complete", "failed"]
+    with running.database.connect("mending") as transaction:
         set_connection(transaction, bad, {"workspace_gid": "77"})
-    assert office.sync(bad).success
-    assert without_stamp(office.slices(bad)) == without_stamp(before)
+    assert running.sync(bad).success
+    assert without_stamp(running.slices(bad)) == without_stamp(before)
 
 
 @pytest.mark.parametrize("gid", [None, "12e3"])
-def test_without_a_gid_nothing_is_pulled_and_nothing_changes(office: Office, gid: str | None) -> None:
-    office.sync()
-    before, asked = office.slices(), office.asana.count()
-    change(office, workspace_gid=gid)
-    result = office.sync()
+def test_without_a_gid_nothing_is_pulled_and_nothing_changes(running: Running, gid: str | None) -> None:
+    running.sync()
+    before, asked = running.slices(), running.asana.count()
+    change(running, workspace_gid=gid)
+    result = running.sync()
     assert error_code(result) == "GoalsConfigError"
     assert "its Asana workspace GID is not" in failure(result)
-    assert f"perfcopilot-goals connection set {office.name} --workspace-gid" in failure(result)
-    assert office.asana.count() == asked
-    assert office.slices() == before
-    failed = office.ledger()[-1]
+    assert f"perfcopilot-goals connection set {running.name} --workspace-gid" in failure(result)
+    assert running.asana.count() == asked
+    assert running.slices() == before
+    failed = running.sync_log()[-1]
     assert (failed["state"], failed["error_code"], failed["requests"]) == ("failed", "GoalsConfigError", 0)
 
 
 @pytest.mark.parametrize("token", [None, "", "  \n", "two words"], ids=repr)
 @pytest.mark.fault("D1")
 def test_without_a_token_nothing_is_pulled_either(
-    office: Office, monkeypatch: pytest.MonkeyPatch, token: str | None
+    running: Running, monkeypatch: pytest.MonkeyPatch, token: str | None
 ) -> None:
     monkeypatch.delenv("ASANA_ACCESS_TOKEN")
     if token is not None:
         monkeypatch.setenv("ASANA_ACCESS_TOKEN", token)
-    result = office.sync()
+    result = running.sync()
     assert error_code(result) == "GoalsConfigError"
     assert "ASANA_ACCESS_TOKEN" in failure(result)
-    assert office.asana.count() == 0
+    assert running.asana.count() == 0
 
 
 @pytest.mark.fault("D2")
-def test_a_token_with_a_line_feed_at_its_end_works(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_with_a_line_feed_at_its_end_works(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASANA_ACCESS_TOKEN", f"{TOKEN}\n")
-    assert office.sync().success
+    assert running.sync().success
 
 
 @pytest.mark.fault("D4")
-def test_a_base_url_on_another_host_is_never_asked(office: Office) -> None:
-    change(office, base_url="https://app.asana.com.evil.example/api/1.0")
-    result = office.sync()
+def test_a_base_url_on_another_host_is_never_asked(running: Running) -> None:
+    change(running, base_url="https://app.asana.com.evil.example/api/1.0")
+    result = running.sync()
     assert error_code(result) == "GoalsConfigError"
     assert "No request was sent" in failure(result)
 
@@ -204,53 +204,53 @@ REFUSALS: list[tuple[str, Fault, dict[str, Any], str]] = [
 ]
 
 
-def test_a_refusal_is_told_by_its_class_and_changes_no_block(office: Office) -> None:
-    office.sync()
-    before = office.slices()
+def test_a_refusal_is_told_by_its_class_and_changes_no_block(running: Running) -> None:
+    running.sync()
+    before = running.slices()
     for kind, fault, where, code in REFUSALS:
-        asked = office.asana.count()
-        office.asana.faults = Script().on(fault, **where)
-        result = office.sync()
+        asked = running.asana.count()
+        running.asana.faults = Script().on(fault, **where)
+        result = running.sync()
         assert error_code(result) == code, kind
-        assert failure(result).startswith(f"{code}: connection {office.name}: "), kind
+        assert failure(result).startswith(f"{code}: connection {running.name}: "), kind
         for table in ("subgoals", "mapped_goal_rows", "prompt_blocks"):
-            assert office.rows(table) == before[table], kind
-        failed = office.ledger()[-1]
+            assert running.rows(table) == before[table], kind
+        failed = running.sync_log()[-1]
         assert (failed["state"], failed["error_code"]) == ("failed", code), kind
-        assert failed["requests"] == office.asana.count() - asked, kind
+        assert failed["requests"] == running.asana.count() - asked, kind
 
 
 @pytest.mark.fault("B2")
-def test_a_token_revoked_on_a_later_page_changes_nothing(office: Office) -> None:
+def test_a_token_revoked_on_a_later_page_changes_nothing(running: Running) -> None:
     for number in range(250):
-        office.world.add(Goal(f"2{number:03}", "More", "1"))
-    office.sync()
-    before = office.slices()
-    office.world.delete("101")
-    office.asana.faults = Script().on(faults.status(401), path="/goals", first=3)
-    assert error_code(office.sync()) == "AsanaAccessError"
-    assert office.slices() == before
+        running.world.add(Goal(f"2{number:03}", "More", "1"))
+    running.sync()
+    before = running.slices()
+    running.world.delete("101")
+    running.asana.faults = Script().on(faults.status(401), path="/goals", first=3)
+    assert error_code(running.sync()) == "AsanaAccessError"
+    assert running.slices() == before
 
 
 @pytest.mark.parametrize(
     "hidden", [faults.status(404, "goal: Unknown object: 0"), faults.status(403, "Forbidden")], ids=["404", "403"]
 )
 def test_goals_that_vanish_during_the_walk_are_named_and_change_nothing_of_anybody_elses(
-    hidden: Fault, office: Office
+    hidden: Fault, running: Running
 ) -> None:
     gids = [f"30{number}" for number in range(5)]
     for gid in gids:
-        office.world.add(Goal(gid, "Short-lived", "1"))
-        office.world.add(Goal(f"{gid}9", "Child of a goal that vanishes", "2"), gid)
-    assert office.sync().success
-    whole = without_stamp(office.slices())
-    office.asana.faults = Script().on(hidden, when=asks_subgoals_of(*gids))
-    result = office.sync(checked=True)
+        running.world.add(Goal(gid, "Short-lived", "1"))
+        running.world.add(Goal(f"{gid}9", "Child of a goal that vanishes", "2"), gid)
+    assert running.sync().success
+    whole = without_stamp(running.slices())
+    running.asana.faults = Script().on(hidden, when=asks_subgoals_of(*gids))
+    result = running.sync(checked=True)
     assert result.success
-    check = verdicts(result)["every_subgoal_list_was_read"]
+    check = results(result)["every_subgoal_list_was_read"]
     assert (check.passed, check.severity.value, check.metadata["count"].value) == (False, "WARN", 5)
     assert sorted(str(check.metadata["ids"].value).split(", ")) == gids
-    found = without_stamp(office.slices())
+    found = without_stamp(running.slices())
     assert found["raw_workspace_goals"] == whole["raw_workspace_goals"]
     assert found["owned_goals"] == whole["owned_goals"]
     assert found["subgoals"] == [row for row in whole["subgoals"] if row["goal_gid"] not in gids]
@@ -259,58 +259,58 @@ def test_goals_that_vanish_during_the_walk_are_named_and_change_nothing_of_anybo
         assert others[0] == others[1] != []
     (was,) = (row["block"] for row in whole["prompt_blocks"] if row["employee_id"] == "E1")
     assert was.count("  - KR: Child of a goal that vanishes") == 5
-    assert office.block("E1") == was.replace("  - KR: Child of a goal that vanishes (status: on_track)\n", "")
+    assert running.block("E1") == was.replace("  - KR: Child of a goal that vanishes (status: on_track)\n", "")
 
 
-def test_a_list_that_cannot_be_read_after_retries_fails_the_sync(office: Office) -> None:
+def test_a_list_that_cannot_be_read_after_retries_fails_the_sync(running: Running) -> None:
     # The list repeats an offset for ever; a status that is retried would wait for seconds.
-    office.asana.faults = Script().on(faults.loop_offsets(), path="/goal_relationships")
-    office.sync()
-    office.asana.faults = Script().on(faults.html(), when=asks_subgoals_of("103"))
-    assert error_code(office.sync()) == "AsanaContractError"
+    running.asana.faults = Script().on(faults.loop_offsets(), path="/goal_relationships")
+    running.sync()
+    running.asana.faults = Script().on(faults.html(), when=asks_subgoals_of("103"))
+    assert error_code(running.sync()) == "AsanaContractError"
 
 
 @pytest.mark.fault("B11")
-def test_no_goals_where_some_were_is_refused_until_it_is_allowed(office: Office) -> None:
-    office.sync()
-    before = office.slices()
-    for gid in list(office.world.goals):
-        office.world.delete(gid)
-    asked = office.asana.count()
-    result = office.sync()
+def test_no_goals_where_some_were_is_refused_until_it_is_allowed(running: Running) -> None:
+    running.sync()
+    before = running.slices()
+    for gid in list(running.world.goals):
+        running.world.delete(gid)
+    asked = running.asana.count()
+    result = running.sync()
     assert error_code(result) == "GoalsGuardError"
-    assert f"perfcopilot-goals sync {office.name} --allow-empty" in failure(result)
-    assert office.slices() == before
-    assert office.ledger()[-1]["requests"] == office.asana.count() - asked == 1
+    assert f"perfcopilot-goals sync {running.name} --allow-empty" in failure(result)
+    assert running.slices() == before
+    assert running.sync_log()[-1]["requests"] == running.asana.count() - asked == 1
 
-    allowed = office.sync(run_config=ALLOW_EMPTY, checked=True)
+    allowed = running.sync(run_config=ALLOW_EMPTY, checked=True)
     assert allowed.success
-    assert {table: len(rows) for table, rows in office.slices().items()} == dict.fromkeys(SLICE_TABLES, 0) | {
+    assert {table: len(rows) for table, rows in running.slices().items()} == dict.fromkeys(SLICE_TABLES, 0) | {
         "prompt_blocks": 2
     }
-    assert office.block("E1").splitlines() == ["[GOALS]", "- (no goals)", "[/GOALS]"]
-    entry = office.ledger()[-1]["counts"]["tables"]["raw_workspace_goals"]
+    assert running.block("E1").splitlines() == ["[GOALS]", "- (no goals)", "[/GOALS]"]
+    entry = running.sync_log()[-1]["counts"]["tables"]["raw_workspace_goals"]
     assert (entry["rows"], entry["notes"]["allow_empty"]) == (0, True)
-    assert verdicts(allowed)["workspace_has_goals"].passed is False
+    assert results(allowed)["workspace_has_goals"].passed is False
 
 
 @pytest.mark.fault("B13")
-def test_the_very_first_sync_may_find_nothing(office: Office) -> None:
-    for gid in list(office.world.goals):
-        office.world.delete(gid)
-    assert office.sync().success
-    (sync,) = office.ledger()
+def test_the_very_first_sync_may_find_nothing(running: Running) -> None:
+    for gid in list(running.world.goals):
+        running.world.delete(gid)
+    assert running.sync().success
+    (sync,) = running.sync_log()
     assert (sync["state"], sync["counts"]["tables"]["raw_workspace_goals"]["rows"]) == ("complete", 0)
 
 
-def test_a_workspace_whose_goals_are_all_strangers_gives_blocks_without_goals(office: Office) -> None:
+def test_a_workspace_whose_goals_are_all_strangers_gives_blocks_without_goals(running: Running) -> None:
     for gid in ("101", "102", "103", "106"):
-        office.world.reown(gid, "9")
-    assert office.sync().success
-    assert office.block("E2").splitlines() == ["[GOALS]", "- (no goals)", "[/GOALS]"]
+        running.world.reown(gid, "9")
+    assert running.sync().success
+    assert running.block("E2").splitlines() == ["[GOALS]", "- (no goals)", "[/GOALS]"]
 
 
-def watching(office: Office, act: Callable[[Request], None], path: str = "/goal_relationships") -> None:
+def watching(running: Running, act: Callable[[Request], None], path: str = "/goal_relationships") -> None:
     """From now on something happens once, at the first request to that path."""
     done: list[int] = []
 
@@ -320,11 +320,11 @@ def watching(office: Office, act: Callable[[Request], None], path: str = "/goal_
             act(request)
         return response
 
-    office.asana.faults = fault
+    running.asana.faults = fault
 
 
 @pytest.mark.fault("E9")
-def test_no_transaction_is_open_while_asana_is_asked(office: Office, database_url: str) -> None:
+def test_no_transaction_is_open_while_asana_is_asked(running: Running, database_url: str) -> None:
     seen: list[tuple[str, bool]] = []
 
     def look(_: Request) -> None:
@@ -336,90 +336,90 @@ def test_no_transaction_is_open_while_asana_is_asked(office: Office, database_ur
                 ).fetchall()
             )
 
-    watching(office, look)
-    assert office.sync().success
+    watching(running, look)
+    assert running.sync().success
     assert seen == [("idle", True)]
 
 
-def test_a_roster_that_changes_while_the_sync_runs_is_noticed(office: Office) -> None:
+def test_a_roster_that_changes_while_the_sync_runs_is_noticed(running: Running) -> None:
     """Somebody maps Cleo after owned_goals was made: her block would say that she has no goals."""
-    office.world.add(Goal("301", "Cleo's goal", "3"))
-    watching(office, lambda _: office.map("E3", "3"))
-    result = office.sync()
+    running.world.add(Goal("301", "Cleo's goal", "3"))
+    watching(running, lambda _: running.map("E3", "3"))
+    result = running.sync()
     assert error_code(result) == "GoalsGuardError"
     assert "owned_goals was made from an earlier state of employees" in failure(result)
-    assert office.rows("prompt_blocks") == []
-    assert office.sync().success
-    assert "Cleo's goal" in office.block("E3")
+    assert running.rows("prompt_blocks") == []
+    assert running.sync().success
+    assert "Cleo's goal" in running.block("E3")
 
 
-def test_a_connection_that_is_removed_while_it_syncs_leaves_nothing(office: Office) -> None:
+def test_a_connection_that_is_removed_while_it_syncs_leaves_nothing(running: Running) -> None:
     def remove(_: Request) -> None:
-        with office.database.connect("removing") as transaction:
-            remove_connection(transaction, office.name)
+        with running.database.connect("removing") as transaction:
+            remove_connection(transaction, running.name)
 
-    watching(office, remove)
-    result = office.sync()
+    watching(running, remove)
+    result = running.sync()
     assert error_code(result) == "GoalsConfigError"
-    assert not any(office.slices().values())
-    assert office.ledger() == []
+    assert not any(running.slices().values())
+    assert running.sync_log() == []
 
 
 @pytest.mark.fault("G8", "F9")
-def test_a_sync_waits_while_another_one_has_the_token_however_long_that_is(office: Office) -> None:
+def test_a_sync_waits_while_another_one_has_the_token_however_long_that_is(running: Running) -> None:
     results = []
     clock = FakeClock()
-    office.definitions = build_definitions(load_settings({}), clock=clock)
-    with token_lock(office.database, token_identity(TOKEN)):
-        waiting = threading.Thread(target=lambda: results.append(office.sync()))
+    running.definitions = build_definitions(load_settings({}), clock=clock)
+    with token_lock(running.database, token_identity(TOKEN)):
+        waiting = threading.Thread(target=lambda: results.append(running.sync()))
         waiting.start()
         time.sleep(1.0)
         assert waiting.is_alive()
-        assert office.asana.count() == 0
+        assert running.asana.count() == 0
         # The wait is not taken from the sync's own time, of which this is more.
         clock.now += 2 * GRACE_SECONDS
     waiting.join(30)
     assert results[0].success
-    log = office.instance.all_logs(results[0].run_id)
+    log = running.instance.all_logs(results[0].run_id)
     assert [entry.user_message for entry in log if "Another sync is using the same Asana token" in entry.user_message]
 
 
-def test_what_a_rejection_taught_is_reported(office: Office) -> None:
-    office.asana.faults = Script().on(faults.status(429, "Busy"), first=3, times=1)
-    office.definitions = build_definitions(load_settings({}), clock=FakeClock())
-    told = figures(office.sync(), "subgoals")
+def test_what_a_rejection_taught_is_reported(running: Running) -> None:
+    running.asana.faults = Script().on(faults.status(429, "Busy"), first=3, times=1)
+    running.definitions = build_definitions(load_settings({}), clock=FakeClock())
+    told = figures(running.sync(), "subgoals")
     assert (told["throttled"], told["slowed_to_percent"]) == (1, 80)
-    office.asana.faults = None
-    assert "slowed_to_percent" not in figures(office.sync(), "subgoals")
+    running.asana.faults = None
+    assert "slowed_to_percent" not in figures(running.sync(), "subgoals")
 
 
-def test_the_token_is_free_after_every_sync(office: Office) -> None:
-    office.sync()
-    change(office, workspace_gid=None)
-    office.sync()
+def test_the_token_is_free_after_every_sync(running: Running) -> None:
+    running.sync()
+    change(running, workspace_gid=None)
+    running.sync()
     taken = []
-    with token_lock(office.database, token_identity(TOKEN), wait_seconds=0, on_wait=lambda: taken.append("by a sync")):
+    with token_lock(running.database, token_identity(TOKEN), wait_seconds=0, on_wait=lambda: taken.append("by a sync")):
         assert taken == []
-    assert [sync["state"] for sync in office.ledger()] == ["complete", "failed"]
+    assert [sync["state"] for sync in running.sync_log()] == ["complete", "failed"]
 
 
-def test_two_connections_with_a_token_each_keep_apart(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_connections_with_a_token_each_keep_apart(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTHER_TOKEN", "other")
     world = small_world()
     world.workspace_gid = "88"
     world.rename("101", "Another company's goal")
     with Sandbox(world, token="other") as other_asana:
-        other = office.connect(
-            f"{office.name}-b", token_ref="env:OTHER_TOKEN", base_url=other_asana.base_url, workspace_gid="88"
+        other = running.connect(
+            f"{running.name}-b", token_ref="env:OTHER_TOKEN", base_url=other_asana.base_url, workspace_gid="88"
         )
-        assert office.sync(other).success
-        assert office.sync().success
-        assert office.asana.count() == other_asana.count()
-        assert {call.status for call in [*office.asana.requests, *other_asana.requests]} <= {200, 404}
-    assert "Another company's goal" in office.block("E1", other)
-    assert "Another company's goal" not in office.block("E1")
+        assert running.sync(other).success
+        assert running.sync().success
+        assert running.asana.count() == other_asana.count()
+        assert {call.status for call in [*running.asana.requests, *other_asana.requests]} <= {200, 404}
+    assert "Another company's goal" in running.block("E1", other)
+    assert "Another company's goal" not in running.block("E1")
 
 
-def test_an_asset_writes_nothing_when_one_before_it_failed(office: Office) -> None:
-    office.asana.faults = Script().on(faults.status(401), when=asks_subgoals_of("101"))
-    assert written(office.sync()) == ["raw_workspace_goals", "owned_goals"]
+def test_an_asset_writes_nothing_when_one_before_it_failed(running: Running) -> None:
+    running.asana.faults = Script().on(faults.status(401), when=asks_subgoals_of("101"))
+    assert written(running.sync()) == ["raw_workspace_goals", "owned_goals"]

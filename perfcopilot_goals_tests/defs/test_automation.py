@@ -14,7 +14,7 @@ from perfcopilot_goals.defs.resources import Store
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals_tests.defs.office import Office
+from perfcopilot_goals_tests.defs.running_instance import Running
 from perfcopilot_goals_tests.storage.examples import add
 
 TICK = dt.datetime(2026, 3, 2, 5, 17, tzinfo=dt.UTC)
@@ -136,54 +136,56 @@ def test_the_job_is_the_five_assets_in_one_process(definitions: dg.Definitions) 
     }
 
 
-def sensor_context(office: Office) -> dg.SensorEvaluationContext:
-    return dg.build_sensor_context(instance=office.instance, resources={"store": Store()})
+def sensor_context(running: Running) -> dg.SensorEvaluationContext:
+    return dg.build_sensor_context(instance=running.instance, resources={"store": Store()})
 
 
-def evaluate(name: str, office: Office, definitions: dg.Definitions) -> dg.SensorResult:
-    result = definitions.resolve_sensor_def(name)(sensor_context(office))
+def evaluate(name: str, running: Running, definitions: dg.Definitions) -> dg.SensorResult:
+    result = definitions.resolve_sensor_def(name)(sensor_context(running))
     assert isinstance(result, dg.SensorResult)
     return result
 
 
 def test_the_sensor_adds_and_removes_partitions_with_the_connections(
-    office: Office, definitions: dg.Definitions
+    running: Running, definitions: dg.Definitions
 ) -> None:
-    office.instance.add_dynamic_partitions("connections", ["gone"])
-    office.instance.delete_dynamic_partition("connections", office.name)
-    requests = evaluate("connections_sensor", office, definitions).dynamic_partitions_requests or []
+    running.instance.add_dynamic_partitions("connections", ["gone"])
+    running.instance.delete_dynamic_partition("connections", running.name)
+    requests = evaluate("connections_sensor", running, definitions).dynamic_partitions_requests or []
     asked = {type(request).__name__: list(request.partition_keys) for request in requests}
-    assert office.name in asked["AddDynamicPartitionsRequest"]
+    assert running.name in asked["AddDynamicPartitionsRequest"]
     assert "gone" in asked["DeleteDynamicPartitionsRequest"]
 
 
-def test_a_mended_connection_is_synced_again_once_for_each_change(office: Office, definitions: dg.Definitions) -> None:
-    with office.database.connect("breaking") as transaction:
-        set_connection(transaction, office.name, {"workspace_gid": None})
-    assert not office.sync().success
-    assert evaluate("fixed_connection_sensor", office, definitions).run_requests == []
-    with office.database.connect("mending") as transaction:
-        set_connection(transaction, office.name, {"workspace_gid": office.world.workspace_gid})
-    first, again = (evaluate("fixed_connection_sensor", office, definitions).run_requests or [] for _ in range(2))
-    assert [request.partition_key for request in first] == [office.name]
+def test_a_mended_connection_is_synced_again_once_for_each_change(
+    running: Running, definitions: dg.Definitions
+) -> None:
+    with running.database.connect("breaking") as transaction:
+        set_connection(transaction, running.name, {"workspace_gid": None})
+    assert not running.sync().success
+    assert evaluate("fixed_connection_sensor", running, definitions).run_requests == []
+    with running.database.connect("mending") as transaction:
+        set_connection(transaction, running.name, {"workspace_gid": running.world.workspace_gid})
+    first, again = (evaluate("fixed_connection_sensor", running, definitions).run_requests or [] for _ in range(2))
+    assert [request.partition_key for request in first] == [running.name]
     assert [request.run_key for request in first] == [request.run_key for request in again]
-    assert office.sync().success
-    assert evaluate("fixed_connection_sensor", office, definitions).run_requests == []
+    assert running.sync().success
+    assert evaluate("fixed_connection_sensor", running, definitions).run_requests == []
 
 
 def test_a_database_that_is_away_removes_no_partition(
-    office: Office, definitions: dg.Definitions, monkeypatch: pytest.MonkeyPatch
+    running: Running, definitions: dg.Definitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", "postgresql://somebody:hunter2@127.0.0.1:1/goals")
     for name in ("connections_sensor", "fixed_connection_sensor"):
-        result = definitions.resolve_sensor_def(name)(sensor_context(office))
+        result = definitions.resolve_sensor_def(name)(sensor_context(running))
         assert isinstance(result, dg.SkipReason)
         assert "hunter2" not in str(result.skip_message)
 
 
-def test_the_roll_ups_answer_for_all_connections_whichever_was_synced(office: Office) -> None:
-    office.sync()
-    with office.database.connect("ageing") as transaction:
+def test_the_roll_ups_answer_for_all_connections_whichever_was_synced(running: Running) -> None:
+    running.sync()
+    with running.database.connect("ageing") as transaction:
         transaction.execute("update perfcopilot_goals.connections set created_at = now() - interval '3 days'")
         transaction.execute(
             "insert into perfcopilot_goals.connections select 'never-synced', workspace_gid, token_ref, base_url, "
@@ -191,7 +193,7 @@ def test_the_roll_ups_answer_for_all_connections_whichever_was_synced(office: Of
         )
         transaction.execute("update perfcopilot_goals.prompt_blocks set truncated = true where employee_id = 'E1'")
         transaction.execute("update perfcopilot_goals.prompt_blocks set connection = 'never-synced'")
-    found = {check.check_name: check for check in office.sync(checked=True).get_asset_check_evaluations()}
+    found = {check.check_name: check for check in running.sync(checked=True).get_asset_check_evaluations()}
     stale, truncated = found["no_connection_is_stale"], found["no_connection_is_truncated"]
     assert (stale.passed, stale.metadata["ids"].value) == (False, "never-synced")
     assert (truncated.passed, truncated.metadata["ids"].value) == (False, "never-synced: 1")

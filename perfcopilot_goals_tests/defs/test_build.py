@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from perfcopilot_goals.defs.build import build_definitions
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.schemas.tables import tables
 from perfcopilot_goals.settings import load_settings
 

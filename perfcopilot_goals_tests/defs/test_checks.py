@@ -5,11 +5,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from perfcopilot_goals.core.verdicts import CHECKS
+from perfcopilot_goals.core.checks import CHECKS
 from perfcopilot_goals.defs.checks import gather_facts
 from perfcopilot_goals.defs.partitions import connections_partitions
 from perfcopilot_goals.sandbox import Goal, Sandbox, sample_company
-from perfcopilot_goals_tests.defs.office import TOKEN, Office, verdicts
+from perfcopilot_goals_tests.defs.running_instance import TOKEN, Running, results
 
 BY_TABLE = {
     "raw_workspace_goals": {
@@ -46,10 +46,10 @@ def test_the_checks_of_a_table_are_partitioned_like_it_and_say_what_to_do(defini
                 assert spec.description
 
 
-def test_a_sync_records_every_check_for_its_connection(office: Office) -> None:
-    other = office.connect(f"{office.name}-other")
-    for name in (office.name, other):
-        checks = verdicts(office.sync(name, checked=True))
+def test_a_sync_records_every_check_for_its_connection(running: Running) -> None:
+    other = running.connect(f"{running.name}-other")
+    for name in (running.name, other):
+        checks = results(running.sync(name, checked=True))
         assert set.union(*BY_TABLE.values()) <= set(checks)
         for check in checks.values():
             if check.check_name in set.union(*BY_TABLE.values()):
@@ -57,30 +57,30 @@ def test_a_sync_records_every_check_for_its_connection(office: Office) -> None:
                 assert check.target_materialization_data is not None
 
 
-def test_one_connections_answer_does_not_hide_the_others(office: Office) -> None:
+def test_one_connections_answer_does_not_hide_the_others(running: Running) -> None:
     """An unpartitioned check shows the last connection's answer, whichever that was."""
-    other = office.connect(f"{office.name}-other")
-    office.map("E3", "3", other)
+    other = running.connect(f"{running.name}-other")
+    running.map("E3", "3", other)
     key = dg.AssetCheckKey(dg.AssetKey("owned_goals"), "every_employee_is_mapped")
-    for name in (office.name, other):
-        office.sync(name, checked=True)
-    for name, is_mapped in ((office.name, False), (other, True)):
-        records = office.instance.event_log_storage.get_asset_check_execution_history(key, limit=50)
+    for name in (running.name, other):
+        running.sync(name, checked=True)
+    for name, is_mapped in ((running.name, False), (other, True)):
+        records = running.instance.event_log_storage.get_asset_check_execution_history(key, limit=50)
         newest = next(r for r in records if r.partition == name)
         assert newest.status.value == ("SUCCEEDED" if is_mapped else "FAILED")
 
 
-def test_a_check_counts_exactly_and_names_ten(office: Office) -> None:
+def test_a_check_counts_exactly_and_names_ten(running: Running) -> None:
     for number in range(12):
-        office.world.goals[f"4{number:02}"] = Goal(f"4{number:02}", "Nobody's", None)
-    check = verdicts(office.sync(checked=True))["every_goal_has_an_owner"]
+        running.world.goals[f"4{number:02}"] = Goal(f"4{number:02}", "Nobody's", None)
+    check = results(running.sync(checked=True))["every_goal_has_an_owner"]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert told(check)["count"] == 14
     assert told(check)["ids"].split(", ") == ["104", "107", *(f"4{number:02}" for number in range(8))]
 
 
-def test_verdicts_of_the_small_company(office: Office) -> None:
-    checks = verdicts(office.sync(checked=True))
+def test_check_results_of_the_small_company(running: Running) -> None:
+    checks = results(running.sync(checked=True))
     assert {name: told(check) for name, check in checks.items() if not check.passed} == {
         "every_goal_has_an_owner": {"count": 2, "ids": "104, 107"},
         "every_owner_is_an_employee": {"count": 1, "ids": "9: 1"},
@@ -90,14 +90,14 @@ def test_verdicts_of_the_small_company(office: Office) -> None:
     assert errors == STRUCTURAL, "coverage is a warning, structure an error"
 
 
-def test_owners_over_the_cap_are_named_with_how_many_they_own(office: Office) -> None:
+def test_owners_over_the_cap_are_named_with_how_many_they_own(running: Running) -> None:
     """The sample company's E001 owns 200 goals, E002 201 and E003 243."""
     with Sandbox(sample_company(), token=TOKEN) as asana:
-        company = Office(office.database, office.instance, office.definitions, asana)
+        company = Running(running.database, running.instance, running.definitions, asana)
         company.connect()
         result = company.sync(checked=True)
         assert result.success
-        checks = verdicts(result)
+        checks = results(result)
         for name in ("no_employee_is_truncated", "no_block_is_truncated"):
             assert (checks[name].passed, checks[name].severity.value) == (False, "WARN")
             assert told(checks[name]) == {"count": 2, "ids": "E002: 201, E003: 243", "limit": 200}
@@ -115,7 +115,7 @@ def test_owners_over_the_cap_are_named_with_how_many_they_own(office: Office) ->
 
 
 @pytest.mark.parametrize("table", BY_TABLE)
-def test_facts_of_a_connection_that_never_synced_are_empty(office: Office, table: str) -> None:
-    facts = gather_facts(office.database, office.name, [check for check in CHECKS if check.table == table])
+def test_facts_of_a_connection_that_never_synced_are_empty(running: Running, table: str) -> None:
+    facts = gather_facts(running.database, running.name, [check for check in CHECKS if check.table == table])
     assert all(rows.empty for rows in facts.slices.values())
     assert facts.unread_subgoal_lists == []

@@ -12,12 +12,12 @@ import pytest
 from perfcopilot_goals.defs import assets
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.errors import AsanaAccessError, AsanaUnavailableError, GoalsConfigError, GoalsStoreError
+from perfcopilot_goals.local_postgres.files import locate
 from perfcopilot_goals.sandbox import Goal, Sandbox, World, faults
 from perfcopilot_goals.sandbox.faults import Script, asks_subgoals_of
 from perfcopilot_goals.schemas.tables import Slice
 from perfcopilot_goals.settings import Settings
-from perfcopilot_goals.storage.own_server.files import locate
-from perfcopilot_goals_tests.defs.office import Office, error_code, failure, failures, small_world
+from perfcopilot_goals_tests.defs.running_instance import Running, error_code, failure, failures, small_world
 from perfcopilot_goals_tests.storage.examples import everything
 
 TOKEN = "canary-token-5f1b"
@@ -44,12 +44,12 @@ def asana() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def office(office: Office, real_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Office:
-    """An office whose syncs run on the checkout's own instance."""
+def running(running: Running, real_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Running:
+    """A company whose syncs run on the checkout's own instance."""
     monkeypatch.setenv("ASANA_ACCESS_TOKEN", TOKEN)
-    office.instance = real_instance
-    real_instance.add_dynamic_partitions("connections", [office.name])
-    return office
+    running.instance = real_instance
+    real_instance.add_dynamic_partitions("connections", [running.name])
+    return running
 
 
 class Places:
@@ -76,8 +76,8 @@ class Places:
             for (table,) in [*tables]:
                 rows = connection.execute(f"select t::text from perfcopilot_dagster.{table} t")  # type: ignore[arg-type]
                 found[table] = "\n".join(row for (row,) in rows)
-            ledger = connection.execute("select t::text from perfcopilot_goals.syncs t").fetchall()
-            found["syncs"] = str(ledger)
+            sync_log = connection.execute("select t::text from perfcopilot_goals.syncs t").fetchall()
+            found["syncs"] = str(sync_log)
         return found
 
     def assert_clean(self) -> None:
@@ -92,7 +92,7 @@ class Places:
 
 @pytest.fixture
 def places(
-    office: Office,
+    running: Running,
     database_url: str,
     server: Settings,
     tmp_path: Path,
@@ -103,10 +103,10 @@ def places(
 
 
 @pytest.mark.fault("H3", "H6", "H28")
-def test_a_sync_that_succeeds_leaves_nothing_outside_its_tables(office: Office, places: Places) -> None:
-    assert office.sync(checked=True).success
-    assert GOAL in str(everything(office.database)["prompt_blocks"])
-    assert PERSON in str(everything(office.database)["employees"])
+def test_a_sync_that_succeeds_leaves_nothing_outside_its_tables(running: Running, places: Places) -> None:
+    assert running.sync(checked=True).success
+    assert GOAL in str(everything(running.database)["prompt_blocks"])
+    assert PERSON in str(everything(running.database)["employees"])
     places.assert_clean()
 
 
@@ -138,40 +138,40 @@ FAULTS: list[tuple[str, str, Script]] = [
 
 
 @pytest.mark.fault("H27", "H3")
-def test_what_asana_sends_is_not_repeated(office: Office, places: Places, instance: dg.DagsterInstance) -> None:
-    on_postgres = office.instance
+def test_what_asana_sends_is_not_repeated(running: Running, places: Places, instance: dg.DagsterInstance) -> None:
+    on_postgres = running.instance
     for number, (kind, code, fault) in enumerate(FAULTS):
         # The first on Postgres, where every place is looked at; the others in memory, where a run takes a third.
-        office.instance = on_postgres if number == 0 else instance
-        office.instance.add_dynamic_partitions("connections", [office.name])
-        office.asana.faults = fault
-        result = office.sync()
+        running.instance = on_postgres if number == 0 else instance
+        running.instance.add_dynamic_partitions("connections", [running.name])
+        running.asana.faults = fault
+        result = running.sync()
         assert error_code(result) == code, kind
-        log = "".join(map(str, office.instance.all_logs(result.run_id)))
+        log = "".join(map(str, running.instance.all_logs(result.run_id)))
         assert code in log
         assert not [canary for canary in CANARIES if canary in log], kind
     places.assert_clean()
 
 
 def test_a_token_that_is_no_token_is_not_repeated(
-    office: Office, places: Places, monkeypatch: pytest.MonkeyPatch
+    running: Running, places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASANA_ACCESS_TOKEN", f"{TOKEN}\n{TOKEN}")
-    assert error_code(office.sync()) == "GoalsConfigError"
+    assert error_code(running.sync()) == "GoalsConfigError"
     places.assert_clean()
 
 
 @pytest.mark.fault("D5", "H3")
-def test_a_database_url_is_not_repeated(office: Office, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_url_is_not_repeated(running: Running, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     for place, code in (
         ("[::1/db", "GoalsConfigError"),
         ("127.0.0.1:1/db", "GoalsStoreError"),
         ("h1:1,127.0.0.1:1/db", "GoalsStoreError"),
     ):
         monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", f"postgresql://user:{PASSWORD}@{place}")
-        assert error_code(office.sync()) == code, place
+        assert error_code(running.sync()) == code, place
     places.assert_clean()
-    assert office.asana.count() == 0
+    assert running.asana.count() == 0
 
 
 @pytest.fixture
@@ -207,72 +207,74 @@ REFUSED = {
 
 @pytest.mark.fault("E17", "H3")
 def test_a_row_that_postgres_refuses_is_not_repeated(
-    office: Office, places: Places, trap: Callable[[str], None]
+    running: Running, places: Places, trap: Callable[[str], None]
 ) -> None:
     for code, statement in REFUSED.items():
         trap(statement)
-        told = failure(office.sync())
-        assert told.startswith(f"GoalsStoreError: connection {office.name}: replacing owned_goals: ")
+        told = failure(running.sync())
+        assert told.startswith(f"GoalsStoreError: connection {running.name}: replacing owned_goals: ")
         assert f"SQLSTATE {code}" in told
     places.assert_clean()
 
 
 def test_an_error_that_nobody_expected_is_told_by_class_and_place(
-    office: Office, places: Places, trap: Callable[[str], None]
+    running: Running, places: Places, trap: Callable[[str], None]
 ) -> None:
     """A rank that is text and holds a name: turning it into a number quotes it."""
-    assert office.sync(only=["raw_workspace_goals", "owned_goals", "subgoals"]).success
+    assert running.sync(only=["raw_workspace_goals", "owned_goals", "subgoals"]).success
     trap(f"alter table perfcopilot_goals.owned_goals alter owned_rank type text using '{GOAL}'")
-    result = office.sync(only=["mapped_goal_rows"])
+    result = running.sync(only=["mapped_goal_rows"])
     told = failure(result)
-    assert told.startswith(f"ValueError in connection {office.name}, an error of the program itself: ")
+    assert told.startswith(f"ValueError in connection {running.name}, an error of the program itself: ")
     assert "frame in tables.py" in told
-    assert error_code(result) == office.ledger()[-1]["error_code"] == "ValueError"
+    assert error_code(result) == running.sync_log()[-1]["error_code"] == "ValueError"
     places.assert_clean()
 
 
 @pytest.mark.fault("H5")
 def test_with_dagsters_own_redaction_on_no_more_comes_to_light_and_the_kind_of_error_still_does(
-    office: Office, places: Places, trap: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+    running: Running, places: Places, trap: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What Dagster redacts from its event log it prints in full to where runs print, and keeps that as a log."""
     monkeypatch.setenv("DAGSTER_REDACT_USER_CODE_ERRORS", "1")
-    assert office.sync(only=["raw_workspace_goals", "owned_goals", "subgoals"]).success
+    assert running.sync(only=["raw_workspace_goals", "owned_goals", "subgoals"]).success
     trap(f"alter table perfcopilot_goals.owned_goals alter owned_rank type text using '{GOAL}'")
-    assert error_code(office.sync(only=["mapped_goal_rows"])) == "ValueError"
-    assert office.ledger()[-1]["error_code"] == "ValueError"
+    assert error_code(running.sync(only=["mapped_goal_rows"])) == "ValueError"
+    assert running.sync_log()[-1]["error_code"] == "ValueError"
     places.assert_clean()
 
 
-def test_an_asset_that_breaks_is_told_by_class_and_place(office: Office, places: Places) -> None:
+def test_an_asset_that_breaks_is_told_by_class_and_place(running: Running, places: Places) -> None:
     @assets._slice_asset("pandas")
     def owned_goals(raw_workspace_goals: Any) -> Slice:
         names = {name: name for name in raw_workspace_goals["name"]}
         return Slice(names[f"{GOAL} that is not there"])
 
-    office.sync(only=["raw_workspace_goals"])
-    store = office.definitions.resources or {}
+    running.sync(only=["raw_workspace_goals"])
+    store = running.definitions.resources or {}
     result = dg.materialize(
         [owned_goals, *assets.SOURCE_ASSETS, assets.raw_workspace_goals],
         selection=["owned_goals"],
-        partition_key=office.name,
-        instance=office.instance,
+        partition_key=running.name,
+        instance=running.instance,
         resources=dict(store),
         raise_on_error=False,
     )
-    assert failure(result).startswith(f"KeyError in connection {office.name}, an error of the program itself: owned_")
-    assert office.ledger()[-1]["error_code"] == "KeyError"
+    assert failure(result).startswith(f"KeyError in connection {running.name}, an error of the program itself: owned_")
+    assert running.sync_log()[-1]["error_code"] == "KeyError"
     places.assert_clean()
 
 
-def test_a_check_that_breaks_is_told_the_same_way(office: Office, places: Places, trap: Callable[[str], None]) -> None:
-    office.sync(only=["raw_workspace_goals", "owned_goals"])
+def test_a_check_that_breaks_is_told_the_same_way(
+    running: Running, places: Places, trap: Callable[[str], None]
+) -> None:
+    running.sync(only=["raw_workspace_goals", "owned_goals"])
     trap(f"alter table perfcopilot_goals.owned_goals alter owned_total type text using '{GOAL}'")
     # owned_goals is not made anew, so that only its check reads the broken table.
-    result = office.definitions.resolve_implicit_global_asset_job_def().get_subset(
+    result = running.definitions.resolve_implicit_global_asset_job_def().get_subset(
         asset_selection=frozenset(),
         asset_check_selection={dg.AssetCheckKey(dg.AssetKey("owned_goals"), "no_employee_is_truncated")},
-    ).execute_in_process(partition_key=office.name, instance=office.instance, raise_on_error=False)  # fmt: skip
+    ).execute_in_process(partition_key=running.name, instance=running.instance, raise_on_error=False)  # fmt: skip
     assert [told.partition(" in connection")[0] for told in failures(result)] == ["ValueError"]
     places.assert_clean()
 
@@ -323,7 +325,7 @@ def test_somebody_who_wants_out_gets_out(error: BaseException) -> None:
     assert noted == ["Interrupted"]
 
 
-def test_a_ledger_that_cannot_be_reached_does_not_hide_the_failure() -> None:
+def test_a_sync_log_that_cannot_be_reached_does_not_hide_the_failure() -> None:
     def note(_: str) -> None:
         raise GoalsStoreError("noting: no answer")
 

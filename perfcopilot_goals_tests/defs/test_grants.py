@@ -18,7 +18,7 @@ from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.grants import RIGHTS, ROLES
 from perfcopilot_goals.storage.migrate import HEAD, ensure_migrated
-from perfcopilot_goals_tests.defs.office import TOKEN, Office
+from perfcopilot_goals_tests.defs.running_instance import TOKEN, Running
 
 _prefixes = (f"granted{number}" for number in itertools.count(1))
 
@@ -73,26 +73,26 @@ def test_a_member_of_the_loader_runs_a_whole_sync_and_retention_and_one_of_the_o
     monkeypatch.setenv("ASANA_ACCESS_TOKEN", TOKEN)
     monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", logins["loader"])
     with dg.DagsterInstance.get() as instance:
-        office = Office(Database(fresh_url), instance, definitions, asana)
-        office.connect()
+        running = Running(Database(fresh_url), instance, definitions, asana)
+        running.connect()
         for _ in range(2):
-            assert office.sync(checked=True).success
+            assert running.sync(checked=True).success
         assert instance.get_runs_count() == 2
         later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
         purged = purge(instance, Database(logins["loader"]), load_settings(), later)
         assert (purged.syncs, purged.runs, instance.get_runs_count()) == (1, 1, 1)
-    assert "Grow web traffic by 30%" in office.block("E1")
-    assert [row["state"] for row in office.ledger()] == ["complete"]
+    assert "Grow web traffic by 30%" in running.block("E1")
+    assert [row["state"] for row in running.sync_log()] == ["complete"]
     with psycopg.connect(fresh_url) as admin:
         authors = admin.execute("select tableowner from pg_tables where schemaname like 'perfcopilot%'").fetchall()
     assert {owner for (owner,) in authors} == {logins["owner"].split("//")[1].rpartition("_user")[0]}
 
-    erase = ["employee", "erase", office.name, "E1", "--yes", "--verify", "Ada Thimble"]
+    erase = ["employee", "erase", running.name, "E1", "--yes", "--verify", "Ada Thimble"]
     assert CliRunner().invoke(main, erase).exit_code == 7, "the loader may not"
     monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", logins["owner"])
     erased = CliRunner().invoke(main, erase)
     assert erased.exit_code == 0, erased.output
-    assert [row["employee_id"] for row in office.rows("employees")] == ["E2", "E3"]
+    assert [row["employee_id"] for row in running.rows("employees")] == ["E2", "E3"]
 
 
 @pytest.mark.fault("H12")

@@ -17,15 +17,15 @@ from dagster._serdes import serialize_value
 from perfcopilot_goals.defs.instance import dagster_url
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals_tests.defs.office import Office
+from perfcopilot_goals_tests.defs.running_instance import Running
 
 
-def test_a_job_runs_on_it_and_its_events_are_in_postgres(office: Office, real_instance: dg.DagsterInstance) -> None:
-    office.instance = real_instance
-    real_instance.add_dynamic_partitions("connections", [office.name])
-    result = office.sync()
+def test_a_job_runs_on_it_and_its_events_are_in_postgres(running: Running, real_instance: dg.DagsterInstance) -> None:
+    running.instance = real_instance
+    real_instance.add_dynamic_partitions("connections", [running.name])
+    result = running.sync()
     assert result.success
-    with office.database.connect("looking") as connection:
+    with running.database.connect("looking") as connection:
         counts = connection.execute(
             "select (select count(*) from perfcopilot_dagster.event_logs where run_id = %s), "
             "(select count(*) from perfcopilot_dagster.runs where run_id = %s)",
@@ -84,10 +84,10 @@ def test_its_reference_holds_no_password_and_no_address(real_instance: dg.Dagste
 
 
 @pytest.mark.fault("H8")
-def test_its_files_are_its_owners_alone(office: Office, real_instance: dg.DagsterInstance, tmp_path: Path) -> None:
-    office.instance = real_instance
-    real_instance.add_dynamic_partitions("connections", [office.name])
-    office.sync()
+def test_its_files_are_its_owners_alone(running: Running, real_instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    running.instance = real_instance
+    real_instance.add_dynamic_partitions("connections", [running.name])
+    running.sync()
     state = tmp_path / "state"
     assert [stat.S_IMODE(folder.stat().st_mode) for folder in (state, state / "dagster")] == [0o700, 0o700]
     assert list((state / "dagster").rglob("*.err"))

@@ -11,16 +11,16 @@ from perfcopilot_goals.defs.assets import IO_MANAGER
 from perfcopilot_goals.defs.io_manager import SliceIOManager
 from perfcopilot_goals.defs.partitions import connections_partitions
 from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Goal
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
 from perfcopilot_goals.schemas.tables import Slice
-from perfcopilot_goals.storage.ledger import begin_sync, note_write
-from perfcopilot_goals_tests.defs.office import (
-    Office,
+from perfcopilot_goals.storage.sync_log import begin_sync, note_write
+from perfcopilot_goals_tests.defs.running_instance import (
+    Running,
     error_code,
     failure,
     figures,
-    verdicts,
+    results,
     without_stamp,
     written,
 )
@@ -29,144 +29,144 @@ from perfcopilot_goals_tests.storage.examples import raw_goals
 CANARY = "Secret goal of Bob"
 
 
-def moments(office: Office) -> dict[str, set[str]]:
-    return {table: {row["synced_at"] for row in rows} for table, rows in office.slices().items()}
+def moments(running: Running) -> dict[str, set[str]]:
+    return {table: {row["synced_at"] for row in rows} for table, rows in running.slices().items()}
 
 
-def test_an_asset_materialized_alone_carries_the_moment_of_its_inputs(office: Office) -> None:
-    runs = dict.fromkeys(SLICE_TABLES, office.sync().run_id)
-    before = office.slices()
+def test_an_asset_materialized_alone_carries_the_moment_of_its_inputs(running: Running) -> None:
+    runs = dict.fromkeys(SLICE_TABLES, running.sync().run_id)
+    before = running.slices()
     # From the end, so that nothing is made from an earlier state of what was just made.
     for table in reversed(SLICE_TABLES[1:]):
-        alone = office.sync(only=[table])
+        alone = running.sync(only=[table])
         runs[table] = alone.run_id
         assert written(alone) == [table]
-        assert len(set.union(*moments(office).values())) == 1
-        assert without_stamp(office.slices()) == without_stamp(before)
-        assert {name: {row["run_id"] for row in rows} for name, rows in office.slices().items()} == {
+        assert len(set.union(*moments(running).values())) == 1
+        assert without_stamp(running.slices()) == without_stamp(before)
+        assert {name: {row["run_id"] for row in rows} for name, rows in running.slices().items()} == {
             name: {run_id} for name, run_id in runs.items()
         }
-    assert {row["state"] for row in office.ledger()} == {"complete"}
-    assert len({row["synced_at"] for row in office.ledger()}) == 1
+    assert {row["state"] for row in running.sync_log()} == {"complete"}
+    assert len({row["synced_at"] for row in running.sync_log()}) == 1
 
 
-def test_the_list_materialized_alone_is_a_new_fetch(office: Office) -> None:
-    office.sync()
-    office.sync(only=["raw_workspace_goals"])
-    older = moments(office)["prompt_blocks"]
-    assert min(moments(office)["raw_workspace_goals"]) > min(older)
+def test_the_list_materialized_alone_is_a_new_fetch(running: Running) -> None:
+    running.sync()
+    running.sync(only=["raw_workspace_goals"])
+    older = moments(running)["prompt_blocks"]
+    assert min(moments(running)["raw_workspace_goals"]) > min(older)
 
 
-def test_the_assets_one_by_one_give_what_the_job_gives(office: Office) -> None:
-    office.sync()
-    at_once = office.slices()
-    office.world.rename("101", "Another name")
+def test_the_assets_one_by_one_give_what_the_job_gives(running: Running) -> None:
+    running.sync()
+    at_once = running.slices()
+    running.world.rename("101", "Another name")
     for table in SLICE_TABLES:
-        assert office.sync(only=[table]).success
-    one_by_one = office.slices()
-    assert len(set.union(*moments(office).values())) == 1
+        assert running.sync(only=[table]).success
+    one_by_one = running.slices()
+    assert len(set.union(*moments(running).values())) == 1
     assert [row["block"] for row in one_by_one["prompt_blocks"]] == [
         row["block"].replace("Grow web traffic by 30%", "Another name") for row in at_once["prompt_blocks"]
     ]
-    assert [row["state"] for row in office.ledger()] == ["complete"] * 6
+    assert [row["state"] for row in running.sync_log()] == ["complete"] * 6
 
 
-def test_key_results_read_before_an_employee_was_mapped_are_no_input(office: Office) -> None:
+def test_key_results_read_before_an_employee_was_mapped_are_no_input(running: Running) -> None:
     """subgoals and owned_goals meet again in mapped_goal_rows; older sub-goals lack the new employee's."""
-    office.world.add(Goal("301", "Cleo's goal", "3"))
-    office.sync()
-    before = office.slices()
-    office.map("E3", "3")
-    assert office.sync(only=["owned_goals"]).success
-    result = office.sync(only=["mapped_goal_rows"])
+    running.world.add(Goal("301", "Cleo's goal", "3"))
+    running.sync()
+    before = running.slices()
+    running.map("E3", "3")
+    assert running.sync(only=["owned_goals"]).success
+    result = running.sync(only=["mapped_goal_rows"])
     assert error_code(result) == "GoalsGuardError"
     assert "mapped_goal_rows was not written: subgoals was made from an earlier state of owned_goals" in failure(result)
-    assert office.rows("mapped_goal_rows") == before["mapped_goal_rows"]
-    assert office.ledger()[-1]["error_code"] == "GoalsGuardError"
-    assert office.sync(only=["subgoals", "mapped_goal_rows", "prompt_blocks"]).success
-    assert "Cleo's goal" in office.block("E3")
+    assert running.rows("mapped_goal_rows") == before["mapped_goal_rows"]
+    assert running.sync_log()[-1]["error_code"] == "GoalsGuardError"
+    assert running.sync(only=["subgoals", "mapped_goal_rows", "prompt_blocks"]).success
+    assert "Cleo's goal" in running.block("E3")
 
 
-def test_blocks_are_not_made_for_a_roster_that_the_goals_do_not_know(office: Office) -> None:
-    office.sync()
-    office.map("E3", "3")
-    result = office.sync(only=["prompt_blocks"])
+def test_blocks_are_not_made_for_a_roster_that_the_goals_do_not_know(running: Running) -> None:
+    running.sync()
+    running.map("E3", "3")
+    result = running.sync(only=["prompt_blocks"])
     assert error_code(result) == "GoalsGuardError"
     assert "owned_goals was made from an earlier state of employees" in failure(result)
 
 
-def test_a_name_that_was_corrected_changes_no_mapping_and_refuses_nothing(office: Office) -> None:
-    office.sync()
-    with office.database.connect("renaming") as transaction:
+def test_a_name_that_was_corrected_changes_no_mapping_and_refuses_nothing(running: Running) -> None:
+    running.sync()
+    with running.database.connect("renaming") as transaction:
         transaction.execute("update perfcopilot_goals.employees set full_name = 'Ada Needle', updated_at = now()")
-    assert office.sync(only=["prompt_blocks"]).success
+    assert running.sync(only=["prompt_blocks"]).success
 
 
-def test_no_table_is_said_to_be_newer_than_what_it_was_made_from(office: Office) -> None:
+def test_no_table_is_said_to_be_newer_than_what_it_was_made_from(running: Running) -> None:
     """In the UI any assets can be picked; blocks beside a new list must not carry its moment and yesterday's goals."""
-    office.sync()
-    before = moments(office)
-    office.world.rename("101", "Another name")
-    office.sync(only=["raw_workspace_goals", "prompt_blocks"])
-    assert moments(office)["prompt_blocks"] == before["mapped_goal_rows"]
-    assert "Another name" not in office.block("E1")
+    running.sync()
+    before = moments(running)
+    running.world.rename("101", "Another name")
+    running.sync(only=["raw_workspace_goals", "prompt_blocks"])
+    assert moments(running)["prompt_blocks"] == before["mapped_goal_rows"]
+    assert "Another name" not in running.block("E1")
 
 
-def test_rows_of_an_earlier_sync_are_not_stamped_with_a_later_runs_moment(office: Office) -> None:
-    office.sync()
-    before = office.rows("prompt_blocks")
+def test_rows_of_an_earlier_sync_are_not_stamped_with_a_later_runs_moment(running: Running) -> None:
+    running.sync()
+    before = running.rows("prompt_blocks")
     run_id = dg.DagsterRun(job_name="sync_goals").run_id
-    with office.database.connect("pretending") as transaction:
-        begin_sync(transaction, office.name, run_id, dt.datetime.now(dt.UTC))
-    result = office.sync(only=["prompt_blocks"], run_id=run_id)
+    with running.database.connect("pretending") as transaction:
+        begin_sync(transaction, running.name, run_id, dt.datetime.now(dt.UTC))
+    result = running.sync(only=["prompt_blocks"], run_id=run_id)
     assert error_code(result) == "GoalsGuardError"
     assert "came from an earlier sync than what this run has written" in failure(result)
-    assert office.rows("prompt_blocks") == before
+    assert running.rows("prompt_blocks") == before
 
 
-def test_an_input_that_was_never_written_is_asked_for(office: Office) -> None:
-    result = office.sync(only=["owned_goals"])
+def test_an_input_that_was_never_written_is_asked_for(running: Running) -> None:
+    result = running.sync(only=["owned_goals"])
     assert error_code(result) == "GoalsStoreError"
     assert "raw_workspace_goals was never written; materialize it first" in failure(result)
-    assert not any(office.slices().values())
+    assert not any(running.slices().values())
 
 
 @pytest.mark.fault("F7")
-def test_a_sync_that_comes_too_late_writes_nothing(office: Office) -> None:
-    office.sync()
-    before = office.slices()
+def test_a_sync_that_comes_too_late_writes_nothing(running: Running) -> None:
+    running.sync()
+    before = running.slices()
     tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
-    with office.database.connect("pretending") as transaction:
-        begin_sync(transaction, office.name, "tomorrow", tomorrow)
+    with running.database.connect("pretending") as transaction:
+        begin_sync(transaction, running.name, "tomorrow", tomorrow)
         for table in SLICE_TABLES:
             written = {"write_id": "w", "rows": 0, "rows_before": 0, "inputs": {}, "notes": {}, "is_last": False}
-            note_write(transaction, office.name, "tomorrow", table, **written)  # type: ignore[arg-type]
-    office.world.rename("101", "Too late")
-    result = office.sync()
+            note_write(transaction, running.name, "tomorrow", table, **written)  # type: ignore[arg-type]
+    running.world.rename("101", "Too late")
+    result = running.sync()
     assert error_code(result) == "GoalsGuardError"
     assert "has already written it" in failure(result)
-    assert office.slices() == before
+    assert running.slices() == before
 
 
 @pytest.mark.fault("G9")
-def test_a_partition_that_is_no_connection_is_refused_before_anything_runs(office: Office) -> None:
-    for key in ("nobody", "../../evil", f"{office.name}\n", " "):
+def test_a_partition_that_is_no_connection_is_refused_before_anything_runs(running: Running) -> None:
+    for key in ("nobody", "../../evil", f"{running.name}\n", " "):
         with pytest.raises(dg.DagsterUnknownPartitionError):
-            office.sync(key)
-    assert office.asana.count() == 0
+            running.sync(key)
+    assert running.asana.count() == 0
 
 
 @pytest.mark.fault("G9")
-def test_a_partition_added_by_hand_fails_by_name(office: Office) -> None:
+def test_a_partition_added_by_hand_fails_by_name(running: Running) -> None:
     """The UI offers to add any partition."""
-    office.instance.add_dynamic_partitions("connections", ["added-by-hand"])
-    result = office.sync("added-by-hand")
+    running.instance.add_dynamic_partitions("connections", ["added-by-hand"])
+    result = running.sync("added-by-hand")
     assert error_code(result) == "GoalsConfigError"
     assert "there is no connection 'added-by-hand'" in failure(result)
-    assert office.ledger("added-by-hand") == []
+    assert running.sync_log("added-by-hand") == []
 
 
-def materialize(office: Office, name: str, make: Callable[[], Any]) -> dg.ExecuteInProcessResult:
+def materialize(running: Running, name: str, make: Callable[[], Any]) -> dg.ExecuteInProcessResult:
     """An asset of that name which returns what `make` returns, stored by the product's I/O manager."""
 
     @dg.asset(name=name, io_manager_key=IO_MANAGER, partitions_def=connections_partitions)
@@ -175,8 +175,8 @@ def materialize(office: Office, name: str, make: Callable[[], Any]) -> dg.Execut
 
     return dg.materialize(
         [stray],
-        partition_key=office.name,
-        instance=office.instance,
+        partition_key=running.name,
+        instance=running.instance,
         resources={IO_MANAGER: SliceIOManager(store=Store())},
         raise_on_error=False,
     )
@@ -196,23 +196,23 @@ BROKEN: list[tuple[str, Callable[[], Any]]] = [
 
 
 @pytest.mark.fault("H4")
-def test_rows_that_break_their_schema_are_counted_not_shown_and_not_written(office: Office) -> None:
-    assert materialize(office, "raw_workspace_goals", lambda: Slice(raw_goals("1"))).success
-    before = office.slices()
+def test_rows_that_break_their_schema_are_counted_not_shown_and_not_written(running: Running) -> None:
+    assert materialize(running, "raw_workspace_goals", lambda: Slice(raw_goals("1"))).success
+    before = running.slices()
     for kind, make in BROKEN:
-        result = materialize(office, "raw_workspace_goals", lambda make=make: Slice(make()))
+        result = materialize(running, "raw_workspace_goals", lambda make=make: Slice(make()))
         assert error_code(result) == "GoalsSchemaError", kind
         if CANARY not in make().columns:
             assert CANARY not in "".join(str(event) for event in result.all_events), kind
-        assert office.slices() == before, kind
-        assert office.ledger()[-1]["error_code"] == "GoalsSchemaError", kind
+        assert running.slices() == before, kind
+        assert running.sync_log()[-1]["error_code"] == "GoalsSchemaError", kind
 
 
 @pytest.mark.parametrize("value", [None, "rows", raw_goals("1")], ids=["nothing", "text", "a bare frame"])
-def test_an_asset_that_hands_over_anything_but_a_slice_fails_without_its_content(office: Office, value: Any) -> None:
-    result = materialize(office, "raw_workspace_goals", lambda: value)
+def test_an_asset_that_hands_over_anything_but_a_slice_fails_without_its_content(running: Running, value: Any) -> None:
+    result = materialize(running, "raw_workspace_goals", lambda: value)
     assert not result.success
-    assert office.rows("raw_workspace_goals") == []
+    assert running.rows("raw_workspace_goals") == []
 
 
 NUMBERS = {
@@ -224,12 +224,12 @@ NUMBERS = {
 }
 
 
-def test_each_materialization_tells_its_figures_as_numbers(office: Office) -> None:
-    office.sync()
-    result = office.sync()
+def test_each_materialization_tells_its_figures_as_numbers(running: Running) -> None:
+    running.sync()
+    result = running.sync()
     for table, names in NUMBERS.items():
         told = figures(result, table)
-        rows = len(office.rows(table))
+        rows = len(running.rows(table))
         assert {type(told[name]) for name in names} <= {int, float}, table
         assert (told["rows"], told["rows_before"], told["dagster/partition_row_count"]) == (rows, rows, rows)
         assert told["dagster/table_name"] == f"perfcopilot_goals.{table}"
@@ -240,15 +240,15 @@ def test_each_materialization_tells_its_figures_as_numbers(office: Office) -> No
 
 
 @pytest.mark.fault("H7")
-def test_metadata_holds_no_name_and_no_goal(office: Office) -> None:
-    result = office.sync(checked=True)
-    told = str([event.materialization for event in result.get_asset_materialization_events()]) + str(verdicts(result))
+def test_metadata_holds_no_name_and_no_goal(running: Running) -> None:
+    result = running.sync(checked=True)
+    told = str([event.materialization for event in result.get_asset_materialization_events()]) + str(results(result))
     for word in ("Grow", "Hire", "Thimble", "Ada", "Nobody's", "example.com"):
         assert word not in told
 
 
 @pytest.mark.fault("B20")
-def test_a_change_that_asana_announces_is_noted(office: Office) -> None:
-    office.asana.asana_change = "name=goal_status;info=https://example.com;affected=true"
-    office.sync()
-    assert office.ledger()[0]["counts"]["tables"]["subgoals"]["notes"]["asana_changes"] == {"goal_status": True}
+def test_a_change_that_asana_announces_is_noted(running: Running) -> None:
+    running.asana.asana_change = "name=goal_status;info=https://example.com;affected=true"
+    running.sync()
+    assert running.sync_log()[0]["counts"]["tables"]["subgoals"]["notes"]["asana_changes"] == {"goal_status": True}

@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import dagster as dg
 
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
-from perfcopilot_goals_tests.defs.office import Office, figures
+from perfcopilot_goals.domain.sync import SLICE_TABLES
+from perfcopilot_goals_tests.defs.running_instance import Running, figures
 
 
 def drawn(markdown: str) -> list[tuple[str, str]]:
@@ -16,8 +16,8 @@ def drawn(markdown: str) -> list[tuple[str, str]]:
     return [(told, "\n".join(ElementTree.fromstring(base64.b64decode(svg)).itertext())) for told, svg in found]
 
 
-def test_the_picture_counts_goals_by_status_and_employees_by_their_block(office: Office) -> None:
-    markdown = figures(office.sync(), "prompt_blocks")["picture"]
+def test_the_picture_counts_goals_by_status_and_employees_by_their_block(running: Running) -> None:
+    markdown = figures(running.sync(), "prompt_blocks")["picture"]
     (goals, goals_text), (employees, employees_text) = drawn(markdown)
     assert goals == "Goals by status: completed: 1, on_track: 2, at_risk: 1, off_track: 0"
     assert employees == (
@@ -30,16 +30,16 @@ def test_the_picture_counts_goals_by_status_and_employees_by_their_block(office:
     assert "traffic" not in markdown + goals_text + employees_text
 
 
-def test_a_sync_without_goals_has_a_picture_too(office: Office) -> None:
-    office.world.goals.clear()
-    office.world.subgoals.clear()
-    (goals, _), (employees, _) = drawn(figures(office.sync(), "prompt_blocks")["picture"])
+def test_a_sync_without_goals_has_a_picture_too(running: Running) -> None:
+    running.world.goals.clear()
+    running.world.subgoals.clear()
+    (goals, _), (employees, _) = drawn(figures(running.sync(), "prompt_blocks")["picture"])
     assert goals.endswith("completed: 0, on_track: 0, at_risk: 0, off_track: 0")
     assert "owns_no_goals: 2" in employees
 
 
-def test_every_materialization_has_its_columns_lineage(office: Office) -> None:
-    result = office.sync()
+def test_every_materialization_has_its_columns_lineage(running: Running) -> None:
+    result = running.sync()
     for table in SLICE_TABLES:
         lineage = figures(result, table)["dagster/column_lineage"]
         assert isinstance(lineage, dg.TableColumnLineage)

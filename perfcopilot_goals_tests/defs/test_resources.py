@@ -5,11 +5,11 @@ import psycopg
 import pytest
 
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK
-from perfcopilot_goals.defs.access import require_workspace
 from perfcopilot_goals.defs.progress import Progress
 from perfcopilot_goals.defs.resources import Asana, Store
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
-from perfcopilot_goals_tests.defs.office import TOKEN, Office
+from perfcopilot_goals.services.sync_access import require_workspace
+from perfcopilot_goals_tests.defs.running_instance import TOKEN, Running
 from perfcopilot_goals_tests.storage.examples import connection
 
 
@@ -50,9 +50,9 @@ def test_a_store_that_could_not_be_opened_is_opened_once_it_can_be(
     assert store.database.url == database_url
 
 
-def test_a_run_has_one_client_and_its_figures_are_told_once(office: Office) -> None:
+def test_a_run_has_one_client_and_its_figures_are_told_once(running: Running) -> None:
     asana = Asana(store=Store(), report=lambda _: None, clock=SYSTEM_CLOCK)
-    settings = connection(office.name, base_url=office.asana.base_url)
+    settings = connection(running.name, base_url=running.asana.base_url)
     client = asana.client_for(settings)
     assert asana.client_for(settings) is client
     client.get("/users/me", {})
@@ -61,17 +61,17 @@ def test_a_run_has_one_client_and_its_figures_are_told_once(office: Office) -> N
     asana.teardown_after_execution(dg.build_init_resource_context())
 
 
-def test_the_client_needs_a_token_before_it_asks_for_a_lock(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_client_needs_a_token_before_it_asks_for_a_lock(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ASANA_ACCESS_TOKEN")
     with pytest.raises(GoalsConfigError, match="has no Asana token"):
-        Asana(store=Store(), report=lambda _: None, clock=SYSTEM_CLOCK).client_for(connection(office.name))
+        Asana(store=Store(), report=lambda _: None, clock=SYSTEM_CLOCK).client_for(connection(running.name))
 
 
 @pytest.mark.fault("H2", "H1")
-def test_neither_resource_shows_a_token_or_a_url(office: Office, database_url: str) -> None:
+def test_neither_resource_shows_a_token_or_a_url(running: Running, database_url: str) -> None:
     store = Store()
     asana = Asana(store=store, report=lambda _: None, clock=SYSTEM_CLOCK)
-    asana.client_for(connection(office.name, base_url=office.asana.base_url))
+    asana.client_for(connection(running.name, base_url=running.asana.base_url))
     assert store.database
     for shown in (repr(store), repr(asana)):
         assert TOKEN not in shown
@@ -85,7 +85,7 @@ def test_progress_is_told_with_its_counts() -> None:
     assert str(Progress("acme", "goals listed", 300, None, 3, 0, 0.0)) == "acme: 300 goals listed, 3 requests"
 
 
-def test_progress_is_logged_at_the_end_and_not_at_every_step(office: Office) -> None:
-    result = office.sync()
-    log = [entry.user_message for entry in office.instance.all_logs(result.run_id)]
-    assert [line for line in log if "goals walked" in line] == [f"{office.name}: 4 of 4 goals walked, 6 requests"]
+def test_progress_is_logged_at_the_end_and_not_at_every_step(running: Running) -> None:
+    result = running.sync()
+    log = [entry.user_message for entry in running.instance.all_logs(result.run_id)]
+    assert [line for line in log if "goals walked" in line] == [f"{running.name}: 4 of 4 goals walked, 6 requests"]

@@ -1,4 +1,4 @@
-"""Old history goes from the ledger, from Dagster and from the disk; what is new, needed or running stays."""
+"""Old history goes from the sync log, from Dagster and from the disk; what is new, needed or running stays."""
 
 import datetime as dt
 import json
@@ -14,20 +14,20 @@ from perfcopilot_goals.cli import main
 from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.settings import load_settings
-from perfcopilot_goals_tests.defs.office import Office
+from perfcopilot_goals_tests.defs.running_instance import Running
 
 
 @pytest.fixture
-def history(office: Office, real_instance: dg.DagsterInstance, database_url: str, tmp_path: Path) -> dict[str, str]:
+def history(running: Running, real_instance: dg.DagsterInstance, database_url: str, tmp_path: Path) -> dict[str, str]:
     """Run ids: three complete syncs, a failed one, and one that has not ended; all but `new` are 40 days old."""
-    office.instance = real_instance
-    real_instance.add_dynamic_partitions("connections", [office.name])
+    running.instance = real_instance
+    real_instance.add_dynamic_partitions("connections", [running.name])
     for run in real_instance.get_runs():
         real_instance.delete_run(run.run_id)
-    runs = {name: office.sync(checked=True).run_id for name in ("old", "older", "last")}
-    office.asana.token = "another"
-    runs["failed"] = office.sync().run_id
-    running = real_instance.create_run_for_job(office.definitions.resolve_job_def("sync_goals"), run_id=None)
+    runs = {name: running.sync(checked=True).run_id for name in ("old", "older", "last")}
+    running.asana.token = "another"
+    runs["failed"] = running.sync().run_id
+    running = real_instance.create_run_for_job(running.definitions.resolve_job_def("sync_goals"), run_id=None)
     real_instance.report_run_canceling(running)
     runs["running"] = running.run_id
     log = tmp_path / "state" / "dagster" / "sensor-1" / "tick.err"
@@ -43,13 +43,13 @@ def history(office: Office, real_instance: dg.DagsterInstance, database_url: str
     moment = (dt.datetime.now(dt.UTC) - dt.timedelta(days=40)).timestamp()
     for path in (tmp_path / "state" / "dagster").rglob("*"):
         os.utime(path, (moment, moment))
-    office.asana.token = "sandbox-token"
+    running.asana.token = "sandbox-token"
     return runs
 
 
-def left(office: Office) -> set[str]:
+def left(running: Running) -> set[str]:
     """The runs that Dagster still has."""
-    return {run.run_id for run in office.instance.get_runs()}
+    return {run.run_id for run in running.instance.get_runs()}
 
 
 def retention(*arguments: str) -> tuple[int, str]:
@@ -59,20 +59,20 @@ def retention(*arguments: str) -> tuple[int, str]:
 
 @pytest.mark.fault("H21")
 def test_what_is_old_goes_everywhere_and_what_the_rows_came_from_stays(
-    office: Office, history: dict[str, str], database_url: str, tmp_path: Path
+    running: Running, history: dict[str, str], database_url: str, tmp_path: Path
 ) -> None:
-    before, block = left(office), office.block("E1")
+    before, block = left(running), running.block("E1")
     _, told = retention("--days", "30", "--dry-run", "--json")
     figures = json.loads(told)
     assert {name: figures[name] for name in ("syncs", "runs", "dry_run")} == {"syncs": 2, "runs": 2, "dry_run": True}
-    assert left(office) == before
-    assert len(office.ledger()) == 4
+    assert left(running) == before
+    assert len(running.sync_log()) == 4
 
     code, told = retention("--days", "30")
     assert code == 0
     assert told.startswith(f"Deleted 2 syncs, 2 runs and {figures['files']} files from before ")
-    assert left(office) == {history[name] for name in ("last", "failed", "running")}
-    assert [row["run_id"] for row in office.ledger()] == [history["last"], history["failed"]]
+    assert left(running) == {history[name] for name in ("last", "failed", "running")}
+    assert [row["run_id"] for row in running.sync_log()] == [history["last"], history["failed"]]
     folders = {path.name for path in (tmp_path / "state" / "dagster").iterdir()}
     assert {history["last"], history["failed"]} <= folders
     assert not {history["old"], history["older"], "sensor-1"} & folders
@@ -82,42 +82,42 @@ def test_what_is_old_goes_everywhere_and_what_the_rows_came_from_stays(
             assert not {history["old"], history["older"]} & {run_id for (run_id,) in kept}, table
             assert history["last"] in {run_id for (run_id,) in kept}, table
 
-    assert office.block("E1") == block
-    assert office.sync(only=["prompt_blocks"]).success, "what the rows came from is still known"
-    assert office.sync(checked=True).success
+    assert running.block("E1") == block
+    assert running.sync(only=["prompt_blocks"]).success, "what the rows came from is still known"
+    assert running.sync(checked=True).success
 
 
 @pytest.mark.fault("H21")
 def test_nothing_is_old_within_the_days_and_a_second_time_finds_nothing(
-    office: Office, history: dict[str, str]
+    running: Running, history: dict[str, str]
 ) -> None:
-    before = left(office)
+    before = left(running)
     assert retention("--days", "41")[1].startswith("Deleted 0 syncs, 0 runs and 0 files")
-    assert left(office) == before
+    assert left(running) == before
     assert retention("--days", "30")[1].startswith("Deleted 2 syncs, 2 runs")
     assert retention("--days", "30")[1].startswith("Deleted 0 syncs, 0 runs and 0 files")
 
 
 @pytest.mark.fault("H21")
-def test_the_job_does_the_same(office: Office, history: dict[str, str]) -> None:
-    job = office.definitions.resolve_job_def("retention")
+def test_the_job_does_the_same(running: Running, history: dict[str, str]) -> None:
+    job = running.definitions.resolve_job_def("retention")
     config = {"ops": {"delete_old_history": {"config": {"days": 30}}}}
-    result = job.execute_in_process(instance=office.instance, run_config=config, raise_on_error=False)
+    result = job.execute_in_process(instance=running.instance, run_config=config, raise_on_error=False)
     assert result.success
-    assert left(office) == {history[name] for name in ("last", "failed", "running")} | {result.run_id}
+    assert left(running) == {history[name] for name in ("last", "failed", "running")} | {result.run_id}
 
 
-def test_less_than_a_day_is_refused_by_command_and_job(office: Office, real_instance: dg.DagsterInstance) -> None:
+def test_less_than_a_day_is_refused_by_command_and_job(running: Running, real_instance: dg.DagsterInstance) -> None:
     code, told = retention("--days", "0")
     assert code == 2
     assert "at least 1" in told
-    job = office.definitions.resolve_job_def("retention")
+    job = running.definitions.resolve_job_def("retention")
     config = {"ops": {"delete_old_history": {"config": {"days": 0}}}}
     result = job.execute_in_process(instance=real_instance, run_config=config, raise_on_error=False)
     assert not result.success
 
 
-def test_the_schedule_is_off_until_turned_on_and_skips_without_days(office: Office) -> None:
+def test_the_schedule_is_off_until_turned_on_and_skips_without_days(running: Running) -> None:
     schedules = {}
     for days in ("", "30"):
         defs = build_definitions(load_settings({"PERFCOPILOT_RETENTION_DAYS": days}))

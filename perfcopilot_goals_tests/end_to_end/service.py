@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 
 STARTING_SECONDS = 120.0
 STOPPING_SECONDS = 60.0

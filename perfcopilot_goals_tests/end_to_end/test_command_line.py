@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
 from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
 
 ANA, BO, CY = "1200000000000011", "1200000000000012", "1200000000000013"
@@ -67,8 +67,8 @@ def test_a_workspace_becomes_blocks_byte_for_byte(cli: Cli, roster: Path) -> Non
     assert (unmapped.returncode, unmapped.stdout) == (2, "")
     assert "employee map acme E3" in unmapped.stderr
 
-    (standing,) = json.loads(cli("status", "--json").stdout)
-    assert (standing["goals"], standing["key_results"], standing["unmapped"], standing["truncated"]) == (2, 1, 1, 0)
+    (status,) = json.loads(cli("status", "--json").stdout)
+    assert (status["goals"], status["key_results"], status["unmapped"], status["truncated"]) == (2, 1, 1, 0)
     assert json.loads(cli("plan", "acme", "--json").stdout)["requests"] == 3
     citations = json.loads(cli("prompt", "acme", "E1", "--json").stdout)["citations"]
     assert [citation["line"] for citation in citations] == [2, 3, 4]
@@ -151,8 +151,8 @@ def test_ctrl_c_ends_a_sync_with_130_and_is_told_by_status(
         _, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert told.splitlines()[-1] == "Interrupted."
-    (standing,) = json.loads(cli("status", "--json").stdout)
-    assert standing["failed_with"] == "Interrupted"
+    (status,) = json.loads(cli("status", "--json").stdout)
+    assert status["failed_with"] == "Interrupted"
 
 
 @pytest.mark.parametrize(
@@ -205,5 +205,5 @@ def test_the_demo_needs_nothing_and_shows_what_the_product_does(tmp_path: Path) 
         assert run("database-url").stdout.startswith("postgresql://")
     finally:
         stopped = run("database-stop")
-    assert stopped.stdout == "Stopped the own Postgres.\n"
+    assert stopped.stdout == "Stopped the local Postgres.\n"
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700

@@ -7,9 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from perfcopilot_goals.core.verdicts import CHECKS
+from perfcopilot_goals.core.checks import CHECKS
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Sandbox
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
 from perfcopilot_goals.schemas.tables import own_columns
 from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
 from perfcopilot_goals_tests.end_to_end.service import Service

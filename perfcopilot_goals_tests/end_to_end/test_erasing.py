@@ -1,6 +1,6 @@
 """One person is erased after real syncs: nothing of them is left anywhere, nothing brings them back.
 
-Before the erasure their ids stand wherever a sync may put them: an unread list in the ledger, checks that name them,
+Before the erasure their ids stand wherever a sync may put them: an unread list in the sync log, checks that name them,
 a failure that names a goal. `planted` sees to it.
 """
 
@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from perfcopilot_goals.cli import main
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World, faults
 from perfcopilot_goals.sandbox.faults import Script, asks_subgoals_of
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
 

@@ -18,13 +18,13 @@ AT_FIRST = (
 )
 
 
-def standings(cli: Cli, *name: str) -> dict[str, dict[str, Any]]:
+def statuses(cli: Cli, *name: str) -> dict[str, dict[str, Any]]:
     rows = json.loads(cli("status", *name, "--employees", "--json").stdout)
     return {row["employee_id"]: row for row in rows if row["connection"] == "acme"}
 
 
 def reasons(cli: Cli) -> dict[str, str]:
-    return {employee_id: row["reason"] for employee_id, row in standings(cli, "acme").items()}
+    return {employee_id: row["reason"] for employee_id, row in statuses(cli, "acme").items()}
 
 
 def test_every_employee_of_the_sample_company_has_the_right_reason(cli: Cli, tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_every_employee_of_the_sample_company_has_the_right_reason(cli: Cli, tmp
         assert reasons(cli) == before
         assert cli("sync", "acme").returncode == 0
         assert reasons(cli) == AT_FIRST
-        told = standings(cli)
+        told = statuses(cli)
         assert {i: (row["goals"], row["goals_owned"]) for i, row in told.items() if i in ("E001", "E003", "E015")} == {
             "E001": (200, 200),
             "E003": (200, 243),

@@ -1,4 +1,4 @@
-"""The story that this program exists for, with a real web server and daemon, an own Postgres and three workspaces.
+"""The story that this program exists for, with a real web server and daemon, an local Postgres and three workspaces.
 
 A wrong or a missing workspace GID fails that connection's scheduled run, says so in the UI, pulls nothing and harms no
 other connection; once it is fixed, a sensor or a backfill of the failed partitions heals it.
@@ -12,8 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Sandbox
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
 from perfcopilot_goals.schemas.tables import own_columns
 from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, environment
 from perfcopilot_goals_tests.end_to_end.service import Service, wait_for
@@ -41,7 +41,7 @@ def companies() -> Iterator[dict[str, Sandbox]]:
 
 @pytest.fixture
 def service(tmp_path: Path, companies: dict[str, Sandbox], roster: Path) -> Iterator[Service]:
-    """The service with an own Postgres, a schedule that ticks every minute, and the three connections."""
+    """The service with an local Postgres, a schedule that ticks every minute, and the three connections."""
     service = Service(environment(tmp_path, PERFCOPILOT_SYNC_CRON="* * * * *"), tmp_path / "dev.log")
     given = {RIGHT: ["--workspace-gid", WORKSPACE], WITHOUT: [], WRONG: ["--workspace-gid", UNKNOWN_GID]}
     try:

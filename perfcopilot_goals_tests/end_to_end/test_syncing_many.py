@@ -14,8 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.sandbox import Request, Response, Sandbox
-from perfcopilot_goals.schemas.rows import Connection
 from perfcopilot_goals.settings import DEFAULT_TOKEN_REF
 from perfcopilot_goals.storage.connections import add_connection
 from perfcopilot_goals.storage.database import Database
@@ -25,7 +25,7 @@ from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
 OTHER = "canary-token-of-another-77aa"
 
 
-class Office:
+class Running:
     """A stand-in that notes whose token has asked; an answer waits `patience` seconds for a request of the other's."""
 
     def __init__(self) -> None:
@@ -41,11 +41,11 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path: Path, database_url: str) -> Iterator[Office]:
+def running(tmp_path: Path, database_url: str) -> Iterator[Running]:
     """Connections one and two of one token, and three of another."""
-    office = Office()
+    running = Running()
     (tmp_path / "other").write_text(OTHER)
-    with office.asana as asana, Database(database_url).connect("adding connections") as database:
+    with running.asana as asana, Database(database_url).connect("adding connections") as database:
         for name, token in (
             ("one", DEFAULT_TOKEN_REF),
             ("two", DEFAULT_TOKEN_REF),
@@ -54,7 +54,7 @@ def office(tmp_path: Path, database_url: str) -> Iterator[Office]:
             row = Connection(name, WORKSPACE, token, asana.base_url, 1_500, "goal_relationships", enabled=True)
             add_connection(database, row)
         database.commit()
-        yield office
+        yield running
 
 
 @contextmanager
@@ -75,13 +75,13 @@ def started(
             process.kill()
 
 
-def standing(cli: Cli) -> dict[str, str | None]:
+def status(cli: Cli) -> dict[str, str | None]:
     return {row["connection"]: row["failed_with"] for row in json.loads(cli("status", "--json").stdout)}
 
 
-def wait_for_both(office: Office, process: subprocess.Popen[str]) -> None:
+def wait_for_both(running: Running, process: subprocess.Popen[str]) -> None:
     end = time.monotonic() + 60
-    while not all(asked.is_set() for asked in office.asked.values()):
+    while not all(asked.is_set() for asked in running.asked.values()):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end, "one of them never asked"
         time.sleep(0.05)
@@ -109,12 +109,12 @@ def workers_of(pid: int) -> list[int]:
 
 
 def test_those_with_tokens_of_their_own_are_synced_side_by_side_and_the_others_in_turn(
-    office: Office, cli: Cli, database_url: str
+    running: Running, cli: Cli, database_url: str
 ) -> None:
-    office.patience = 20
+    running.patience = 20
     done = cli("sync", "--all")
     assert done.returncode == 0, done.stderr
-    assert all(office.met)
+    assert all(running.met)
     with psycopg.connect(database_url) as database:
         overlaps = database.execute(
             "select count(*) from perfcopilot_goals.syncs a join perfcopilot_goals.syncs b on b.connection = 'two' "
@@ -128,24 +128,24 @@ def test_those_with_tokens_of_their_own_are_synced_side_by_side_and_the_others_i
     ]
 
 
-def test_the_exit_code_is_that_of_the_first_that_failed_and_the_others_are_synced(office: Office, cli: Cli) -> None:
-    office.asana.more_tokens.clear()
+def test_the_exit_code_is_that_of_the_first_that_failed_and_the_others_are_synced(running: Running, cli: Cli) -> None:
+    running.asana.more_tokens.clear()
     done = cli("sync", "two", "nope", "three", "one")
     assert done.returncode == 2
     assert "no connection 'nope'" in done.stderr
     assert "AsanaAccessError" in done.stderr
-    assert standing(cli) == {"one": None, "two": None, "three": "AsanaAccessError"}
+    assert status(cli) == {"one": None, "two": None, "three": "AsanaAccessError"}
     assert TOKEN not in done.stdout + done.stderr
     assert OTHER not in done.stdout + done.stderr
 
 
 @pytest.mark.fault("F1")
 def test_a_worker_that_is_killed_takes_only_its_own_connection_with_it(
-    office: Office, cli: Cli, tmp_path: Path, database_url: str
+    running: Running, cli: Cli, tmp_path: Path, database_url: str
 ) -> None:
-    office.asana.latency_seconds = 2
+    running.asana.latency_seconds = 2
     with started(tmp_path, database_url, "sync", "one", "three") as process:
-        wait_for_both(office, process)
+        wait_for_both(running, process)
         workers = workers_of(process.pid)
         os.kill(workers[0], signal.SIGKILL)
         said, told = process.communicate(timeout=120)
@@ -154,7 +154,7 @@ def test_a_worker_that_is_killed_takes_only_its_own_connection_with_it(
     (killed,) = {"one", "three"} - {synced}
     assert f"at {killed} was killed by signal 9" in told
     assert told.splitlines()[-1].endswith(f"sync again: perfcopilot-goals sync {killed}")
-    office.asana.latency_seconds = 0
+    running.asana.latency_seconds = 0
     assert cli("sync", killed).returncode == 0
 
 
@@ -172,16 +172,16 @@ def test_a_worker_that_is_killed_takes_only_its_own_connection_with_it(
 )
 @pytest.mark.parametrize("begun", [True, False], ids=["while they ask Asana", "while they start"])
 def test_an_interrupt_ends_all_that_are_under_way_and_begins_no_other(
-    office: Office, cli: Cli, tmp_path: Path, database_url: str, number: int, behind: Sequence[str], begun: bool
+    running: Running, cli: Cli, tmp_path: Path, database_url: str, number: int, behind: Sequence[str], begun: bool
 ) -> None:
-    office.asana.latency_seconds = 30
+    running.asana.latency_seconds = 30
     with started(tmp_path, database_url, "sync", "--all", behind=behind) as process:
-        wait_for_both(office, process) if begun else wait_for_workers(process)
+        wait_for_both(running, process) if begun else wait_for_workers(process)
         process.send_signal(number)
         _, told = process.communicate(timeout=20)
     assert process.returncode == 130
     assert told.splitlines()[-1] == "Interrupted."
-    failed_with = standing(cli)
+    failed_with = status(cli)
     assert failed_with["two"] is None
     # One that has not begun has nothing to tell; a slow start may have.
     assert {failed_with["one"], failed_with["three"]} <= ({"Interrupted"} if begun else {None, "Interrupted"})

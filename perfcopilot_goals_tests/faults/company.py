@@ -14,9 +14,10 @@ import psycopg
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
 from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.defs.partitions import register_partitions
+from perfcopilot_goals.domain.connection import Connection
+from perfcopilot_goals.domain.employee import Employee as RosterRow
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Employee, Goal, Person, Sandbox, World
-from perfcopilot_goals.schemas.rows import SLICE_TABLES, Connection
-from perfcopilot_goals.schemas.rows import Employee as RosterRow
 from perfcopilot_goals.schemas.tables import own_columns
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import add_connection

@@ -8,10 +8,10 @@ import dagster as dg
 import psycopg
 import pytest
 
+from perfcopilot_goals.local_postgres import local_database_url
 from perfcopilot_goals.sandbox import Sandbox
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.own_server import own_database_url
 from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.faults.company import NEW, TOKEN, Content, Syncs, become, both_states, company
 
@@ -51,7 +51,7 @@ class Rig:
 @pytest.fixture(scope="session")
 def _states(server: Settings, template: str) -> Iterator[tuple[Sandbox, dg.DagsterInstance, dict[str, Content], str]]:
     """Both states as their syncs leave them, and a template database in the old one."""
-    admin = own_database_url(server)
+    admin = local_database_url(server)
     name = "template_of_faults"
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f"create database {name} template {template}")
@@ -73,7 +73,7 @@ def rig(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Rig]:
     asana, instance, states, template = _states
-    admin = own_database_url(server)
+    admin = local_database_url(server)
     made = []
 
     def fresh() -> str:

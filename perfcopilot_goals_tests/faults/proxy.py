@@ -85,11 +85,11 @@ class Proxy:
             with self._lock:
                 counts = message[:1] in STATEMENTS
                 self.messages += counts
-                verdict = self.decide(self.messages, message) if counts else PASS
-                self.cuts += verdict != PASS
-            if verdict == CUT:
+                result = self.decide(self.messages, message) if counts else PASS
+                self.cuts += result != PASS
+            if result == CUT:
                 return
-            if verdict == CUT_AFTER:
+            if result == CUT_AFTER:
                 muted.set()
             server.sendall(head + message[1:])
 

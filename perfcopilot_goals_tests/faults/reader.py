@@ -1,4 +1,4 @@
-"""A reader of the tables, as the application is one: snapshot after snapshot, each held against the ledger.
+"""A reader of the tables, as the application is one: snapshot after snapshot, each held against the sync log.
 
 What a reader must never see belongs here; what may stand in the tables after a fault is `company`.
 """
@@ -8,7 +8,7 @@ from typing import Any, Self
 import psycopg
 
 from perfcopilot_goals.core.prompts import Line, render_block
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 
 _LEDGER = """
 select t.name, latest.run_id, latest.entry from unnest(%s::text[]) t (name) cross join lateral (
@@ -42,14 +42,14 @@ class Reader:
         self._session.close()
 
     def contradictions(self, name: str) -> list[str]:
-        """What one snapshot of the connection holds that the ledger does not bear out.
+        """What one snapshot of the connection holds that the sync log does not bear out.
 
-        Rows of a table are all of the run that the ledger says wrote it last, as many as it says; and where the rows
+        Rows of a table are all of the run that the sync log says wrote it last, as many as it says; and where the rows
         of `mapped_goal_rows` are the ones that `prompt_blocks` was made from, every block is what they render to.
         """
         with self._session.transaction():
-            ledger = self._read(_LEDGER, [[*SLICE_TABLES], name])
-            written = {table: (run_id, entry) for table, run_id, entry in ledger}
+            sync_log = self._read(_LEDGER, [[*SLICE_TABLES], name])
+            written = {table: (run_id, entry) for table, run_id, entry in sync_log}
             found: dict[str, list[tuple[str, int]]] = {}
             for table, run_id, count in self._read(_ROWS, {"name": name}):
                 found.setdefault(table, []).append((run_id, count))
@@ -57,8 +57,8 @@ class Reader:
             for table, (run_id, entry) in written.items():
                 rows = found.pop(table, [])
                 expected = [(run_id, entry["rows"])] if entry["rows"] else []
-                wrong += [] if rows == expected else [f"{table}: {rows}, the ledger says {expected}"]
-            wrong += [f"{table}: {rows}, of which the ledger knows nothing" for table, rows in found.items()]
+                wrong += [] if rows == expected else [f"{table}: {rows}, the sync log says {expected}"]
+            wrong += [f"{table}: {rows}, of which the sync log knows nothing" for table, rows in found.items()]
             if written and written["prompt_blocks"][1]["inputs"]["mapped_goal_rows"] == written["mapped_goal_rows"][0]:
                 wrong += self._untrue_blocks(name)
         return wrong

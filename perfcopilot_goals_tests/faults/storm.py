@@ -19,11 +19,11 @@ from pathlib import Path
 import dagster as dg
 import psycopg
 
+from perfcopilot_goals.local_postgres import local_database_url, remove_local_postgres
 from perfcopilot_goals.sandbox import Sandbox
 from perfcopilot_goals.settings import Settings, load_settings
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.migrate import ensure_migrated
-from perfcopilot_goals.storage.own_server import own_database_url, remove_own_server
 from perfcopilot_goals_tests.faults.company import (
     NEW,
     OLD,
@@ -121,7 +121,7 @@ def stops(storm: Storm, count: int, tell: Callable[[str], None]) -> list[str]:
         time.sleep(storm.random.uniform(0, LONGEST_SECONDS))
         stop_at_once(storm.url)
         storm.completed += os.waitpid(pid, 0)[1] == 0
-        assert own_database_url(storm.settings) == storm.url, "the server came back on another port"
+        assert local_database_url(storm.settings) == storm.url, "the server came back on another port"
         wrong += [f"stop {number}: {what}" for what in storm.check(target)]
         if number % 10 == 0 or number == count:
             tell(f"{number} stops, {storm.completed} of them without harm to the sync, {len(wrong)} things wrong")
@@ -167,11 +167,11 @@ def own_database() -> Iterator[tuple[str, Settings]]:
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings({"PERFCOPILOT_HOME": str(Path(folder) / "state")})
         try:
-            url = own_database_url(settings)
+            url = local_database_url(settings)
             ensure_migrated(Database(url))
             yield url, settings
         finally:
-            remove_own_server(settings)
+            remove_local_postgres(settings)
 
 
 def main() -> int:

@@ -124,7 +124,7 @@ def test_a_host_name_that_does_not_resolve_is_told_within_the_bounds(rig: Rig, m
     assert f"a host name that does not resolve, after {ATTEMPTS} attempts" in str(data.description)
     told = "\n".join(str(event.event_specific_data) + str(event.message) for event in result.all_events)
     assert not [canary for canary in CANARIES if canary in told]
-    (sync,) = _ledger(rig.url)
+    (sync,) = _sync_log(rig.url)
     assert sync == ("failed", "AsanaUnavailableError", ATTEMPTS)
     assert isinstance(syncs.clock, FakeClock)
     assert syncs.clock.now - 1_000 <= GRACE_SECONDS
@@ -133,7 +133,7 @@ def test_a_host_name_that_does_not_resolve_is_told_within_the_bounds(rig: Rig, m
     assert rig.states[OLD] != rig.states[NEW]
 
 
-def _ledger(url: str) -> list[tuple[str, str, int]]:
+def _sync_log(url: str) -> list[tuple[str, str, int]]:
     with Database(url).connect("looking") as transaction:
         return transaction.execute(
             "select state, error_code, requests from perfcopilot_goals.syncs where connection = %s "

@@ -10,9 +10,9 @@ import sqlalchemy
 from psycopg.conninfo import conninfo_to_dict
 
 from perfcopilot_goals.defs.partitions import register_partitions
+from perfcopilot_goals.local_postgres import local_database_url
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.own_server import own_database_url
 from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TWO, Syncs, content, mixed
 from perfcopilot_goals_tests.faults.conftest import Rig
@@ -24,14 +24,14 @@ from perfcopilot_goals_tests.faults.test_every_point import CANARIES
 @pytest.fixture
 def proxy(server: Settings) -> Iterator[Proxy]:
     """What Dagster's own connections to Postgres pass through."""
-    with Proxy(int(conninfo_to_dict(own_database_url(server))["port"])) as proxy:
+    with Proxy(int(conninfo_to_dict(local_database_url(server))["port"])) as proxy:
         yield proxy
 
 
 @pytest.fixture
 def instance(server: Settings, proxy: Proxy, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     """An instance whose runs and events are in a database of its own, apart from the goals."""
-    admin = own_database_url(server)
+    admin = local_database_url(server)
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute("create database dagster_alone")
         url = proxy.url(f"{admin.rpartition('/')[0]}/dagster_alone")

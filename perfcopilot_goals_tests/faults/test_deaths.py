@@ -98,7 +98,7 @@ def test_a_sync_that_waits_for_the_rate_limit_ends_at_once_when_it_is_told_to(st
 
 
 @pytest.mark.fault("E15", "F10")
-def test_a_reader_of_two_tables_finds_nothing_that_contradicts_the_ledger(storm: Storm) -> None:
+def test_a_reader_of_two_tables_finds_nothing_that_contradicts_the_sync_log(storm: Storm) -> None:
     become(storm.asana.world, NEW)
     pid = storm.start()
     reads = 0

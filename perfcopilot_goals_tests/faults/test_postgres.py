@@ -6,8 +6,8 @@ import time
 import psycopg
 import pytest
 
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox.exchange import Request, Response
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
 from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TWO, content, mixed
 from perfcopilot_goals_tests.faults.conftest import Rig
 from perfcopilot_goals_tests.faults.reader import contradictions

@@ -2,8 +2,8 @@
 
 import pytest
 
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.schemas.lineage import SOURCES
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
 from perfcopilot_goals.schemas.tables import own_columns, tables
 
 # What an asset's columns may come from, by the pipeline's own edges.

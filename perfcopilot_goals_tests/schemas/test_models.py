@@ -2,8 +2,8 @@
 
 import pytest
 
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.schemas.dictionary import render
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
 from perfcopilot_goals.schemas.tables import Column, frame, own_columns, stamp, tables, validate
 from perfcopilot_goals_tests.core.examples import MONDAY
 

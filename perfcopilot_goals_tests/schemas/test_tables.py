@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsSchemaError
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
 from perfcopilot_goals.schemas.tables import frame, own_columns, stamp, tables, validate
 from perfcopilot_goals_tests.core.examples import CANARY, MONDAY, attempt, chain, one_in, told
 

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
+from perfcopilot_goals.local_postgres import local_database_url
 from perfcopilot_goals.settings import Settings
-from perfcopilot_goals.storage.own_server import own_database_url
 from perfcopilot_goals_tests.storage.examples import empty
 
 _numbers = itertools.count(1)
@@ -20,9 +20,9 @@ _numbers = itertools.count(1)
 @contextmanager
 def _made(server: Settings, more: str) -> Iterator[str]:
     name = f"storage_{next(_numbers)}"
-    with psycopg.connect(own_database_url(server), autocommit=True) as admin:
+    with psycopg.connect(local_database_url(server), autocommit=True) as admin:
         admin.execute(f"create database {name} {more}")
-        yield f"{own_database_url(server).rpartition('/')[0]}/{name}"
+        yield f"{local_database_url(server).rpartition('/')[0]}/{name}"
         admin.execute(f"drop database {name} with (force)")
 
 

@@ -11,12 +11,12 @@ import pandas as pd
 import psycopg
 from psycopg import sql
 
-from perfcopilot_goals.schemas.rows import Connection
+from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.schemas.tables import frame, own_columns, stamp, tables, validate
 from perfcopilot_goals.storage.connections import add_connection
 from perfcopilot_goals.storage.database import SCHEMA, Database
-from perfcopilot_goals.storage.ledger import begin_sync
 from perfcopilot_goals.storage.slices import Replacement, replace_slice
+from perfcopilot_goals.storage.sync_log import begin_sync
 
 RAW = "raw_workspace_goals"
 MONDAY = dt.datetime(2026, 3, 2, 5, 17, tzinfo=dt.UTC)

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.rows import Employee
 from perfcopilot_goals.schemas.tables import tables
 from perfcopilot_goals.storage.connections import (
     add_connection,
@@ -19,8 +19,8 @@ from perfcopilot_goals.storage.connections import (
 )
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees
-from perfcopilot_goals.storage.ledger import begin_sync
 from perfcopilot_goals.storage.locks import lock_slices
+from perfcopilot_goals.storage.sync_log import begin_sync
 from perfcopilot_goals_tests.storage.examples import MONDAY, add, connection, everything, raw_goals, stored, write
 
 

@@ -9,9 +9,10 @@ import psycopg
 import pytest
 
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
+from perfcopilot_goals.local_postgres import local_database_url
+from perfcopilot_goals.services.databases import open_database
 from perfcopilot_goals.settings import Settings, load_settings
-from perfcopilot_goals.storage.database import Database, open_database, read_url
-from perfcopilot_goals.storage.own_server import own_database_url
+from perfcopilot_goals.storage.database import Database, parse_database_url
 from perfcopilot_goals_tests.storage.examples import add, told
 
 CANARY = "hunter2canary"
@@ -30,7 +31,7 @@ def one_value(database: Database, query: str) -> str:
 
 @pytest.fixture
 def admin(server: Settings) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(own_database_url(server), autocommit=True) as connection:
+    with psycopg.connect(local_database_url(server), autocommit=True) as connection:
         yield connection
 
 
@@ -130,7 +131,7 @@ def test_a_database_that_cannot_hold_every_text_is_refused(
     name = f"goals_{encoding.lower()}"
     admin.execute(f"create database {name} encoding '{encoding}' locale 'C' template template0")
     try:
-        database = open_database(settings_of(own_database_url(server).rpartition("/")[0] + f"/{name}"))
+        database = open_database(settings_of(local_database_url(server).rpartition("/")[0] + f"/{name}"))
         with pytest.raises(GoalsConfigError, match=f"encoding is {encoding}"), database.connect("checking"):
             pass
     finally:
@@ -216,5 +217,5 @@ def test_a_backend_that_is_ended_is_a_store_error_that_a_later_run_may_mend(data
 
 @pytest.mark.fault("H2")
 def test_a_database_never_shows_its_url() -> None:
-    database = Database(read_url(f"postgres://user:{CANARY}@host/db"))
+    database = Database(parse_database_url(f"postgres://user:{CANARY}@host/db"))
     assert CANARY not in f"{database} {database!r}"

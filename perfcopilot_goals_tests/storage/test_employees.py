@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
-from perfcopilot_goals.schemas.rows import Employee
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import (
     Imported,

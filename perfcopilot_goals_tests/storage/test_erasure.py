@@ -9,15 +9,15 @@ import pandas as pd
 import psycopg
 import pytest
 
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError, GoalsGuardError
-from perfcopilot_goals.schemas.rows import Employee
 from perfcopilot_goals.schemas.tables import frame
 from perfcopilot_goals.storage.connections import remove_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import Imported, import_employees, map_employee, read_employees
 from perfcopilot_goals.storage.erased import read_erased
-from perfcopilot_goals.storage.erasure import Erasure, erase_employee, redact_ledger, vacuum
-from perfcopilot_goals.storage.ledger import begin_sync
+from perfcopilot_goals.storage.erasure import Erasure, erase_employee, redact_sync_log, vacuum
+from perfcopilot_goals.storage.sync_log import begin_sync
 from perfcopilot_goals_tests.storage.examples import RAW, add, everything, gids, raw_goals, stored, told, write
 
 ADA = Employee("E1", "Ada Thimble", "Ada@Example.com ", "11")
@@ -111,9 +111,9 @@ def test_ids_that_still_stand_in_anothers_rows_are_not_among_those_to_look_for(d
     assert erase(database).ids == {"E1", "11", "1"}
 
 
-def test_the_ledger_keeps_its_figures_and_loses_the_ids(database: Database) -> None:
+def test_the_sync_log_keeps_its_figures_and_loses_the_ids(database: Database) -> None:
     with database.connect("redacting") as transaction:
-        assert redact_ledger(transaction, "acme", lambda notes: {**notes, "tables": {}}) == 1
+        assert redact_sync_log(transaction, "acme", lambda notes: {**notes, "tables": {}}) == 1
     counts = {row["connection"]: row["counts"]["tables"] for row in stored(database, "syncs", None)}
     assert counts["acme"] == {}
     assert counts["globex"][RAW]["notes"]["unread"] == ["1", "2"]

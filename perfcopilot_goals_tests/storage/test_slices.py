@@ -13,13 +13,13 @@ import pandas as pd
 import psycopg
 import pytest
 
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsGuardError, GoalsSchemaError, GoalsStoreError
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
 from perfcopilot_goals.schemas.tables import Slice, frame, stamp, tables
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.ledger import begin_sync, note_write
 from perfcopilot_goals.storage.locks import lock_slices
 from perfcopilot_goals.storage.slices import GUARDED, load_slice, read_slice
+from perfcopilot_goals.storage.sync_log import begin_sync, note_write
 from perfcopilot_goals_tests.storage.examples import (
     MONDAY,
     RAW,
@@ -417,7 +417,7 @@ def test_a_reader_never_sees_part_of_a_slice(database: Database, churn: Callable
     seen = set()
     while churn() and len(seen) < 8:
         with database.connect("joining") as transaction:
-            # Two scans in one statement and the ledger beside them: one snapshot.
+            # Two scans in one statement and the sync log beside them: one snapshot.
             found = transaction.execute(
                 f"select count(*), count(distinct a.run_id), min(a.run_id) from perfcopilot_goals.{RAW} a "
                 f"join perfcopilot_goals.{RAW} b using (connection, goal_gid, run_id)"

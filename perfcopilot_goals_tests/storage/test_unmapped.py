@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from perfcopilot_goals.schemas.rows import Employee
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees, map_employee
 from perfcopilot_goals.storage.unmapped import Owner, Waiting, read_unmapped, read_waiting

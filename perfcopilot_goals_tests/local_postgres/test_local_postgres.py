@@ -1,4 +1,4 @@
-"""The own Postgres, as the processes that share it see it: real servers, real processes, real crashes.
+"""The local Postgres, as the processes that share it see it: real servers, real processes, real crashes.
 
 Add here what starts, stops or heals a server. What is stored in one is tested by the modules that store it.
 """
@@ -22,9 +22,9 @@ import pytest
 
 import perfcopilot_goals
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
+from perfcopilot_goals.local_postgres import is_running, local_database_url, remove_local_postgres, stop_local_postgres
+from perfcopilot_goals.local_postgres.files import OUTSIDE, ServerFiles, locate, write_private
 from perfcopilot_goals.settings import Settings, load_settings
-from perfcopilot_goals.storage.own_server import is_running, own_database_url, remove_own_server, stop_own_server
-from perfcopilot_goals.storage.own_server.files import OUTSIDE, ServerFiles, locate, write_private
 
 IS_ROOT = os.geteuid() == 0
 as_root = pytest.mark.skipif(not IS_ROOT, reason="only root needs another user for the server")
@@ -34,7 +34,7 @@ WHEEL = next(path for place in sys.path if (path := Path(place) / "pixeltable_pg
 IMPORTS = """
 import os, sys
 from perfcopilot_goals.settings import load_settings
-from perfcopilot_goals.storage.own_server import keep_running, own_database_url
+from perfcopilot_goals.local_postgres import keep_running, own_database_url
 """
 USE = """
 settings = load_settings({"PERFCOPILOT_HOME": sys.argv[1]})
@@ -82,7 +82,7 @@ def fresh(tmp_path: Path) -> Iterator[Settings]:
     """A home where nothing was yet."""
     settings = home_in(tmp_path)
     yield settings
-    remove_own_server(settings)
+    remove_local_postgres(settings)
 
 
 @pytest.fixture(scope="module")
@@ -90,21 +90,21 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A home whose server this process uses, and so keeps running."""
     settings = home_in(tmp_path_factory.mktemp("ours"))
     yield settings
-    remove_own_server(settings)
+    remove_local_postgres(settings)
 
 
 @pytest.fixture(scope="module")
 def _theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     settings = home_in(tmp_path_factory.mktemp("theirs"))
     yield settings
-    remove_own_server(settings)
+    remove_local_postgres(settings)
 
 
 @pytest.fixture
 def theirs(_theirs: Settings) -> Iterator[Settings]:
     """A home that only other processes use; nothing runs there when a test begins."""
     yield _theirs
-    stop_own_server(_theirs)
+    stop_local_postgres(_theirs)
 
 
 def answer(url: str, query: str = "select 1") -> object:
@@ -134,7 +134,7 @@ def mode(path: Path) -> int:
 def test_a_cold_start_answers_a_query_from_a_database_of_its_own(fresh: Settings) -> None:
     assert not is_running(fresh)
     assert not fresh.home.exists()
-    url = own_database_url(fresh)
+    url = local_database_url(fresh)
     assert is_running(fresh)
     assert answer(url, "select current_database()") == "perfcopilot"
     assert answer(url, "show timezone") == "UTC"
@@ -142,9 +142,9 @@ def test_a_cold_start_answers_a_query_from_a_database_of_its_own(fresh: Settings
 
 
 def test_asking_for_the_url_of_a_running_server_starts_nothing(ours: Settings) -> None:
-    url = own_database_url(ours)
+    url = local_database_url(ours)
     started = answer(url, "select pg_postmaster_start_time()")
-    assert [own_database_url(ours) for _ in range(3)] == [url] * 3
+    assert [local_database_url(ours) for _ in range(3)] == [url] * 3
     assert answer(url, "select pg_postmaster_start_time()") == started
 
 
@@ -197,9 +197,9 @@ def test_a_server_that_is_to_be_kept_runs_until_it_is_stopped(theirs: Settings) 
         assert passing.url() == url
         passing.leave()
     assert answer(url) == 1
-    assert stop_own_server(theirs)
+    assert stop_local_postgres(theirs)
     assert not is_running(theirs)
-    assert not stop_own_server(theirs)
+    assert not stop_local_postgres(theirs)
     with User(theirs.home) as later:
         later.url()
         later.leave()
@@ -207,11 +207,11 @@ def test_a_server_that_is_to_be_kept_runs_until_it_is_stopped(theirs: Settings) 
 
 
 def test_stopping_does_not_ask_the_users_and_they_get_it_back(ours: Settings) -> None:
-    url = own_database_url(ours)
+    url = local_database_url(ours)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("create table kept as select 7 as number")
-        assert stop_own_server(ours)
-    assert answer(own_database_url(ours), "select number from kept") == 7
+        assert stop_local_postgres(ours)
+    assert answer(local_database_url(ours), "select number from kept") == 7
 
 
 def test_a_forked_child_leaves_its_parents_server_alone(theirs: Settings) -> None:
@@ -246,7 +246,7 @@ def test_who_reads_a_starters_output_to_its_end_does_not_wait_for_the_server(the
 
 
 def test_only_who_has_the_password_gets_in(ours: Settings) -> None:
-    url = own_database_url(ours)
+    url = local_database_url(ours)
     password = url.split(":")[2].split("@")[0]
     for wrong in ("", "wrong"):
         with pytest.raises(psycopg.OperationalError):
@@ -255,7 +255,7 @@ def test_only_who_has_the_password_gets_in(ours: Settings) -> None:
 
 def test_nothing_of_it_is_readable_by_others(ours: Settings) -> None:
     files = locate(ours)
-    own_database_url(ours)
+    local_database_url(ours)
     assert [mode(folder) for folder in (ours.home, files.notes, files.data)] == [0o700] * 3
     kept = [path for path in (*files.notes.iterdir(), *files.base.iterdir()) if path.is_file()]
     assert {path.name for path in kept} >= {"password", "server.log"}
@@ -265,7 +265,7 @@ def test_nothing_of_it_is_readable_by_others(ours: Settings) -> None:
 @pytest.mark.fault("E17", "H3")
 def test_the_log_has_neither_the_password_nor_what_a_failing_statement_says(ours: Settings) -> None:
     files = locate(ours)
-    url = own_database_url(ours)
+    url = local_database_url(ours)
     with psycopg.connect(url, autocommit=True) as connection:
         with pytest.raises(psycopg.errors.InvalidTextRepresentation):
             connection.execute("select 'Become a parent'::int")
@@ -290,10 +290,10 @@ def test_the_callers_pg_variables_change_nothing(theirs: Settings) -> None:
 @pytest.mark.parametrize("left", ["dead", "stranger", "empty", "cut"])
 def test_a_stale_pid_file_does_not_prevent_a_start(ours: Settings, left: str) -> None:
     files = locate(ours)
-    own_database_url(ours)
+    local_database_url(ours)
     pid_file = files.data / "postmaster.pid"
     lines = pid_file.read_text().splitlines()
-    stop_own_server(ours)
+    stop_local_postgres(ours)
     owner = {} if files.user is None else {"user": files.user.pw_uid}
     with subprocess.Popen(["sleep", "60"], **owner) as stranger:  # type: ignore[call-overload]
         number = stranger.pid
@@ -302,7 +302,7 @@ def test_a_stale_pid_file_does_not_prevent_a_start(ours: Settings, left: str) ->
             stranger.wait()
         texts = {"empty": "", "cut": f"{number}\n{lines[1]}\n"}
         pid_file.write_text(texts.get(left, "\n".join([str(number), *lines[1:]]) + "\n"))
-        assert answer(own_database_url(ours)) == 1
+        assert answer(local_database_url(ours)) == 1
         if left == "stranger":
             assert stranger.poll() is None
             stranger.kill()
@@ -311,22 +311,22 @@ def test_a_stale_pid_file_does_not_prevent_a_start(ours: Settings, left: str) ->
 @pytest.mark.fault("E6")
 def test_a_killed_postmaster_is_replaced_and_nothing_committed_is_lost(ours: Settings) -> None:
     files = locate(ours)
-    url = own_database_url(ours)
+    url = local_database_url(ours)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("create table committed as select 7 as number")
         killed = postmaster(files)
         os.kill(killed, signal.SIGKILL)
         # On the same port, so that who has the URL from before can go on.
-        assert own_database_url(ours) == url
+        assert local_database_url(ours) == url
     assert answer(url, "select number from committed") == 7
     assert postmaster(files) != killed
 
 
 def test_a_port_that_another_has_taken_meanwhile_is_left_to_it(ours: Settings) -> None:
-    url = own_database_url(ours)
-    stop_own_server(ours)
+    url = local_database_url(ours)
+    stop_local_postgres(ours)
     with socket.create_server(("127.0.0.1", int(url.split(":")[3].split("/")[0]))):
-        elsewhere = own_database_url(ours)
+        elsewhere = local_database_url(ours)
     assert elsewhere != url
     assert answer(elsewhere) == 1
 
@@ -337,40 +337,40 @@ def test_a_start_that_was_killed_during_initdb_is_made_good(fresh: Settings) -> 
         wait_until((files.base / "new" / "data" / "PG_VERSION").exists)
         user.process.kill()
     assert not files.data.exists()
-    assert answer(own_database_url(fresh)) == 1
+    assert answer(local_database_url(fresh)) == 1
     assert not (files.base / "new").exists()
 
 
 def test_a_home_that_was_copied_while_its_server_ran_gets_a_server_of_its_own(fresh: Settings) -> None:
-    url = own_database_url(fresh)
+    url = local_database_url(fresh)
     twin = load_settings({"PERFCOPILOT_HOME": str(fresh.home) + " 2"})
     shutil.copytree(fresh.home, twin.home)
     try:
-        twins_url = own_database_url(twin)
+        twins_url = local_database_url(twin)
         assert url != twins_url
         assert answer(url) == answer(twins_url) == 1
-        assert stop_own_server(twin)
+        assert stop_local_postgres(twin)
         assert answer(url) == 1
     finally:
-        remove_own_server(twin)
+        remove_local_postgres(twin)
 
 
 def test_a_missing_log_and_a_missing_database_are_made_anew(ours: Settings) -> None:
     files = locate(ours)
-    url = own_database_url(ours)
+    url = local_database_url(ours)
     with psycopg.connect(url.replace("/perfcopilot", "/postgres"), autocommit=True) as connection:
         connection.execute("drop database perfcopilot")
-    assert answer(own_database_url(ours)) == 1
-    stop_own_server(ours)
+    assert answer(local_database_url(ours)) == 1
+    stop_local_postgres(ours)
     files.log.unlink()
-    assert answer(own_database_url(ours)) == 1
+    assert answer(local_database_url(ours)) == 1
     assert mode(files.log) == 0o600
 
 
 @pytest.mark.parametrize("lost", ["changed", "deleted"])
 def test_a_lost_password_is_told_with_what_to_do(ours: Settings, lost: str) -> None:
     files = locate(ours)
-    own_database_url(ours)
+    local_database_url(ours)
     password = files.password()
     if lost == "changed":
         files.password_file.write_text("another")
@@ -378,22 +378,22 @@ def test_a_lost_password_is_told_with_what_to_do(ours: Settings, lost: str) -> N
         files.password_file.unlink()
     for _ in ("running", "stopped"):
         with pytest.raises(GoalsStoreError, match="database-stop and delete") as caught:
-            own_database_url(ours)
+            local_database_url(ours)
         assert caught.value.sqlstate == "28P01"
         assert str(files.password_file) in str(caught.value)
         assert password not in str(caught.value)
-        assert stop_own_server(ours)
+        assert stop_local_postgres(ours)
     write_private(files.password_file, password)
-    assert answer(own_database_url(ours)) == 1
+    assert answer(local_database_url(ours)) == 1
 
 
 def test_data_that_cannot_be_started_is_told_with_the_servers_last_words(fresh: Settings) -> None:
     files = locate(fresh)
-    own_database_url(fresh)
-    stop_own_server(fresh)
+    local_database_url(fresh)
+    stop_local_postgres(fresh)
     (files.data / "global" / "pg_control").unlink()
     with pytest.raises(GoalsStoreError, match=r"it did not start: .*pg_control.*; its log is"):
-        own_database_url(fresh)
+        local_database_url(fresh)
 
 
 # Root
@@ -405,7 +405,7 @@ def test_for_root_the_server_is_an_unprivileged_users_and_no_folder_changes(fres
     tmp_path.chmod(0o700)
     users = pwd.getpwall()
     before = {path: path.stat() for start in (tmp_path, WHEEL, OUTSIDE.parent) for path in (start, *start.parents)}
-    own_database_url(fresh)
+    local_database_url(fresh)
     files = locate(fresh)
     assert files.user is not None
     assert files.user.pw_uid != 0
@@ -443,7 +443,7 @@ def test_for_root_a_home_that_was_deleted_is_not_found_again_outside(fresh: Sett
         user.leave()
     shutil.rmtree(fresh.home)
     assert is_running(fresh)
-    assert answer(own_database_url(fresh), "select to_regclass('theirs')") is None
+    assert answer(local_database_url(fresh), "select to_regclass('theirs')") is None
 
 
 @as_root
@@ -451,7 +451,7 @@ def test_for_root_a_home_that_was_deleted_is_not_found_again_outside(fresh: Sett
 def test_a_user_that_cannot_run_it_is_a_setting_to_correct(fresh: Settings, name: str) -> None:
     wrong = load_settings({"PERFCOPILOT_HOME": str(fresh.home), "PERFCOPILOT_POSTGRES_USER": name})
     with pytest.raises(GoalsConfigError, match="PERFCOPILOT_POSTGRES_USER"):
-        own_database_url(wrong)
+        local_database_url(wrong)
     assert not fresh.home.exists()
 
 
@@ -472,7 +472,7 @@ def test_an_ordinary_user_has_everything_in_the_home() -> None:
             assert [mode(path) for path in (notes, notes / "data", notes / "password")] == [0o700, 0o700, 0o600]
             assert (notes / "data" / "postmaster.pid").stat().st_uid == nobody.pw_uid
             with pytest.raises(GoalsStoreError, match="belongs to uid"):
-                own_database_url(load_settings({"PERFCOPILOT_HOME": str(home)}))
+                local_database_url(load_settings({"PERFCOPILOT_HOME": str(home)}))
             user.leave()
         assert not (notes / "data" / "postmaster.pid").exists()
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.answers import (
-    read_gid,
-    read_optional_date,
-    read_optional_object,
-    read_optional_text,
-    read_owner_gid,
-    read_status_type,
-    read_text,
+from perfcopilot_goals.core.responses import (
+    parse_gid,
+    parse_optional_date,
+    parse_optional_object,
+    parse_optional_text,
+    parse_owner_gid,
+    parse_status_type,
+    parse_text,
     storable,
 )
 from perfcopilot_goals.errors import AsanaContractError
@@ -28,7 +28,7 @@ ODD = [CANARY, [CANARY], {CANARY: CANARY}, True, 0, 1.5, float("nan")]
 @pytest.mark.parametrize("gid", ["1", "00123", "1204567890123456789", "9" * 60], ids=len)
 @pytest.mark.fault("C4")
 def test_a_gid_is_kept_as_it_came(gid: str) -> None:
-    assert read_gid(json.loads(json.dumps({"gid": gid}))) == gid
+    assert parse_gid(json.loads(json.dumps({"gid": gid}))) == gid
 
 
 @pytest.mark.parametrize(
@@ -40,16 +40,16 @@ def test_a_gid_is_kept_as_it_came(gid: str) -> None:
 @pytest.mark.fault("C3")
 def test_a_gid_that_is_no_string_of_ascii_digits_breaks_the_contract(gid: Any) -> None:
     with pytest.raises(AsanaContractError) as refused:
-        read_gid({"gid": gid})
+        parse_gid({"gid": gid})
     assert CANARY not in told(refused.value)
 
 
 def test_an_object_without_a_gid_breaks_the_contract() -> None:
     with pytest.raises(AsanaContractError, match="null"):
-        read_gid({})
+        parse_gid({})
 
 
-READERS: list[Callable[[Any, str], Any]] = [read_text, read_optional_text, read_optional_date, read_optional_object]
+READERS: list[Callable[[Any, str], Any]] = [parse_text, parse_optional_text, parse_optional_date, parse_optional_object]
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -62,10 +62,10 @@ def test_a_field_that_did_not_come_is_never_read_as_null(read: Callable[[Any, st
 @pytest.mark.parametrize(
     ("read", "value"),
     [
-        *((read_text, value) for value in [None, *ODD[1:]]),
-        *((read_optional_text, value) for value in ODD[1:]),
-        *((read_optional_date, value) for value in ODD),
-        *((read_optional_object, value) for value in [value for value in ODD if not isinstance(value, dict)]),
+        *((parse_text, value) for value in [None, *ODD[1:]]),
+        *((parse_optional_text, value) for value in ODD[1:]),
+        *((parse_optional_date, value) for value in ODD),
+        *((parse_optional_object, value) for value in [value for value in ODD if not isinstance(value, dict)]),
     ],
     ids=lambda case: getattr(case, "__name__", repr(case)),
 )
@@ -82,7 +82,7 @@ def test_a_value_of_another_type_is_refused_by_goal_field_and_kind_but_not_quote
 def test_what_stands_in_place_of_a_gid_is_not_quoted_by_an_error_about_another_field(gid: Any) -> None:
     for broken in ({"gid": gid}, {"gid": gid, "name": 5}):
         with pytest.raises(AsanaContractError, match="an object without a gid") as refused:
-            read_text(broken, "name")
+            parse_text(broken, "name")
         assert CANARY not in told(refused.value)
 
 
@@ -91,7 +91,7 @@ def test_what_stands_in_place_of_a_gid_is_not_quoted_by_an_error_about_another_f
     [("2026-02-28", dt.date(2026, 2, 28)), ("0001-01-01", dt.date(1, 1, 1)), ("9999-12-31", dt.date.max), (None, None)],
 )
 def test_a_date_is_read(value: str | None, expected: dt.date | None) -> None:
-    assert read_optional_date({"gid": "1", "due_on": value}, "due_on") == expected
+    assert parse_optional_date({"gid": "1", "due_on": value}, "due_on") == expected
 
 
 @pytest.mark.parametrize(
@@ -105,27 +105,27 @@ def test_a_date_is_read(value: str | None, expected: dt.date | None) -> None:
 @pytest.mark.fault("C12")
 def test_a_date_with_a_time_zone_or_in_another_form_is_refused(value: Any) -> None:
     with pytest.raises(AsanaContractError, match="not a date written YYYY-MM-DD"):
-        read_optional_date({"gid": "1", "due_on": value}, "due_on")
+        parse_optional_date({"gid": "1", "due_on": value}, "due_on")
 
 
 @pytest.mark.fault("B14")
 def test_the_owner_is_told_by_gid_and_may_be_nobody_or_without_name_or_email() -> None:
-    assert read_owner_gid({"gid": "1", "owner": None}) is None
-    assert read_owner_gid({"gid": "1", "owner": {"gid": "12", "name": None, "email": None}}) == "12"
-    assert read_owner_gid({"gid": "1", "owner": {"gid": "12"}}) == "12"
+    assert parse_owner_gid({"gid": "1", "owner": None}) is None
+    assert parse_owner_gid({"gid": "1", "owner": {"gid": "12", "name": None, "email": None}}) == "12"
+    assert parse_owner_gid({"gid": "1", "owner": {"gid": "12"}}) == "12"
 
 
 @pytest.mark.parametrize("owner", [{}, {"gid": 12}, {"gid": None}, {"gid": CANARY}, {"name": CANARY}, CANARY], ids=repr)
 def test_an_owner_without_a_gid_is_not_nobody_but_a_broken_contract_that_names_the_goal(owner: Any) -> None:
     with pytest.raises(AsanaContractError, match=r"object 101: field owner") as refused:
-        read_owner_gid({"gid": "101", "owner": owner})
+        parse_owner_gid({"gid": "101", "owner": owner})
     assert CANARY not in told(refused.value)
 
 
 def test_the_status_is_the_word_of_the_latest_update_raw() -> None:
-    assert read_status_type({"gid": "1", "current_status_update": None}) is None
-    assert read_status_type({"gid": "1", "current_status_update": {"gid": "2", "status_type": None}}) is None
-    assert read_status_type({"gid": "1", "current_status_update": {"gid": "2", "status_type": "Odd"}}) == "Odd"
+    assert parse_status_type({"gid": "1", "current_status_update": None}) is None
+    assert parse_status_type({"gid": "1", "current_status_update": {"gid": "2", "status_type": None}}) is None
+    assert parse_status_type({"gid": "1", "current_status_update": {"gid": "2", "status_type": "Odd"}}) == "Odd"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_the_status_is_the_word_of_the_latest_update_raw() -> None:
 )
 def test_an_update_without_its_word_breaks_the_contract_and_the_error_names_the_goal(broken: Any) -> None:
     with pytest.raises(AsanaContractError, match="object 101: field") as refused:
-        read_status_type({"gid": "101", "current_status_update": broken})
+        parse_status_type({"gid": "101", "current_status_update": broken})
     assert CANARY not in told(refused.value)
 
 
@@ -158,7 +158,7 @@ def test_only_what_postgres_cannot_hold_is_replaced(text: str, kept: str) -> Non
 
 def test_a_pair_of_surrogates_in_json_is_one_character_and_a_lone_one_is_replaced() -> None:
     sent = json.loads(r'{"gid": "1", "name": "\ud83d\ude00 \ud83d \u0000"}')
-    assert read_text(sent, "name") == "😀 \ufffd \ufffd"
+    assert parse_text(sent, "name") == "😀 \ufffd \ufffd"
 
 
 @usual

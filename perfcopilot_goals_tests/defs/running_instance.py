@@ -1,6 +1,6 @@
 """A small company in a stand-in Asana, its connections, and syncs of them through the job.
 
-Add here what two test files of this folder need. `Office.sync` is what the UI does: one partition, one run.
+Add here what two test files of this folder need. `Running.sync` is what the UI does: one partition, one run.
 """
 
 import itertools
@@ -11,9 +11,10 @@ from typing import Any
 import dagster as dg
 
 from perfcopilot_goals.defs.partitions import register_partitions
+from perfcopilot_goals.domain.connection import Connection
+from perfcopilot_goals.domain.employee import Employee as RosterRow
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Employee, Goal, Person, Sandbox, World
-from perfcopilot_goals.schemas.rows import SLICE_TABLES, Connection
-from perfcopilot_goals.schemas.rows import Employee as RosterRow
 from perfcopilot_goals.storage.connections import add_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees, map_employee
@@ -47,7 +48,7 @@ def small_world() -> World:
 
 
 @dataclass
-class Office:
+class Running:
     """What a test of the job has at hand. `name` is the connection that its calls are about unless told otherwise."""
 
     database: Database
@@ -111,7 +112,7 @@ class Office:
         """The five tables of the connection."""
         return {table: self.rows(table, name) for table in SLICE_TABLES}
 
-    def ledger(self, name: str | None = None) -> list[dict[str, Any]]:
+    def sync_log(self, name: str | None = None) -> list[dict[str, Any]]:
         """The connection's syncs, in the order in which they started."""
         return sorted(self.rows("syncs", name), key=lambda row: row["started_at"])
 
@@ -161,7 +162,7 @@ def written(result: dg.ExecuteInProcessResult) -> list[str]:
     ]
 
 
-def verdicts(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
+def results(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
     """The run's checks by name."""
     return {check.check_name: check for check in result.get_asset_check_evaluations()}
 

@@ -1,4 +1,4 @@
-"""The own Postgres as a process: asking it, starting it, waiting for it, stopping it.
+"""The local Postgres as a process: asking it, starting it, waiting for it, stopping it.
 
 Add here what is done to a server by whoever holds the start lock. Its command line is in `launch`, who may do what and
 when is in the package itself.
@@ -10,15 +10,15 @@ from typing import Literal
 import psycopg
 
 from perfcopilot_goals.errors import GoalsStoreError
-from perfcopilot_goals.storage.own_server.files import ServerFiles
-from perfcopilot_goals.storage.own_server.launch import launch
-from perfcopilot_goals.storage.own_server.locks import is_locked
-from perfcopilot_goals.storage.own_server.programs import find_programs, run
+from perfcopilot_goals.local_postgres.files import ServerFiles
+from perfcopilot_goals.local_postgres.launch import launch
+from perfcopilot_goals.local_postgres.locks import is_locked
+from perfcopilot_goals.local_postgres.programs import find_programs, run
 
 # To recover from a crash, or to shut down with a long checkpoint.
 WAIT_SECONDS = 30.0
 _PORT_TRIES = 5
-Answer = Literal["serves", "refuses", "silent"]
+Response = Literal["serves", "refuses", "silent"]
 
 
 def is_alive(files: ServerFiles) -> bool:
@@ -26,7 +26,7 @@ def is_alive(files: ServerFiles) -> bool:
     return is_locked(files.alive_lock)
 
 
-def ask(files: ServerFiles, database: str = "postgres") -> tuple[Answer, int]:
+def ask(files: ServerFiles, database: str = "postgres") -> tuple[Response, int]:
     """What the server of this data says to our password, and its port."""
     try:
         lines = (files.data / "postmaster.pid").read_text("utf-8", "replace").splitlines()
@@ -66,7 +66,7 @@ def start(files: ServerFiles) -> int:
         words = (taken or [line for line in lines if "FATAL" in line] or lines or ["it wrote nothing"])[-1]
         if not taken:
             break
-    raise GoalsStoreError(f"own Postgres: it did not start: {words}; its log is {files.log}", "58000")
+    raise GoalsStoreError(f"local Postgres: it did not start: {words}; its log is {files.log}", "58000")
 
 
 def wait_until_serving(files: ServerFiles) -> int:
@@ -78,13 +78,13 @@ def wait_until_serving(files: ServerFiles) -> int:
             return port
         if answer == "refuses":
             raise GoalsStoreError(
-                f"own Postgres: its server runs and refuses the password in {files.password_file}; put the right one "
+                f"local Postgres: its server runs and refuses the password in {files.password_file}; put the right one "
                 f"back, or begin with an empty database: run perfcopilot-goals database-stop and delete {files.data}",
                 "28P01",
             )
         if time.monotonic() > deadline:
             raise GoalsStoreError(
-                f"own Postgres: a server has neither answered nor ended for {WAIT_SECONDS:.0f} seconds; try again, "
+                f"local Postgres: a server has neither answered nor ended for {WAIT_SECONDS:.0f} seconds; try again, "
                 f"or stop it with perfcopilot-goals database-stop; its log is {files.log}"
             )
         time.sleep(0.02)
@@ -102,4 +102,4 @@ def stop(files: ServerFiles) -> None:
             if not is_alive(files):
                 return
             time.sleep(0.01)
-    raise GoalsStoreError(f"own Postgres: its server did not stop when asked to; its log is {files.log}")
+    raise GoalsStoreError(f"local Postgres: its server did not stop when asked to; its log is {files.log}")

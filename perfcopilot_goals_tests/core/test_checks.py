@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from perfcopilot_goals.core.verdicts import CHECKS, Facts, Verdict
-from perfcopilot_goals.schemas.rows import SLICE_TABLES
+from perfcopilot_goals.core.checks import CHECKS, CheckResult, Facts
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.schemas.tables import frame
 from perfcopilot_goals_tests.core.examples import CANARY, World, answer, owner, sync, update
 
@@ -176,10 +176,10 @@ RED: list[tuple[str, str, Facts, int, list[str], int | None]] = [
 def test_a_red_check_counts_exactly_and_names_at_most_ten(
     name: str, found: Facts, count: int, ids: list[str], limit: int | None
 ) -> None:
-    verdict = CHECK[name].judge(found)
-    assert verdict == Verdict(count, ids, limit)
-    assert not verdict.passed
-    assert CANARY not in repr(verdict)
+    result = CHECK[name].evaluate(found)
+    assert result == CheckResult(count, ids, limit)
+    assert not result.passed
+    assert CANARY not in repr(result)
 
 
 def test_every_check_has_a_red_case() -> None:
@@ -191,8 +191,8 @@ HEALTHY = facts()
 
 @pytest.mark.parametrize("name", CHECK)
 def test_a_healthy_company_is_green(name: str) -> None:
-    verdict = CHECK[name].judge(HEALTHY)
-    assert (verdict.passed, verdict.count, verdict.ids) == (True, 0, [])
+    result = CHECK[name].evaluate(HEALTHY)
+    assert (result.passed, result.count, result.ids) == (True, 0, [])
 
 
 @pytest.mark.parametrize(
@@ -210,13 +210,13 @@ def test_a_healthy_company_is_green(name: str) -> None:
     ids=["200", "200-in-block", "1000-characters", "no-words", "asana-says-nothing", "colour", "closed", "unmapped"],
 )
 def test_at_its_limit_a_check_is_still_green(name: str, found: Facts) -> None:
-    assert CHECK[name].judge(found).passed
+    assert CHECK[name].evaluate(found).passed
 
 
 @pytest.mark.parametrize("name", CHECK)
 def test_empty_slices_are_judged_and_only_a_workspace_without_goals_is_red(name: str) -> None:
     nothing = Facts({table: frame(table, []) for table in SLICE_TABLES}, {})
-    assert CHECK[name].judge(nothing).passed == (name != "workspace_has_goals")
+    assert CHECK[name].evaluate(nothing).passed == (name != "workspace_has_goals")
 
 
 @pytest.mark.parametrize("name", CHECK)
@@ -225,4 +225,4 @@ def test_a_check_says_which_slices_it_reads_and_reads_no_other(name: str) -> Non
     only = Facts(
         {table: HEALTHY.slices[table][list(columns)] for table, columns in check.reads.items()}, HEALTHY.asana_user_of
     )
-    assert check.judge(only).passed
+    assert check.evaluate(only).passed

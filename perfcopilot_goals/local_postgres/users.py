@@ -1,4 +1,4 @@
-"""Who uses the own Postgres, and what the last one does when it leaves.
+"""Who uses the local Postgres, and what the last one does when it leaves.
 
 Add here what concerns this process as one user among several. What is done to the server is in `process`.
 
@@ -13,9 +13,9 @@ import threading
 from contextlib import AbstractContextManager, nullcontext, suppress
 
 from perfcopilot_goals.errors import GoalsError
-from perfcopilot_goals.storage.own_server import process
-from perfcopilot_goals.storage.own_server.files import ServerFiles
-from perfcopilot_goals.storage.own_server.locks import is_at, lock, locked, unlock
+from perfcopilot_goals.local_postgres import process
+from perfcopilot_goals.local_postgres.files import ServerFiles
+from perfcopilot_goals.local_postgres.locks import is_at, lock, locked, unlock
 
 one_at_a_time = threading.RLock()
 _held: dict[ServerFiles, int] = {}

@@ -1,14 +1,14 @@
-"""The ledger: how a sync is entered, what it notes, how it ends, and what is read from it."""
+"""The sync log: how a sync is entered, what it notes, how it ends, and what is read from it."""
 
 import datetime as dt
 from typing import Any
 
 import pytest
 
+from perfcopilot_goals.domain.sync import Source, Sync
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.rows import Source, Sync
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.ledger import (
+from perfcopilot_goals.storage.sync_log import (
     begin_sync,
     fail_sync,
     has_newer_write,

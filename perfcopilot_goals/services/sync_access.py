@@ -10,10 +10,10 @@ from contextlib import closing, contextmanager
 from perfcopilot_goals.asana.address import check_base_url
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock, token_identity
-from perfcopilot_goals.defs.redaction import redact
+from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.rows import Connection
-from perfcopilot_goals.settings import read_token
+from perfcopilot_goals.services.redaction import redact
+from perfcopilot_goals.settings import load_token
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.locks import token_lock
 
@@ -44,7 +44,7 @@ def open_client(
     `on_wait` hears once that somebody else uses the token. The client is made after that wait, which may be long,
     because its deadline runs from then on.
     """
-    token = read_token(connection.token_ref, connection.connection)
+    token = load_token(connection.token_ref, connection.connection)
     redact(token)
     base_url = check_base_url(connection.base_url, allowed_hosts)
     with (

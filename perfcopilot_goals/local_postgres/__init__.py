@@ -1,4 +1,4 @@
-"""The own Postgres, for those who have configured none: started by whoever needs it first, stopped by the last one out.
+"""The Postgres that runs when none is configured: started by whoever needs it first, stopped by the last one out.
 
 Add here what the rest of the product asks of it. Who uses it is in `users`, what is done to it in `process`, what it is
 told in `launch`, with which programs in `programs`, where it is in `files`.
@@ -7,7 +7,7 @@ The UI, the daemon, the run workers and the command line share one server, and a
 user of it until it exits. One that a signal ends, SIGTERM too, cannot stop it: then the server stays, without users,
 until the next user exits. A forked child is a user only once it asks, and never stops the server in its parent's name.
 
-After `keep_running` nothing stops the server but `stop_own_server`. That is a file, and so outlives a reboot.
+After `keep_running` nothing stops the server but `stop_local_postgres`. That is a file, and so outlives a reboot.
 """
 
 import secrets
@@ -18,19 +18,19 @@ from contextlib import contextmanager, suppress
 import psycopg
 
 from perfcopilot_goals.errors import GoalsStoreError
+from perfcopilot_goals.local_postgres import process
+from perfcopilot_goals.local_postgres.files import OUTSIDE, ServerFiles, claim, locate, make_folders, write_private
+from perfcopilot_goals.local_postgres.locks import locked
+from perfcopilot_goals.local_postgres.programs import initialise
+from perfcopilot_goals.local_postgres.users import become_user, one_at_a_time, turn
 from perfcopilot_goals.settings import Settings
-from perfcopilot_goals.storage.own_server import process
-from perfcopilot_goals.storage.own_server.files import OUTSIDE, ServerFiles, claim, locate, make_folders, write_private
-from perfcopilot_goals.storage.own_server.locks import locked
-from perfcopilot_goals.storage.own_server.programs import initialise
-from perfcopilot_goals.storage.own_server.users import become_user, one_at_a_time, turn
 
-__all__ = ["is_running", "keep_running", "own_database_url", "remove_own_server", "stop_own_server"]
+__all__ = ["is_running", "keep_running", "own_database_url", "remove_local_postgres", "stop_local_postgres"]
 
 DATABASE = "perfcopilot"
 
 
-def own_database_url(settings: Settings) -> str:
+def local_database_url(settings: Settings) -> str:
     """The URL of the own server's database, which serves when this returns and from then on until this process ends."""
     with one_at_a_time, _told_as_store_errors():
         files = locate(settings)
@@ -50,7 +50,7 @@ def is_running(settings: Settings) -> bool:
 
 
 def keep_running(settings: Settings) -> None:
-    """From now on nobody's exit stops the server, only `stop_own_server` does. Starts nothing."""
+    """From now on nobody's exit stops the server, only `stop_local_postgres` does. Starts nothing."""
     with one_at_a_time, _told_as_store_errors():
         files = locate(settings)
         make_folders(settings, files)
@@ -58,7 +58,7 @@ def keep_running(settings: Settings) -> None:
             files.keep_marker.touch(mode=0o600)
 
 
-def stop_own_server(settings: Settings) -> bool:
+def stop_local_postgres(settings: Settings) -> bool:
     """Stop the server whoever uses it, and forget that it was to be kept; whether anything ran."""
     with one_at_a_time, _told_as_store_errors():
         files = locate(settings)
@@ -66,7 +66,7 @@ def stop_own_server(settings: Settings) -> bool:
             return _stop(files)
 
 
-def remove_own_server(settings: Settings) -> None:
+def remove_local_postgres(settings: Settings) -> None:
     """Stop the server and delete everything of it, the database too, inside the home and outside."""
     with one_at_a_time, _told_as_store_errors():
         files = locate(settings)
@@ -118,6 +118,6 @@ def _told_as_store_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise GoalsStoreError(f"own Postgres: {error.filename}: {error.strerror}", "58030") from None
+        raise GoalsStoreError(f"local Postgres: {error.filename}: {error.strerror}", "58030") from None
     except psycopg.Error as error:
-        raise GoalsStoreError("own Postgres: a statement of its supervisor failed", error.sqlstate or "") from None
+        raise GoalsStoreError("local Postgres: a statement of its supervisor failed", error.sqlstate or "") from None

@@ -1,4 +1,4 @@
-"""The file locks on which the processes that share the own Postgres meet.
+"""The file locks on which the processes that share the local Postgres meet.
 
 Add here only what is about locks in general; which files they are on is in `files`.
 
@@ -38,7 +38,7 @@ def lock(path: Path, kind: int) -> int:
         unlock(descriptor)
         if time.monotonic() > deadline:
             raise GoalsStoreError(
-                f"own Postgres: another process held {path} for {LOCK_SECONDS:.0f} seconds; try again"
+                f"local Postgres: another process held {path} for {LOCK_SECONDS:.0f} seconds; try again"
             )
         time.sleep(0.01)
 

@@ -1,6 +1,6 @@
 """What the checks say about a connection's slices, as pure functions.
 
-A verdict counts exactly and names at most ten ids: gids and employee ids, never a goal's text or a person's name.
+A result counts exactly and names at most ten ids: gids and employee ids, never a goal's text or a person's name.
 `CHECKS` is the catalogue: a function's name is the sentence that is true while the check is green, its docstring tells
 the reader what the named ids are and what to do. What it reads comes in `Facts`.
 """
@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from perfcopilot_goals.core.mapping import KNOWN_WORDS, map_status
-from perfcopilot_goals.schemas.rows import DESCRIPTION_CHARS, GOALS_PER_EMPLOYEE, SLICE_TABLES
+from perfcopilot_goals.domain.limits import DESCRIPTION_CHARS, GOALS_PER_EMPLOYEE
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 
 IDS_SHOWN = 10
 RAW, OWNED, SUBGOALS, ROWS, BLOCKS = SLICE_TABLES
@@ -27,7 +28,7 @@ Reads = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Facts:
-    """What a verdict may look at: of the slices the columns that it reads, the roster's mapping, what the sync noted.
+    """What a check may look at: of the slices the columns that it reads, the roster's mapping, what the sync noted.
 
     `goals_before` is how many goals the workspace's list had before this sync replaced it.
     """
@@ -39,7 +40,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckResult:
     """Passed or not, how many break the sentence, which ones (the first ten), the limit where there is one."""
 
     count: int
@@ -53,62 +54,62 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Check:
-    """One entry of the catalogue: `reads` are the columns that its verdict looks at, by table."""
+    """One entry of the catalogue: `reads` are the columns that it looks at, by table."""
 
     name: str
     table: str
     reads: Reads
     is_structural: bool
     description: str
-    judge: Callable[[Facts], Verdict]
+    evaluate: Callable[[Facts], CheckResult]
 
 
 CHECKS: list[Check] = []
 
-_Judge = Callable[[Facts], Verdict]
+_Evaluate = Callable[[Facts], CheckResult]
 
 
-def _check(table: str, *, reads: Reads, structural: bool = False) -> Callable[[_Judge], _Judge]:
+def _check(table: str, *, reads: Reads, structural: bool = False) -> Callable[[_Evaluate], _Evaluate]:
     """Enter a function into the catalogue under its own name; its docstring tells the reader what to do."""
 
-    def enter(judge: _Judge) -> _Judge:
-        description = " ".join((judge.__doc__ or "").split())
-        CHECKS.append(Check(judge.__name__, table, reads, structural, description, judge))
-        return judge
+    def enter(evaluate: _Evaluate) -> _Evaluate:
+        description = " ".join((evaluate.__doc__ or "").split())
+        CHECKS.append(Check(evaluate.__name__, table, reads, structural, description, evaluate))
+        return evaluate
 
     return enter
 
 
-def _about(ids: Iterable[object], limit: int | None = None) -> Verdict:
+def _about(ids: Iterable[object], limit: int | None = None) -> CheckResult:
     every = [str(i) for i in ids]
-    return Verdict(len(every), every[:IDS_SHOWN], limit)
+    return CheckResult(len(every), every[:IDS_SHOWN], limit)
 
 
 @_check(RAW, reads={RAW: ["goal_gid"]})
-def workspace_has_goals(facts: Facts) -> Verdict:
+def workspace_has_goals(facts: Facts) -> CheckResult:
     """The token sees at least one goal. If not: is it the right workspace, and may the token's user see its goals?"""
-    return Verdict(int(facts.slices[RAW].empty), [])
+    return CheckResult(int(facts.slices[RAW].empty), [])
 
 
 @_check(RAW, reads={RAW: ["goal_gid"]})
-def goals_did_not_collapse(facts: Facts) -> Verdict:
+def goals_did_not_collapse(facts: Facts) -> CheckResult:
     """The list of goals fell to less than half of what it was. The number is how many goals are gone.
 
     Did the token's user lose access to teams or private goals? If the fall is real, the next sync is green again.
     """
     listed = len(facts.slices[RAW])
-    return Verdict(facts.goals_before - listed if 2 * listed < facts.goals_before else 0, [])
+    return CheckResult(facts.goals_before - listed if 2 * listed < facts.goals_before else 0, [])
 
 
 @_check(RAW, reads={RAW: ["goal_gid", "owner_gid"]})
-def every_goal_has_an_owner(facts: Facts) -> Verdict:
+def every_goal_has_an_owner(facts: Facts) -> CheckResult:
     """Goals without an owner reach nobody's review. Give them one in Asana."""
     raw = facts.slices[RAW]
     return _about(raw.loc[raw["owner_gid"].isna(), "goal_gid"])
 
 
 @_check(RAW, reads={RAW: ["owner_gid"]})
-def every_owner_is_an_employee(facts: Facts) -> Verdict:
+def every_owner_is_an_employee(facts: Facts) -> CheckResult:
     """Asana users with goals who are nobody's employee here, each with their number of goals.
 
     Map those who work here: perfcopilot-goals employee map.
@@ -120,7 +121,7 @@ def every_owner_is_an_employee(facts: Facts) -> Verdict:
 
 
 @_check(OWNED, reads={})
-def every_employee_is_mapped(facts: Facts) -> Verdict:
+def every_employee_is_mapped(facts: Facts) -> CheckResult:
     """Employees who are not mapped to an Asana user have no goals and no block.
 
     See perfcopilot-goals employee unmapped, then map them: perfcopilot-goals employee map.
@@ -129,7 +130,7 @@ def every_employee_is_mapped(facts: Facts) -> Verdict:
 
 
 @_check(OWNED, reads={OWNED: ["employee_id", "owned_total", "truncated"]})
-def no_employee_is_truncated(facts: Facts) -> Verdict:
+def no_employee_is_truncated(facts: Facts) -> CheckResult:
     """Employees who own more goals than the cap, each with how many; only the first in Asana's order are used.
 
     Close or re-own goals in Asana, or read the review's draft with that in mind.
@@ -140,7 +141,7 @@ def no_employee_is_truncated(facts: Facts) -> Verdict:
 
 
 @_check(OWNED, reads={RAW: ["goal_gid", "html_notes_chars"], OWNED: ["goal_gid"]})
-def no_description_is_truncated(facts: Facts) -> Verdict:
+def no_description_is_truncated(facts: Facts) -> CheckResult:
     """Owned goals whose description is longer than what is kept of it. The block does not use descriptions."""
     raw = facts.slices[RAW]
     cut = raw.loc[raw["html_notes_chars"].fillna(0) > DESCRIPTION_CHARS, "goal_gid"]
@@ -148,7 +149,7 @@ def no_description_is_truncated(facts: Facts) -> Verdict:
 
 
 @_check(SUBGOALS, reads={})
-def every_subgoal_list_was_read(facts: Facts) -> Verdict:
+def every_subgoal_list_was_read(facts: Facts) -> CheckResult:
     """Owned goals whose sub-goals answered 403 or 404: deleted or hidden while the sync ran.
 
     They stand without key results until the next sync; run it again, and look at the goal's privacy if it stays.
@@ -157,14 +158,14 @@ def every_subgoal_list_was_read(facts: Facts) -> Verdict:
 
 
 @_check(ROWS, reads={ROWS: ["row_gid", "status_type"]})
-def every_status_word_is_known(facts: Facts) -> Verdict:
+def every_status_word_is_known(facts: Facts) -> CheckResult:
     """Rows whose status word is none that a review knows; they count as on_track. Look at them one by one."""
     rows = facts.slices[ROWS]
     return _about(rows.loc[rows["status_type"].notna() & ~rows["status_type"].isin(list(KNOWN_WORDS)), "row_gid"])
 
 
 @_check(ROWS, reads={RAW: ["goal_gid", "asana_status"], ROWS: ["goal_gid", "kind", "status"]})
-def status_agrees_with_asana(facts: Facts) -> Verdict:
+def status_agrees_with_asana(facts: Facts) -> CheckResult:
     """Goals whose latest status update says something else than Asana's own status field. Post an update in Asana."""
     asana = dict(facts.slices[RAW][["goal_gid", "asana_status"]].itertuples(index=False, name=None))
     rows = facts.slices[ROWS]
@@ -181,7 +182,7 @@ def status_agrees_with_asana(facts: Facts) -> Verdict:
     },
     structural=True,
 )
-def no_goal_was_lost(facts: Facts) -> Verdict:
+def no_goal_was_lost(facts: Facts) -> CheckResult:
     """Every owned goal and every sub-goal read is exactly one row, of the goal's owner. If not, run the sync again."""
     owned, subgoals, rows = (facts.slices[name] for name in (OWNED, SUBGOALS, ROWS))
     owner = dict(zip(owned["goal_gid"], owned["employee_id"], strict=True))
@@ -195,14 +196,14 @@ def no_goal_was_lost(facts: Facts) -> Verdict:
 
 
 @_check(BLOCKS, reads={BLOCKS: ["employee_id"]}, structural=True)
-def every_mapped_employee_has_a_block(facts: Facts) -> Verdict:
+def every_mapped_employee_has_a_block(facts: Facts) -> CheckResult:
     """Employees who are mapped to an Asana user and have no block yet. Run the sync again."""
     blocks = set(facts.slices[BLOCKS]["employee_id"])
     return _about(sorted(e for e, gid in facts.asana_user_of.items() if gid and e not in blocks))
 
 
 @_check(BLOCKS, reads={BLOCKS: ["employee_id", "goals_owned", "truncated"]})
-def no_block_is_truncated(facts: Facts) -> Verdict:
+def no_block_is_truncated(facts: Facts) -> CheckResult:
     """Employees whose block does not list all their goals, each with how many they own; the block says so itself."""
     blocks = facts.slices[BLOCKS]
     cut = blocks.loc[blocks["truncated"], ["employee_id", "goals_owned"]].itertuples(index=False, name=None)

@@ -1,4 +1,4 @@
-"""The own Postgres on disk: where its folders are, whose they are, and the user that the server runs as.
+"""The local Postgres on disk: where its folders are, whose they are, and the user that the server runs as.
 
 Add here what is a path, an owner or a mode. What runs a program is in `programs`.
 
@@ -82,13 +82,13 @@ def locate(settings: Settings) -> ServerFiles:
     if user is None or user.pw_uid == 0:
         problem = "there is no such user here" if user is None else "Postgres refuses to run as root"
         raise GoalsConfigError(
-            f"own Postgres: PERFCOPILOT_POSTGRES_USER is {settings.postgres_user}, and {problem}; "
+            f"local Postgres: PERFCOPILOT_POSTGRES_USER is {settings.postgres_user}, and {problem}; "
             f"name an existing unprivileged user in it, {ELSEWHERE}"
         )
     if (notes / "data").exists():
         # Another, empty database outside would look as if everything were lost.
         raise GoalsStoreError(
-            f"own Postgres: the database in {notes} belongs to uid {(notes / 'data').stat().st_uid} and this is root; "
+            f"local Postgres: the database in {notes} belongs to uid {(notes / 'data').stat().st_uid}, this is root; "
             f"run it as that user, or choose another PERFCOPILOT_HOME",
             "42501",
         )

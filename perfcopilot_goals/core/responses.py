@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 
 from perfcopilot_goals.errors import AsanaContractError
 
-Answer = Mapping[str, Any]
+Response = Mapping[str, Any]
 
 # What Postgres cannot hold: U+0000 in any text, and surrogates, which have no UTF-8. json.loads lets both pass.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -23,7 +23,7 @@ def storable(text: str) -> str:
     return _UNSTORABLE.sub("\ufffd", text)
 
 
-def read_gid(answer: Answer) -> str:
+def parse_gid(answer: Response) -> str:
     """The object's own gid: a string of ASCII digits, kept as it came, leading zeros too."""
     gid = answer.get("gid")
     if not _is_gid(gid):
@@ -31,7 +31,7 @@ def read_gid(answer: Answer) -> str:
     return gid
 
 
-def read_text(answer: Answer, field: str) -> str:
+def parse_text(answer: Response, field: str) -> str:
     """A text that must be there."""
     value = _read(answer, field)
     if not isinstance(value, str):
@@ -39,12 +39,12 @@ def read_text(answer: Answer, field: str) -> str:
     return storable(value)
 
 
-def read_optional_text(answer: Answer, field: str) -> str | None:
+def parse_optional_text(answer: Response, field: str) -> str | None:
     """A text or null; the key itself must be there, or a field that Asana dropped would read as null."""
-    return None if _read(answer, field) is None else read_text(answer, field)
+    return None if _read(answer, field) is None else parse_text(answer, field)
 
 
-def read_optional_date(answer: Answer, field: str) -> dt.date | None:
+def parse_optional_date(answer: Response, field: str) -> dt.date | None:
     """A date written `YYYY-MM-DD`, or null."""
     value = _read(answer, field)
     if value is None:
@@ -57,7 +57,7 @@ def read_optional_date(answer: Answer, field: str) -> dt.date | None:
     raise _unexpected(answer, field, value, "a date written YYYY-MM-DD")
 
 
-def read_optional_object(answer: Answer, field: str) -> Answer | None:
+def parse_optional_object(answer: Response, field: str) -> Response | None:
     """A nested object, or null."""
     value = _read(answer, field)
     if value is None or isinstance(value, dict):
@@ -65,24 +65,24 @@ def read_optional_object(answer: Answer, field: str) -> Answer | None:
     raise _unexpected(answer, field, value, "an object")
 
 
-def read_owner_gid(answer: Answer) -> str | None:
+def parse_owner_gid(answer: Response) -> str | None:
     """The owner's gid; null where nobody owns the goal."""
-    owner = read_optional_object(answer, "owner")
+    owner = parse_optional_object(answer, "owner")
     if owner is None:
         return None
     if not _is_gid(owner.get("gid")):
         raise _unexpected(answer, "owner.gid", owner.get("gid"), "a string of digits")
-    return read_gid(owner)
+    return parse_gid(owner)
 
 
-def read_status_type(answer: Answer) -> str | None:
+def parse_status_type(answer: Response) -> str | None:
     """The status word of the latest posted update; null where none was posted."""
-    update = read_optional_object(answer, "current_status_update")
+    update = parse_optional_object(answer, "current_status_update")
     # Under the goal's gid, so that an error names the goal.
-    return None if update is None else read_optional_text({**update, "gid": answer.get("gid")}, "status_type")
+    return None if update is None else parse_optional_text({**update, "gid": answer.get("gid")}, "status_type")
 
 
-def _read(answer: Answer, field: str) -> Any:
+def _read(answer: Response, field: str) -> Any:
     if field not in answer:
         raise AsanaContractError(
             f"{_told(answer)}: field {field} was asked for and did not come. "
@@ -91,11 +91,11 @@ def _read(answer: Answer, field: str) -> Any:
     return answer[field]
 
 
-def _unexpected(answer: Answer, field: str, value: Any, wanted: str) -> AsanaContractError:
+def _unexpected(answer: Response, field: str, value: Any, wanted: str) -> AsanaContractError:
     return AsanaContractError(f"{_told(answer)}: field {field} is {_kind(value)}, not {wanted}")
 
 
-def _told(answer: Answer) -> str:
+def _told(answer: Response) -> str:
     # What stands where a gid belongs may be any text, so it is repeated only when it is one.
     gid = answer.get("gid")
     return f"object {gid:.40}" if _is_gid(gid) else "an object without a gid"

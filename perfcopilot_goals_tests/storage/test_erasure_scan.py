@@ -6,8 +6,8 @@ import pytest
 
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.ledger import begin_sync
-from perfcopilot_goals.storage.traces import find_traces
+from perfcopilot_goals.storage.erasure_scan import find_traces
+from perfcopilot_goals.storage.sync_log import begin_sync
 from perfcopilot_goals_tests.storage.examples import add
 
 

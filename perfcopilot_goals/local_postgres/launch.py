@@ -1,4 +1,4 @@
-"""The command line of the own Postgres: its settings, its port, its log.
+"""The command line of the local Postgres: its settings, its port, its log.
 
 Add here what the server is told when it starts. Whether it came up is seen by `process`.
 """
@@ -6,9 +6,9 @@ Add here what the server is told when it starts. Whether it came up is seen by `
 import os
 import socket
 
-from perfcopilot_goals.storage.own_server.files import ServerFiles, write_private
-from perfcopilot_goals.storage.own_server.locks import locked
-from perfcopilot_goals.storage.own_server.programs import PROGRAM_SECONDS, find_programs, popen
+from perfcopilot_goals.local_postgres.files import ServerFiles, write_private
+from perfcopilot_goals.local_postgres.locks import locked
+from perfcopilot_goals.local_postgres.programs import PROGRAM_SECONDS, find_programs, popen
 
 LOG_BYTES = 4_000_000
 _SETTINGS = {

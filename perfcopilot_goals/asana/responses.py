@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from perfcopilot_goals.asana.transport import Answer, BrokenAnswer
+from perfcopilot_goals.asana.transport import BrokenResponse, Response
 from perfcopilot_goals.errors import AsanaContractError
 
 # What a Retry-After says is only compared and added up; more than this is past any deadline.
@@ -51,9 +51,9 @@ class Problem:
     is_contract: bool = False
 
 
-def problem_of(answer: Answer) -> Problem | None:
+def problem_of(answer: Response) -> Problem | None:
     """What a status says that is over with time; None for one that a retry would only repeat."""
-    asked_wait = read_retry_after(answer.headers)
+    asked_wait = parse_retry_after(answer.headers)
     if answer.status == 429:
         return Problem("429, over the token's rate limit", asked_wait, is_throttled=True)
     if answer.status >= 500 or answer.status == 408:
@@ -61,7 +61,7 @@ def problem_of(answer: Answer) -> Problem | None:
     return None
 
 
-def refusal_of(path: str, answer: Answer) -> Refused | AsanaContractError:
+def refusal_of(path: str, answer: Response) -> Refused | AsanaContractError:
     """What to raise for a status that is neither good nor over with time."""
     if answer.status in (400, 401, 402, 403, 404, 451):
         return Refused(answer.status, _error_messages(answer))
@@ -69,15 +69,15 @@ def refusal_of(path: str, answer: Answer) -> Refused | AsanaContractError:
     return AsanaContractError(f"GET {path}: status {answer.status} is {kind}; check the connection's base URL")
 
 
-def read_retry_after(headers: Mapping[str, str]) -> float | None:
+def parse_retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds from a Retry-After of whole seconds; anything else is treated as absent."""
     value = headers.get("retry-after", "").strip()
     return min(float(value), LONGEST_RETRY_AFTER) if re.fullmatch("[0-9]+", value) else None
 
 
-def _error_messages(answer: Answer) -> list[str]:
+def _error_messages(answer: Response) -> list[str]:
     """Asana's own words, to tell two kinds of 404 or 400 apart; they are never shown."""
     try:
         return [str(error["message"])[:200] for error in answer.decode()["errors"]]
-    except (AsanaContractError, BrokenAnswer, LookupError, TypeError):
+    except (AsanaContractError, BrokenResponse, LookupError, TypeError):
         return []

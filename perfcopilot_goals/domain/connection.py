@@ -1,0 +1,18 @@
+"""A connection's settings, and the words for its sub-goal routes."""
+
+from dataclasses import dataclass
+
+SUBGOAL_ROUTES = ("auto", "subgoals", "goal_relationships")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One connection's settings."""
+
+    connection: str
+    workspace_gid: str | None
+    token_ref: str
+    base_url: str
+    requests_per_minute: int
+    subgoal_route: str
+    enabled: bool

@@ -1,0 +1,16 @@
+"""An employee of a roster, and what an erased one is recognised by."""
+
+from dataclasses import dataclass
+
+# What a person is known by, and recognised by after they were erased.
+ERASED_KINDS = ("employee_id", "asana_user_gid", "email")
+
+
+@dataclass(frozen=True)
+class Employee:
+    """One employee of a roster; `asana_user_gid` is None until it is known who they are in Asana."""
+
+    employee_id: str
+    full_name: str
+    email: str
+    asana_user_gid: str | None

@@ -1,0 +1,56 @@
+"""A sync as the sync log has it, the tables it writes, and where an input came from."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# The asset tables in the order of the pipeline.
+SLICE_TABLES = ("raw_workspace_goals", "owned_goals", "subgoals", "mapped_goal_rows", "prompt_blocks")
+SYNC_STATES = ("running", "complete", "failed")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an input came from: the run that wrote it, its sync's moment, and what its own inputs were then.
+
+    `rows_before` is how many rows the write replaced.
+
+    The roster is written by people: a digest of its mapping stands for the run, and it has no moment.
+    """
+
+    run_id: str
+    synced_at: dt.datetime | None
+    inputs: Mapping[str, str]
+    notes: Mapping[str, Any]
+    rows_before: int = 0
+
+
+@dataclass(frozen=True)
+class Sync:
+    """One row of the sync log, as `status` and the next sync need it."""
+
+    connection: str
+    run_id: str
+    synced_at: dt.datetime
+    started_at: dt.datetime
+    finished_at: dt.datetime | None
+    state: str
+    error_code: str | None
+    requests: int
+    throttled: int
+    subgoal_route: str | None
+    counts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class LastSync:
+    """An enabled connection with the latest change of its settings, its latest sync and its latest complete one."""
+
+    connection: str
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    started_at: dt.datetime | None
+    state: str | None
+    error_code: str | None
+    complete_at: dt.datetime | None
