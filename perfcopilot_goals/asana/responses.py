@@ -66,7 +66,9 @@ def refusal_of(path: str, answer: Response) -> Refused | AsanaContractError:
     if answer.status in (400, 401, 402, 403, 404, 451):
         return Refused(answer.status, _error_messages(answer))
     kind = "a redirect, which is not followed" if 300 <= answer.status < 400 else "not agreed"
-    return AsanaContractError(f"GET {path}: status {answer.status} is {kind}; check the connection's base URL")
+    return AsanaContractError(
+        f"GET {path}: status {answer.status} is {kind}; nothing was written", action="Check the connection's base URL"
+    )
 
 
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:

@@ -86,6 +86,8 @@ FAULTS = {
     "C27": "A gid in two connections",
     "C30": "A name that claims a status, or to be a goal or a key result",
     "C31": "Hidden characters between blanks or before a mark",
+    "C32": "A request whose fields or parameters Asana refuses",
+    "C33": "A null name, a bad date, an owner without a gid: request, object and field are told",
     "D1": "The token is unset, empty or blank",
     "D2": "The token ends in a line feed",
     "D4": "A base URL that leads elsewhere",
