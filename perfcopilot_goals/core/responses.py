@@ -38,16 +38,20 @@ def storable(text: str) -> str:
 def by_gid(responses: Iterable[Response]) -> dict[str, Response]:
     """The objects of a list by gid. One that came twice keeps its first place and its last content."""
     return {
-        parse_gid(response, f"number {place} of the list"): response
+        parse_gid(response, f"object number {place} of the list"): response
         for place, response in enumerate(responses, start=1)
     }
 
 
-def parse_gid(response: Response, which: str = "an object") -> str:
-    """The object's own gid: a string of ASCII digits, kept as it came, leading zeros too."""
+def parse_gid(response: Response, which: str = "an object", field: str = "gid") -> str:
+    """The object's own gid: a string of ASCII digits, kept as it came, leading zeros too.
+
+    An error cannot name the object by its gid, so `which` and `field` say where it stands.
+    """
     gid = response.get("gid")
     if not _is_gid(gid):
-        raise AsanaContractError(f"{which}: field gid is {_kind(gid)}, not a string of digits")
+        kind = _kind(gid) if "gid" in response else "missing"
+        raise AsanaContractError(f"{which}: field {field} is {kind}, not a string of digits")
     return gid
 
 
@@ -88,12 +92,7 @@ def parse_optional_object(response: Response, field: str) -> Response | None:
 def parse_object_gid(response: Response, field: str) -> str | None:
     """The gid of a nested object, or None where that is null."""
     nested = parse_optional_object(response, field)
-    if nested is None:
-        return None
-    gid = nested.get("gid")
-    if not _is_gid(gid):
-        raise _unexpected(response, f"{field}.gid", gid, "a string of digits")
-    return gid
+    return None if nested is None else parse_gid(nested, _which(response), f"{field}.gid")
 
 
 def parse_owner_gid(response: Response) -> str | None:

@@ -63,7 +63,7 @@ def without_name(body: Any) -> Any:
             SUGGEST,
             faults.edit_rows(lambda row: row | {"gid": 1}),
             4,
-            f"GET /users: number 1 of the list: field gid is a number, not a string of digits; {RUN_IT_AGAIN}",
+            f"GET /users: object number 1 of the list: field gid is a number, not a string of digits; {RUN_IT_AGAIN}",
         ),
         (
             SUGGEST,

@@ -170,7 +170,11 @@ BROKEN_GOALS: list[tuple[str, dict[str, Any], str]] = [
         answer("101", due_on="soon"),
         "object 101: field due_on is other text, not a date written YYYY-MM-DD",
     ),
-    ("an owner without a gid", answer("101", owner={}), "object 101: field owner.gid is null, not a string of digits"),
+    (
+        "an owner without a gid",
+        answer("101", owner={}),
+        "object 101: field owner.gid is missing, not a string of digits",
+    ),
     (
         "an owner that did not come",
         without(answer("101"), "owner"),
@@ -184,7 +188,7 @@ BROKEN_GOALS: list[tuple[str, dict[str, Any], str]] = [
     (
         "a gid that is a number",
         answer() | {"gid": 101},
-        "number 2 of the list: field gid is a number, not a string of digits",
+        "object number 2 of the list: field gid is a number, not a string of digits",
     ),
 ]
 

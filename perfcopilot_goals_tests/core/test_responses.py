@@ -45,7 +45,7 @@ def test_a_gid_that_is_no_string_of_ascii_digits_breaks_the_contract(gid: Any) -
 
 
 def test_an_object_without_a_gid_breaks_the_contract() -> None:
-    with pytest.raises(AsanaContractError, match="null"):
+    with pytest.raises(AsanaContractError, match="field gid is missing, not a string of digits"):
         parse_gid({})
 
 

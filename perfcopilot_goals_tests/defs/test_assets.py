@@ -223,7 +223,7 @@ def test_a_refusal_is_told_by_its_class_and_changes_no_block(running: Running) -
 SHAPES = [
     ({"name": None}, "/goals", "GET /goals: object 101: field name is null, not text"),
     ({"due_on": "soon"}, "/goals", "GET /goals: object 101: field due_on is other text, not a date written YYYY-MM-DD"),
-    ({"owner": {}}, "/goals", "GET /goals: object 101: field owner.gid is null, not a string of digits"),
+    ({"owner": {}}, "/goals", "GET /goals: object 101: field owner.gid is missing, not a string of digits"),
     (
         {"supporting_resource": {"gid": "106", "name": None}},
         "/goal_relationships",
