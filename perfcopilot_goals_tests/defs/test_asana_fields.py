@@ -4,15 +4,15 @@ A stand-in made of the description, or a stricter Asana, refuses a path that it 
 """
 
 from collections import defaultdict
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.identity import fetch_identity
 from perfcopilot_goals.asana.users import fetch_users
-from perfcopilot_goals.services.sync_access import open_client
-from perfcopilot_goals.storage.connections import read_connection
-from perfcopilot_goals_tests.defs.running_instance import Running
+from perfcopilot_goals_tests.defs.running_instance import TOKEN, Running
 from perfcopilot_goals_tests.published_description import load_description, published_fields
 
 # What is asked for although the description does not list it, and why.
@@ -44,9 +44,7 @@ def asked(running: Running) -> dict[str, set[str]]:
     A first sync tries the older route to sub-goals before the other.
     """
     assert running.sync().success
-    with running.database.connect("reading") as transaction:
-        connection = read_connection(transaction, running.name)
-    with open_client(running.database, connection, ()) as client:
+    with closing(AsanaClient(running.asana.base_url, TOKEN)) as client:
         fetch_users(client, running.world.workspace_gid)
         fetch_identity(client, running.world.workspace_gid)
     found: dict[str, set[str]] = defaultdict(set)
@@ -76,9 +74,7 @@ def test_owner_and_workspace_are_asked_for_as_whole_objects(asked: dict[str, set
 
 def test_a_whole_object_comes_with_its_gid_and_type_and_nothing_else(running: Running) -> None:
     """Its name would be text that nobody needs."""
-    with running.database.connect("reading") as transaction:
-        connection = read_connection(transaction, running.name)
-    with open_client(running.database, connection, ()) as client:
+    with closing(AsanaClient(running.asana.base_url, TOKEN)) as client:
         response = client.get("/goals/101", {"opt_fields": "owner,workspace"})
     assert response["data"] == {
         "gid": "101",
