@@ -27,9 +27,9 @@ def history(running: Running, real_instance: dg.DagsterInstance, database_url: s
     runs = {name: running.sync(checked=True).run_id for name in ("old", "older", "last")}
     running.asana.token = "another"
     runs["failed"] = running.sync().run_id
-    running = real_instance.create_run_for_job(running.definitions.resolve_job_def("sync_goals"), run_id=None)
-    real_instance.report_run_canceling(running)
-    runs["running"] = running.run_id
+    unfinished = real_instance.create_run_for_job(running.definitions.resolve_job_def("sync_goals"), run_id=None)
+    real_instance.report_run_canceling(unfinished)
+    runs["running"] = unfinished.run_id
     log = tmp_path / "state" / "dagster" / "sensor-1" / "tick.err"
     log.parent.mkdir()
     log.write_text("a tick")
