@@ -1,6 +1,7 @@
 """Employees without an Asana user, and goals whose owners are no employee."""
 
 import datetime as dt
+
 import pandas as pd
 
 from perfcopilot_goals.domain.employee import Employee
