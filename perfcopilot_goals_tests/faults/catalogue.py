@@ -84,6 +84,8 @@ FAULTS = {
     "C22": "Names that become the block's frame only after normalizing",
     "C26": "A gid twice in one batch",
     "C27": "A gid in two connections",
+    "C30": "A name that claims a status, or to be a goal or a key result",
+    "C31": "Hidden characters between blanks or before a mark",
     "D1": "The token is unset, empty or blank",
     "D2": "The token ends in a line feed",
     "D4": "A base URL that leads elsewhere",
