@@ -151,6 +151,10 @@ FAULTS = {
     "H26": "The token on a command line or in a file of the repository",
     "H27": "An error body that quotes the request",
     "H28": "A name that forges log lines",
+    "H30": "An erased person in a sensor's cursor, or in other JSON within a string",
+    "H31": "Ticks of sensors and schedules that are kept for ever",
+    "H32": "A webhook with a secret in its query, or elsewhere than it seems",
+    "H33": "An id that would notify a whole channel",
 }
 
 RULED_OUT = {
