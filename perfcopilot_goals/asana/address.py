@@ -20,7 +20,7 @@ DEFAULT_BASE_URL = f"https://{ASANA_HOST}/api/1.0"
 def check_base_url(base_url: str, allowed_hosts: Collection[str] = ()) -> str:
     """The URL without a trailing slash, or `GoalsConfigError`.
 
-    Requests go where the standard library reads the URL to point. One that urllib3 reads differently
+    Requests go where urllib3 reads the URL to point. One that the standard library reads differently
     (`https://app.asana.com\\@evil`) is refused, and so is one with user, query or fragment.
     """
     if not re.fullmatch(r"[\x21-\x7e]+", base_url) or "\\" in base_url:

@@ -71,8 +71,8 @@ def _fetch(session: Session, connection: "Connection") -> list[dict[str, Any]]:
 
     with _naming(connection.connection):
         workspace_gid = require_workspace(connection)
-        hosts = session.settings.asana_hosts
-        with open_client(session.database, connection, hosts, on_wait=_tell_wait) as client:
+        hosts, proxy = session.settings.asana_hosts, session.settings.asana_proxy
+        with open_client(session.database, connection, hosts, proxy=proxy, on_wait=_tell_wait) as client:
             return fetch_users(client, workspace_gid)
 
 
