@@ -69,8 +69,8 @@ def _fetch_users(session: Session, connection: "Connection") -> "list[AsanaUser]
     from perfcopilot_goals.services.sync_access import open_client, require_workspace
 
     workspace_gid = require_workspace(connection)
-    hosts = session.settings.asana_hosts
-    with open_client(session.database, connection, hosts, on_wait=_tell_wait) as client:
+    hosts, proxy = session.settings.asana_hosts, session.settings.asana_proxy
+    with open_client(session.database, connection, hosts, proxy=proxy, on_wait=_tell_wait) as client:
         return parse_users(fetch_users(client, workspace_gid))
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from perfcopilot_goals.asana.client import AsanaClient
+from perfcopilot_goals.asana.http import IN_FLIGHT
 from perfcopilot_goals.asana.pacing import SystemClock
 from perfcopilot_goals.asana.routes import AUTO, GOAL_RELATIONSHIPS, SUBGOALS
-from perfcopilot_goals.asana.transport import IN_FLIGHT
 from perfcopilot_goals.asana.walk import Walk, walk_subgoals
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, AsanaUnavailableError, GoalsError
 from perfcopilot_goals.sandbox import Fault, Sandbox, faults
