@@ -13,6 +13,7 @@ import pytest
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World
 from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
+from perfcopilot_goals_tests.faults.doorkeeper import Doorkeeper, refusal
 
 ANA, BO, CY = "1200000000000011", "1200000000000012", "1200000000000013"
 WORKSPACE = "1200000000000001"
@@ -185,6 +186,19 @@ def test_a_database_that_cannot_be_reached_is_told_without_its_password(cli: Cli
     assert done.returncode == 7
     assert done.stderr.startswith("GoalsStoreError: ")
     assert "hunter2" not in done.stderr
+
+
+@pytest.mark.fault("E30")
+def test_a_database_that_is_starting_up_is_waited_for_with_a_line_that_says_so(cli: Cli, database_url: str) -> None:
+    given = psycopg.conninfo.conninfo_to_dict(database_url)
+    starting = refusal("57P03", "the database system is starting up")
+    with Doorkeeper(starting, times=2, port=int(str(given["port"]))) as door:
+        url = database_url.replace(f":{given['port']}/", f":{door.port}/")
+        done = cli("status", PERFCOPILOT_DATABASE_URL=url)
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [
+        "Postgres is starting up or shutting down, and takes no connections yet; waiting up to 60 seconds for it."
+    ]
 
 
 def test_the_demo_needs_nothing_and_shows_what_the_product_does(tmp_path: Path) -> None:
