@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.storage.connect_errors import URL, Cause, connect_failure, find_cause
+from perfcopilot_goals.storage.poolers import check_sessions
 
 SCHEMA = "perfcopilot_goals"
 DAGSTER_SCHEMA = "perfcopilot_dagster"
@@ -36,11 +38,13 @@ OLDEST_SERVER = 120000
 
 _log = logging.getLogger("perfcopilot_goals")
 
-_LIMITS = (
-    f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s "
-    "-c idle_in_transaction_session_timeout=600s"
-)
-
+_LIMITS = {
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
+    "lock_timeout": f"{LOCK_SECONDS}s",
+    "idle_in_transaction_session_timeout": "600s",
+}
+# Addresses that have been found to give each client a session of its own, by this process.
+_checked_urls: set[str] = set()
 
 _ENCODE = "Percent-encode the special characters of the password: %40 for @, %2F for /, %3A for :, %25 for %"
 
@@ -85,7 +89,9 @@ class Database:
         patience = CONNECT_SECONDS
         while True:
             try:
-                return psycopg.connect(**self._parameters(patience), autocommit=autocommit)
+                conn = self._open_session(patience)
+                conn.autocommit = autocommit
+                return conn
             except (psycopg.Error, UnicodeError) as error:
                 cause = find_cause(error)
             waited = self.monotonic() - began
@@ -100,13 +106,42 @@ class Database:
             # What holds the line while it wakes the database is not cut off again and again.
             patience = max(CONNECT_SECONDS, int(left))
 
-    def _parameters(self, connect_timeout: int) -> dict[str, Any]:
-        """What the URL says, its `options` too, goes before our limits, but not before UTC and UTF-8."""
+    def _open_session(self, connect_timeout: int) -> psycopg.Connection:
+        """A connection whose session has our limits, UTC and UTF-8, and is ours alone."""
         given = conninfo_to_dict(self.url)
         parameters: dict[str, Any] = {"connect_timeout": connect_timeout, "application_name": "perfcopilot_goals"}
-        parameters |= given
-        parameters["options"] = f"{_LIMITS} {given.get('options', '')} -c timezone=UTC"
-        return parameters | {"client_encoding": "UTF8"}
+        # Said also where there are none, so that PGOPTIONS of the environment does not count.
+        parameters |= {"options": ""} | given | {"client_encoding": "UTF8"}
+
+        # No prepared statements: behind a pooler a session may have those of somebody before.
+        parameters |= {"autocommit": True, "prepare_threshold": None}
+
+        @contextmanager
+        def another() -> Iterator[psycopg.Connection]:
+            with psycopg.connect(**parameters) as other, _ended_after(other, float(parameters["connect_timeout"])):
+                yield other
+
+        conn = psycopg.connect(**parameters)
+        try:
+            with _ended_after(conn, 3 * CONNECT_SECONDS):
+                if self.url not in _checked_urls:
+                    check_sessions(conn, another)
+                    _checked_urls.add(self.url)
+                # Not as `options` of the start-up, which poolers refuse.
+                conn.execute(_session_settings(str(given.get("options") or "")))
+        except BaseException:
+            conn.close()
+            raise
+        return conn
+
+
+def _session_settings(options: str) -> sql.Composed:
+    """Our limits, except those that the URL's `options` say; UTC whatever they say."""
+    said = {name.lower().replace("-", "_") for name in re.findall(r"(?:-c\s*|--)([\w.-]+)\s*=", options)}
+    settings = {name: value for name, value in _LIMITS.items() if name not in said} | {"timezone": "UTC"}
+    return sql.SQL("; ").join(
+        sql.SQL("set {} = {}").format(sql.Identifier(name), value) for name, value in settings.items()
+    )
 
 
 def parse_database_url(url: str) -> str:

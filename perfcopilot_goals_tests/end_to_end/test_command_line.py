@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -14,6 +15,7 @@ from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World
 from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
 from perfcopilot_goals_tests.faults.doorkeeper import Doorkeeper, refusal
+from perfcopilot_goals_tests.pgbouncer import needs_pgbouncer, pgbouncer
 
 ANA, BO, CY = "1200000000000011", "1200000000000012", "1200000000000013"
 WORKSPACE = "1200000000000001"
@@ -186,6 +188,27 @@ def test_a_database_that_cannot_be_reached_is_told_without_its_password(cli: Cli
     assert done.returncode == 7
     assert done.stderr.startswith("GoalsStoreError: ")
     assert "hunter2" not in done.stderr
+
+
+@needs_pgbouncer
+@pytest.mark.fault("E34", "E35")
+def test_a_pooler_serves_every_command_in_session_mode_and_none_in_transaction_mode(
+    cli: Cli, roster: Path, database_url: str
+) -> None:
+    with Sandbox(small_company(), token=TOKEN) as asana, pgbouncer(database_url) as url:
+        pooled = partial(cli, PERFCOPILOT_DATABASE_URL=url)
+        connect(pooled, asana, roster)
+        synced = pooled("sync", "acme")
+        assert synced.returncode == 0, synced.stderr
+        assert pooled("prompt", "acme", "E1").stdout == ANAS_BLOCK
+    with pgbouncer(database_url, pool_mode="transaction", ignore_startup_parameters="options") as url:
+        for words in (["sync", "acme"], ["status"], ["employee", "list", "acme"]):
+            refused = cli(*words, PERFCOPILOT_DATABASE_URL=url)
+            assert refused.returncode == 2
+            assert refused.stderr.startswith("GoalsConfigError: the database's address is that of a connection pooler")
+            assert "Use the direct address of Postgres" in refused.stderr
+    with psycopg.connect(database_url) as conn:
+        assert conn.execute("select count(*) from pg_tables where schemaname = 'public'").fetchone() == (0,)
 
 
 @pytest.mark.fault("E30")

@@ -111,6 +111,8 @@ FAULTS = {
     "E31": "A wrong password, an unknown user or database, a limit of connections",
     "E32": "TLS that one side requires and the other does not offer",
     "E33": "A host that does not resolve, a closed port, something else that answers",
+    "E34": "A connection pooler in session mode",
+    "E35": "A connection pooler in transaction mode",
     "F1": "SIGKILL at any moment",
     "F2": "SIGTERM or Ctrl-C at any moment",
     "F3": "SIGTERM while waiting",
