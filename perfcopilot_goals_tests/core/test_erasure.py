@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from perfcopilot_goals.asana.walk import Walk
 from perfcopilot_goals.core.erasure import Redaction
 from perfcopilot_goals.core.goals import parse_goals
 from perfcopilot_goals.core.key_results import parse_subgoals
@@ -82,6 +83,14 @@ def test_what_a_sync_noted_loses_the_id_and_a_list_of_ids_the_entry() -> None:
         "inputs": {"a": None},
     }
     assert Redaction({"101"}).notes(notes) == notes | {"unread": ["102"], "said": "goal [erased]"}
+
+
+def test_hidden_sub_goals_that_a_sync_noted_lose_the_parents_id_and_keep_their_number() -> None:
+    """Under an id for a key it would stay."""
+    noted = Walk("subgoals", hidden={"101": 2, "102": 1}).notes()
+    assert Redaction({"101"}).notes(noted) == noted | {
+        "hidden": [{"goal_gid": "[erased]", "count": 2}, {"goal_gid": "102", "count": 1}]
+    }
 
 
 @pytest.mark.fault("H20")
