@@ -12,7 +12,10 @@ from perfcopilot_goals.cli.session import Session, as_json, print_json, print_ta
 if TYPE_CHECKING:
     from perfcopilot_goals.storage.overview import ConnectionStatus
 
-COLUMNS = ("connection", "last complete", "age", "goals", "key results", "employees", "unmapped", "truncated", "failed")
+COLUMNS = (
+    *("connection", "last complete", "age", "goals", "key results", "employees"),
+    *("unmapped", "truncated", "hidden sub-goals", "unread lists", "failed"),
+)
 
 
 @click.command("status")
@@ -100,5 +103,7 @@ def _status_row(status: "ConnectionStatus") -> dict[str, Any]:
         "last complete": complete,
         "age": age,
         "key results": status.key_results,
+        "hidden sub-goals": status.hidden_subgoals,
+        "unread lists": status.unread_lists,
         "failed": failed,
     }

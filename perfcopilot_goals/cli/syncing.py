@@ -24,7 +24,7 @@ PRELOAD = ("perfcopilot_goals.defs.instance", "perfcopilot_goals.defs.runs")
 @click.command("sync")
 @click.argument("names", nargs=-1, metavar="NAME…")
 @click.option("--all", "every", is_flag=True, help="Every enabled connection.")
-@click.option("--allow-empty", is_flag=True, help="Let tables that had goals become empty.")
+@click.option("--allow-empty", is_flag=True, help="Let goals and key results go that Asana no longer shows.")
 @click.pass_obj
 def sync(session: Session, names: tuple[str, ...], every: bool, allow_empty: bool) -> None:
     """Bring the goals of these connections from Asana, and render the blocks.

@@ -24,6 +24,7 @@ from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.erased import Erased, read_erased
 from perfcopilot_goals.storage.migrate import ensure_migrated
 from perfcopilot_goals.storage.reasons import read_block_history
+from perfcopilot_goals.storage.slices import read_slice
 from perfcopilot_goals.storage.sync_log import begin_sync, fail_sync, read_last_route
 
 Read = TypeVar("Read")
@@ -55,6 +56,11 @@ class Store(dg.ConfigurableResource[Any]):
         """What explains an empty block of the connection beside its goals."""
         with self.database.connect("reading the earlier blocks") as database:
             return read_block_history(database, connection)
+
+    def goals_with_key_results(self, connection: str) -> frozenset[str]:
+        """The goals of the connection that have key results stored."""
+        with self.database.connect("reading the stored key results") as database:
+            return frozenset(read_slice(database, "subgoals", connection, ["goal_gid"])["goal_gid"])
 
     def failure_recorder(
         self, connection: str, run_id: str, spent: Callable[[], Mapping[str, Any]]
