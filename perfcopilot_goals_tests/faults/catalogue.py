@@ -58,6 +58,7 @@ FAULTS = {
     "A44": "SSL_CERT_FILE names no certificates",
     "A45": "A TLS handshake that stalls or drips",
     "A46": "The proxy's password in a log, an error or a shown setting",
+    "A47": "A host that neither takes nor refuses connections",
     "B1": "401 on the first page",
     "B2": "401 on a later page",
     "B3": "402, 403, 404 on the workspace",
