@@ -248,8 +248,10 @@ class _Walker:
         """What kept the first of the failed lists from being read, and of which goals they are."""
         goals = f"goal{'s' if len(self.failed) > 1 else ''} {', '.join(sorted(self.failed)[:NAMED])}"
         more = f" and {len(self.failed) - NAMED} more" if len(self.failed) > NAMED else ""
-        why = next(iter(self.failed.values())).message
-        return AsanaUnavailableError(f"the sub-goals of {goals}{more} could not be read; {why}")
+        first = next(iter(self.failed.values()))
+        return AsanaUnavailableError(
+            f"the sub-goals of {goals}{more} could not be read; {first.message}", action=first.action
+        )
 
     def _keep(self, gid: str, subgoals: Subgoals) -> None:
         visible = [subgoal for subgoal in subgoals if subgoal]
