@@ -220,25 +220,25 @@ def test_an_error_that_nobody_reads_keeps_its_exit_code(
 
 
 @pytest.mark.fault("H35")
-@pytest.mark.parametrize("how", ["left", "closed"])
+@pytest.mark.parametrize("how", ["left", "closed", "two processes"])
 def test_a_sync_whose_lines_nobody_reads_ends_as_it_would_have(database: Database, tmp_path: Path, how: str) -> None:
-    people = {"11": Person("11", "Ana", "ana@example.com")}
-    world = World("77", "Company", people)
+    world = World("77", "Company", {"11": Person("11", "Ana", "ana@example.com")})
     world.add(Goal("1", "Grow", "11"))
     root = Path(perfcopilot_goals.cli.__file__).parents[2]
-    env = environment(tmp_path, PERFCOPILOT_DATABASE_URL=database.url, DAGSTER_HOME=str(root))
-    with Sandbox(world, token=TOKEN) as asana:
-        connection = Connection("acme", "77", "env:ASANA_ACCESS_TOKEN", asana.base_url, 60_000, "auto", True)
+    env = environment(tmp_path, PERFCOPILOT_DATABASE_URL=database.url, DAGSTER_HOME=str(root), OTHER_TOKEN="other")
+    tokens = {"acme": "env:ASANA_ACCESS_TOKEN"} | ({"globex": "env:OTHER_TOKEN"} if how == "two processes" else {})
+    with Sandbox(world, token=TOKEN, more_tokens=["other"]) as asana:
         with database.connect("setting up") as transaction:
-            add_connection(transaction, connection)
-            import_employees(transaction, "acme", [Employee("E1", "Ana", "ana@example.com", "11")])
-        if how == "left":
-            assert left(["sync", "acme"], env, both=True) == (0, b"", b"")
-        else:
+            for name, token_ref in tokens.items():
+                connection = Connection(name, "77", token_ref, asana.base_url, 60_000, "auto", True)
+                add_connection(transaction, connection)
+                import_employees(transaction, name, [Employee("E1", "Ana", "ana@example.com", "11")])
+        if how == "closed":
             # As a service's supervisor may start it: neither stream is open, and no file may take their numbers.
-            script = 'exec "$@" >&- 2>&-'
-            done = subprocess.run(
-                ["sh", "-c", script, "sh", *COMMAND, "sync", "acme"], env=env, check=False, timeout=60
-            )
+            closed = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh"]
+            done = subprocess.run([*closed, *COMMAND, "sync", "--all"], env=env, check=False, timeout=60)
             assert done.returncode == 0
-    assert gids(database) == ["1"]
+        else:
+            assert left(["sync", "--all"], env, both=True) == (0, b"", b"")
+    for name in tokens:
+        assert gids(database, name) == ["1"]
