@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table
+from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.settings import DEFAULT_TOKEN_REF, check_token_ref
 
@@ -56,7 +57,7 @@ def add(session: Session, /, name: str, **given: Any) -> None:
         add_connection(database, row)
     with session.instance() as instance:
         register_partitions(instance, [name])
-    click.echo(f"Added connection {name}. Next: perfcopilot-goals employee import {name} FILE.csv")
+    echo(f"Added connection {name}. Next: perfcopilot-goals employee import {name} FILE.csv")
 
 
 @connection.command("set")
@@ -79,7 +80,7 @@ def set_(session: Session, /, name: str, **given: Any) -> None:
             register_partitions(instance, [name])
         else:
             unregister_partition(instance, name)
-    click.echo(f"Connection {name} is set. Next: perfcopilot-goals sync {name}")
+    echo(f"Connection {name} is set. Next: perfcopilot-goals sync {name}")
 
 
 @connection.command("list")
@@ -121,11 +122,11 @@ def check(session: Session, name: str, as_json: bool) -> None:
     if as_json:
         print_json(asdict(identity))
         return
-    click.echo(f"The token is that of {identity.user_name} (user {identity.user_gid}).")
+    echo(f"The token is that of {identity.user_name} (user {identity.user_gid}).")
     for gid, workspace in identity.workspaces.items():
-        click.echo(f"  sees workspace {gid}  {workspace}{'  <- this connection' if gid == row.workspace_gid else ''}")
+        echo(f"  sees workspace {gid}  {workspace}{'  <- this connection' if gid == row.workspace_gid else ''}")
     if row.workspace_gid is None:
-        click.echo(f"No workspace is set yet: perfcopilot-goals connection set {name} --workspace-gid GID")
+        echo(f"No workspace is set yet: perfcopilot-goals connection set {name} --workspace-gid GID")
 
 
 @connection.command("remove")
@@ -140,7 +141,7 @@ def remove(session: Session, name: str) -> None:
         rows = remove_connection(database, name)
     with session.instance() as instance:
         unregister_partition(instance, name)
-    click.echo(f"Removed connection {name} and {rows} rows of goals.")
+    echo(f"Removed connection {name} and {rows} rows of goals.")
 
 
 def _checked(session: Session, given: dict[str, Any]) -> dict[str, Any]:

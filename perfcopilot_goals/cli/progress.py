@@ -3,7 +3,9 @@
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
+
+from perfcopilot_goals.cli.terminal import Unfailing, printable
 
 if TYPE_CHECKING:
     from perfcopilot_goals.defs.progress import Progress
@@ -17,8 +19,9 @@ class TerminalProgress:
     """Draws on stderr. Dagster redirects that while a run goes on, so the stream as it was before is kept."""
 
     def __init__(self, *, draws: bool = True) -> None:
-        self._is_terminal = draws and sys.stderr.isatty()
-        self._stream: TextIO = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", errors="replace")
+        stderr = os.dup(sys.stderr.fileno())
+        self._is_terminal = draws and os.isatty(stderr)
+        self._stream = Unfailing(os.fdopen(stderr, "w", encoding=sys.stderr.encoding, errors="replace"))
         self._told_at = time.monotonic()
         self._is_drawn = False
 
@@ -29,10 +32,10 @@ class TerminalProgress:
             return
         self._told_at = now
         if self._is_terminal:
-            self._stream.write(f"\r\x1b[K{_bar(progress)} {progress}")
+            self._stream.write(f"\r\x1b[K{_bar(progress)} {printable(str(progress))}")
             self._is_drawn = True
         else:
-            self._stream.write(f"{progress}\n")
+            self._stream.write(f"{printable(str(progress))}\n")
         self._stream.flush()
 
     def clear(self) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perfcopilot_goals.cli.session import Session, printable
+from perfcopilot_goals.cli.session import Session
+from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.errors import GoalsConfigError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def import_(session: Session, name: str, file: Path, *, skip_bad: bool, replaces
     else:
         _tell(name, changes, removed)
     if left_out := len(roster.lines) - len(lines):
-        click.echo(f"{left_out} were left out: they were erased from {name}.")
+        echo(f"{left_out} were left out: they were erased from {name}.")
     _note(name, roster, changes, bad, replaces=replaces)
 
 
@@ -71,37 +72,37 @@ def _read(file: Path) -> str:
 
 
 def _show(name: str, changes: "Changes", removed: Sequence[str]) -> None:
-    click.echo(f"{name}: nothing was changed. An import of this file would be:")
+    echo(f"{name}: nothing was changed. An import of this file would be:")
     for what, ids in (
         ("added", changes.added),
         ("changed", changes.changed),
         ("removed", removed),
         ("another Asana user than before", changes.remapped),
     ):
-        click.echo(f"  {what}: {len(ids)}" + (f" ({printable(', '.join(ids))})" if ids else ""))
-    click.echo(f"  as they were: {changes.unchanged}")
+        echo(f"  {what}: {len(ids)}" + (f" ({', '.join(ids)})" if ids else ""))
+    echo(f"  as they were: {changes.unchanged}")
 
 
 def _tell(name: str, changes: "Changes", removed: Sequence[str]) -> None:
     done = f"{len(changes.added)} added, {len(changes.changed)} changed, {changes.unchanged} as they were"
-    click.echo(f"{name}: {done}" + (f", {len(removed)} removed." if removed else "."))
+    echo(f"{name}: {done}" + (f", {len(removed)} removed." if removed else "."))
     if removed:
-        click.echo(f"The blocks of those removed disappear with the next sync: perfcopilot-goals sync {name}")
+        echo(f"The blocks of those removed disappear with the next sync: perfcopilot-goals sync {name}")
 
 
 def _note(name: str, roster: "RosterFile", changes: "Changes", bad: Mapping[int, str], *, replaces: bool) -> None:
     """What else is to be known of the file; bad lines go to stderr."""
     for number, problem in sorted(bad.items()):
-        click.echo(f"left out, line {number}: {problem}", err=True)
+        echo(f"left out, line {number}: {problem}", err=True)
     if roster.ignored:
-        click.echo(f"Ignored columns: {printable(', '.join(roster.ignored))}")
+        echo(f"Ignored columns: {', '.join(roster.ignored)}")
     if changes.kept:
-        click.echo(
+        echo(
             f"{len(changes.kept)} kept the Asana user that they are mapped to; the file leaves it empty. "
             f"To take one back: perfcopilot-goals employee unmap {name} EMPLOYEE"
         )
     if changes.absent and not replaces and not bad:
-        click.echo(f"{len(changes.absent)} employees are not in the file and stay; --replace removes them.")
+        echo(f"{len(changes.absent)} employees are not in the file and stay; --replace removes them.")
     kept = set(changes.kept)
     if unmapped := sum(e.asana_user_gid is None and e.employee_id not in kept for e in roster.lines.values()):
-        click.echo(f"{unmapped} of them are not mapped to an Asana user: perfcopilot-goals employee unmapped {name}")
+        echo(f"{unmapped} of them are not mapped to an Asana user: perfcopilot-goals employee unmapped {name}")

@@ -3,9 +3,8 @@
 import secrets
 from typing import TYPE_CHECKING
 
-import click
-
 from perfcopilot_goals.cli.session import Session
+from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.settings import make_home
 
 if TYPE_CHECKING:
@@ -75,9 +74,9 @@ def show_blocks(session: Session) -> None:
     for employee_id, what in SHOWN.items():
         with session.database.connect("reading a block") as database:
             lines = read_block(database, DEMO, employee_id).block.split("\n")
-        click.echo(f"\n{employee_id}: {what}")
+        echo("", f"{employee_id}: {what}")
         left_out = len(lines) - LINES_SHOWN
         if left_out > 1:
             lines[LINES_SHOWN // 2 : -LINES_SHOWN // 2] = [f"  … {left_out} lines more …"]
-        click.echo("\n".join(lines))
-    click.echo("\nLook on: perfcopilot-goals prompt demo E003, status, employee unmapped demo; make dev opens the UI.")
+        echo(*lines)
+    echo("", "Look on: perfcopilot-goals prompt demo E003, status, employee unmapped demo; make dev opens the UI.")

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table, printable
+from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table
+from perfcopilot_goals.cli.terminal import echo
 
 if TYPE_CHECKING:
     from perfcopilot_goals.core.suggestions import AsanaUser
@@ -50,16 +51,16 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
     print_table([_row(asdict(s)) for s in suggestions], COLUMNS, f"Every employee of {name} is mapped.")
     if suggestions:
         sure = f"{applied} applied" if apply else f"{counts[EXACT]} exact, which --apply maps"
-        click.echo(
+        echo(
             f"{name}: {sure}; {counts[HINT]} hints, {counts[COLLISION]} collisions, {counts[NOTHING]} not found "
             f"among {len(users)} Asana users. Decide on the others: perfcopilot-goals employee map {name} EMPLOYEE GID"
         )
     if hidden := sum(user.email is None for user in users):
-        click.echo(f"Asana does not show this token the e-mails of {hidden} users; they can only be hints.")
+        echo(f"Asana does not show this token the e-mails of {hidden} users; they can only be hints.")
     if gone:
-        click.echo(f"Mapped to users who are not in the workspace any more: {printable(', '.join(gone))}")
+        echo(f"Mapped to users who are not in the workspace any more: {', '.join(gone)}")
     if applied:
-        click.echo(f"The next sync brings their goals: perfcopilot-goals sync {name}")
+        echo(f"The next sync brings their goals: perfcopilot-goals sync {name}")
 
 
 def _fetch_users(session: Session, connection: "Connection") -> "list[AsanaUser]":
@@ -75,7 +76,7 @@ def _fetch_users(session: Session, connection: "Connection") -> "list[AsanaUser]
 
 
 def _tell_wait() -> None:
-    click.echo("A sync is using the same Asana token; waiting until it is done.", err=True)
+    echo("A sync is using the same Asana token; waiting until it is done.", err=True)
 
 
 def _row(suggestion: dict[str, Any]) -> dict[str, Any]:

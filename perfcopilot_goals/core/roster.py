@@ -70,10 +70,10 @@ def parse_roster(text: str) -> RosterFile:
 
 def refusal_of_lines(bad: Mapping[int, str]) -> GoalsConfigError:
     """The error that names every bad line by its number, without its content."""
-    told = ";\n".join(f"line {number}: {problem}" for number, problem in sorted(bad.items()))
-    return GoalsConfigError(
-        f"nothing was imported; {told}. Mend these lines and import again, or leave them out: --skip-bad"
+    error = GoalsConfigError(
+        "nothing was imported", action="Mend these lines and import again, or leave them out: --skip-bad"
     )
+    return error.listing(f"line {number}: {problem}" for number, problem in sorted(bad.items()))
 
 
 def _header(values: list[str]) -> list[str]:

@@ -173,6 +173,8 @@ FAULTS = {
     "H31": "Ticks of sensors and schedules that are kept for ever",
     "H32": "A webhook with a secret in its query, or elsewhere than it seems",
     "H33": "An id that would notify a whole channel",
+    "H34": "Escape sequences and line breaks in names, bound for a terminal",
+    "H35": "A terminal or pipe that is not UTF-8, and a reader that leaves",
 }
 
 RULED_OUT = {
