@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from perfcopilot_goals.cli.progress import tell_line
 from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table
 from perfcopilot_goals.cli.terminal import echo
 
@@ -70,13 +71,8 @@ def _fetch_users(session: Session, connection: "Connection") -> "list[AsanaUser]
     from perfcopilot_goals.services.sync_access import open_client, require_workspace
 
     workspace_gid = require_workspace(connection)
-    hosts, proxy = session.settings.asana_hosts, session.settings.asana_proxy
-    with open_client(session.database, connection, hosts, proxy=proxy, on_wait=_tell_wait) as client:
+    with open_client(session.database, connection, session.settings, on_wait=tell_line) as client:
         return parse_users(fetch_users(client, workspace_gid))
-
-
-def _tell_wait() -> None:
-    echo("A sync is using the same Asana token; waiting until it is done.", err=True)
 
 
 def _row(suggestion: dict[str, Any]) -> dict[str, Any]:

@@ -85,6 +85,8 @@ employees = _source("employees")
 def raw_workspace_goals(context: dg.AssetExecutionContext, connections: Connection) -> Slice:
     asana: Asana = context.resources.asana
     workspace_gid = require_workspace(connections)
+    if not context.resources.slices.allow_empty:
+        asana.require_employees(connections)
     client = asana.client_for(connections)
     asana.begin_sync(connections, context.run.run_id)
     fields = [*tables()["raw_workspace_goals"].asana_fields, WORKSPACE_FIELD]

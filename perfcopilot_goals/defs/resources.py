@@ -17,7 +17,7 @@ from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.services.databases import open_database
 from perfcopilot_goals.services.redaction import redact
-from perfcopilot_goals.services.sync_access import open_client
+from perfcopilot_goals.services.sync_access import open_client, require_employees
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import has_connection
 from perfcopilot_goals.storage.database import Database
@@ -91,16 +91,13 @@ class Asana(dg.ConfigurableResource[Any]):
         """The run's client, once the token is ours; `GoalsConfigError` before any request if a setting is missing."""
         if self._client is None:
             settings = load_settings()
-            opened = open_client(
-                self.store.database,
-                connection,
-                settings.asana_hosts,
-                proxy=settings.asana_proxy,
-                clock=self.clock,
-                on_wait=_tell_wait,
-            )
+            opened = open_client(self.store.database, connection, settings, clock=self.clock, on_wait=self._tell_wait)
             self._client = self._open.enter_context(opened)
         return self._client
+
+    def require_employees(self, connection: Connection) -> None:
+        """Raise `GoalsConfigError` where nobody is on the connection's roster."""
+        require_employees(self.store.database, connection)
 
     def begin_sync(self, connection: Connection, run_id: str) -> None:
         """Enter the sync into the sync log; its moment is now, when the fetch begins."""
@@ -148,6 +145,10 @@ class Asana(dg.ConfigurableResource[Any]):
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         self._open.close()
 
+    def _tell_wait(self, line: str) -> None:
+        dg.get_dagster_logger().info(line)
+        self.report(line)
+
     def _stats_since_last_report(self) -> RequestStats:
         """What the run has cost since this was last asked."""
         now = replace(self._client.figures) if self._client else RequestStats()
@@ -159,7 +160,3 @@ class Asana(dg.ConfigurableResource[Any]):
             waited_seconds=round(now.waited_seconds - before.waited_seconds, 3),
             changes=dict(now.changes),
         )
-
-
-def _tell_wait() -> None:
-    dg.get_dagster_logger().info("Another sync is using the same Asana token; waiting until it is done.")

@@ -116,15 +116,19 @@ def read_connection_status(database: psycopg.Connection, connection: str) -> Con
 
 
 def read_last_syncs(database: psycopg.Connection) -> list[LastSync]:
-    """Every enabled connection with its latest sync and its latest complete one, by one statement."""
+    """Every enabled connection with its latest sync and its latest complete one, by one statement.
+
+    A roster whose oldest entry is newer than the settings counts as their latest change: it was imported after them.
+    """
     query = sql.SQL(
-        "select c.connection, c.created_at, c.updated_at, latest.started_at, latest.state, latest.error_code, "
+        "select c.connection, c.created_at, greatest(c.updated_at, (select min(e.updated_at) from {employees} e "
+        "where e.connection = c.connection)) as updated_at, latest.started_at, latest.state, latest.error_code, "
         "(select max(synced_at) from {syncs} s where s.connection = c.connection and s.state = 'complete' "
         "and s.counts -> 'tables' ? 'prompt_blocks') as complete_at "
         "from {connections} c left join lateral (select started_at, state, error_code from {syncs} s "
         "where s.connection = c.connection order by started_at desc limit 1) latest on true "
         "where c.enabled order by c.connection"
-    ).format(syncs=_table("syncs"), connections=_table("connections"))
+    ).format(syncs=_table("syncs"), connections=_table("connections"), employees=_table("employees"))
     with database.cursor(row_factory=class_row(LastSync)) as cursor:
         return cursor.execute(query).fetchall()
 
