@@ -26,11 +26,13 @@ class GoalsError(Exception):
     """The root. `str()` gives the class's name, the connection, what happened, and what to do.
 
     `connection` and `action` may be added by a caller that knows more than whoever raised: see `about`. In both texts
-    `{connection}` stands for the connection's name.
+    `{connection}` stands for the connection's name. `status` is the HTTP status that Asana answered with, where it was
+    one that brought the error about.
     """
 
     exit_code: ClassVar[int] = 1
     retryable: bool = False
+    status: int | None = None
 
     def __init__(self, message: str, *, connection: str | None = None, action: str | None = None) -> None:
         super().__init__(message)
@@ -41,6 +43,11 @@ class GoalsError(Exception):
     def about(self, connection: str) -> Self:
         """The same error, which names this connection unless it already names one."""
         self.connection = self.connection or connection
+        return self
+
+    def answered(self, status: int | None) -> Self:
+        """The same error, which came of an answer with this HTTP status."""
+        self.status = status
         return self
 
     @property

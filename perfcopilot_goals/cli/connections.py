@@ -10,7 +10,16 @@ from perfcopilot_goals.cli.session import Session, as_json, print_json, print_ta
 from perfcopilot_goals.settings import DEFAULT_TOKEN_REF, check_token_ref
 
 ROUTES = click.Choice(["auto", "subgoals", "goal_relationships"])
-COLUMNS = ("connection", "workspace_gid", "token_ref", "base_url", "requests_per_minute", "subgoal_route", "enabled")
+COLUMNS = (
+    "connection",
+    "workspace_gid",
+    "token_ref",
+    "base_url",
+    "requests_per_minute",
+    "subgoal_route",
+    "check_users",
+    "enabled",
+)
 
 
 @click.group()
@@ -26,6 +35,12 @@ def _settings(function: Callable[..., None]) -> Callable[..., None]:
             click.option("--base-url", metavar="URL", help="Root of the API, if it is not Asana's."),
             click.option("--requests-per-minute", metavar="N", type=click.IntRange(1), help="The token's limit."),
             click.option("--subgoal-route", type=ROUTES, help="Where sub-goals are asked for; auto finds it."),
+            click.option(
+                "--check-users/--no-check-users",
+                default=None,
+                help="Whether a sync asks Asana once a day who its users are, to warn of employees mapped to the wrong "
+                "one. A new connection does.",
+            ),
         ]
     ):
         function = option(function)
@@ -49,6 +64,7 @@ def add(session: Session, /, name: str, **given: Any) -> None:
         "base_url": DEFAULT_BASE_URL,
         "requests_per_minute": 1_500,
         "subgoal_route": "auto",
+        "check_users": True,
     }
     row = Connection(connection=check_name(name), enabled=True, **(defaults | _checked(session, given)))
     with session.database.connect("adding the connection") as database:

@@ -44,12 +44,20 @@ def erase(
     from perfcopilot_goals.storage.connections import read_connection
     from perfcopilot_goals.storage.erasure import vacuum
     from perfcopilot_goals.storage.erasure_scan import find_traces
+    from perfcopilot_goals.storage.users_check import read_mapping_conflicts
 
     if more_canaries and not canaries:
         raise click.UsageError("one employee at a time; texts to search for come after --verify")
     canaries += more_canaries
     with session.database.connect("reading the connection") as database:
         read_connection(database, name)
+        is_doubtful = employee_id in read_mapping_conflicts(database, name)
+    if is_doubtful:
+        click.echo(
+            f"{employee_id} may be mapped to somebody else's Asana user, whose goals are then erased and kept out for "
+            f"good. Look first: perfcopilot-goals employee suggest {name}",
+            err=True,
+        )
     if not yes:
         click.confirm(f"Erase {employee_id} from {name}? This cannot be undone", abort=True, err=True)
     done, removed, cleaned = _erase(session, name, employee_id)
@@ -85,6 +93,7 @@ def _erase(session: Session, name: str, employee_id: str) -> tuple["Erasure", di
         files = redact_files(session.settings, runs_of_others(transaction, name), redaction.masked)
     removed = {f"{SCHEMA}.{table}": rows for table, rows in done.rows.items()}
     removed |= {f"{SCHEMA}.subgoals, owner only": done.disowned, f"{SCHEMA}.syncs, ids only": sync_log}
+    removed |= {f"{SCHEMA}.employees, manager only": done.unmanaged}
     removed |= {f"{DAGSTER_SCHEMA}.{table}, ids only": rows for table, rows in dagster.items()}
     cleaned = [(SCHEMA, table) for table in (*done.rows, "syncs")] + [(DAGSTER_SCHEMA, table) for table in dagster]
     return done, removed | {"files of runs, ids only": files}, cleaned

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.pass_obj
 def import_(session: Session, name: str, file: Path, *, skip_bad: bool, replaces: bool, dry_run: bool) -> None:
-    """Add and change employees from a CSV: employee_id,full_name,email,asana_user_gid. Other columns are ignored.
+    """Add and change employees from a CSV: employee_id,full_name,email,asana_user_gid and, optional, manager_email.
 
-    A bad line is named and nothing is imported. An empty asana_user_gid leaves the mapping as it is; employee unmap
-    takes one back. Nobody is removed without --replace.
+    Other columns are ignored. A bad line is named and nothing is imported. An empty asana_user_gid leaves the mapping
+    as it is; employee unmap takes one back. A file without manager_email leaves the managers as they are. Nobody is
+    removed without --replace.
     """
     from perfcopilot_goals.core.roster import parse_roster, refusal_of_lines
     from perfcopilot_goals.core.roster_changes import plan_import
@@ -41,8 +42,9 @@ def import_(session: Session, name: str, file: Path, *, skip_bad: bool, replaces
         read_connection(database, name)
         lock_roster(database, name)
         erased = read_erased(database, name)
-        lines = {number: line for number, line in roster.lines.items() if not erased.has_person(line)}
-        changes = plan_import(read_employees(database, name), lines, replaces=replaces)
+        lines = {n: erased.without_manager(line) for n, line in roster.lines.items() if not erased.has_person(line)}
+        before = read_employees(database, name)
+        changes = plan_import(before, lines, replaces=replaces, has_managers=roster.has_managers)
         bad = roster.bad | changes.bad
         if bad and not skip_bad:
             raise refusal_of_lines(bad)

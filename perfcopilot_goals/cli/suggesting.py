@@ -1,17 +1,14 @@
 """`employee suggest`: who the unmapped employees may be in Asana, and the sure ones mapped if told so."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table, printable
-from perfcopilot_goals.errors import GoalsError
 
 if TYPE_CHECKING:
-    from perfcopilot_goals.domain.connection import Connection
+    from perfcopilot_goals.core.mapping_conflicts import MappingConflict
 
 COLUMNS = ("employee_id", "full_name", "suggestion", "asana name", "how sure", "why")
 
@@ -24,65 +21,54 @@ COLUMNS = ("employee_id", "full_name", "suggestion", "asana name", "how sure", "
 def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
     """Ask Asana who its users are, and say which of them the unmapped employees may be.
 
-    Waits while a sync uses the same token. Hints and collisions are for you to decide: employee map.
+    Also names mapped employees who may be somebody else by their e-mails. Waits while a sync uses the same token. Hints
+    and collisions are for you to decide: employee map.
     """
-    from perfcopilot_goals.core.suggestions import COLLISION, EXACT, HINT, KINDS, NOTHING, parse_users, suggest_users
-    from perfcopilot_goals.storage.connections import read_connection
-    from perfcopilot_goals.storage.employees import map_unmapped, note_users, read_employees
-    from perfcopilot_goals.storage.erased import read_erased
-    from perfcopilot_goals.storage.locks import lock_roster
+    from perfcopilot_goals.core.suggestions import COLLISION, EXACT, HINT, KINDS, NOTHING
+    from perfcopilot_goals.services.mapping import suggest_mapping
 
-    with session.database.connect("reading the connection") as database:
-        connection = read_connection(database, name)
-    users = parse_users(_fetch(session, connection))
-    with session.database.connect("matching the roster") as database:
-        lock_roster(database, name)
-        erased = read_erased(database, name)
-        users = [user for user in users if not erased.has_user(user.gid)]
-        suggestions = suggest_users(read_employees(database, name), users)
-        exact = {s.employee_id: s.gid for s in suggestions if s.kind == EXACT and s.gid}
-        applied = map_unmapped(database, name, exact) if apply else 0
-        gone = note_users(database, name, [user.gid for user in users])
+    hosts = session.settings.asana_hosts
+    done = suggest_mapping(session.database, name, hosts, apply=apply, on_wait=_tell_wait)
+    suggestions, applied, seen = done.suggestions, done.applied, done.seen
     counts = {kind: sum(s.kind == kind for s in suggestions) for kind in KINDS}
     if as_json:
-        rows = [asdict(suggestion) for suggestion in suggestions]
-        figures = {"users": len(users), "applied": applied, "counts": counts, "gone": gone}
-        print_json({"connection": name, **figures, "suggestions": rows})
+        rows = {
+            "suggestions": [asdict(suggestion) for suggestion in suggestions],
+            "conflicts": [asdict(conflict) for conflict in seen.conflicts],
+        }
+        figures = {"users": seen.users, "applied": applied, "counts": counts, "gone": seen.gone}
+        print_json({"connection": name, **figures, **rows})
         return
     print_table([_row(asdict(s)) for s in suggestions], COLUMNS, f"Every employee of {name} is mapped.")
     if suggestions:
         sure = f"{applied} applied" if apply else f"{counts[EXACT]} exact, which --apply maps"
         click.echo(
             f"{name}: {sure}; {counts[HINT]} hints, {counts[COLLISION]} collisions, {counts[NOTHING]} not found "
-            f"among {len(users)} Asana users. Decide on the others: perfcopilot-goals employee map {name} EMPLOYEE GID"
+            f"among {seen.users} Asana users. Decide on the others: perfcopilot-goals employee map {name} EMPLOYEE GID"
         )
-    if hidden := sum(user.email is None for user in users):
+    if hidden := seen.hidden_emails:
         click.echo(f"Asana does not show this token the e-mails of {hidden} users; they can only be hints.")
-    if gone:
-        click.echo(f"Mapped to users who are not in the workspace any more: {printable(', '.join(gone))}")
+    if seen.gone:
+        click.echo(f"Mapped to users who are not in the workspace any more: {printable(', '.join(seen.gone))}")
+    if seen.conflicts:
+        _tell_conflicts(name, seen.conflicts)
     if applied:
         click.echo(f"The next sync brings their goals: perfcopilot-goals sync {name}")
 
 
-def _fetch(session: Session, connection: "Connection") -> list[dict[str, Any]]:
-    """The workspace's users, asked at the token's pace, once no sync uses it; nothing is asked if a setting lacks."""
-    from perfcopilot_goals.asana.users import fetch_users
-    from perfcopilot_goals.services.sync_access import open_client, require_workspace
-
-    with _naming(connection.connection):
-        workspace_gid = require_workspace(connection)
-        hosts = session.settings.asana_hosts
-        with open_client(session.database, connection, hosts, on_wait=_tell_wait) as client:
-            return fetch_users(client, workspace_gid)
-
-
-@contextmanager
-def _naming(name: str) -> Iterator[None]:
-    """Put the connection's name into errors that lack it."""
-    try:
-        yield
-    except GoalsError as error:
-        raise error.about(name) from None
+def _tell_conflicts(name: str, conflicts: list["MappingConflict"]) -> None:
+    click.echo("Employees who may be mapped to somebody else's Asana user, and then have that person's goals:")
+    for conflict in conflicts:
+        signs = []
+        if conflict.other_employee_ids:
+            signs.append(f"that user has the e-mail of {', '.join(conflict.other_employee_ids)}")
+        if conflict.other_gids:
+            signs.append(f"{conflict.employee_id} has the e-mail of user {', '.join(conflict.other_gids)}")
+        click.echo(printable(f"  {conflict.employee_id} is mapped to {conflict.gid}: {', and '.join(signs)}"))
+    click.echo(
+        f"Where a mapping is wrong: perfcopilot-goals employee unmap {name} EMPLOYEE, then employee map, or import a "
+        "corrected file. Where an e-mail is wrong, correct it in the roster."
+    )
 
 
 def _tell_wait() -> None:

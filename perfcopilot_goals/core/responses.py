@@ -8,8 +8,9 @@ goal and the field, never the value. Which fields a table has is the business of
 import datetime as dt
 import re
 from collections.abc import Mapping
-from typing import Any, TypeGuard
+from typing import Any
 
+from perfcopilot_goals.domain.gid import is_gid
 from perfcopilot_goals.errors import AsanaContractError
 
 Response = Mapping[str, Any]
@@ -26,7 +27,7 @@ def storable(text: str) -> str:
 def parse_gid(answer: Response) -> str:
     """The object's own gid: a string of ASCII digits, kept as it came, leading zeros too."""
     gid = answer.get("gid")
-    if not _is_gid(gid):
+    if not is_gid(gid):
         raise AsanaContractError(f"Asana sent an object whose gid is not a string of digits but {_kind(gid)}")
     return gid
 
@@ -70,7 +71,7 @@ def parse_owner_gid(answer: Response) -> str | None:
     owner = parse_optional_object(answer, "owner")
     if owner is None:
         return None
-    if not _is_gid(owner.get("gid")):
+    if not is_gid(owner.get("gid")):
         raise _unexpected(answer, "owner.gid", owner.get("gid"), "a string of digits")
     return parse_gid(owner)
 
@@ -98,11 +99,7 @@ def _unexpected(answer: Response, field: str, value: Any, wanted: str) -> AsanaC
 def _told(answer: Response) -> str:
     # What stands where a gid belongs may be any text, so it is repeated only when it is one.
     gid = answer.get("gid")
-    return f"object {gid:.40}" if _is_gid(gid) else "an object without a gid"
-
-
-def _is_gid(value: Any) -> TypeGuard[str]:
-    return isinstance(value, str) and re.fullmatch("[0-9]+", value) is not None
+    return f"object {gid:.40}" if is_gid(gid) else "an object without a gid"
 
 
 def _kind(value: Any) -> str:
