@@ -67,13 +67,13 @@ def suggest_mapping(
     try:
         workspace_gid = require_workspace(connection)
         with open_client(database, connection, allowed_hosts, clock=clock, on_wait=on_wait) as client:
-            users = parse_users(fetch_users(client, workspace_gid))
+            listed = parse_users(fetch_users(client, workspace_gid))
             with database.connect("matching the roster") as transaction:
-                users = _without_erased(transaction, name, users)
+                users = _without_erased(transaction, name, listed)
                 suggestions = suggest_users(read_employees(transaction, name), users)
                 exact = {s.employee_id: s.gid for s in suggestions if s.kind == EXACT and s.gid}
                 applied = map_unmapped(transaction, name, exact) if apply else 0
-                return Suggested(suggestions, applied, _record(transaction, connection, users))
+                return Suggested(suggestions, applied, _record(transaction, connection, users, len(listed)))
     except GoalsError as error:
         raise error.about(name) from None
 
@@ -90,9 +90,10 @@ def check_mapping(database: Database, client: AsanaClient, connection: Connectio
             if not read_users_check(transaction, name).is_due:
                 return None
         with client.apart() as apart:
-            users = parse_users(fetch_users(apart, require_workspace(connection)))
+            listed = parse_users(fetch_users(apart, require_workspace(connection)))
         with database.connect("recording the check of the users") as transaction:
-            return _record(transaction, connection, _without_erased(transaction, name, users))
+            users = _without_erased(transaction, name, listed)
+            return _record(transaction, connection, users, len(listed))
     except GoalsError as error:
         return error.about(name)
 
@@ -104,11 +105,11 @@ def _without_erased(transaction: psycopg.Connection, name: str, users: list[Asan
     return [user for user in users if not erased.has_user(user.gid)]
 
 
-def _record(transaction: psycopg.Connection, connection: Connection, users: list[AsanaUser]) -> UsersSeen:
-    """Compares the roster with the users and records what comes of it."""
+def _record(transaction: psycopg.Connection, connection: Connection, users: list[AsanaUser], listed: int) -> UsersSeen:
+    """Compares the roster with the users and records what comes of it; `listed` is how many Asana listed."""
     name = connection.connection
     conflicts = find_conflicts(read_employees(transaction, name), users)
     kinds = {conflict.employee_id: conflict.kind for conflict in conflicts}
-    record_users_check(transaction, connection, users=len(users), conflicts=kinds)
+    record_users_check(transaction, connection, users=listed, conflicts=kinds)
     gone = note_users(transaction, name, [user.gid for user in users])
     return UsersSeen(len(users), sum(user.email is None for user in users), conflicts, gone)

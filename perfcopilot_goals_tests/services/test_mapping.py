@@ -184,6 +184,8 @@ def test_the_user_of_an_erased_person_is_nobodys_other_user(database: Database, 
     seen = look(database, asana)
     assert isinstance(seen, UsersSeen)
     assert (seen.users, [c.other_gids for c in seen.conflicts]) == (4, [])
+    with database.connect("reading") as transaction:
+        assert read_users_check(transaction, "acme").users == 5, "as many as the next look has to page through"
 
 
 @pytest.mark.fault("B40")
