@@ -43,9 +43,9 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """What kept an answer from coming that a retry may bring, and the seconds that Asana asked to wait.
+    """What kept a response from coming that a retry may bring, and the seconds that Asana asked to wait.
 
-    `action` is what may help if no retry does.
+    `action` is what may help if no retry does. `status` is None where no response came.
     """
 
     what: str
@@ -53,15 +53,16 @@ class Problem:
     is_throttled: bool = False
     is_contract: bool = False
     action: str | None = None
+    status: int | None = None
 
 
 def problem_of(answer: Response) -> Problem | None:
     """What a status says that is over with time; None for one that a retry would only repeat."""
     asked_wait = parse_retry_after(answer.headers)
     if answer.status == 429:
-        return Problem("429, over the token's rate limit", asked_wait, is_throttled=True)
+        return Problem("429, over the token's rate limit", asked_wait, is_throttled=True, status=429)
     if answer.status >= 500 or answer.status == 408:
-        return Problem(f"status {answer.status}", asked_wait)
+        return Problem(f"status {answer.status}", asked_wait, status=answer.status)
     return None
 
 

@@ -1,6 +1,6 @@
 """The users of a workspace: what somebody asks who wants to know who an employee is in Asana.
 
-A sync never asks this. What the answers mean for a roster is `core.suggestions`.
+What they mean for a roster is decided in `core.suggestions` and `core.mapping_conflicts`.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ def fetch_users(client: AsanaClient, workspace_gid: str) -> list[dict[str, Any]]
     try:
         users = fetch_list(client, "/users", {"workspace": workspace_gid, "opt_fields": USER_FIELDS})
     except Refused as refused:
-        raise refusal_of_workspace(refused, workspace_gid, "GET /users") from None
+        raise refusal_of_workspace(refused, workspace_gid, "GET /users").answered(refused.status) from None
     if not users:
         raise AsanaContractError(
             "GET /users: the workspace has no users, not even the token's; nothing was written",

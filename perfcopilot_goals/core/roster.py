@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,19 +9,23 @@ from dataclasses import dataclass
 from perfcopilot_goals.core.responses import storable
 from perfcopilot_goals.core.roster_text import describe_header, find_delimiter
 from perfcopilot_goals.domain.employee import Employee
+from perfcopilot_goals.domain.gid import is_gid
 from perfcopilot_goals.errors import GoalsConfigError
 
 COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
+# Read where the header has it.
+MANAGER = "manager_email"
 
 
 @dataclass(frozen=True)
 class RosterFile:
     """A roster's file: its good records by the number of their last line, what is wrong with each bad line, and the
-    columns that are not ours."""
+    columns that are not ours. `has_managers`: the header names the optional `manager_email`."""
 
     lines: dict[int, Employee]
     bad: dict[int, str]
     ignored: list[str]
+    has_managers: bool = False
 
 
 def parse_flawless_roster(text: str) -> list[Employee]:
@@ -66,9 +69,11 @@ def parse_roster(text: str) -> RosterFile:
         bad |= dict.fromkeys(range(first, above + reader.line_num + 1), problem) if problem else {}
     names = _header([], delimiter) if names is None else names
     doubles = _doubles(good)
-    ignored = [name for name in names if name and name not in COLUMNS]
     return RosterFile(
-        {n: e for n, e in good.items() if n not in doubles}, dict(sorted((bad | doubles).items())), ignored
+        lines={n: e for n, e in good.items() if n not in doubles},
+        bad=dict(sorted((bad | doubles).items())),
+        ignored=[name for name in names if name and name not in (*COLUMNS, MANAGER)],
+        has_managers=MANAGER in names,
     )
 
 
@@ -84,7 +89,7 @@ def _header(values: list[str], delimiter: str) -> list[str]:
     names = [name.strip().lower() for name in values]
     for problem, found in (
         ("missing", [name for name in COLUMNS if name not in names]),
-        ("more than once", [name for name in COLUMNS if names.count(name) > 1]),
+        ("more than once", [name for name in (*COLUMNS, MANAGER) if names.count(name) > 1]),
     ):
         if found:
             raise GoalsConfigError(
@@ -96,13 +101,13 @@ def _header(values: list[str], delimiter: str) -> list[str]:
 
 def check_gid(gid: str, what: str) -> str:
     """The gid without blanks around it, or `GoalsConfigError`: Asana's ids are strings of digits."""
-    if re.fullmatch("[0-9]+", gid.strip()):
+    if is_gid(gid.strip()):
         return gid.strip()
     raise GoalsConfigError(f"{what} must be Asana's numeric id (digits only); what was given is not")
 
 
 def shared_gids(employees: Iterable[Employee]) -> dict[str, list[str]]:
-    """Asana users that more than one employee claims to be, with the employees' ids."""
+    """Asana users that more than one employee claims to be, with the employees' ids: a user can be one only."""
     claims: dict[str, list[str]] = {}
     for employee in employees:
         if employee.asana_user_gid:
@@ -111,7 +116,9 @@ def shared_gids(employees: Iterable[Employee]) -> dict[str, list[str]]:
 
 
 def _employee(row: dict[str, str]) -> Employee:
-    return Employee(row["employee_id"], row["full_name"], row["email"], row["asana_user_gid"] or None)
+    return Employee(
+        row["employee_id"], row["full_name"], row["email"], row["asana_user_gid"] or None, row.get(MANAGER) or None
+    )
 
 
 def _problem(row: dict[str, str], surplus: int) -> str:
@@ -121,10 +128,10 @@ def _problem(row: dict[str, str], surplus: int) -> str:
         return "employee_id is empty or has characters that cannot be printed"
     if not row["full_name"]:
         return "full_name is empty"
-    if len(row["full_name"].splitlines()) > 1 or len(row["email"].splitlines()) > 1:
+    if any(len(row.get(name, "").splitlines()) > 1 for name in ("full_name", "email", MANAGER)):
         # A quote without its pair swallows the next line, and with it gives one person the gid of another.
         return "full_name or email goes over several lines (a quote may lack its pair)"
-    if row["asana_user_gid"] and not re.fullmatch("[0-9]+", row["asana_user_gid"]):
+    if row["asana_user_gid"] and not is_gid(row["asana_user_gid"]):
         return "asana_user_gid is not digits only (a spreadsheet may have turned it into 1.2E+15)"
     return ""
 

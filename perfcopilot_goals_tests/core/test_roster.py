@@ -170,6 +170,21 @@ def test_a_bad_line_is_named_by_number_and_never_quoted(line: str, problem: str)
     assert "@example.com" not in told(refused.value)
 
 
+def test_a_roster_may_name_managers_and_a_blank_names_none() -> None:
+    text = f"{HEADER}, Manager_Email\nE-1,Ada,ada@example.com,11, boss@example.com \nE-2,Bo,bo@example.com,12,\n"
+    file = parse_roster(text)
+    assert [e.manager_email for e in file.lines.values()] == ["boss@example.com", None]
+    assert (file.has_managers, file.ignored) == (True, [])
+    without = parse_roster(f"{HEADER}\nE-1,Ada,ada@example.com,11\n")
+    assert [e.manager_email for e in without.lines.values()] == [None]
+    assert not without.has_managers
+
+
+def test_a_column_of_managers_twice_is_refused_as_any_of_ours_is() -> None:
+    with pytest.raises(GoalsConfigError, match="more than once: manager_email"):
+        parse_roster(f"{HEADER},manager_email,manager_email\nE-1,Ada,ada@example.com,11,a@x,b@x\n")
+
+
 def test_a_gid_with_a_line_end_inside_its_quotes_is_stripped_like_any_blank() -> None:
     (employee,) = parse_flawless_roster(f'{HEADER}\nE-1,Ada,ada@example.com,"11\n"\n')
     assert employee.asana_user_gid == "11"
