@@ -1,4 +1,4 @@
-"""Whose token it is, and which workspaces it sees: what somebody asks who sets a connection up."""
+"""Whose token it is, and which workspaces it sees, for setting up a connection."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ ME = "GET /users/me"
 
 @dataclass(frozen=True)
 class Identity:
-    """The token's user, and the workspaces it sees by gid."""
+    """The token's user, and the names of the workspaces it sees, by gid."""
 
     user_gid: str
     user_name: str
@@ -21,7 +21,11 @@ class Identity:
 
 
 def fetch_identity(client: AsanaClient, workspace_gid: str | None) -> Identity:
-    """The token's identity, in one request; with a GID one more, which fails as the sync would if it is not seen."""
+    """The token's identity, in one request.
+
+    With a workspace GID a second request asks for that workspace. If the token does not see it, the error is the one
+    that a sync would raise.
+    """
     request = ME
     try:
         identity = _parse_identity(client.get("/users/me", {"opt_fields": "name,workspaces.name"}))
