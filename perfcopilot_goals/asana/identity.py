@@ -1,4 +1,4 @@
-"""Whose token it is, and which workspaces it sees: what somebody asks who sets a connection up."""
+"""Whose token it is, and which workspaces it sees, for setting up a connection."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ ME = "GET /users/me"
 
 @dataclass(frozen=True)
 class Identity:
-    """The token's user, and the names of the workspaces it sees by gid."""
+    """The token's user, and the names of the workspaces it sees, by gid."""
 
     user_gid: str
     user_name: str

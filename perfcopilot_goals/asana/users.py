@@ -1,6 +1,6 @@
-"""The users of a workspace: what somebody asks who wants to know who an employee is in Asana.
+"""The users of a workspace, for finding out who an employee is in Asana.
 
-What they mean for a roster is decided in `core.suggestions` and `core.mapping_conflicts`.
+`core.suggestions` and `core.mapping_conflicts` decide what the users mean for a roster.
 """
 
 from typing import Any
@@ -15,9 +15,10 @@ USER_FIELDS = "name,email"
 
 
 def fetch_users(client: AsanaClient, workspace_gid: str) -> list[dict[str, Any]]:
-    """Every user of the workspace that the token can see, in pages of a hundred, with name and e-mail.
+    """Every user of the workspace that the token can see, with name and e-mail, a hundred to a page.
 
-    Who was removed from the workspace is not among them. An empty list is an error: the token's own user is in it.
+    Users who were removed from the workspace are not listed. An empty list is an error: it has at least the token's
+    own user.
     """
     try:
         users = fetch_list(client, "/users", {"workspace": workspace_gid, "opt_fields": USER_FIELDS})

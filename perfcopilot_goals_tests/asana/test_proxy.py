@@ -124,7 +124,7 @@ def test_plain_http_on_this_machine_does_not_go_through_the_proxy(connect: Conne
 
 REFUSALS = [
     pytest.param(407, ["asks for a user and password", "http://user:password@host:port"], id="A41 407"),
-    pytest.param(403, [f"does not let this machine connect to {HOST}", "Ask whoever runs the proxy"], id="A41 403"),
+    pytest.param(403, [f"does not let this machine connect to {HOST}", "Ask the proxy's administrator"], id="A41 403"),
     pytest.param(400, ["does not let", "status 400"], id="A41 400"),
     pytest.param(405, ["does not let", "status 405"], id="A41 405, a web server"),
 ]
