@@ -1,5 +1,9 @@
 # Everything a person runs here. `make` alone lists it.
-PYTHON ?= python3
+SUPPORTED := 3.14 3.13 3.12 3.11
+# The newest of them that works here; PYTHON=… names another. Each is tried, because a name on PATH may not run (pyenv)
+# or lack what makes an environment (Debian without python3-venv).
+tried = $(shell python$(1) -c 'import ensurepip' 2>/dev/null && echo python$(1))
+PYTHON ?= $(or $(firstword $(foreach v,$(SUPPORTED),$(call tried,$v))),python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -20,9 +24,15 @@ help: ## this list
 
 setup: $(READY) ## .venv with everything, as requirements.lock pins it
 
+# An environment that is there already stays as it is, whatever Python it has.
+define make_venv
+@test -e $(1) || { $(PYTHON) -c 'import sys; v = "%d.%d" % sys.version_info[:2]; sys.exit(v not in "$(SUPPORTED)".split() \
+  and "$(PYTHON) is Python " + v + ". Name one of $(SUPPORTED): make setup PYTHON=python3.12")' && \
+  echo "Making $(1) with $(PYTHON)" && $(PYTHON) -m venv $(1); }
+endef
+
 $(READY): requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 setup")'
-	$(PYTHON) -m venv $(VENV)
+	$(call make_venv,$(VENV))
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -49,7 +59,7 @@ bench: setup .venv-bench/.ready ## what it costs, beside a floor and other libra
 	$(BIN)/python -m benchmarks $(BENCH)
 
 .venv-bench/.ready: benchmarks/requirements.lock
-	$(PYTHON) -m venv .venv-bench
+	$(call make_venv,.venv-bench)
 	.venv-bench/bin/python -m pip install --quiet --require-hashes -r benchmarks/requirements.lock
 	@touch $@
 
