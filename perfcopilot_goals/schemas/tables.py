@@ -6,7 +6,6 @@ stored in `storage`.
 """
 
 import datetime as dt
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -125,10 +124,7 @@ def stamp(rows: pd.DataFrame, connection: str, synced_at: dt.datetime, run_id: s
 def validate(table: str, rows: pd.DataFrame) -> pd.DataFrame:
     """The rows as pandera returns them, or `GoalsSchemaError` with rule, column and count of each breach."""
     try:
-        with warnings.catch_warnings():
-            # pandera joins the failures of columns of nulls as pandas will not always do; here it makes no difference.
-            warnings.simplefilter("ignore", FutureWarning)
-            return tables()[table].model.to_schema().validate(rows, lazy=True)
+        return tables()[table].model.to_schema().validate(rows, lazy=True)
     except pa.errors.SchemaErrors as error:
         breaches = _breaches(error.failure_cases)
     except (TypeError, ValueError):
