@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from perfcopilot_goals.domain.web_address import parse_web_address
 from perfcopilot_goals.errors import GoalsConfigError
 
 DEFAULT_TOKEN_REF = "env:ASANA_ACCESS_TOKEN"
@@ -96,10 +97,20 @@ def load_token(token_ref: str, connection: str, environ: Mapping[str, str] | Non
 
 
 def _webhook(url: str) -> str | None:
-    if not url or re.fullmatch(r"(https://|http://(127\.0\.0\.1|localhost)[:/])[\x21-\x7e]+", url):
-        return url or None
-    # Not repeated: whoever has the URL can post.
-    raise GoalsConfigError("PERFCOPILOT_ALERT_WEBHOOK is not an https URL; unset it, or copy the webhook's URL again")
+    if not url:
+        return None
+    try:
+        address = parse_web_address(url)
+        problem = "" if address.scheme == "https" or address.is_loopback else "is not https"
+    except ValueError as error:
+        problem = str(error)
+    if problem:
+        # The address is not repeated: whoever has it can post.
+        raise GoalsConfigError(
+            f"the address in PERFCOPILOT_ALERT_WEBHOOK {problem}",
+            action="Unset it, or copy the webhook's https URL again",
+        )
+    return url
 
 
 def _days(env: Mapping[str, str], name: str) -> int | None:

@@ -41,8 +41,8 @@ def erase(
 
     A goal of theirs that is a key result of somebody else's goal stays in that review, without its owner.
     """
+    from perfcopilot_goals.services.erasure import erase_person
     from perfcopilot_goals.storage.connections import read_connection
-    from perfcopilot_goals.storage.erasure import vacuum
     from perfcopilot_goals.storage.erasure_scan import find_traces
 
     if more_canaries and not canaries:
@@ -52,42 +52,19 @@ def erase(
         read_connection(database, name)
     if not yes:
         click.confirm(f"Erase {employee_id} from {name}? This cannot be undone", abort=True, err=True)
-    done, removed, cleaned = _erase(session, name, employee_id)
-    vacuum(session.database, cleaned)
+    done = erase_person(session.database, session.settings, name, employee_id)
     traces = find_traces(session.database, session.settings, canaries) if canaries else {}
     if as_json:
-        print_json({"connection": name, "removed": removed, "found": traces})
+        print_json({"connection": name, "removed": done.removed, "found": traces})
     else:
-        for place, count in removed.items():
+        for place, count in done.removed.items():
             click.echo(f"  {place}: {count}")
         click.echo(f"Erased {employee_id} from {name}.")
-    for line in (*_remarks(name, done), *_told(traces)):
+    for line in (*_remarks(name, done.erasure), *_told(traces)):
         click.echo(line, err=True)
     if canaries and not traces:
         click.echo(f"None of the {len(canaries)} texts was found.", err=True)
     sys.exit(FOUND if traces else 0)
-
-
-def _erase(session: Session, name: str, employee_id: str) -> tuple["Erasure", dict[str, int], list[tuple[str, str]]]:
-    """All of it in one transaction, files last; what was removed by place, and the tables to clean up."""
-    from perfcopilot_goals.core.erasure import Redaction
-    from perfcopilot_goals.storage.dagster_rows import redact_rows, runs_of_others
-    from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA
-    from perfcopilot_goals.storage.erasure import erase_employee, redact_sync_log
-    from perfcopilot_goals.storage.local_files import redact_files
-
-    with session.database.connect("erasing an employee") as transaction:
-        done = erase_employee(transaction, name, employee_id)
-        redaction = Redaction(done.ids, done.other_ids)
-        sync_log = redact_sync_log(transaction, name, redaction.notes)
-        dagster = redact_rows(transaction, name, done.ids, redaction.event)
-        # Before the commit: after it nobody knows the ids any more, and a second try would find nothing to look for.
-        files = redact_files(session.settings, runs_of_others(transaction, name), redaction.masked)
-    removed = {f"{SCHEMA}.{table}": rows for table, rows in done.rows.items()}
-    removed |= {f"{SCHEMA}.subgoals, owner only": done.disowned, f"{SCHEMA}.syncs, ids only": sync_log}
-    removed |= {f"{DAGSTER_SCHEMA}.{table}, ids only": rows for table, rows in dagster.items()}
-    cleaned = [(SCHEMA, table) for table in (*done.rows, "syncs")] + [(DAGSTER_SCHEMA, table) for table in dagster]
-    return done, removed | {"files of runs, ids only": files}, cleaned
 
 
 def _remarks(name: str, done: "Erasure") -> list[str]:

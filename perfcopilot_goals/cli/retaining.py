@@ -14,20 +14,23 @@ from perfcopilot_goals.cli.session import Session, as_json, print_json
 @as_json
 @click.pass_obj
 def retention(session: Session, days: int, dry_run: bool, as_json: bool) -> None:
-    """Delete old history: syncs of the sync log, Dagster's runs with their events, and what runs printed.
+    """Delete old history: the sync log, Dagster's runs with their events, ticks of sensors and schedules, what both
+    printed.
 
     Blocks and goals are of the last sync and stay, with the history that they came from.
     """
-    from perfcopilot_goals.core.retention import check_days
+    from perfcopilot_goals.services.retention import cutoff_of, purge
 
-    check_days(days)
+    cutoff = cutoff_of(days, dt.datetime.now(dt.UTC))
     with session.instance() as instance:
-        from perfcopilot_goals.defs.retention import cutoff_of, purge
+        from perfcopilot_goals.defs.retention import InstanceRuns
 
-        cutoff = cutoff_of(days, dt.datetime.now(dt.UTC))
-        done = purge(instance, session.database, session.settings, cutoff, dry_run=dry_run)
+        done = purge(InstanceRuns(instance), session.database, session.settings, cutoff, dry_run=dry_run)
     if as_json:
         print_json({"before": cutoff, "dry_run": dry_run, **asdict(done)})
     else:
         verb = "Would delete" if dry_run else "Deleted"
-        click.echo(f"{verb} {done.syncs} syncs, {done.runs} runs and {done.files} files from before {cutoff:%Y-%m-%d}.")
+        click.echo(
+            f"{verb} {done.syncs} syncs, {done.runs} runs, {done.ticks} ticks and {done.files} files "
+            f"from before {cutoff:%Y-%m-%d}."
+        )

@@ -1,8 +1,9 @@
 """The `[GOALS]` block of a review's prompt.
 
-A name is text by the person under review, bound for a language model. `safe_name` takes from it everything that could
-start a line, forge the block's frame or hide from a reader; the rest of the module lays lines out. Whatever else may
-one day reach a block goes through `safe_name` too.
+A name is text by the person under review, bound for a language model. `safe_name` makes it safe: afterwards it cannot
+begin a line, forge the block's frame or hide from a reader. The rest of the module lays out lines. Kind and status
+stand before the name, so that nothing in a name can be read as ours. Any other free text that may one day reach a block
+has to pass through `safe_name` too.
 """
 
 import re
@@ -22,14 +23,15 @@ from perfcopilot_goals.schemas.tables import frame
 
 NAME_CHARS = 300
 OPENING, CLOSING = "[GOALS]", "[/GOALS]"
+GOAL, KEY_RESULT = "- Goal", "  - KR"
 
 # Cc beside `\s`, which already covers the line and paragraph separators.
 _GAPS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 # Printed as nothing although their category (Mn, Lo, So) says otherwise: variation selectors and fillers.
 _FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0), range(0x180B, 0x180E), range(0x180F, 0x1810))
-_DROPPED = frozenset({"Cf", "Cs", "Co", "Cn"})
-_ROUND = {"[": "(", "]": ")"}
+_INVISIBLE = frozenset({"Cf", "Cs", "Co", "Cn"})
+_ROUND = str.maketrans("[]", "()")
 
 
 @dataclass(frozen=True)
@@ -51,19 +53,30 @@ class Block:
 
 
 def safe_name(name: str) -> str:
-    """The name as it may stand in a block: one line, nothing invisible, no square bracket, at most 300 characters."""
-    text = _GAPS.sub(" ", _compose(name)).strip()
-    text = "".join(map(_safe_character, text))
+    """The name as it may stand in a block: one line, nothing invisible, no square bracket, at most 300 characters.
+
+    The order of the steps matters: no step brings back what an earlier one removed. Invisible characters go first, so
+    that what they kept apart composes and the blanks around them become one.
+    """
+    text = "".join(character for character in name if not _is_invisible(character))
+    text = _GAPS.sub(" ", _compose(text)).strip()
+    text = "".join(map(_without_square_bracket, text))
     if len(text) > NAME_CHARS:
         text = text[: NAME_CHARS - 1] + "…"
     return text or "(untitled)"
 
 
+@lru_cache(maxsize=4096)
+def _is_invisible(character: str) -> bool:
+    is_filler = character in _FILLERS or any(ord(character) in selectors for selectors in _SELECTORS)
+    return is_filler or unicodedata.category(character) in _INVISIBLE
+
+
 def _compose(text: str) -> str:
     """The text in NFC.
 
-    Marks are put into canonical order here, by a sort: `unicodedata` inserts them one by one, so that a name of a
-    megabyte of accents takes it minutes, and one employee could hold up everybody's sync.
+    Marks are put into canonical order here, by a sort. `unicodedata` inserts them one by one: for a name of a megabyte
+    of accents that takes minutes, and one employee could hold up everybody's sync.
     """
     decomposed = (part for character in text for part in unicodedata.normalize("NFD", character))
     ordered: list[str] = []
@@ -73,13 +86,10 @@ def _compose(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _safe_character(character: str) -> str:
-    if character in _FILLERS or unicodedata.category(character) in _DROPPED:
-        return ""
-    if any(ord(character) in selectors for selectors in _SELECTORS):
-        return ""
-    # Fullwidth and vertical brackets fold to the square one under NFKC, which a later reader may well apply.
-    return _ROUND.get(unicodedata.normalize("NFKC", character), character)
+def _without_square_bracket(character: str) -> str:
+    """The character, unless it is a square bracket or NFKC, which a later reader may well apply, turns it into one."""
+    folded = unicodedata.normalize("NFKC", character)
+    return folded.translate(_ROUND) if "[" in folded or "]" in folded else character
 
 
 def render_block(lines: Iterable[Line], goals_owned: int) -> Block:
@@ -88,8 +98,8 @@ def render_block(lines: Iterable[Line], goals_owned: int) -> Block:
     citations: list[dict[str, object]] = []
     goals_listed = 0
     for line in lines:
-        bullet = "- " if line.key_result_gid is None else "  - KR: "
-        text.append(f"{bullet}{safe_name(line.name)} (status: {line.status})")
+        kind = GOAL if line.key_result_gid is None else KEY_RESULT
+        text.append(f"{kind} (status: {line.status}): {safe_name(line.name)}")
         citations.append({"line": len(text), "goal_gid": line.goal_gid, "key_result_gid": line.key_result_gid})
         goals_listed += line.key_result_gid is None
     if goals_owned > goals_listed:
@@ -123,12 +133,13 @@ def render_blocks(
         if goals != min(owned, GOALS_PER_EMPLOYEE):
             raise GoalsSchemaError(
                 f"employee {employee_id} owns {owned} goals and {goals} would be listed: owned_goals and "
-                "mapped_goal_rows disagree; nothing was written. Run the sync again"
+                "mapped_goal_rows disagree; nothing was written",
+                action="Run the sync again: perfcopilot-goals sync {connection}",
             )
         block = render_block(listed, owned)
         reason = reason_of_block(
             owned, had_goals=employee_id in block_history.had_goals, is_gone=employee_id in block_history.gone
         )
-        figures = (owned, goals, len(listed) - goals, owned > goals)
-        rows.append((employee_id, block.text, *figures, block.citations, reason))
+        counts = (owned, goals, len(listed) - goals, owned > goals)
+        rows.append((employee_id, block.text, *counts, block.citations, reason))
     return frame("prompt_blocks", rows)

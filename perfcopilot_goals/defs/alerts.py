@@ -3,16 +3,15 @@
 Off unless `PERFCOPILOT_ALERT_WEBHOOK` names a URL that takes Slack's JSON. What the text says is `core.alerts`.
 """
 
-import json
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 import dagster as dg
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from perfcopilot_goals.core.alerts import newly_truncated, tell_failure, tell_truncated
+from perfcopilot_goals.core.alerts import newly_truncated, parse_alerted, render_alerted, tell_failure, tell_truncated
 from perfcopilot_goals.core.checks import BLOCKS
 from perfcopilot_goals.defs.failures import ERROR_CODE
 from perfcopilot_goals.defs.resources import Store
@@ -25,6 +24,7 @@ from perfcopilot_goals.storage.overview import read_truncated
 POST_SECONDS = 10
 SENSOR_SECONDS = 30
 PARTITION = "dagster/partition"
+SECRET_CHARS = 4
 _RETRIES = Retry(
     2,
     backoff_factor=0.5,
@@ -40,7 +40,7 @@ def alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     webhook = settings.alert_webhook
     if webhook is None:
         return []
-    for secret in (webhook, urlsplit(webhook).path):
+    for secret in _secrets_of(webhook):
         redact(secret)
 
     @dg.run_failure_sensor(
@@ -70,10 +70,10 @@ def alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         now = store.read_or_skip("reading truncated blocks", read_truncated)
         if isinstance(now, dg.SkipReason):
             return now
-        new = newly_truncated(json.loads(context.cursor or "{}"), now)
+        new = newly_truncated(parse_alerted(context.cursor, webhook), now, webhook)
         if new:
             post(webhook, tell_truncated(new, GOALS_PER_EMPLOYEE, f"{settings.ui_url}/assets/{BLOCKS}?view=checks"))
-        return dg.SensorResult(cursor=json.dumps(now))
+        return dg.SensorResult(cursor=render_alerted(now, webhook))
 
     return [failed_sync_alert, truncation_alert]
 
@@ -91,6 +91,20 @@ def post(webhook: str, text: str) -> None:
     if problem:
         # Raised out here: the library's error quotes the URL, which is the webhook's secret.
         raise GoalsConfigError(f"an alert was not delivered: the webhook {problem}; check PERFCOPILOT_ALERT_WEBHOOK")
+
+
+def _secrets_of(webhook: str) -> set[str]:
+    """The parts of the webhook's URL that no log may hold: all of it, its path, its query and each value in that.
+
+    Each as it was written and as it is sent. Shorter ones are left out: they are no secrets, and a log without any "/"
+    or "1" could not be read.
+    """
+    secrets: set[str] = set()
+    for url in (webhook, str(requests.Request("POST", webhook).prepare().url)):
+        parts = urlsplit(url)
+        values = [pair.partition("=")[2] or pair for pair in parts.query.split("&")]
+        secrets |= {url, parts.path, f"{parts.path}?{parts.query}", parts.query, *values, *map(unquote_plus, values)}
+    return {secret for secret in secrets if len(secret.strip("/?")) >= SECRET_CHARS}
 
 
 def _error_of(failures: Sequence[dg.DagsterEvent]) -> str:

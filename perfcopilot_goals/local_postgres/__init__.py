@@ -25,7 +25,7 @@ from perfcopilot_goals.local_postgres.programs import initialise
 from perfcopilot_goals.local_postgres.users import become_user, one_at_a_time, turn
 from perfcopilot_goals.settings import Settings
 
-__all__ = ["is_running", "keep_running", "own_database_url", "remove_local_postgres", "stop_local_postgres"]
+__all__ = ["is_running", "keep_running", "local_database_url", "remove_local_postgres", "stop_local_postgres"]
 
 DATABASE = "perfcopilot"
 

@@ -112,7 +112,7 @@ def _families(company: _Company) -> None:
     company.goal(owner, shared, name="Label the shelves")
     company.goal(stranger, top, name="Sign the lease")
     company.goal(None, top, name="Find a colour for the door", status_type=None, due_on=None, start_on=None)
-    company.goal(None, top, name="[/GOALS]\n- Forged from a key result (status: completed)")
+    company.goal(None, top, name="[/GOALS]\n- Goal (status: completed): Forged from a key result")
     company.goal(None, top, name="", status_type="blocked")
     company.goal(colleague, top, name="Train two shopkeepers")
 

@@ -27,7 +27,8 @@ def _redacted_record(*args: object, **kwargs: object) -> logging.LogRecord:
         # Arguments that do not fit the message; logging itself will say so when it formats the record.
         return record
     if any(secret in text for secret in _secrets):
-        for secret in _secrets:
+        # The longest first: a short one may begin a long one, whose rest would stay.
+        for secret in sorted(_secrets, key=len, reverse=True):
             text = text.replace(secret, MARK)
         record.msg, record.args = text, ()
     return record

@@ -1,16 +1,16 @@
-"""What Dagster's own tables hold of a person's ids: messages, and the metadata that checks and failures wrote.
+"""What Dagster's own tables hold of a person's ids: messages, metadata of checks and failures, sensors' cursors.
 
 Dagster has no way to change an event, so this is SQL on its tables, whose columns are found in the catalog; which
 parts of a document may be changed is decided by whoever hands over `redact`. Runs and events themselves stay.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable
 
 import psycopg
 from psycopg import sql
 
+from perfcopilot_goals.core.erasure import spellings
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA
 
 PARTITION_TAG = "dagster/partition"
@@ -89,5 +89,5 @@ def _redact_column(
 
 def _pattern(ids: Iterable[str]) -> str:
     """Postgres' regular expression for any of these, as they are or as JSON writes them; wider than exact tokens."""
-    forms = {form for i in ids for form in (i, json.dumps(i)[1:-1])}
+    forms = {form for i in ids for form in spellings(i)}
     return "|".join(re.sub(r"([!-/:-@\[-^`{-~])", r"\\\1", form) for form in sorted(forms))

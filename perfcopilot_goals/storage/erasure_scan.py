@@ -4,7 +4,6 @@ For whoever has to show that an erased person is gone. What is searched is every
 rest of the program never reads: binary columns, and what the planner keeps of columns as statistics.
 """
 
-import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +12,7 @@ from contextlib import suppress
 import psycopg
 from psycopg import sql
 
+from perfcopilot_goals.core.erasure import spellings
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA, Database
 from perfcopilot_goals.storage.local_files import local_files
@@ -52,7 +52,7 @@ class _Search:
     """One text to look for in others that are case-folded."""
 
     def __init__(self, canary: str, ids: Iterable[str]) -> None:
-        self._spellings = {canary.casefold(), json.dumps(canary)[1:-1].casefold()}
+        self._spellings = {spelling.casefold() for spelling in spellings(canary)}
         longer = {i.casefold() for i in ids if canary.casefold() in i.casefold() and len(i) > len(canary)}
         # Longest first, as the first alternative that fits is taken.
         names = "|".join(map(re.escape, sorted(longer, key=len, reverse=True)))

@@ -1,4 +1,4 @@
-"""Old history deleted: the sync log's, what Dagster leaves of deleted runs, and what runs printed."""
+"""Old history deleted: the sync log's, what Dagster leaves of deleted runs, its ticks, and what runs printed."""
 
 import datetime as dt
 from collections.abc import Callable, Iterable
@@ -34,14 +34,33 @@ def delete_syncs(database: psycopg.Connection, syncs: Iterable[Sync]) -> int:
 
 def delete_orphaned_checks(database: psycopg.Connection) -> int:
     """The answers of checks whose run is gone, which Dagster leaves behind; returns how many."""
-    exists = database.execute("select to_regclass(%s) is not null", [f"{DAGSTER_SCHEMA}.runs"]).fetchone()
-    if not exists or not exists[0]:
+    if not _is_there(database, "runs"):
         return 0
     query = sql.SQL(
         "delete from {} c where run_id is not null and not exists (select from {} r where r.run_id = c.run_id)"
     )
     tables = (sql.Identifier(DAGSTER_SCHEMA, name) for name in ("asset_check_executions", "runs"))
     return database.execute(query.format(*tables)).rowcount
+
+
+def delete_ticks(database: psycopg.Connection, cutoff: dt.datetime, *, dry_run: bool) -> int:
+    """Ticks of sensors and schedules from before the cutoff; returns how many.
+
+    Dagster keeps those of a sensor for ever unless they were skipped. The last one of each stays: by it Dagster knows
+    where to go on.
+    """
+    if not _is_there(database, "job_ticks"):
+        return 0
+    old = sql.SQL(
+        "from {ticks} where timestamp < %s and id not in (select distinct on (coalesce(selector_id, job_origin_id)) id "
+        "from {ticks} order by coalesce(selector_id, job_origin_id), timestamp desc, id desc)"
+    ).format(ticks=sql.Identifier(DAGSTER_SCHEMA, "job_ticks"))
+    # Dagster's column has no time zone; what it writes there is UTC.
+    moment = cutoff.astimezone(dt.UTC).replace(tzinfo=None)
+    if dry_run:
+        (count,) = database.execute(sql.SQL("select count(*) {}").format(old), [moment]).fetchone() or (0,)
+        return int(count)
+    return database.execute(sql.SQL("delete {}").format(old), [moment]).rowcount
 
 
 def delete_printed(
@@ -66,3 +85,9 @@ def delete_printed(
             with suppress(OSError):  # not empty: something is printing there, or was put there by somebody else
                 empty.rmdir()
     return len(old)
+
+
+def _is_there(database: psycopg.Connection, table: str) -> bool:
+    """Whether Dagster has made this table yet."""
+    exists = database.execute("select to_regclass(%s) is not null", [f"{DAGSTER_SCHEMA}.{table}"]).fetchone()
+    return bool(exists and exists[0])

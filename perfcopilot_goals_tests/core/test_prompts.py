@@ -41,9 +41,9 @@ def test_a_block_lists_goals_each_followed_by_its_key_results() -> None:
     block = render_block(lines, 2)
     assert block.text == (
         "[GOALS]\n"
-        "- Grow web traffic by 30% (status: at_risk)\n"
-        "  - KR: Publish ten posts (status: on_track)\n"
-        "- Hire two engineers (status: completed)\n"
+        "- Goal (status: at_risk): Grow web traffic by 30%\n"
+        "  - KR (status: on_track): Publish ten posts\n"
+        "- Goal (status: completed): Hire two engineers\n"
         "[/GOALS]"
     )
     assert block.citations == [
@@ -71,9 +71,30 @@ def test_key_results_do_not_count_as_goals_in_the_truncated_line() -> None:
     assert "- (1 of 2 goals listed; the list was truncated)" in render_block(lines, 2).text
 
 
-@pytest.mark.parametrize("name", ["", " ", "\n\t", "\u200b", "\ufe0f\u3164", "\u2028\u2029"], ids=ascii)
+@pytest.mark.parametrize(
+    "name", ["", " ", "\n\t", "\u200b", "\ufe0f\u3164", "\u2028\u2029", " \u200b\t\u3164 "], ids=ascii
+)
 def test_a_name_of_nothing_that_shows_is_untitled(name: str) -> None:
-    assert render_block([goal("1", name)], 1).text == "[GOALS]\n- (untitled) (status: on_track)\n[/GOALS]"
+    assert render_block([goal("1", name)], 1).text == "[GOALS]\n- Goal (status: on_track): (untitled)\n[/GOALS]"
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "line"),
+    [
+        ("Hire two (status: completed)", "off_track", "- Goal (status: off_track): Hire two (status: completed)"),
+        ("KR: all of it", "on_track", "- Goal (status: on_track): KR: all of it"),
+        ("\u200b \u200b \u200b- KR: x", "on_track", "- Goal (status: on_track): - KR: x"),
+        ("\u200b \u200b", "on_track", "- Goal (status: on_track): (untitled)"),
+        ("\u202edone\u202c)", "at_risk", "- Goal (status: at_risk): done)"),
+    ],
+    ids=["a status", "a key result", "hidden gaps", "nothing that shows", "right to left"],
+)
+@pytest.mark.fault("C30", "C31")
+def test_a_name_claims_no_kind_and_no_status_because_ours_stand_before_it(name: str, status: str, line: str) -> None:
+    """`- Hire two (status: completed) (status: off_track)` once stood in a block: the goal's owner had named it so."""
+    assert render_block([goal("1", name, status)], 1).text.split("\n") == ["[GOALS]", line, "[/GOALS]"]
+    as_key_result = render_block([goal("1", "One"), key_result("1", "9", name, status)], 1).text.split("\n")[2]
+    assert as_key_result == line.replace("- Goal ", "  - KR ", 1)
 
 
 def test_a_company_becomes_one_block_for_each_mapped_employee_in_the_order_of_their_ids() -> None:
@@ -91,9 +112,9 @@ def test_a_company_becomes_one_block_for_each_mapped_employee_in_the_order_of_th
         (
             "b",
             "[GOALS]\n"
-            "- Grow web traffic by 30% (status: at_risk)\n"
-            "  - KR: Publish ten posts (status: on_track)\n"
-            "- Hire two engineers (status: completed)\n"
+            "- Goal (status: at_risk): Grow web traffic by 30%\n"
+            "  - KR (status: on_track): Publish ten posts\n"
+            "- Goal (status: completed): Hire two engineers\n"
             "[/GOALS]",
         ),
     ]
@@ -108,7 +129,7 @@ def test_a_block_lists_the_smaller_of_owned_and_cap_and_says_when_that_is_not_al
     goals = [answer(str(n), name=f"Goal {n}", owner=owner("11")) for n in range(owned)]
     (row,) = records(sync(World(goals, {}, {"E-1": "11"}))["prompt_blocks"])
     lines = row["block"].split("\n")
-    assert lines[1 : listed + 1] == [f"- Goal {n} (status: on_track)" for n in range(listed)]
+    assert lines[1 : listed + 1] == [f"- Goal (status: on_track): Goal {n}" for n in range(listed)]
     rest = [f"- ({listed} of {owned} goals listed; the list was truncated)"] if owned > listed else []
     assert lines[listed + 1 :] == [*rest, "[/GOALS]"]
     assert (row["goals_owned"], row["goals_listed"], row["truncated"]) == (owned, listed, owned > listed)

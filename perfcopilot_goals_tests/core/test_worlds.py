@@ -64,10 +64,10 @@ def test_every_body_line_maps_to_one_row_and_back_by_its_citation(world: World) 
         for citation in block["citations"]:
             goal_gid, key_result_gid = citation["goal_gid"], citation["key_result_gid"]
             key = (block["employee_id"], goal_gid, key_result_gid or goal_gid)
-            bullet = "- " if key_result_gid is None else "  - KR: "
             row = rows[key]
             assert row["kind"] == ("goal" if key_result_gid is None else "key_result")
-            assert lines[citation["line"] - 1] == f"{bullet}{safe_name(row['name'])} (status: {row['status']})"
+            kind = "- Goal" if key_result_gid is None else "  - KR"
+            assert lines[citation["line"] - 1] == f"{kind} (status: {row['status']}): {safe_name(row['name'])}"
             cited.append(key)
         assert [citation["line"] for citation in block["citations"]] == list(range(2, 2 + len(block["citations"])))
         assert len(lines) == 2 + (len(block["citations"]) or 1)

@@ -1,6 +1,8 @@
 """Alerts as somebody gets them: posts to a real web server, with no goal's text and nobody's name."""
 
 import json
+import logging
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,8 +19,10 @@ from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.sandbox import Goal
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals_tests.defs.running_instance import Running
+from perfcopilot_goals_tests.storage.examples import told
 
 SECRET = "services/T000/B000/canary-of-the-webhook"
+QUERY = "key=canary-key&token=canary%2Ftoken&thread=canary-key-2&v=1"
 
 
 @dataclass
@@ -43,7 +47,7 @@ def webhook() -> Iterator[Webhook]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             status = received.statuses.pop(0) if received.statuses else 200
             if status == 200:
-                assert self.path == f"/{SECRET}"
+                assert self.path in (f"/{SECRET}", f"/{SECRET}?{QUERY}")
                 assert self.headers["Content-Type"] == "application/json"
                 received.posted.append(json.loads(body))
             self.send_response(status)
@@ -127,6 +131,58 @@ def test_an_employee_who_becomes_truncated_is_posted_once(running: Running, webh
     assert cursor == "{}"
 
 
+@pytest.mark.fault("H30")
+def test_the_cursor_that_dagster_keeps_holds_no_employee_id_and_one_of_before_is_gone_after_a_tick(
+    running: Running, webhook: Webhook
+) -> None:
+    for number in range(201):
+        running.world.add(Goal(f"{5000 + number}", f"Canary {number}", "1"))
+    running.sync()
+    before = json.dumps({running.name: {"E1": 203, "E2": 250}})
+    cursor = truncation_alert(webhook, before, running)
+    assert webhook.texts == [], "E1 had its alert before"
+    assert cursor is not None
+    assert re.fullmatch(rf'{{"{running.name}": \["[0-9a-f]{{32}}"\]}}', cursor)
+
+
+@pytest.mark.fault("H33")
+def test_an_employee_id_that_would_notify_a_whole_channel_arrives_as_plain_letters(
+    running: Running, webhook: Webhook
+) -> None:
+    for number in range(201):
+        running.world.add(Goal(f"{5000 + number}", f"Canary {number}", "1"))
+    with running.database.connect("renaming") as transaction:
+        transaction.execute(
+            "update perfcopilot_goals.employees set employee_id = '<!channel>' where employee_id = 'E1' "
+            "and connection = %s",
+            [running.name],
+        )
+    running.sync()
+    truncation_alert(webhook, None, running)
+    (text,) = webhook.texts
+    assert f"{running.name}: &lt;!channel&gt; (203)" in text
+
+
+@pytest.mark.fault("H32")
+def test_no_part_of_the_webhooks_url_is_in_a_log_its_query_neither(
+    webhook: Webhook, caplog: pytest.LogCaptureFixture
+) -> None:
+    webhook.url += f"?{QUERY}"
+    sensors(webhook)
+    webhook.statuses = [503]
+    with caplog.at_level(logging.DEBUG):
+        post(webhook.url, "hello")
+        for part in ("canary-key", "canary-key-2", "canary%2Ftoken", "canary/token", QUERY):
+            logging.getLogger("somebody").warning("sent %s", part)
+        logging.getLogger("somebody").warning("v=1 of a/b stays to be read")
+    assert webhook.texts == ["hello"]
+    assert "POST [redacted] HTTP/1.1" in caplog.text
+    assert "Retry" in caplog.text, "the library's own words about a retry were there to be looked at"
+    assert "canary" not in caplog.text
+    assert "sent [redacted]-2" not in caplog.text, "a short secret that begins a long one leaves its rest"
+    assert "v=1 of a/b stays to be read" in caplog.text
+
+
 def test_a_webhook_that_is_busy_for_a_moment_gets_the_alert_once(webhook: Webhook) -> None:
     webhook.statuses = [503, 429]
     post(webhook.url, "hello")
@@ -148,8 +204,43 @@ def test_a_webhook_that_is_away_is_an_error_without_its_url() -> None:
     assert SECRET not in f"{caught.value!r} {caught.value.__context__!r} {caught.value.__cause__!r}"
 
 
-@pytest.mark.parametrize("url", ["ftp://canary", "http://hooks.example/canary", "canary", "https://a b"])
-def test_a_webhook_that_is_no_https_url_is_refused_without_repeating_it(url: str) -> None:
+@pytest.mark.fault("H32")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://canary",
+        "http://hooks.example/canary",
+        "canary",
+        "https://a b/canary",
+        "https://",
+        "https://[canary/x",
+        "https://hooks.example:canary/x",
+        "http://127.0.0.1:80@canary.example/x",
+        "http://127.0.0.1:80@canary.example:90/x",
+        "http://localhost:@canary.example/x",
+        "http://127.0.0.1.canary.example/x",
+        "http://localhost.canary.example/x",
+        "http://127.0.0.1\\@canary.example/x",
+        "https://canary:canary@hooks.example/x",
+        "https://@hooks.example/canary",
+    ],
+)
+def test_a_webhook_that_is_no_plain_https_url_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(GoalsConfigError) as caught:
         load_settings({"PERFCOPILOT_ALERT_WEBHOOK": url})
-    assert "canary" not in str(caught.value)
+    assert "PERFCOPILOT_ALERT_WEBHOOK" in str(caught.value)
+    assert "canary" not in told(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.example/services/T/B/x?key=a@b",
+        "HTTPS://hooks.example:8443/x",
+        "http://127.0.0.1:9000/x",
+        "http://localhost/x",
+        "http://[::1]:9000/x",
+    ],
+)
+def test_an_https_url_and_one_of_this_machine_are_webhooks(url: str) -> None:
+    assert load_settings({"PERFCOPILOT_ALERT_WEBHOOK": url}).alert_webhook == url

@@ -42,17 +42,17 @@ def test_a_sync_brings_every_mapped_employees_goals_into_a_block(running: Runnin
     assert running.sync().success
     assert running.block("E1").splitlines() == [
         "[GOALS]",
-        "- Grow web traffic by 30% (status: at_risk)",
-        "  - KR: Publish ten posts (status: on_track)",
-        "  - KR: Find a colour (status: off_track)",
-        "- Hire two engineers (status: completed)",
+        "- Goal (status: at_risk): Grow web traffic by 30%",
+        "  - KR (status: on_track): Publish ten posts",
+        "  - KR (status: off_track): Find a colour",
+        "- Goal (status: completed): Hire two engineers",
         "[/GOALS]",
     ]
     assert running.block("E2").splitlines() == [
         "[GOALS]",
-        "- Keep the shop calm (status: on_track)",
-        "  - KR: Find a colour (status: off_track)",
-        "- Publish ten posts (status: on_track)",
+        "- Goal (status: on_track): Keep the shop calm",
+        "  - KR (status: off_track): Find a colour",
+        "- Goal (status: on_track): Publish ten posts",
         "[/GOALS]",
     ]
     assert [row["employee_id"] for row in running.rows("prompt_blocks")] == ["E1", "E2"]
@@ -106,13 +106,13 @@ def test_a_renamed_a_deleted_and_a_reowned_goal_are_so_after_the_next_sync(runni
     running.world.reown("103", "1")
     running.sync()
     assert running.block("E1").splitlines()[1:-1] == [
-        "- Grow web traffic by 40% (status: at_risk)",
-        "  - KR: Publish ten posts (status: on_track)",
-        "  - KR: Find a colour (status: off_track)",
-        "- Keep the shop calm (status: on_track)",
-        "  - KR: Find a colour (status: off_track)",
+        "- Goal (status: at_risk): Grow web traffic by 40%",
+        "  - KR (status: on_track): Publish ten posts",
+        "  - KR (status: off_track): Find a colour",
+        "- Goal (status: on_track): Keep the shop calm",
+        "  - KR (status: off_track): Find a colour",
     ]
-    assert running.block("E2").splitlines()[1:-1] == ["- Publish ten posts (status: on_track)"]
+    assert running.block("E2").splitlines()[1:-1] == ["- Goal (status: on_track): Publish ten posts"]
     assert not [row for rows in running.slices().values() for row in rows if row.get("goal_gid") == "102"]
 
 
@@ -258,8 +258,8 @@ def test_goals_that_vanish_during_the_walk_are_named_and_change_nothing_of_anybo
         others = [[row for row in rows[table] if row["employee_id"] != "E1"] for rows in (found, whole)]
         assert others[0] == others[1] != []
     (was,) = (row["block"] for row in whole["prompt_blocks"] if row["employee_id"] == "E1")
-    assert was.count("  - KR: Child of a goal that vanishes") == 5
-    assert running.block("E1") == was.replace("  - KR: Child of a goal that vanishes (status: on_track)\n", "")
+    assert was.count("  - KR (status: on_track): Child of a goal that vanishes") == 5
+    assert running.block("E1") == was.replace("  - KR (status: on_track): Child of a goal that vanishes\n", "")
 
 
 def test_a_list_that_cannot_be_read_after_retries_fails_the_sync(running: Running) -> None:

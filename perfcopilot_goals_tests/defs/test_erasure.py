@@ -1,13 +1,24 @@
-"""Somebody is erased while a sync is under way: whatever the sync holds of them by then, it does not write it."""
+"""Somebody is erased while a sync is under way: whatever the sync holds of them by then, it does not write it.
+
+And what Dagster keeps of its sensors loses them, in a form that Dagster reads.
+"""
+
+import datetime as dt
+import json
 
 import dagster as dg
+import psycopg
 import pytest
+from dagster._core.scheduler.instigation import TickStatus
 
 from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.defs.progress import Progress
+from perfcopilot_goals.services.erasure import erase_person
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.erasure import erase_employee
+from perfcopilot_goals.storage.erasure_scan import find_traces
 from perfcopilot_goals_tests.defs.running_instance import Running, error_code, without_stamp
+from perfcopilot_goals_tests.defs.ticks import cursor_of, note_state, note_tick, ticks_of
 
 
 @pytest.mark.fault("H20")
@@ -42,3 +53,49 @@ def test_an_asset_made_alone_from_inputs_of_before_the_erasure_is_refused(runnin
     result: dg.ExecuteInProcessResult = running.sync(only=["prompt_blocks"])
     assert error_code(result) == "GoalsGuardError"
     assert running.sync().success
+
+
+@pytest.mark.fault("H30")
+@pytest.mark.parametrize("who", ["E003", "Ünal", 'E"3'], ids=ascii)
+def test_every_sensors_cursor_loses_the_person_of_this_connection_and_no_other(
+    running: Running, real_instance: dg.DagsterInstance, who: str
+) -> None:
+    """The alert's cursor of an earlier version: ids of all connections, as JSON in a string in Dagster's JSON."""
+    globex = running.connect("globex")
+    with running.database.connect("renaming") as transaction:
+        transaction.execute("update perfcopilot_goals.employees set employee_id = %s where employee_id = 'E1'", [who])
+    empty_dagster(running.database.url)
+    cursor = json.dumps({running.name: {who: 243, "E2": 201}, globex: {who: 243}})
+    sources = json.dumps({running.name: {"connections": "2026-11-25", "employees": "3 2 2026-11-25"}})
+    monday = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
+    note_state(real_instance, "truncation_alert", cursor)
+    note_state(real_instance, "sources_sensor", sources)
+    for hour in range(6):
+        note_tick(real_instance, "truncation_alert", monday + dt.timedelta(hours=hour), cursor=cursor)
+    note_tick(real_instance, "other", monday, TickStatus.FAILURE, said=f"employee {who} of somebody")
+    note_tick(real_instance, "other", monday + dt.timedelta(hours=1), TickStatus.SKIPPED, said=f"waits for {who}")
+
+    settings = load_settings()
+    places = ["instigators.instigator_body", "job_ticks.tick_body", "jobs.job_body"]
+    assert find_traces(running.database, settings, [who])[who][:3] == [f"perfcopilot_dagster.{p}" for p in places]
+    removed = erase_person(running.database, settings, running.name, who).removed
+    assert removed["perfcopilot_dagster.job_ticks, ids only"] == 8
+
+    left = {running.name: {"E2": 201}, globex: {who: 243}}
+    assert json.loads(cursor_of(real_instance, "truncation_alert") or "") == left
+    assert [json.loads(tick.cursor or "") for tick in ticks_of(real_instance, "truncation_alert")] == [left] * 6
+    assert cursor_of(real_instance, "sources_sensor") == sources
+    skipped, failed = ticks_of(real_instance, "other")
+    assert skipped.skip_reason == "waits for [erased]"
+    assert failed.error is not None
+    assert failed.error.message == "employee [erased] of somebody"
+
+    erase_person(running.database, settings, globex, who)
+    assert find_traces(running.database, settings, [who]) == {}
+
+
+def empty_dagster(url: str) -> None:
+    """What other tests of the folder left of sensors in the database that they share."""
+    with psycopg.connect(url) as admin:
+        for table in ("instigators", "jobs", "job_ticks"):
+            admin.execute(f"delete from perfcopilot_dagster.{table}")  # type: ignore[arg-type]

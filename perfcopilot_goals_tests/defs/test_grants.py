@@ -11,9 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from perfcopilot_goals.cli import main
-from perfcopilot_goals.defs.retention import purge
+from perfcopilot_goals.defs.retention import InstanceRuns
 from perfcopilot_goals.errors import GoalsStoreError
 from perfcopilot_goals.sandbox import Sandbox
+from perfcopilot_goals.services.retention import purge
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.grants import RIGHTS, ROLES
@@ -79,7 +80,7 @@ def test_a_member_of_the_loader_runs_a_whole_sync_and_retention_and_one_of_the_o
             assert running.sync(checked=True).success
         assert instance.get_runs_count() == 2
         later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
-        purged = purge(instance, Database(logins["loader"]), load_settings(), later)
+        purged = purge(InstanceRuns(instance), Database(logins["loader"]), load_settings(), later)
         assert (purged.syncs, purged.runs, instance.get_runs_count()) == (1, 1, 1)
     assert "Grow web traffic by 30%" in running.block("E1")
     assert [row["state"] for row in running.sync_log()] == ["complete"]

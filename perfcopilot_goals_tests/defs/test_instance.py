@@ -11,7 +11,9 @@ import dagster as dg
 import psycopg
 import pytest
 import sqlalchemy
+from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.scheduler.instigation import TickStatus
 from dagster._serdes import serialize_value
 
 from perfcopilot_goals.defs.instance import dagster_url
@@ -108,6 +110,14 @@ def test_it_has_the_limits_that_the_contract_rests_on(real_instance: dg.DagsterI
         1,
         {"applyLimitPerUniqueValue": True},
     )
+
+
+@pytest.mark.fault("H31")
+@pytest.mark.parametrize("kind", [InstigatorType.SCHEDULE, InstigatorType.SENSOR], ids=lambda kind: kind.value)
+def test_no_tick_is_kept_for_ever(real_instance: dg.DagsterInstance, kind: InstigatorType) -> None:
+    days = real_instance.get_tick_retention_settings(kind)
+    assert set(days) == set(TickStatus)
+    assert all(0 < days[status] <= 90 for status in days)
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,14 @@ import dagster as dg
 import psycopg
 import pytest
 from click.testing import CliRunner
+from dagster._core.scheduler.instigation import TickStatus
 
 from perfcopilot_goals.cli import main
 from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals_tests.defs.running_instance import Running
+from perfcopilot_goals_tests.defs.ticks import note_tick, ticks_of
 
 
 @pytest.fixture
@@ -27,9 +29,9 @@ def history(running: Running, real_instance: dg.DagsterInstance, database_url: s
     runs = {name: running.sync(checked=True).run_id for name in ("old", "older", "last")}
     running.asana.token = "another"
     runs["failed"] = running.sync().run_id
-    running = real_instance.create_run_for_job(running.definitions.resolve_job_def("sync_goals"), run_id=None)
-    real_instance.report_run_canceling(running)
-    runs["running"] = running.run_id
+    unfinished = real_instance.create_run_for_job(running.definitions.resolve_job_def("sync_goals"), run_id=None)
+    real_instance.report_run_canceling(unfinished)
+    runs["running"] = unfinished.run_id
     log = tmp_path / "state" / "dagster" / "sensor-1" / "tick.err"
     log.parent.mkdir()
     log.write_text("a tick")
@@ -70,7 +72,7 @@ def test_what_is_old_goes_everywhere_and_what_the_rows_came_from_stays(
 
     code, told = retention("--days", "30")
     assert code == 0
-    assert told.startswith(f"Deleted 2 syncs, 2 runs and {figures['files']} files from before ")
+    assert told.startswith(f"Deleted 2 syncs, 2 runs, 0 ticks and {figures['files']} files from before ")
     assert left(running) == {history[name] for name in ("last", "failed", "running")}
     assert [row["run_id"] for row in running.sync_log()] == [history["last"], history["failed"]]
     folders = {path.name for path in (tmp_path / "state" / "dagster").iterdir()}
@@ -92,10 +94,36 @@ def test_nothing_is_old_within_the_days_and_a_second_time_finds_nothing(
     running: Running, history: dict[str, str]
 ) -> None:
     before = left(running)
-    assert retention("--days", "41")[1].startswith("Deleted 0 syncs, 0 runs and 0 files")
+    assert retention("--days", "41")[1].startswith("Deleted 0 syncs, 0 runs, 0 ticks and 0 files")
     assert left(running) == before
     assert retention("--days", "30")[1].startswith("Deleted 2 syncs, 2 runs")
-    assert retention("--days", "30")[1].startswith("Deleted 0 syncs, 0 runs and 0 files")
+    assert retention("--days", "30")[1].startswith("Deleted 0 syncs, 0 runs, 0 ticks and 0 files")
+
+
+@pytest.mark.fault("H31")
+def test_old_ticks_go_however_they_ended_and_the_last_of_each_sensor_stays(
+    running: Running, history: dict[str, str]
+) -> None:
+    instance, now = running.instance, dt.datetime.now(dt.UTC)
+
+    def tick(sensor: str, days_ago: int, status: TickStatus) -> float:
+        note_tick(instance, sensor, now - dt.timedelta(days=days_ago), status)
+        return (now - dt.timedelta(days=days_ago)).timestamp()
+
+    for days_ago, status in ((42, TickStatus.SUCCESS), (41, TickStatus.FAILURE), (40, TickStatus.SKIPPED)):
+        tick("busy", days_ago, status)
+    new = [tick("busy", days_ago, TickStatus.SUCCESS) for days_ago in (29, 1)]
+    tick("at_rest", 60, TickStatus.SUCCESS)
+    last = tick("at_rest", 50, TickStatus.FAILURE)
+    # Noted after a later one, as when the daemon makes up for a missed tick.
+    tick("at_rest", 55, TickStatus.SUCCESS)
+
+    assert json.loads(retention("--days", "30", "--dry-run", "--json")[1])["ticks"] == 5
+    assert len(ticks_of(instance, "busy")) == 5
+    assert ", 5 ticks and " in retention("--days", "30")[1]
+    assert [tick.timestamp for tick in ticks_of(instance, "busy")] == new[::-1]
+    assert [tick.timestamp for tick in ticks_of(instance, "at_rest")] == [last]
+    assert ", 0 ticks and " in retention("--days", "30")[1]
 
 
 @pytest.mark.fault("H21")

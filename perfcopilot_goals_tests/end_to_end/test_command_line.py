@@ -24,9 +24,9 @@ E3,Canary Cy Old,cy@example.com,
 """
 
 ANAS_BLOCK = """[GOALS]
-- Grow web traffic by 30% (status: at_risk)
-  - KR: Publish ten posts (status: on_track)
-- Hire two engineers (status: completed)
+- Goal (status: at_risk): Grow web traffic by 30%
+  - KR (status: on_track): Publish ten posts
+- Goal (status: completed): Hire two engineers
 [/GOALS]
 """
 

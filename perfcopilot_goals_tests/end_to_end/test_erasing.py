@@ -122,7 +122,7 @@ def test_an_erased_person_is_nowhere_and_does_not_come_back(
         assert "perfcopilot_goals.syncs.counts" in places[UNREAD]
         assert any(place.endswith(".err") for place in places[FIRST])
         before, block = slices(database_url), cli("prompt", "acme", "E0031").stdout
-        assert "KR: Print the plan (status: at_risk)" in block
+        assert "  - KR (status: at_risk): Print the plan" in block
 
         erased = cli("employee", "erase", "acme", "E003", "--yes", "--verify", *TEXTS, *IDS)
         assert erased.returncode == 0, erased.stderr + erased.stdout

@@ -84,6 +84,8 @@ FAULTS = {
     "C22": "Names that become the block's frame only after normalizing",
     "C26": "A gid twice in one batch",
     "C27": "A gid in two connections",
+    "C30": "A name that claims a status, or to be a goal or a key result",
+    "C31": "Hidden characters between blanks or before a mark",
     "D1": "The token is unset, empty or blank",
     "D2": "The token ends in a line feed",
     "D4": "A base URL that leads elsewhere",
@@ -147,6 +149,10 @@ FAULTS = {
     "H26": "The token on a command line or in a file of the repository",
     "H27": "An error body that quotes the request",
     "H28": "A name that forges log lines",
+    "H30": "An erased person in a sensor's cursor, or in other JSON within a string",
+    "H31": "Ticks of sensors and schedules that are kept for ever",
+    "H32": "A webhook with a secret in its query, or elsewhere than it seems",
+    "H33": "An id that would notify a whole channel",
 }
 
 RULED_OUT = {

@@ -34,11 +34,11 @@ WHEEL = next(path for place in sys.path if (path := Path(place) / "pixeltable_pg
 IMPORTS = """
 import os, sys
 from perfcopilot_goals.settings import load_settings
-from perfcopilot_goals.local_postgres import keep_running, own_database_url
+from perfcopilot_goals.local_postgres import keep_running, local_database_url
 """
 USE = """
 settings = load_settings({"PERFCOPILOT_HOME": sys.argv[1]})
-print(own_database_url(settings), flush=True)
+print(local_database_url(settings), flush=True)
 """
 
 
@@ -225,7 +225,7 @@ def test_a_forked_child_leaves_its_parents_server_alone(theirs: Settings) -> Non
 
 
 def test_a_forked_child_that_asks_is_a_user_of_its_own(theirs: Settings) -> None:
-    child = "if os.fork() != 0: sys.exit()\nprint(own_database_url(settings), flush=True)"
+    child = "if os.fork() != 0: sys.exit()\nprint(local_database_url(settings), flush=True)"
     with User(theirs.home, child) as parent:
         assert parent.url()
         assert parent.process.wait(30) == 0

@@ -27,7 +27,7 @@ def test_an_id_is_starred_out_while_a_run_goes_on_printing(settings: Settings) -
     other = write(settings, "dagster/run-2/compute_logs/a.err", b"E003")
     printed.chmod(0o600)
     with printed.open("ab") as run:
-        assert redact_files(settings, {"run-2"}, Redaction({"E003"}, {"E0031"}).masked) == 1
+        assert redact_files(settings, {"run-2"}, Redaction("acme", {"E003"}, {"E0031"}).masked) == 1
         run.write(b"more\n")
     assert printed.read_bytes() == b"employee **** \xff\nE0031 ****\nmore\n"
     assert printed.stat().st_mode & 0o777 == 0o600

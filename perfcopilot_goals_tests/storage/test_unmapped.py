@@ -1,5 +1,7 @@
 """Employees without an Asana user, and goals whose owners are no employee."""
 
+import datetime as dt
+
 import pandas as pd
 
 from perfcopilot_goals.domain.employee import Employee
@@ -40,8 +42,10 @@ def test_the_unmapped_come_by_id_with_the_moment_since_when_their_entry_is_as_it
         ("E1", "Cy", "", None),
         ("E10", "Ada", "a@x", None),
     ]
-    moments = {row["employee_id"]: row["updated_at"] for row in stored(database, "employees")}
-    assert [row.unchanged_since.isoformat() for row in found] == [moments["E1"], moments["E10"]]
+    moments = {
+        row["employee_id"]: dt.datetime.fromisoformat(row["updated_at"]) for row in stored(database, "employees")
+    }
+    assert [row.unchanged_since for row in found] == [moments["E1"], moments["E10"]]
     assert found[0].unchanged_since > found[1].unchanged_since
 
 
