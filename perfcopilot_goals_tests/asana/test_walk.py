@@ -13,11 +13,12 @@ from perfcopilot_goals.asana.routes import AUTO, GOAL_RELATIONSHIPS, SUBGOALS
 from perfcopilot_goals.asana.transport import IN_FLIGHT
 from perfcopilot_goals.asana.walk import Walk, walk_subgoals
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, AsanaUnavailableError
-from perfcopilot_goals.sandbox import Fault, Sandbox, faults
-from perfcopilot_goals.sandbox.faults import Script, asks_subgoals_of
+from perfcopilot_goals.sandbox import Fault, Sandbox
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.asana.canaries import BODY, GOAL_NAME, raises
 from perfcopilot_goals_tests.asana.conftest import Connect
 from perfcopilot_goals_tests.asana.worlds import FIELDS, family_world, flat_world, parents_of, parse_goals, serve
+from perfcopilot_goals_tests.scripted_faults import Script, asks_subgoals_of
 
 ROUTES = [SUBGOALS, GOAL_RELATIONSHIPS]
 UNKNOWN_GOAL = faults.status(404, f"goal: Unknown object: 12 {BODY}")
