@@ -44,7 +44,7 @@ def main() -> None:
         sys.exit(f"{RIVALS_PYTHON} is missing: make .venv-bench/.ready")
     scale = dataclasses.replace(QUICK if given.quick else FULL, without=frozenset(given.without))
     print(machine(), flush=True)
-    sections = {}
+    sections: dict[str, list[dict[str, Any]]] = {}
     for name in given.names or BENCHES:
         title, run = BENCHES[name]
         print(f"\n{title}", flush=True)
