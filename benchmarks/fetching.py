@@ -8,8 +8,8 @@ from benchmarks.contenders import OURS, RIVALS, SYNC, Race, connect_sync, fetch_
 from benchmarks.measuring import Measured, StandIn, stand_in
 from benchmarks.scale import Scale
 from benchmarks.workplace import UNLIMITED, Workplace, workplace
+from perfcopilot_goals.asana.http import IN_FLIGHT
 from perfcopilot_goals.asana.listing import PAGE_SIZE
-from perfcopilot_goals.asana.transport import IN_FLIGHT
 
 TITLE = "A workspace fetched"
 

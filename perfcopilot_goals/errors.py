@@ -71,6 +71,12 @@ class AsanaContractError(GoalsError):
     """HTML, JSON of another shape, an offset that repeats, a redirect."""
 
     exit_code = 4
+    DEFAULT_ACTION: ClassVar[str] = (
+        "Run it again; if the error stays, Asana's API has changed: upgrade perfcopilot-goals or report it"
+    )
+
+    def __init__(self, message: str, *, connection: str | None = None, action: str | None = None) -> None:
+        super().__init__(message, connection=connection, action=action or self.DEFAULT_ACTION)
 
 
 class GoalsSchemaError(GoalsError):

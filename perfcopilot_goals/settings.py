@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from perfcopilot_goals.domain.web_address import parse_web_address
 from perfcopilot_goals.errors import GoalsConfigError
@@ -33,6 +34,8 @@ class Settings:
     alert_webhook: str | None = field(default=None, repr=False)
     ui_url: str = DEFAULT_UI_URL
     retention_days: int | None = None
+    # Its password is a secret.
+    asana_proxy: str | None = field(default=None, repr=False)
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -50,6 +53,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         alert_webhook=_webhook(env.get("PERFCOPILOT_ALERT_WEBHOOK", "").strip()),
         ui_url=(env.get("PERFCOPILOT_UI_URL", "").strip() or DEFAULT_UI_URL).rstrip("/"),
         retention_days=_days(env, "PERFCOPILOT_RETENTION_DAYS"),
+        asana_proxy=_proxy(env.get("PERFCOPILOT_ASANA_PROXY", "").strip()),
     )
 
 
@@ -111,6 +115,27 @@ def _webhook(url: str) -> str | None:
             action="Unset it, or copy the webhook's https URL again",
         )
     return url
+
+
+# What a user or a password may have, as a URL writes it.
+_CREDENTIAL = r"(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*"
+_PROXY = re.compile(rf"http://({_CREDENTIAL}:{_CREDENTIAL}@)?([\w.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{{1,5}}/?", re.A | re.I)
+
+
+def _proxy(url: str) -> str | None:
+    """The URL without a slash at its end. Only an explicit setting: no ambient variable may redirect a token."""
+    try:
+        if not url or (_PROXY.fullmatch(url) and urlsplit(url).port):
+            return url.rstrip("/") or None
+    except ValueError:
+        pass  # a port above 65535, or brackets around what is no address
+    # Not repeated: it may hold a password.
+    raise GoalsConfigError(
+        "PERFCOPILOT_ASANA_PROXY is not of the form http://host:port or http://user:password@host:port; no request "
+        "was sent",
+        action="Set it to that form, and in user and password write characters such as @ : / % percent-encoded. "
+        "Unset it to connect directly",
+    )
 
 
 def _days(env: Mapping[str, str], name: str) -> int | None:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from perfcopilot_goals import errors
-from perfcopilot_goals.errors import EXIT_CODES, GoalsConfigError, GoalsError, GoalsStoreError
+from perfcopilot_goals.errors import EXIT_CODES, AsanaContractError, GoalsConfigError, GoalsError, GoalsStoreError
 
 CONTRACT = {
     "GoalsConfigError": (2, False),
@@ -34,9 +34,8 @@ def test_the_tree_drawn_in_the_docstring_is_the_tree() -> None:
 
 @pytest.mark.parametrize("kind", [GoalsError, *CLASSES])
 def test_a_message_begins_with_the_classs_name(kind: type[GoalsError]) -> None:
-    assert (
-        str(kind("connection acme: what, and what to do")) == f"{kind.__name__}: connection acme: what, and what to do"
-    )
+    error = kind("connection acme: what happened", action="What to do")
+    assert str(error) == f"{kind.__name__}: connection acme: what happened. What to do"
     assert isinstance(kind(""), GoalsError)
     assert isinstance(kind.__doc__, str)
 
@@ -85,6 +84,16 @@ def test_a_store_error_tells_its_sqlstate_and_only_what_passes_by_itself_is_retr
 )
 def test_an_error_about_a_connection_names_it_once_and_in_what_to_do(error: GoalsError, told: str) -> None:
     assert str(error.about("acme")) == told
+
+
+def test_an_answer_of_another_shape_always_says_what_to_do() -> None:
+    assert str(AsanaContractError("GET /goals: no data").about("acme")) == (
+        "AsanaContractError: connection acme: GET /goals: no data. Run it again; if the error stays, Asana's API has "
+        "changed: upgrade perfcopilot-goals or report it"
+    )
+    assert (
+        str(AsanaContractError("GET /goals: no data", action="Wait")) == "AsanaContractError: GET /goals: no data. Wait"
+    )
 
 
 def test_an_error_that_names_no_connection_tells_what_to_do_with_a_placeholder() -> None:

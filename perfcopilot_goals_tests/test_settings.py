@@ -3,10 +3,12 @@
 import dataclasses
 import stat
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from urllib3.util import parse_url
 
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.settings import (
@@ -35,12 +37,13 @@ def test_with_nothing_set_everything_has_its_default() -> None:
         postgres_user="nobody",
         alert_webhook=None,
         ui_url="http://127.0.0.1:3000",
+        asana_proxy=None,
     )
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\t\n"], ids=repr)
 def test_a_setting_that_is_blank_is_not_set(blank: str) -> None:
-    names = ["HOME", "DATABASE_URL", "ASANA_HOSTS", "SYNC_CRON", "POSTGRES_USER"]
+    names = ["HOME", "DATABASE_URL", "ASANA_HOSTS", "ASANA_PROXY", "SYNC_CRON", "POSTGRES_USER"]
     assert load_settings({f"PERFCOPILOT_{name}": blank for name in names} | {"DAGSTER_HOME": blank}) == load_settings(
         {}
     )
@@ -73,6 +76,62 @@ def test_what_is_set_is_taken(tmp_path: Path) -> None:
 )
 def test_hosts_are_a_list_with_commas_or_blanks(given_hosts: str, hosts: set[str]) -> None:
     assert load_settings({"PERFCOPILOT_ASANA_HOSTS": given_hosts}).asana_hosts == hosts
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://proxy.example:3128",
+        "http://proxy:80",
+        "http://10.0.0.1:8080",
+        "http://[2001:db8::1]:3128",
+        "HTTP://PROXY.example:3128",
+        "http://somebody:secret@proxy.example:3128",
+        "http://somebody:@proxy.example:3128",
+        "http://DOMAIN%5Csomebody:p%40ss%3A%2F%C3%BC@proxy.example:3128",
+        "http://some.body+1:!$&'()*,;=~_-@proxy.example:3128",
+    ],
+)
+@pytest.mark.fault("A40")
+def test_a_proxy_is_an_http_url_with_a_port_and_perhaps_a_user_and_a_password(url: str) -> None:
+    for given_url in (url, f" {url}/\n"):
+        assert load_settings({"PERFCOPILOT_ASANA_PROXY": given_url}).asana_proxy == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["proxy.example:3128", f"{SECRET}@proxy.example:3128", f"https://u:{SECRET}@proxy.example:3128",
+     f"socks5://u:{SECRET}@proxy.example:1080", f"http://u:{SECRET}@proxy.example", f"http://u:{SECRET}@proxy.example:0",
+     f"http://u:{SECRET}@proxy.example:65536", f"http://u:{SECRET}@proxy.example:3128/path",
+     f"http://u:{SECRET}@proxy.example:3128?q", f"http://u:{SECRET}@proxy.example:3128#f",
+     f"http://u:{SECRET}@evil@proxy.example:3128", f"http://u:{SECRET}/x@proxy.example:3128",
+     f"http://u:{SECRET}\\@proxy.example:3128", f"http://u:{SECRET}%@proxy.example:3128",
+     f"http://u:{SECRET}%4@proxy.example:3128", f"http://u:{SECRET}:x@proxy.example:3128", f"http://u:{SECRET}é@p:3128",
+     f"http://u:{SECRET} @proxy.example:3128", f"http://u:{SECRET}@proxy.example:3128\r\nX: 1", f"http://{SECRET}@p:3128",
+     f"http://u:{SECRET}@pröxy.example:3128", f"http://u:{SECRET}@[zz]:3128", f"http://u:{SECRET}@[1:2]:3128",
+     f"http://u:{SECRET}@:3128", f"//u:{SECRET}@proxy.example:3128", SECRET],
+    ids=ascii,
+)  # fmt: skip
+@pytest.mark.fault("A46")
+def test_a_proxy_of_another_form_is_refused_and_its_password_not_told(url: str) -> None:
+    with pytest.raises(GoalsConfigError, match="PERFCOPILOT_ASANA_PROXY is not of the form") as refused:
+        load_settings({"PERFCOPILOT_ASANA_PROXY": url})
+    assert SECRET not in told(refused.value)
+    assert "percent-encoded" in str(refused.value)
+
+
+@usual
+@given(st.text(characters))
+def test_any_text_as_a_proxy_is_one_that_urls_agree_on_or_one_of_our_errors_that_does_not_tell_it(value: str) -> None:
+    for url in (f"http://u:{SECRET}{value}@proxy.example:3128", f"http://u:{SECRET}@{value}:3128", f"http://{value}"):
+        settings = attempt(lambda url=url: load_settings({"PERFCOPILOT_ASANA_PROXY": url}))
+        if isinstance(settings, GoalsConfigError):
+            assert SECRET not in told(settings)
+        else:
+            parsed, other = parse_url(settings.asana_proxy), urlsplit(settings.asana_proxy)
+            assert (parsed.host or "").strip("[]") == other.hostname
+            assert parsed.port == other.port
+            assert SECRET not in repr(settings)
 
 
 def test_folders_are_absolute_and_know_the_users_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from perfcopilot_goals.asana.address import check_base_url
+from perfcopilot_goals.asana.http import REQUEST_SECONDS, BrokenResponse, Transport
 from perfcopilot_goals.asana.pacing import (
     ATTEMPTS,
     FAILED_BACKOFF,
@@ -24,7 +25,6 @@ from perfcopilot_goals.asana.pacing import (
     pacer_for,
 )
 from perfcopilot_goals.asana.responses import Problem, problem_of, refusal_of
-from perfcopilot_goals.asana.transport import REQUEST_SECONDS, BrokenResponse, Transport, UntrustedServer
 from perfcopilot_goals.errors import AsanaContractError, AsanaUnavailableError, GoalsConfigError
 
 # A sync may take a quarter of an hour beyond twice the time that its requests need at the token's limit.
@@ -55,6 +55,7 @@ class AsanaClient:
         clock: Clock = SYSTEM_CLOCK,
         jitter: Callable[[], float] = random.random,
         request_seconds: float = REQUEST_SECONDS,
+        proxy: str | None = None,
     ) -> None:
         if not re.fullmatch(r"[\x21-\x7e]+", token):
             # As a header it would be quoted in full by the error that says so.
@@ -65,7 +66,7 @@ class AsanaClient:
         self.figures = RequestStats()
         self.stop = threading.Event()
         self.lock = threading.Lock()
-        self._transport = Transport(base_url, token, request_seconds, self.stop)
+        self._transport = Transport(base_url, token, request_seconds, self.stop, proxy)
         self._jitter = jitter
         self._budget = RetryBudget()
         self._deadline = self.clock.monotonic() + GRACE_SECONDS
@@ -106,12 +107,10 @@ class AsanaClient:
             self._note_changes(answer.headers)
             if answer.status == 200:
                 return answer.decode()
-        except UntrustedServer:
-            raise AsanaUnavailableError(
-                f"GET {path}: the server's certificate is not valid for its name, so the token was not sent"
-            ) from None
+        except GoalsConfigError as error:
+            raise GoalsConfigError(f"GET {path}: {error.message}", action=error.action) from None
         except BrokenResponse as broken:
-            return Problem(str(broken), is_contract=broken.is_contract)
+            return Problem(str(broken), is_contract=broken.is_contract, action=broken.action)
         except AsanaContractError as error:
             raise AsanaContractError(f"GET {path}: {error.message}; nothing was written") from None
         problem = problem_of(answer)
@@ -142,7 +141,9 @@ class AsanaClient:
     def _give_up(self, path: str, problem: Problem, why: str) -> NoReturn:
         if problem.is_contract:
             raise AsanaContractError(f"GET {path}: Asana sent {problem.what}, {why}; nothing was written")
-        raise AsanaUnavailableError(f"GET {path}: {problem.what}, {why}; nothing was written. Try again later")
+        raise AsanaUnavailableError(
+            f"GET {path}: {problem.what}, {why}; nothing was written. Try again later", action=problem.action
+        )
 
     def _check_deadline(self, path: str, wait: float, asked_wait: float | None = None) -> None:
         if self.clock.monotonic() + wait > self._deadline:

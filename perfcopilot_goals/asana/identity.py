@@ -1,11 +1,14 @@
 """Whose token it is, and which workspaces it sees: what somebody asks who sets a connection up."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.listing import refusal_of_workspace
 from perfcopilot_goals.asana.responses import Refused
 from perfcopilot_goals.errors import AsanaContractError
+
+ME = "GET /users/me"
 
 
 @dataclass(frozen=True)
@@ -19,17 +22,28 @@ class Identity:
 
 def fetch_identity(client: AsanaClient, workspace_gid: str | None) -> Identity:
     """The token's identity, in one request; with a GID one more, which fails as the sync would if it is not seen."""
-    asked = "GET /users/me"
+    request = ME
     try:
-        user = client.get("/users/me", {"opt_fields": "name,workspaces.name"})["data"]
-        identity = Identity(user["gid"], user["name"], {w["gid"]: w["name"] for w in user.get("workspaces") or []})
+        identity = _parse_identity(client.get("/users/me", {"opt_fields": "name,workspaces.name"}))
         if workspace_gid is not None:
-            asked = f"GET /workspaces/{workspace_gid}"
+            request = f"GET /workspaces/{workspace_gid}"
             client.get(f"/workspaces/{workspace_gid}", {})
     except Refused as refused:
-        raise refusal_of_workspace(refused, workspace_gid or "(none)", asked) from None
-    except (LookupError, TypeError):
-        raise AsanaContractError(
-            "GET /users/me: an answer without gid, name and workspaces; check the base URL"
-        ) from None
+        raise refusal_of_workspace(refused, workspace_gid or "(none)", request) from None
     return identity
+
+
+def _parse_identity(response: Any) -> Identity:
+    user = response.get("data") if isinstance(response, dict) else None
+    workspaces = user.get("workspaces") if isinstance(user, dict) else None
+    if not isinstance(workspaces, list | None):
+        raise AsanaContractError(f"{ME}: field workspaces is not a list; nothing was written")
+    name_of = {_text(one, "gid", "workspaces."): _text(one, "name", "workspaces.") for one in workspaces or []}
+    return Identity(_text(user, "gid"), _text(user, "name"), name_of)
+
+
+def _text(response: Any, field: str, path: str = "") -> str:
+    value = response.get(field) if isinstance(response, dict) else None
+    if not isinstance(value, str):
+        raise AsanaContractError(f"{ME}: field {path}{field} is missing or not text; nothing was written")
+    return value

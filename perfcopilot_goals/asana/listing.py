@@ -24,66 +24,75 @@ OnPage = Callable[[int], None]
 
 
 def fetch_list(
-    client: AsanaClient, path: str, params: Mapping[str, str], *, paged: bool = True, on_page: OnPage = lambda _: None
+    client: AsanaClient,
+    path: str,
+    params: Mapping[str, str],
+    *,
+    request: str = "",
+    paged: bool = True,
+    on_page: OnPage = lambda _: None,
 ) -> list[dict[str, Any]]:
     """All objects of a list, in Asana's order. `on_page` hears after each page how many there are so far.
 
-    With `paged=False` an answer without `next_page` is whole; otherwise that key has to be there. A short or an empty
-    page ends nothing, only a `next_page` of null does. An offset that expired restarts the list once.
+    `request` is how errors name the list where its path does not say enough. With `paged=False` a response without
+    `next_page` is whole; otherwise that key has to be there. A short or an empty page ends nothing, only a `next_page`
+    of null does. An offset that expired restarts the list once.
     """
-    try:
-        return _fetch_pages(client, path, params, paged, on_page)
-    except Refused as refused:
-        if not refused.is_expired_offset:
-            raise
-    try:
-        return _fetch_pages(client, path, params, paged, on_page)
-    except Refused as refused:
-        if not refused.is_expired_offset:
-            raise
-    raise AsanaUnavailableError(f"GET {path}: the offset expired twice; nothing was written. Try again later")
+    request = request or f"GET {path}"
+    for _ in range(2):
+        try:
+            return _fetch_pages(client, path, params, request, paged, on_page)
+        except Refused as refused:
+            if not refused.is_expired_offset:
+                raise
+    raise AsanaUnavailableError(f"{request}: the offset expired twice; nothing was written", action="Try again later")
 
 
 def _fetch_pages(
-    client: AsanaClient, path: str, params: Mapping[str, str], paged: bool, on_page: OnPage
+    client: AsanaClient, path: str, params: Mapping[str, str], request: str, paged: bool, on_page: OnPage
 ) -> list[dict[str, Any]]:
     objects: list[dict[str, Any]] = []
     query = {**params, "limit": str(PAGE_SIZE)}
     seen: set[str] = set()
-    for _ in range(MAX_PAGES):
-        answer = client.get(path, query)
-        objects += parse_data(answer, path)
+    for page in range(1, MAX_PAGES + 1):
+        try:
+            response = client.get(path, query)
+        except Refused as refused:
+            if refused.status != 400 or refused.is_expired_offset or _is_about_workspace(refused, params):
+                raise
+            raise _refusal_of_page(request, page) from None
+        objects += parse_data(response, request)
         with client.lock:
             client.figures.pages += 1
         on_page(len(objects))
-        offset = _read_offset(answer, path, paged)
+        offset = _parse_offset(response, request, paged)
         if offset is None:
             return objects
         if offset in seen:
-            raise AsanaContractError(f"GET {path}: page {len(seen) + 1} repeats an earlier offset; nothing was written")
+            raise AsanaContractError(f"{request}: page {page} repeats an earlier offset; nothing was written")
         seen.add(offset)
         query["offset"] = offset
         client.expect(1)
-    raise AsanaContractError(f"GET {path}: no end after {MAX_PAGES:,} pages; nothing was written")
+    raise AsanaContractError(f"{request}: no end after {MAX_PAGES:,} pages; nothing was written")
 
 
-def parse_data(answer: Any, path: str) -> Sequence[dict[str, Any]]:
+def parse_data(response: Any, request: str) -> Sequence[dict[str, Any]]:
     """The objects in `data`, or `AsanaContractError`."""
-    data = answer.get("data") if isinstance(answer, dict) else None
+    data = response.get("data") if isinstance(response, dict) else None
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
-        raise AsanaContractError(f"GET {path}: `data` is missing or is no list of objects; nothing was written")
+        raise AsanaContractError(f"{request}: `data` is missing or is no list of objects; nothing was written")
     return data
 
 
-def _read_offset(answer: dict[str, Any], path: str, paged: bool) -> str | None:
-    if "next_page" not in answer and not paged:
+def _parse_offset(response: dict[str, Any], request: str, paged: bool) -> str | None:
+    if "next_page" not in response and not paged:
         return None
-    next_page = answer.get("next_page", "missing")
+    next_page = response.get("next_page", "missing")
     if next_page is None:
         return None
     offset = next_page.get("offset") if isinstance(next_page, dict) else None
     if not isinstance(offset, str) or not offset or not offset.isascii():
-        raise AsanaContractError(f"GET {path}: `next_page` is missing or has no offset; nothing was written")
+        raise AsanaContractError(f"{request}: `next_page` is missing or has no offset; nothing was written")
     return offset
 
 
@@ -98,27 +107,48 @@ def fetch_goals(
         raise refusal_of_workspace(refused, workspace_gid, "GET /goals") from None
 
 
-def refusal_of_workspace(refused: Refused, workspace_gid: str, asked: str) -> GoalsError:
-    """What a no to a request about the whole workspace means to whoever has to mend it."""
-    answered = f"{asked} answered {refused.status}"
+def _is_about_workspace(refused: Refused, params: Mapping[str, str]) -> bool:
+    return "workspace" in params and refused.is_about_workspace
+
+
+def _refusal_of_page(request: str, page: int) -> AsanaContractError:
+    """What a 400 means that is neither about the workspace nor an offset that expired."""
+    if page == 1:
+        return AsanaContractError(
+            f"{request} answered 400: Asana refused the request's fields or parameters; nothing was written",
+            action="Check the connection's base URL. If it is right, Asana's API has changed: upgrade "
+            "perfcopilot-goals or report it",
+        )
+    return AsanaContractError(
+        f"{request} answered 400 on page {page}: the list did not come whole; nothing was written"
+    )
+
+
+def refusal_of_workspace(refused: Refused, workspace_gid: str, request: str) -> GoalsError:
+    """What a no to a request about the whole workspace means, and what to do about it."""
+    answered = f"{request} answered {refused.status}"
     if refused.status == 401:
         return AsanaAccessError(
-            f"{answered}: Asana does not accept the token; nothing was written. Renew it where token_ref points to"
+            f"{answered}: Asana does not accept the token; nothing was written",
+            action="Renew the token that the connection's token_ref names",
         )
     if refused.status == 402:
         return AsanaAccessError(
-            f"{answered}: the workspace's plan does not include Goals; nothing was written. Ask for such a plan"
+            f"{answered}: the workspace's plan does not include Goals; nothing was written",
+            action="Ask the workspace's administrator for a plan with Goals",
         )
     if refused.status in (403, 451):
         return AsanaAccessError(
-            f"{answered}: the token's user may not read workspace {workspace_gid}; nothing was written. "
-            "Invite that user, or use the token of one who has access"
+            f"{answered}: the token's user may not read workspace {workspace_gid}; nothing was written",
+            action="Invite that user, or use the token of one who has access",
         )
     if refused.is_unknown_route:
-        return AsanaContractError(f"{answered}, no such route; nothing was written. Check the connection's base URL")
+        return AsanaContractError(
+            f"{answered}, no such route; nothing was written", action="Check the connection's base URL"
+        )
     if refused.status == 404 or refused.is_about_workspace:
         return GoalsConfigError(
             f"{answered}: Asana knows no workspace {workspace_gid} for this token; nothing was written",
             action="Set the right one: perfcopilot-goals connection set {connection} --workspace-gid GID",
         )
-    return AsanaContractError(f"{answered}: the list did not come whole; nothing was written")
+    return _refusal_of_page(request, 1)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from perfcopilot_goals.asana.transport import BrokenResponse, Response
+from perfcopilot_goals.asana.http import BrokenResponse, Response
 from perfcopilot_goals.errors import AsanaContractError
 
 # What a Retry-After says is only compared and added up; more than this is past any deadline.
@@ -43,12 +43,16 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """What kept an answer from coming that a retry may bring, and the seconds that Asana asked to wait."""
+    """What kept an answer from coming that a retry may bring, and the seconds that Asana asked to wait.
+
+    `action` is what may help if no retry does.
+    """
 
     what: str
     asked_wait: float | None = None
     is_throttled: bool = False
     is_contract: bool = False
+    action: str | None = None
 
 
 def problem_of(answer: Response) -> Problem | None:
@@ -66,7 +70,9 @@ def refusal_of(path: str, answer: Response) -> Refused | AsanaContractError:
     if answer.status in (400, 401, 402, 403, 404, 451):
         return Refused(answer.status, _error_messages(answer))
     kind = "a redirect, which is not followed" if 300 <= answer.status < 400 else "not agreed"
-    return AsanaContractError(f"GET {path}: status {answer.status} is {kind}; check the connection's base URL")
+    return AsanaContractError(
+        f"GET {path}: status {answer.status} is {kind}; nothing was written", action="Check the connection's base URL"
+    )
 
 
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:

@@ -9,6 +9,7 @@ from typing import Any
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.listing import fetch_list
 from perfcopilot_goals.asana.responses import Refused
+from perfcopilot_goals.domain.connection import subgoals_request
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, GoalsError
 
 SUBGOALS, GOAL_RELATIONSHIPS, AUTO = "subgoals", "goal_relationships", "auto"
@@ -41,8 +42,8 @@ class RouteInUse:
             )
         if _other(gone) in self._gone:
             raise AsanaContractError(
-                f"neither sub-goal route exists ({SUBGOALS}, {GOAL_RELATIONSHIPS}); nothing was written. "
-                "Check the connection's base URL"
+                f"neither sub-goal route exists ({SUBGOALS}, {GOAL_RELATIONSHIPS}); nothing was written",
+                action="Check the connection's base URL",
             )
         self._gone.add(gone)
         self.name = _other(gone)
@@ -53,34 +54,33 @@ def fetch_subgoals(client: AsanaClient, goal_gid: str, fields: Sequence[str], ro
 
     `Refused` is raised for 403 and 404 alone, which are about the goal or the route; any other no fails the sync.
     """
+    request = subgoals_request(route, goal_gid)
     try:
         if route == SUBGOALS:
             params = {"opt_fields": ",".join(fields)}
-            return fetch_list(client, f"/goals/{goal_gid}/subgoals", params, paged=False)
+            return fetch_list(client, f"/goals/{goal_gid}/subgoals", params, request=request, paged=False)
         names = ["resource_subtype", *(f"supporting_resource.{name}" for name in fields)]
         params = {"supported_goal": goal_gid, "resource_subtype": "subgoal", "opt_fields": ",".join(names)}
-        relations = fetch_list(client, "/goal_relationships", params)
+        relations = fetch_list(client, "/goal_relationships", params, request=request)
     except Refused as refused:
         if refused.status in (403, 404):
             raise
-        raise _refusal_of_subgoals(goal_gid, refused.status) from None
+        raise AsanaAccessError(
+            f"{request} answered {refused.status}: Asana no longer accepts the token or its plan; nothing was written",
+            action="Check the token that the connection's token_ref names",
+        ) from None
     # Without the filter the list holds projects and tasks too; one that ignores it must not make key results of them.
-    return [_unwrap(relation) for relation in relations if relation.get("resource_subtype", "subgoal") == "subgoal"]
+    return [
+        _unwrap(relation, request) for relation in relations if relation.get("resource_subtype", "subgoal") == "subgoal"
+    ]
 
 
-def _refusal_of_subgoals(goal_gid: str, status: int) -> GoalsError:
-    if status == 400:
-        return AsanaContractError(f"the sub-goals of goal {goal_gid} answered 400; nothing was written")
-    return AsanaAccessError(
-        f"the sub-goals of goal {goal_gid} answered {status}: Asana no longer accepts the token or its plan; "
-        "nothing was written. Check the token where token_ref points to"
-    )
-
-
-def _unwrap(relation: dict[str, Any]) -> dict[str, Any]:
+def _unwrap(relation: dict[str, Any], request: str) -> dict[str, Any]:
     subgoal = relation.get("supporting_resource", "missing")
     if not isinstance(subgoal, dict | None):
-        raise AsanaContractError("a goal relationship came without its supporting_resource; nothing was written")
+        raise AsanaContractError(
+            f"{request}: a relationship's field supporting_resource is missing or no object; nothing was written"
+        )
     return subgoal or {}
 
 
@@ -94,12 +94,13 @@ def refusal_of_all(statuses: Collection[int], goal_was_named: bool) -> GoalsErro
         return None
     if set(statuses) == {403}:
         return AsanaAccessError(
-            f"all {len(statuses)} sub-goal lists answered 403: the token may not read sub-goals; nothing was written. "
-            "Use a token with full access, such as a service account's"
+            f"all {len(statuses)} sub-goal lists answered 403: the token may not read sub-goals; nothing was written",
+            action="Use a token with full access, such as a service account's",
         )
     if set(statuses) == {404} and not goal_was_named:
         return AsanaContractError(
             f"all {len(statuses)} sub-goal lists answered 404 and none said that a goal is unknown; nothing was "
-            "written. Check the connection's base URL"
+            "written",
+            action="Check the connection's base URL",
         )
     return None

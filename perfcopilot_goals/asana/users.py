@@ -24,5 +24,8 @@ def fetch_users(client: AsanaClient, workspace_gid: str) -> list[dict[str, Any]]
     except Refused as refused:
         raise refusal_of_workspace(refused, workspace_gid, "GET /users") from None
     if not users:
-        raise AsanaContractError("GET /users: the workspace has no users, not even the token's; nothing was changed")
+        raise AsanaContractError(
+            "GET /users: the workspace has no users, not even the token's; nothing was written",
+            action="Check the workspace GID: perfcopilot-goals connection check {connection}",
+        )
     return users

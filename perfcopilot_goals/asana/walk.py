@@ -16,6 +16,7 @@ from itertools import islice
 from queue import SimpleQueue
 
 from perfcopilot_goals.asana.client import AsanaClient
+from perfcopilot_goals.asana.http import IN_FLIGHT
 from perfcopilot_goals.asana.pacing import Stopped
 from perfcopilot_goals.asana.responses import Refused
 from perfcopilot_goals.asana.routes import (
@@ -25,7 +26,6 @@ from perfcopilot_goals.asana.routes import (
     fetch_subgoals,
     refusal_of_all,
 )
-from perfcopilot_goals.asana.transport import IN_FLIGHT
 from perfcopilot_goals.errors import AsanaUnavailableError
 
 # Goals asked one by one before all others are asked together, whatever these answered.

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table
+from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.settings import DEFAULT_TOKEN_REF, check_token_ref
 
 ROUTES = click.Choice(["auto", "subgoals", "goal_relationships"])
@@ -113,6 +114,8 @@ def check(session: Session, name: str, as_json: bool) -> None:
     client = AsanaClient(row.base_url, token, allowed_hosts=session.settings.asana_hosts)
     try:
         identity = fetch_identity(client, row.workspace_gid)
+    except GoalsError as error:
+        raise error.about(name) from None
     finally:
         client.close()
     if as_json:

@@ -1,16 +1,14 @@
 """`employee suggest`: who the unmapped employees may be in Asana, and the sure ones mapped if told so."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table, printable
-from perfcopilot_goals.errors import GoalsError
 
 if TYPE_CHECKING:
+    from perfcopilot_goals.core.suggestions import AsanaUser
     from perfcopilot_goals.domain.connection import Connection
 
 COLUMNS = ("employee_id", "full_name", "suggestion", "asana name", "how sure", "why")
@@ -26,7 +24,7 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
 
     Waits while a sync uses the same token. Hints and collisions are for you to decide: employee map.
     """
-    from perfcopilot_goals.core.suggestions import COLLISION, EXACT, HINT, KINDS, NOTHING, parse_users, suggest_users
+    from perfcopilot_goals.core.suggestions import COLLISION, EXACT, HINT, KINDS, NOTHING, suggest_users
     from perfcopilot_goals.storage.connections import read_connection
     from perfcopilot_goals.storage.employees import map_unmapped, note_users, read_employees
     from perfcopilot_goals.storage.erased import read_erased
@@ -34,7 +32,7 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
 
     with session.database.connect("reading the connection") as database:
         connection = read_connection(database, name)
-    users = parse_users(_fetch(session, connection))
+    users = _fetch_users(session, connection)
     with session.database.connect("matching the roster") as database:
         lock_roster(database, name)
         erased = read_erased(database, name)
@@ -64,25 +62,16 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
         click.echo(f"The next sync brings their goals: perfcopilot-goals sync {name}")
 
 
-def _fetch(session: Session, connection: "Connection") -> list[dict[str, Any]]:
-    """The workspace's users, asked at the token's pace, once no sync uses it; nothing is asked if a setting lacks."""
+def _fetch_users(session: Session, connection: "Connection") -> "list[AsanaUser]":
+    """The workspace's users, asked at the token's pace once no sync uses it. No request if a setting is missing."""
     from perfcopilot_goals.asana.users import fetch_users
+    from perfcopilot_goals.core.suggestions import parse_users
     from perfcopilot_goals.services.sync_access import open_client, require_workspace
 
-    with _naming(connection.connection):
-        workspace_gid = require_workspace(connection)
-        hosts = session.settings.asana_hosts
-        with open_client(session.database, connection, hosts, on_wait=_tell_wait) as client:
-            return fetch_users(client, workspace_gid)
-
-
-@contextmanager
-def _naming(name: str) -> Iterator[None]:
-    """Put the connection's name into errors that lack it."""
-    try:
-        yield
-    except GoalsError as error:
-        raise error.about(name) from None
+    workspace_gid = require_workspace(connection)
+    hosts, proxy = session.settings.asana_hosts, session.settings.asana_proxy
+    with open_client(session.database, connection, hosts, proxy=proxy, on_wait=_tell_wait) as client:
+        return parse_users(fetch_users(client, workspace_gid))
 
 
 def _tell_wait() -> None:

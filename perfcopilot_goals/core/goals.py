@@ -7,13 +7,15 @@ import pandas as pd
 
 from perfcopilot_goals.core.responses import (
     Response,
+    by_gid,
     parse_gid,
+    parse_object_gid,
     parse_optional_date,
-    parse_optional_object,
     parse_optional_text,
     parse_owner_gid,
     parse_status_type,
     parse_text,
+    response_to,
     storable,
 )
 from perfcopilot_goals.domain.limits import DESCRIPTION_CHARS
@@ -21,7 +23,7 @@ from perfcopilot_goals.errors import AsanaContractError
 from perfcopilot_goals.schemas.tables import frame
 
 # Asked for beside the table's own fields, to notice a goal of another workspace.
-WORKSPACE_FIELD = "workspace.gid"
+WORKSPACE_FIELD = "workspace"
 
 
 @dataclass(frozen=True)
@@ -33,24 +35,22 @@ class GoalList:
 
 
 def parse_goals(
-    answers: Iterable[Response], workspace_gid: str, is_erased: Callable[[str | None], bool] = lambda _: False
+    responses: Iterable[Response], workspace_gid: str, is_erased: Callable[[str | None], bool] = lambda _: False
 ) -> GoalList:
     """The goals in the order of Asana's list.
 
     A goal that came twice, because the list moved while it was paged, keeps its first place and its last content. Goals
     of an owner who was erased are left out; the others keep the place that they have in Asana's list.
     """
-    goals: dict[str, Response] = {}
-    came = 0
-    for answer in answers:
-        goals[parse_gid(answer)] = answer
-        came += 1
-    rows = [
-        (gid, position, *_columns(goal, workspace_gid))
-        for position, (gid, goal) in enumerate(goals.items())
-        if not is_erased(parse_owner_gid(goal))
-    ]
-    return GoalList(frame("raw_workspace_goals", rows), repeated=came - len(goals))
+    responses = list(responses)
+    with response_to("GET /goals"):
+        goals = by_gid(responses)
+        rows = [
+            (gid, position, *_columns(goal, workspace_gid))
+            for position, (gid, goal) in enumerate(goals.items())
+            if not is_erased(parse_owner_gid(goal))
+        ]
+    return GoalList(frame("raw_workspace_goals", rows), repeated=len(responses) - len(goals))
 
 
 def _columns(goal: Response, workspace_gid: str) -> tuple[object, ...]:
@@ -75,9 +75,9 @@ def _read_status(goal: Response) -> str | None:
 
 
 def _check_workspace(goal: Response, workspace_gid: str) -> None:
-    workspace = parse_optional_object(goal, "workspace") if "workspace" in goal else None
-    if workspace is not None and workspace.get("gid") != workspace_gid:
+    workspace = parse_object_gid(goal, WORKSPACE_FIELD) if WORKSPACE_FIELD in goal else None
+    if workspace is not None and workspace != workspace_gid:
         raise AsanaContractError(
-            f"goal {parse_gid(goal)} belongs to another workspace than {workspace_gid}, which was asked for; "
-            "nothing was written. Check the workspace GID and the base URL of the connection"
+            f"goal {parse_gid(goal)} belongs to another workspace than {workspace_gid}, which was asked for",
+            action="Check the connection's workspace GID and base URL: perfcopilot-goals connection check {connection}",
         )

@@ -7,12 +7,14 @@ import pandas as pd
 
 from perfcopilot_goals.core.responses import (
     Response,
-    parse_gid,
+    by_gid,
     parse_optional_date,
     parse_owner_gid,
     parse_status_type,
     parse_text,
+    response_to,
 )
+from perfcopilot_goals.domain.connection import subgoals_request
 from perfcopilot_goals.schemas.tables import frame
 
 
@@ -25,23 +27,28 @@ class SubgoalList:
 
 
 def parse_subgoals(
-    answers_by_goal: Mapping[str, Sequence[Response]], is_erased: Callable[[str | None], bool] = lambda _: False
+    responses_by_goal: Mapping[str, Sequence[Response]],
+    is_erased: Callable[[str | None], bool] = lambda _: False,
+    route: str | None = None,
 ) -> SubgoalList:
     """The sub-goals of each parent, parents in the mapping's order, children in Asana's.
 
     A child that came twice keeps its first place and its last content. A goal that Asana lists under itself is no key
-    result of itself and is left out. One whose owner was erased stays, as part of its parent, and is nobody's.
+    result of itself and is left out. One whose owner was erased stays, as part of its parent, and is nobody's. `route`
+    is the one that was read; errors name it.
     """
     rows = []
-    came = 0
-    for goal_gid, answers in answers_by_goal.items():
-        children = {parse_gid(answer): answer for answer in answers}
-        came += len(answers) - len(children)
-        children.pop(goal_gid, None)
-        rows += [
-            (goal_gid, gid, place, *_columns(child, is_erased)) for place, (gid, child) in enumerate(children.items())
-        ]
-    return SubgoalList(frame("subgoals", rows), repeated=came)
+    repeated = 0
+    for goal_gid, responses in responses_by_goal.items():
+        with response_to(subgoals_request(route, goal_gid)):
+            children = by_gid(responses)
+            repeated += len(responses) - len(children)
+            children.pop(goal_gid, None)
+            rows += [
+                (goal_gid, gid, place, *_columns(child, is_erased))
+                for place, (gid, child) in enumerate(children.items())
+            ]
+    return SubgoalList(frame("subgoals", rows), repeated=repeated)
 
 
 def _columns(subgoal: Response, is_erased: Callable[[str | None], bool]) -> tuple[object, ...]:

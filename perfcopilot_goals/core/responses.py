@@ -2,12 +2,14 @@
 
 pandas and pandera would coerce: a gid that came as a number loses digits beyond 2^53, "false" becomes True, a date with
 a time zone moves by a day, a vanished field reads as null. Here each of these is an `AsanaContractError` that names the
-goal and the field, never the value. Which fields a table has is the business of the modules that build its rows.
+object and the field, never the value. `response_to` adds which request it was. Which fields a table has is the business
+of the modules that build its rows.
 """
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeGuard
 
 from perfcopilot_goals.errors import AsanaContractError
@@ -18,35 +20,57 @@ Response = Mapping[str, Any]
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
+@contextmanager
+def response_to(request: str) -> Iterator[None]:
+    """Shape errors of the block also say which request it was, such as `GET /goals`, and that nothing was written."""
+    try:
+        yield
+    except AsanaContractError as error:
+        message = f"{request}: {error.message}; nothing was written"
+        raise AsanaContractError(message, connection=error.connection, action=error.action) from None
+
+
 def storable(text: str) -> str:
     """The text with every character that Postgres cannot hold replaced by U+FFFD; its length stays."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
-def parse_gid(answer: Response) -> str:
-    """The object's own gid: a string of ASCII digits, kept as it came, leading zeros too."""
-    gid = answer.get("gid")
+def by_gid(responses: Iterable[Response]) -> dict[str, Response]:
+    """The objects of a list by gid. One that came twice keeps its first place and its last content."""
+    return {
+        parse_gid(response, f"object number {place} of the list"): response
+        for place, response in enumerate(responses, start=1)
+    }
+
+
+def parse_gid(response: Response, which: str = "an object", field: str = "gid") -> str:
+    """The object's own gid: a string of ASCII digits, kept as it came, leading zeros too.
+
+    An error cannot name the object by its gid, so `which` and `field` say where it stands.
+    """
+    gid = response.get("gid")
     if not _is_gid(gid):
-        raise AsanaContractError(f"Asana sent an object whose gid is not a string of digits but {_kind(gid)}")
+        kind = _kind(gid) if "gid" in response else "missing"
+        raise AsanaContractError(f"{which}: field {field} is {kind}, not a string of digits")
     return gid
 
 
-def parse_text(answer: Response, field: str) -> str:
-    """A text that must be there."""
-    value = _read(answer, field)
+def parse_text(response: Response, field: str) -> str:
+    """A text that must be there. `field` may be a path through objects that are: `current_status_update.title`."""
+    value = _read(response, field)
     if not isinstance(value, str):
-        raise _unexpected(answer, field, value, "text")
+        raise _unexpected(response, field, value, "text")
     return storable(value)
 
 
-def parse_optional_text(answer: Response, field: str) -> str | None:
+def parse_optional_text(response: Response, field: str) -> str | None:
     """A text or null; the key itself must be there, or a field that Asana dropped would read as null."""
-    return None if _read(answer, field) is None else parse_text(answer, field)
+    return None if _read(response, field) is None else parse_text(response, field)
 
 
-def parse_optional_date(answer: Response, field: str) -> dt.date | None:
+def parse_optional_date(response: Response, field: str) -> dt.date | None:
     """A date written `YYYY-MM-DD`, or null."""
-    value = _read(answer, field)
+    value = _read(response, field)
     if value is None:
         return None
     if isinstance(value, str) and re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
@@ -54,50 +78,50 @@ def parse_optional_date(answer: Response, field: str) -> dt.date | None:
             return dt.date.fromisoformat(value)
         except ValueError:
             pass
-    raise _unexpected(answer, field, value, "a date written YYYY-MM-DD")
+    raise _unexpected(response, field, value, "a date written YYYY-MM-DD")
 
 
-def parse_optional_object(answer: Response, field: str) -> Response | None:
+def parse_optional_object(response: Response, field: str) -> Response | None:
     """A nested object, or null."""
-    value = _read(answer, field)
+    value = _read(response, field)
     if value is None or isinstance(value, dict):
         return value
-    raise _unexpected(answer, field, value, "an object")
+    raise _unexpected(response, field, value, "an object")
 
 
-def parse_owner_gid(answer: Response) -> str | None:
+def parse_object_gid(response: Response, field: str) -> str | None:
+    """The gid of a nested object, or None where that is null."""
+    nested = parse_optional_object(response, field)
+    return None if nested is None else parse_gid(nested, _which(response), f"{field}.gid")
+
+
+def parse_owner_gid(response: Response) -> str | None:
     """The owner's gid; null where nobody owns the goal."""
-    owner = parse_optional_object(answer, "owner")
-    if owner is None:
-        return None
-    if not _is_gid(owner.get("gid")):
-        raise _unexpected(answer, "owner.gid", owner.get("gid"), "a string of digits")
-    return parse_gid(owner)
+    return parse_object_gid(response, "owner")
 
 
-def parse_status_type(answer: Response) -> str | None:
+def parse_status_type(response: Response) -> str | None:
     """The status word of the latest posted update; null where none was posted."""
-    update = parse_optional_object(answer, "current_status_update")
-    # Under the goal's gid, so that an error names the goal.
-    return None if update is None else parse_optional_text({**update, "gid": answer.get("gid")}, "status_type")
+    update = parse_optional_object(response, "current_status_update")
+    return None if update is None else parse_optional_text(response, "current_status_update.status_type")
 
 
-def _read(answer: Response, field: str) -> Any:
-    if field not in answer:
-        raise AsanaContractError(
-            f"{_told(answer)}: field {field} was asked for and did not come. "
-            "Reading it as empty could drop goals, so nothing was written"
-        )
-    return answer[field]
+def _read(response: Response, field: str) -> Any:
+    value: Any = response
+    for name in field.split("."):
+        if not isinstance(value, Mapping) or name not in value:
+            raise AsanaContractError(f"{_which(response)}: field {field} was asked for and did not come")
+        value = value[name]
+    return value
 
 
-def _unexpected(answer: Response, field: str, value: Any, wanted: str) -> AsanaContractError:
-    return AsanaContractError(f"{_told(answer)}: field {field} is {_kind(value)}, not {wanted}")
+def _unexpected(response: Response, field: str, value: Any, wanted: str) -> AsanaContractError:
+    return AsanaContractError(f"{_which(response)}: field {field} is {_kind(value)}, not {wanted}")
 
 
-def _told(answer: Response) -> str:
+def _which(response: Response) -> str:
     # What stands where a gid belongs may be any text, so it is repeated only when it is one.
-    gid = answer.get("gid")
+    gid = response.get("gid")
     return f"object {gid:.40}" if _is_gid(gid) else "an object without a gid"
 
 
@@ -105,7 +129,16 @@ def _is_gid(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and re.fullmatch("[0-9]+", value) is not None
 
 
+_KINDS = {
+    str: "other text",
+    dict: "an object",
+    list: "a list",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
+
+
 def _kind(value: Any) -> str:
-    return {str: "other text", dict: "an object", list: "a list", type(None): "null"}.get(
-        type(value), type(value).__name__
-    )
+    return _KINDS.get(type(value), type(value).__name__)

@@ -6,11 +6,10 @@ review. Add a rule here when people look for a match by another sign; unless it 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
-from perfcopilot_goals.core.responses import parse_gid, parse_optional_text
+from perfcopilot_goals.core.responses import Response, by_gid, parse_optional_text, response_to
 from perfcopilot_goals.core.similarity import address_of, name_keys, similarity, untagged
 from perfcopilot_goals.domain.employee import Employee
 
@@ -46,13 +45,15 @@ class Suggestion:
     why: str
 
 
-def parse_users(answers: Iterable[Mapping[str, Any]]) -> list[AsanaUser]:
-    """Asana's answers as users, each once."""
-    users = {}
-    for answer in answers:
-        email = parse_optional_text(answer, "email") if "email" in answer else None
-        users[parse_gid(answer)] = AsanaUser(parse_gid(answer), parse_optional_text(answer, "name") or "", email)
-    return list(users.values())
+def parse_users(responses: Iterable[Response]) -> list[AsanaUser]:
+    """The users of Asana's list, each once."""
+    with response_to("GET /users"):
+        return [_parse_user(gid, user) for gid, user in by_gid(responses).items()]
+
+
+def _parse_user(gid: str, user: Response) -> AsanaUser:
+    email = parse_optional_text(user, "email") if "email" in user else None
+    return AsanaUser(gid, parse_optional_text(user, "name") or "", email)
 
 
 def suggest_users(roster: Iterable[Employee], users: Iterable[AsanaUser]) -> list[Suggestion]:

@@ -109,7 +109,7 @@ def subgoals(context: dg.AssetExecutionContext, connections: Connection, owned_g
         last_route=asana.last_route(connections),
         on_goal=asana.reporter(connections, "goals walked", total=len(goal_gids)),
     )
-    found = parse_subgoals(walk.subgoals, asana.erased(connections).has_user)
+    found = parse_subgoals(walk.subgoals, asana.erased(connections).has_user, walk.route)
     unread = {"unread_lists": len(walk.unread), "unread": list(walk.unread), "hidden_subgoals": walk.hidden}
     return Slice(found.rows, asana.notes() | unread | {"route": walk.route, "repeated_subgoals": found.repeated})
 

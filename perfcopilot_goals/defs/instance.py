@@ -12,6 +12,7 @@ from typing import Any, Self
 from perfcopilot_goals.startup import starting
 
 with starting():
+    import sqlalchemy.dialects
     import sqlalchemy.exc
 
     # The path that dagster.yaml documents.
@@ -37,9 +38,34 @@ def dagster_url(database: Database) -> str:
     # Read by libpq, as for our own connections: SQLAlchemy trips over several hosts and over a socket's folder.
     given = {name: str(value) for name, value in conninfo_to_dict(database.url).items()}
     user, password, name = (given.pop(key, None) for key in ("user", "password", "dbname"))
-    given["options"] = f"{given.get('options', '')} -csearch_path={DAGSTER_SCHEMA}".strip()
+    given["plugin"] = SchemaPlugin.NAME
     url = sqlalchemy.URL.create("postgresql+psycopg2", user, password, database=name, query=given)
     return url.render_as_string(hide_password=False)
+
+
+class SchemaPlugin(sqlalchemy.CreateEnginePlugin):
+    """Lets each connection of an engine begin in Dagster's schema: a URL with `?plugin=<NAME>` asks for it.
+
+    Said to the session and not as `options` of the start-up, which poolers refuse, or ignore, and then Dagster's tables
+    would be made in `public`.
+    """
+
+    NAME = "perfcopilot_dagster_schema"
+
+    def update_url(self, url: sqlalchemy.URL) -> sqlalchemy.URL:
+        return url
+
+    def engine_created(self, engine: sqlalchemy.Engine) -> None:
+        event.listen(engine, "connect", _enter_schema, insert=True)
+
+
+sqlalchemy.dialects.plugins.register(SchemaPlugin.NAME, __name__, SchemaPlugin.__name__)
+
+
+def _enter_schema(connection: Any, _: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"set search_path = {DAGSTER_SCHEMA}")
+    connection.commit()
 
 
 class InstanceStorage(DagsterPostgresStorage):

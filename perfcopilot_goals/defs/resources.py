@@ -84,8 +84,15 @@ class Asana(dg.ConfigurableResource[Any]):
     def client_for(self, connection: Connection) -> AsanaClient:
         """The run's client, once the token is ours; `GoalsConfigError` before any request if a setting is missing."""
         if self._client is None:
-            hosts = load_settings().asana_hosts
-            opened = open_client(self.store.database, connection, hosts, clock=self.clock, on_wait=_tell_wait)
+            settings = load_settings()
+            opened = open_client(
+                self.store.database,
+                connection,
+                settings.asana_hosts,
+                proxy=settings.asana_proxy,
+                clock=self.clock,
+                on_wait=_tell_wait,
+            )
             self._client = self._open.enter_context(opened)
         return self._client
 

@@ -16,3 +16,8 @@ class Connection:
     requests_per_minute: int
     subgoal_route: str
     enabled: bool
+
+
+def subgoals_request(route: str | None, goal_gid: str) -> str:
+    """The request for a goal's sub-goals by this route, as an error names it."""
+    return f"GET /goals/{goal_gid}/subgoals" if route == "subgoals" else f"GET /goal_relationships of goal {goal_gid}"

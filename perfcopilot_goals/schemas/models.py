@@ -54,9 +54,7 @@ class RawWorkspaceGoals(_Slice):
     goal_gid: Series[Text] = _gid("Asana's id of the goal.", asana="gid")
     position: Series[int] = _field("Place in Asana's list, from 0.", ge=0)
     name: Series[Text] = _field("The goal's name as Asana gave it.", asana="name")
-    owner_gid: Series[Text] = _gid(
-        "Asana's id of the owner; null where nobody owns it.", nullable=True, asana="owner.gid"
-    )
+    owner_gid: Series[Text] = _gid("Asana's id of the owner; null where nobody owns it.", nullable=True, asana="owner")
     html_notes: Series[Text] = _field(
         f"The description, its first {DESCRIPTION_CHARS:,} characters.",
         asana="html_notes",
@@ -107,7 +105,7 @@ class Subgoals(_Slice):
     position: Series[int] = _field("Place in Asana's list of the parent's sub-goals, from 0.", ge=0)
     name: Series[Text] = _field("The sub-goal's name as Asana gave it.", asana="name")
     owner_gid: Series[Text] = _gid(
-        "Asana's id of its owner, who need not be the parent's.", nullable=True, asana="owner.gid"
+        "Asana's id of its owner, who need not be the parent's.", nullable=True, asana="owner"
     )
     due_on: Series[pandas_engine.Date] = _field("Due date.", nullable=True, asana="due_on")
     start_on: Series[pandas_engine.Date] = _field("Start date.", nullable=True, asana="start_on")

@@ -4,7 +4,9 @@ The first line is that nobody logs them. This one is for what we do not write: a
 quotes a header. By value and not by pattern, because Asana's tokens are opaque and may change their form.
 """
 
+import base64
 import logging
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 MARK = "[redacted]"
 
@@ -17,6 +19,14 @@ def redact(secret: str) -> None:
     if secret.strip():
         _secrets.add(secret)
         logging.setLogRecordFactory(_redacted_record)
+
+
+def redact_credentials(url: str) -> None:
+    """From now on no log record holds the URL's password: as typed, decoded, or as a header sends it with the user."""
+    credentials = urlsplit(url).netloc.rpartition("@")[0]
+    password = credentials.partition(":")[2]
+    for secret in (password, unquote(password), base64.b64encode(unquote_to_bytes(credentials)).decode()):
+        redact(secret)
 
 
 def _redacted_record(*args: object, **kwargs: object) -> logging.LogRecord:

@@ -11,8 +11,8 @@ from perfcopilot_goals.asana.address import check_base_url
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock, token_identity
 from perfcopilot_goals.domain.connection import Connection
-from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.services.redaction import redact
+from perfcopilot_goals.errors import GoalsConfigError, GoalsError
+from perfcopilot_goals.services.redaction import redact, redact_credentials
 from perfcopilot_goals.settings import load_token
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.locks import token_lock
@@ -36,27 +36,35 @@ def open_client(
     connection: Connection,
     allowed_hosts: Collection[str],
     *,
+    proxy: str | None = None,
     clock: Clock = SYSTEM_CLOCK,
     on_wait: Callable[[], None] = lambda: None,
 ) -> Iterator[AsanaClient]:
     """The connection's client, for as long as the token is ours; `GoalsConfigError` before any request.
 
-    `on_wait` hears once that somebody else uses the token. The client is made after that wait, which may be long,
-    because its deadline runs from then on.
+    `proxy` is `Settings.asana_proxy`. `on_wait` hears once that somebody else uses the token. The client is made after
+    that wait, which may be long, because its deadline runs from then on. Every error of ours that leaves the block
+    names the connection.
     """
-    token = load_token(connection.token_ref, connection.connection)
-    redact(token)
-    base_url = check_base_url(connection.base_url, allowed_hosts)
-    with (
-        token_lock(database, token_identity(token), on_wait=on_wait),
-        closing(
-            AsanaClient(
-                base_url,
-                token,
-                requests_per_minute=connection.requests_per_minute,
-                allowed_hosts=allowed_hosts,
-                clock=clock,
-            )
-        ) as client,
-    ):
-        yield client
+    try:
+        token = load_token(connection.token_ref, connection.connection)
+        redact(token)
+        redact_credentials(proxy or "")
+        base_url = check_base_url(connection.base_url, allowed_hosts)
+        with (
+            token_lock(database, token_identity(token), on_wait=on_wait),
+            closing(
+                AsanaClient(
+                    base_url,
+                    token,
+                    requests_per_minute=connection.requests_per_minute,
+                    allowed_hosts=allowed_hosts,
+                    clock=clock,
+                    proxy=proxy,
+                )
+            ) as client,
+        ):
+            yield client
+    except GoalsError as error:
+        error.about(connection.connection)
+        raise

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
 
@@ -57,4 +57,9 @@ def token_lock(
                 on_wait()
                 told = True
             time.sleep(POLL_SECONDS)
-        yield
+        try:
+            yield
+        finally:
+            # A pooler ends the session when it gets to it. Where the line is lost, Postgres has ended it.
+            with suppress(psycopg.Error):
+                connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [key])

@@ -82,7 +82,7 @@ def _upgrade(database: Database) -> None:
     config = Config()
     config.set_main_option("script_location", str(_migrations()))
     # Handed over as an object: a URL in Alembic's configuration would be interpolated, and its password may hold a %.
-    config.attributes["open"] = database.open
+    config.attributes["open"] = lambda: database.open("migrating the schema")
     try:
         command.upgrade(config, "head")
     except DBAPIError as error:

@@ -8,10 +8,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+EMPTY_LIST = (
+    b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 28\r\n\r\n{"data":[],"next_page":null}'
+)
 
 CONFIG = """
 [ca]
@@ -28,19 +32,33 @@ commonName = supplied
 [names]
 subjectAltName = {name}
 basicConstraints = critical, CA:true
+extendedKeyUsage = {purpose}
 """
 
 
-def make_certificate(folder: Path, name: str, first_day: str = "20200101", last_day: str = "20490101") -> Path:
-    """A self-signed certificate with its key in one file. `name` is a subjectAltName, such as `IP:127.0.0.1`."""
+def make_certificate(
+    folder: Path,
+    name: str,
+    first_day: str = "20200101",
+    last_day: str = "20490101",
+    *,
+    purpose: str = "serverAuth",
+    issuer: Path | None = None,
+) -> Path:
+    """A certificate with its key in one file. `name` is a subjectAltName, such as `IP:127.0.0.1`.
+
+    It is signed by `issuer`, another such file, or by itself.
+    """
     if shutil.which("openssl") is None:
         pytest.skip("the openssl command is not installed, so there is no certificate to test with")
     (folder / "index.txt").touch()
-    (folder / "ca.cnf").write_text(CONFIG.format(folder=folder, name=name))
+    (folder / "ca.cnf").write_text(CONFIG.format(folder=folder, name=name, purpose=purpose))
     key, request, certificate = folder / "key.pem", folder / "request.pem", folder / "certificate.pem"
-    _openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", "/CN=stand-in")
+    subject = f"/CN=stand-in of {folder.name}"
+    _openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", subject)
+    signed_by = ("-selfsign", "-keyfile", key) if issuer is None else ("-cert", issuer, "-keyfile", issuer)
     _openssl(
-        *("ca", "-batch", "-notext", "-selfsign", "-config", folder / "ca.cnf", "-keyfile", key, "-in", request),
+        *("ca", "-batch", "-notext", "-config", folder / "ca.cnf", "-in", request, *signed_by),
         *("-out", certificate, "-startdate", f"{first_day}000000Z", "-enddate", f"{last_day}000000Z"),
     )
     whole = folder / "whole.pem"
@@ -59,6 +77,7 @@ class TLSServer:
     port: int
     connections: int = 0
     requests: int = 0
+    received: bytearray = field(default_factory=bytearray)
 
     @property
     def base_url(self) -> str:
@@ -78,6 +97,7 @@ def tls_server(certificate: Path, answer: bytes, pause_seconds: float = 0.0) -> 
         with suppress(OSError), context.wrap_socket(plain, server_side=True) as connection:
             connection.settimeout(10)
             while request := connection.recv(65536):
+                server.received += request
                 server.requests += request.count(b"\r\n\r\n")
                 for start in range(0, len(answer), 1 if pause_seconds else len(answer)):
                     if closing.wait(pause_seconds):

@@ -34,13 +34,30 @@ def test_a_token_that_is_refused_is_told(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "field"),
     [
-        *("null", "[]", "{}", '"x"', '{"data":null}', '{"data":[]}', '{"data":{}}', '{"data":{"gid":"1"}}'),
-        '{"data":{"gid":"1","name":"' + BODY + '","workspaces":[7]}}',
-        '{"data":{"gid":"1","name":"' + BODY + '","workspaces":7}}',
+        *((body, "gid") for body in ("null", "[]", "{}", '"x"', '{"data":null}', '{"data":[]}', '{"data":{}}')),
+        ('{"data":{"gid":7,"name":"' + BODY + '"}}', "gid"),
+        ('{"data":{"gid":"1"}}', "name"),
+        ('{"data":{"gid":"1","name":{"' + BODY + '":1}}}', "name"),
+        ('{"data":{"gid":"1","name":"' + BODY + '","workspaces":[7]}}', "workspaces.gid"),
+        ('{"data":{"gid":"1","name":"' + BODY + '","workspaces":[{"gid":"77"}]}}', "workspaces.name"),
+        ('{"data":{"gid":"1","name":"' + BODY + '","workspaces":7}}', "workspaces"),
     ],
 )
-def test_an_answer_of_another_shape_breaks_the_contract(body: str, connect: Connect) -> None:
-    with serve(flat_world(1), faults=faults.reply(200, body.encode())) as asana, raises(AsanaContractError):
+@pytest.mark.fault("C33")
+def test_an_answer_of_another_shape_is_told_with_request_field_and_what_to_do(
+    body: str, field: str, connect: Connect
+) -> None:
+    words = [f"GET /users/me: field {field} is ", "nothing was written", "Run it again"]
+    with serve(flat_world(1), faults=faults.reply(200, body.encode())) as asana, raises(AsanaContractError, *words):
+        fetch_identity(connect(asana), None)
+
+
+def test_a_request_that_asana_does_not_take_is_told(connect: Connect) -> None:
+    refused = faults.status(400, f"opt_fields: Unknown field {BODY}")
+    with (
+        serve(flat_world(1), faults=refused) as asana,
+        raises(AsanaContractError, "GET /users/me answered 400: Asana refused the request's fields"),
+    ):
         fetch_identity(connect(asana), None)

@@ -44,12 +44,13 @@ def test_every_user_comes_with_name_and_address_in_pages_of_a_hundred(
         (faults.status(401, "Not Authorized"), AsanaAccessError, "GET /users answered 401"),
         (faults.status(403, "Forbidden"), AsanaAccessError, "GET /users answered 403"),
         (faults.status(404, "workspace: Unknown object: 77"), GoalsConfigError, "Asana knows no workspace 77"),
+        (faults.status(400, "opt_fields: Unknown field"), AsanaContractError, "GET /users answered 400: Asana refused"),
         (faults.html(), AsanaContractError, "GET /users"),
         (faults.without("next_page"), AsanaContractError, "GET /users"),
         (faults.loop_offsets(), AsanaContractError, "GET /users"),
         (faults.status(503), AsanaUnavailableError, "GET /users"),
     ],
-    ids=["token", "access", "workspace", "html", "no-next-page", "endless", "down"],
+    ids=["token", "access", "workspace", "fields", "html", "no-next-page", "endless", "down"],
 )
 def test_a_list_that_does_not_come_whole_is_an_error(
     fault: Fault, kind: type[GoalsError], told: str, connect: Connect

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from perfcopilot_goals.asana.client import AsanaClient
+from perfcopilot_goals.asana.http import IN_FLIGHT
 from perfcopilot_goals.asana.pacing import SystemClock
 from perfcopilot_goals.asana.routes import AUTO, GOAL_RELATIONSHIPS, SUBGOALS
-from perfcopilot_goals.asana.transport import IN_FLIGHT
 from perfcopilot_goals.asana.walk import Walk, walk_subgoals
-from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, AsanaUnavailableError
+from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, AsanaUnavailableError, GoalsError
 from perfcopilot_goals.sandbox import Fault, Sandbox
 from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.asana.canaries import BODY, GOAL_NAME, raises
@@ -321,6 +321,32 @@ def test_subgoals_without_data_break_the_contract_but_may_lack_a_next_page(conne
         asana.faults = faults.without("data")
         with raises(AsanaContractError, "`data` is missing"):
             walk(connect(asana), asana, route=SUBGOALS)
+
+
+@pytest.mark.parametrize(
+    ("route", "request_"),
+    [(SUBGOALS, "GET /goals/1002/subgoals"), (GOAL_RELATIONSHIPS, "GET /goal_relationships of goal 1002")],
+)
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        (
+            faults.status(400, f"opt_fields: {BODY}"),
+            AsanaContractError,
+            [" answered 400: Asana refused the request's fields", "base URL"],
+        ),
+        (faults.without("data"), AsanaContractError, [": `data` is missing", "Run it again"]),
+        (faults.status(401, BODY), AsanaAccessError, [" answered 401: Asana no longer accepts the token", "token_ref"]),
+    ],
+    ids=["C32 its fields are refused", "C33 no data", "no access"],
+)
+def test_what_is_wrong_with_one_goals_list_is_told_with_the_goal_and_what_to_do(
+    fault: Fault, kind: type[GoalsError], words: list[str], route: str, request_: str, connect: Connect
+) -> None:
+    script = Script().on(fault, when=asks_subgoals_of("1002"))
+    said = [f"{kind.__name__}: {request_}{words[0]}", "; nothing was written. ", words[1]]
+    with serve(family_world(3), routes="both", faults=script) as asana, raises(kind, *said):
+        walk(connect(asana), asana, route=route)
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 451])

@@ -143,18 +143,64 @@ def test_fields_that_nobody_asked_for_are_ignored() -> None:
     assert records(parse_goals([more], WORKSPACE).rows) == records(parse_goals([answer("1")], WORKSPACE).rows)
 
 
-@pytest.mark.parametrize("workspace", [{"gid": "78"}, {"gid": 77}, {"gid": "077"}, {}, {"gid": CANARY}], ids=repr)
+@pytest.mark.parametrize("workspace", [{"gid": "78"}, {"gid": "077"}, {"gid": "7"}], ids=repr)
 @pytest.mark.fault("B22")
 def test_a_goal_of_another_workspace_breaks_the_contract_and_nothing_is_kept(workspace: dict[str, Any]) -> None:
     with pytest.raises(AsanaContractError, match=r"goal 2 belongs to another workspace than 77") as refused:
         parse_goals([answer("1"), answer("2", workspace=workspace)], WORKSPACE)
+    assert "connection check" in str(refused.value)
+
+
+@pytest.mark.parametrize("workspace", ["77", ["77"], 77, {}, {"gid": 77}, {"gid": CANARY}], ids=repr)
+def test_a_workspace_that_is_no_object_with_a_gid_breaks_the_contract(workspace: Any) -> None:
+    with pytest.raises(AsanaContractError, match=r"GET /goals: object 1: field workspace(\.gid)? is") as refused:
+        parse_goals([answer("1", workspace=workspace)], WORKSPACE)
     assert CANARY not in told(refused.value)
 
 
-@pytest.mark.parametrize("workspace", ["77", ["77"], 77], ids=repr)
-def test_a_workspace_that_is_no_object_breaks_the_contract(workspace: Any) -> None:
-    with pytest.raises(AsanaContractError, match="workspace"):
-        parse_goals([answer("1", workspace=workspace)], WORKSPACE)
+# How each message ends: that nothing was written, and what to do.
+WHAT_TO_DO = (
+    "; nothing was written. Run it again; if the error stays, Asana's API has changed: upgrade perfcopilot-goals or "
+    "report it"
+)
+BROKEN_GOALS: list[tuple[str, dict[str, Any], str]] = [
+    ("a null name", answer("101", name=None), "object 101: field name is null, not text"),
+    (
+        "a bad date",
+        answer("101", due_on="soon"),
+        "object 101: field due_on is other text, not a date written YYYY-MM-DD",
+    ),
+    (
+        "an owner without a gid",
+        answer("101", owner={}),
+        "object 101: field owner.gid is missing, not a string of digits",
+    ),
+    (
+        "an owner that did not come",
+        without(answer("101"), "owner"),
+        "object 101: field owner was asked for and did not come",
+    ),
+    (
+        "a status update without its word",
+        answer("101", current_status_update={"gid": "5"}),
+        "object 101: field current_status_update.status_type was asked for and did not come",
+    ),
+    (
+        "a gid that is a number",
+        answer() | {"gid": 101},
+        "object number 2 of the list: field gid is a number, not a string of digits",
+    ),
+]
+
+
+@pytest.mark.parametrize(("goal", "what"), [case[1:] for case in BROKEN_GOALS], ids=[case[0] for case in BROKEN_GOALS])
+@pytest.mark.fault("C33")
+def test_a_goal_of_another_shape_is_told_with_request_object_field_and_what_to_do(
+    goal: dict[str, Any], what: str
+) -> None:
+    with pytest.raises(AsanaContractError) as refused:
+        parse_goals([answer("100"), goal], WORKSPACE)
+    assert str(refused.value) == f"AsanaContractError: GET /goals: {what}{WHAT_TO_DO}"
 
 
 # Every text is the canary or hostile, so that whatever an error quoted would show.
@@ -183,8 +229,10 @@ def nearly_goals(draw: st.DrawFn) -> dict[str, Any]:
 @given(st.one_of(json_values, st.fixed_dictionaries({"data": st.lists(nearly_goals() | json_values, max_size=4)})))
 @example({"data": [answer("1"), answer("1", current_status_update={"gid": CANARY})]})
 def test_any_json_is_rows_that_fit_the_table_or_a_broken_contract_that_quotes_nothing(sent: Any) -> None:
-    goals = attempt(lambda: parse_goals(parse_data(sent, "/goals"), WORKSPACE))
+    goals = attempt(lambda: parse_goals(parse_data(sent, "GET /goals"), WORKSPACE))
     if isinstance(goals, AsanaContractError):
+        assert goals.text.startswith("GET /goals: ")
+        assert "; nothing was written. " in goals.text
         assert CANARY not in told(goals)
     else:
         assert len(goals.rows) + goals.repeated == len(sent["data"])

@@ -86,6 +86,21 @@ def test_a_field_that_vanished_breaks_the_contract(field: str) -> None:
         parse_subgoals({"1": [answer("8"), without(answer("9"), field)]})
 
 
+@pytest.mark.parametrize(
+    ("route", "request_"),
+    [("goal_relationships", "GET /goal_relationships of goal 100"), ("subgoals", "GET /goals/100/subgoals")],
+)
+@pytest.mark.fault("C33")
+def test_a_subgoal_of_another_shape_is_told_with_request_object_and_field(route: str, request_: str) -> None:
+    with pytest.raises(AsanaContractError) as refused:
+        parse_subgoals({"99": [answer("8")], "100": [answer("9", due_on=CANARY)]}, route=route)
+    assert str(refused.value).startswith(
+        f"AsanaContractError: {request_}: object 9: field due_on is other text, not a date written YYYY-MM-DD; nothing "
+        "was written. Run it again; "
+    )
+    assert CANARY not in told(refused.value)
+
+
 def test_notes_are_not_asked_for_and_not_missed() -> None:
     assert len(parse_subgoals({"1": [without(without(answer("9"), "html_notes"), "workspace")]}).rows) == 1
 
@@ -97,6 +112,7 @@ def test_any_objects_are_rows_that_fit_the_table_or_a_broken_contract_that_quote
 ) -> None:
     found = attempt(lambda: parse_subgoals({"100": sent}))
     if isinstance(found, AsanaContractError):
+        assert found.text.startswith("GET /goal_relationships of goal 100: ")
         assert CANARY not in told(found)
     else:
         assert len(found.rows) + found.repeated == len(sent)

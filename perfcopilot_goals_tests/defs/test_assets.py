@@ -221,6 +221,42 @@ def test_a_refusal_is_told_by_its_class_and_changes_no_block(running: Running) -
         assert failed["requests"] == running.asana.count() - asked, kind
 
 
+SHAPES = [
+    ({"name": None}, "/goals", "GET /goals: object 101: field name is null, not text"),
+    ({"due_on": "soon"}, "/goals", "GET /goals: object 101: field due_on is other text, not a date written YYYY-MM-DD"),
+    ({"owner": {}}, "/goals", "GET /goals: object 101: field owner.gid is missing, not a string of digits"),
+    (
+        {"supporting_resource": {"gid": "106", "name": None}},
+        "/goal_relationships",
+        "GET /goal_relationships of goal 101: object 106: field owner was asked for and did not come",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "path", "what"), SHAPES, ids=["null name", "bad date", "owner", "key result"])
+@pytest.mark.fault("C33")
+def test_an_answer_of_another_shape_is_told_with_connection_request_object_field_and_what_to_do(
+    changes: dict[str, Any], path: str, what: str, running: Running
+) -> None:
+    running.asana.faults = Script().on(edited(changes), path=path)
+    assert failure(running.sync()) == (
+        f"AsanaContractError: connection {running.name}: {what}; nothing was written. Run it again; if the error "
+        "stays, Asana's API has changed: upgrade perfcopilot-goals or report it"
+    )
+
+
+@pytest.mark.fault("C32")
+def test_a_request_that_asana_does_not_take_is_told_and_changes_nothing(running: Running) -> None:
+    running.sync()
+    before = running.slices()
+    running.asana.faults = Script().on(faults.status(400, "opt_fields: Unknown field"), path="/goals")
+    assert failure(running.sync()).startswith(
+        f"AsanaContractError: connection {running.name}: GET /goals answered 400: Asana refused the request's fields "
+        "or parameters; nothing was written. Check the connection's base URL."
+    )
+    assert running.slices() == before
+
+
 @pytest.mark.fault("B2")
 def test_a_token_revoked_on_a_later_page_changes_nothing(running: Running) -> None:
     for number in range(250):

@@ -1,9 +1,11 @@
 """The instance of the checkout's dagster.yaml: where it keeps things, who may share them, what it hands around."""
 
 import os
+import re
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -17,9 +19,11 @@ from dagster._core.scheduler.instigation import TickStatus
 from dagster._serdes import serialize_value
 
 from perfcopilot_goals.defs.instance import dagster_url
+from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals_tests.defs.running_instance import Running
+from perfcopilot_goals_tests.pgbouncer import needs_pgbouncer, pgbouncer
 
 
 def test_a_job_runs_on_it_and_its_events_are_in_postgres(running: Running, real_instance: dg.DagsterInstance) -> None:
@@ -136,16 +140,17 @@ def test_no_tick_is_kept_for_ever(real_instance: dg.DagsterInstance, kind: Insti
 )
 def test_dagster_connects_where_we_do(url: str, arguments: dict[str, str]) -> None:
     engine = sqlalchemy.create_engine(dagster_url(Database(url)))
-    assert engine.dialect.create_connect_args(engine.url)[1] == {
-        **arguments,
-        "options": "-csearch_path=perfcopilot_dagster",
-    }
+    assert engine.dialect.create_connect_args(engine.url)[1] == arguments
     assert engine.driver == "psycopg2"
 
 
-def test_options_of_the_url_are_kept_beside_dagsters_schema() -> None:
-    engine = sqlalchemy.create_engine(dagster_url(Database("postgresql://a/db?options=-c%20lock_timeout%3D1s")))
-    assert engine.url.query["options"] == "-c lock_timeout=1s -csearch_path=perfcopilot_dagster"
+def test_options_of_the_url_are_kept_beside_dagsters_schema(database_url: str) -> None:
+    engine = sqlalchemy.create_engine(dagster_url(Database(f"{database_url}?options=-c%20lock_timeout%3D7s")))
+    with engine.connect() as conn:
+        settings = [conn.exec_driver_sql(f"show {name}").scalar() for name in ("lock_timeout", "search_path")]
+    engine.dispose()
+    assert settings == ["7s", "perfcopilot_dagster"]
+    assert engine.dialect.default_schema_name == "perfcopilot_dagster"
 
 
 def test_a_password_with_awkward_characters_opens_the_instance(
@@ -162,6 +167,64 @@ def test_a_password_with_awkward_characters_opens_the_instance(
             assert instance.get_runs() == []
         admin.execute("drop owned by awkward cascade")
         admin.execute("drop role awkward")
+
+
+@needs_pgbouncer
+@pytest.mark.parametrize("ignored", ["", "options"], ids=["options refused", "options ignored"])
+@pytest.mark.fault("E34")
+def test_by_way_of_a_pooler_in_session_mode_its_tables_are_in_their_schema(
+    fresh_url: str, ignored: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERFCOPILOT_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("DAGSTER_HOME", str(load_settings({}).project_root))
+    with pgbouncer(fresh_url, ignore_startup_parameters=ignored) as url:
+        monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", url)
+        for _ in range(2):
+            with dg.DagsterInstance.get() as instance:
+                instance.add_dynamic_partitions("connections", ["acme"])
+                assert instance.get_dynamic_partitions("connections") == ["acme"]
+    assert _dagster_tables(fresh_url) == {"perfcopilot_dagster"}
+
+
+@needs_pgbouncer
+@pytest.mark.fault("E35")
+def test_by_way_of_a_pooler_in_transaction_mode_it_does_not_open(
+    fresh_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERFCOPILOT_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("DAGSTER_HOME", str(load_settings({}).project_root))
+    with pgbouncer(fresh_url, pool_mode="transaction", ignore_startup_parameters="options") as url:
+        monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", url)
+        with pytest.raises(GoalsConfigError, match="transaction mode"):
+            dg.DagsterInstance.get()
+    assert _dagster_tables(fresh_url) == set()
+
+
+@pytest.mark.fault("E31", "E33")
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda url: re.sub(r"//.*@", "//postgres:hunter2@", url), "Postgres refused the user or the password"),
+        (lambda url: url.rpartition("/")[0] + "/no_such", "Postgres has no such database"),
+        (lambda url: re.sub(r"@.*/", "@127.0.0.1:1/", url), "nothing takes connections at the database's host"),
+    ],
+    ids=["password", "database", "port"],
+)
+def test_a_database_that_it_cannot_be_kept_in_is_told_by_the_cause(
+    database_url: str, change: Callable[[str], str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERFCOPILOT_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("DAGSTER_HOME", str(load_settings({}).project_root))
+    monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", change(database_url))
+    with pytest.raises(GoalsStoreError, match=said):
+        dg.DagsterInstance.get()
+
+
+def _dagster_tables(url: str) -> set[str]:
+    """The schemas in which tables of Dagster's are."""
+    with psycopg.connect(url) as conn:
+        rows = conn.execute("select schemaname from pg_tables where tablename in ('runs', 'event_logs', 'kvs')")
+        return {schema for (schema,) in rows}
 
 
 @pytest.mark.fault("E3")

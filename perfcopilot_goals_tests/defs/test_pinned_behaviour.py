@@ -240,7 +240,7 @@ def test_psycopg_stores_nothings_of_pandas_as_the_year_48113_and_as_a_word(datab
 
 def test_copy_refuses_a_moment_that_is_none(database: Database) -> None:
     def load() -> None:
-        with database.open() as connection, connection.cursor() as cursor:
+        with psycopg.connect(database.url) as connection, connection.cursor() as cursor:
             cursor.execute("create temporary table pinned (at date)")
             with cursor.copy("copy pinned from stdin") as stream:
                 stream.write_row([pd.NaT])

@@ -7,8 +7,9 @@ import pytest
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK
 from perfcopilot_goals.defs.progress import Progress
 from perfcopilot_goals.defs.resources import Asana, Store
-from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
+from perfcopilot_goals.errors import AsanaUnavailableError, GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.services.sync_access import require_workspace
+from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.defs.running_instance import TOKEN, Running
 from perfcopilot_goals_tests.storage.examples import connection
 
@@ -65,6 +66,16 @@ def test_the_client_needs_a_token_before_it_asks_for_a_lock(running: Running, mo
     monkeypatch.delenv("ASANA_ACCESS_TOKEN")
     with pytest.raises(GoalsConfigError, match="has no Asana token"):
         Asana(store=Store(), report=lambda _: None, clock=SYSTEM_CLOCK).client_for(connection(running.name))
+
+
+@pytest.mark.fault("A42", "A46")
+def test_a_run_goes_through_the_proxy_that_is_set(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERFCOPILOT_ASANA_PROXY", "http://somebody:secret-of-the-proxy@127.0.0.1:1")
+    asana = Asana(store=Store(), report=lambda _: None, clock=FakeClock())
+    with pytest.raises(AsanaUnavailableError, match="the proxy that PERFCOPILOT_ASANA_PROXY names") as caught:
+        asana.client_for(connection(running.name)).get("/users/me", {})
+    assert "secret-of-the-proxy" not in f"{asana!r} {caught.value!r}"
+    asana.teardown_after_execution(dg.build_init_resource_context())
 
 
 @pytest.mark.fault("H2", "H1")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -13,6 +14,8 @@ import pytest
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World
 from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
+from perfcopilot_goals_tests.faults.doorkeeper import Doorkeeper, refusal
+from perfcopilot_goals_tests.pgbouncer import needs_pgbouncer, pgbouncer
 
 ANA, BO, CY = "1200000000000011", "1200000000000012", "1200000000000013"
 WORKSPACE = "1200000000000001"
@@ -185,6 +188,40 @@ def test_a_database_that_cannot_be_reached_is_told_without_its_password(cli: Cli
     assert done.returncode == 7
     assert done.stderr.startswith("GoalsStoreError: ")
     assert "hunter2" not in done.stderr
+
+
+@needs_pgbouncer
+@pytest.mark.fault("E34", "E35")
+def test_a_pooler_serves_every_command_in_session_mode_and_none_in_transaction_mode(
+    cli: Cli, roster: Path, database_url: str
+) -> None:
+    with Sandbox(small_company(), token=TOKEN) as asana, pgbouncer(database_url) as url:
+        pooled = partial(cli, PERFCOPILOT_DATABASE_URL=url)
+        connect(pooled, asana, roster)
+        synced = pooled("sync", "acme")
+        assert synced.returncode == 0, synced.stderr
+        assert pooled("prompt", "acme", "E1").stdout == ANAS_BLOCK
+    with pgbouncer(database_url, pool_mode="transaction", ignore_startup_parameters="options") as url:
+        for words in (["sync", "acme"], ["status"], ["employee", "list", "acme"]):
+            refused = cli(*words, PERFCOPILOT_DATABASE_URL=url)
+            assert refused.returncode == 2
+            assert refused.stderr.startswith("GoalsConfigError: the database's address is that of a connection pooler")
+            assert "Use the direct address of Postgres" in refused.stderr
+    with psycopg.connect(database_url) as conn:
+        assert conn.execute("select count(*) from pg_tables where schemaname = 'public'").fetchone() == (0,)
+
+
+@pytest.mark.fault("E30")
+def test_a_database_that_is_starting_up_is_waited_for_with_a_line_that_says_so(cli: Cli, database_url: str) -> None:
+    given = psycopg.conninfo.conninfo_to_dict(database_url)
+    starting = refusal("57P03", "the database system is starting up")
+    with Doorkeeper(starting, times=2, port=int(str(given["port"]))) as door:
+        url = database_url.replace(f":{given['port']}/", f":{door.port}/")
+        done = cli("status", PERFCOPILOT_DATABASE_URL=url)
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [
+        "Postgres is starting up or shutting down, and takes no connections yet; waiting up to 60 seconds for it."
+    ]
 
 
 def test_the_demo_needs_nothing_and_shows_what_the_product_does(tmp_path: Path) -> None:

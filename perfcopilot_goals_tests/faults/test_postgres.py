@@ -12,6 +12,7 @@ from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TWO, content, 
 from perfcopilot_goals_tests.faults.conftest import Rig
 from perfcopilot_goals_tests.faults.reader import contradictions
 from perfcopilot_goals_tests.faults.test_every_point import CANARIES
+from perfcopilot_goals_tests.pgbouncer import needs_pgbouncer, pgbouncer
 
 
 def end_backends(url: str) -> int:
@@ -99,3 +100,26 @@ def test_sessions_that_are_ended_again_and_again_leave_slices_old_or_new(rig: Ri
     assert contradictions(rig.url, ONE) == []
     assert rig.syncs().run().success
     assert content(rig.url, ONE) == rig.states[NEW]
+
+
+@needs_pgbouncer
+@pytest.mark.fault("E34")
+def test_a_sync_by_way_of_a_pooler_in_session_mode_is_a_sync_like_any_other(rig: Rig) -> None:
+    with pgbouncer(rig.begin()) as url:
+        for _ in range(2):
+            assert rig.syncs(url).run().success
+    assert content(rig.url, ONE) == rig.states[NEW]
+    assert content(rig.url, TWO) == rig.states[OLD]
+
+
+@needs_pgbouncer
+@pytest.mark.fault("E35")
+def test_by_way_of_a_pooler_in_transaction_mode_asana_is_not_even_asked(rig: Rig) -> None:
+    with pgbouncer(rig.begin(), pool_mode="transaction", ignore_startup_parameters="options") as url:
+        before = rig.asana.count()
+        result = rig.syncs(url).run()
+    told = [str(e.event_specific_data) for e in result.all_events if e.is_step_failure]
+    assert "GoalsConfigError" in told[0]
+    assert "direct address of Postgres" in told[0]
+    assert rig.asana.count() == before
+    assert content(rig.url, ONE) == rig.states[OLD]

@@ -1,24 +1,19 @@
 """The sandbox's answers against Asana's published description, where a copy of it lies beside the checkout."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
 from openapi_schema_validator import OAS30Validator
 
 from perfcopilot_goals.sandbox import Sandbox, World
+from perfcopilot_goals_tests.published_description import load_description
 from perfcopilot_goals_tests.sandbox.asking import ask
-
-DESCRIPTION = Path(__file__).resolve().parents[3] / "shared" / "asana_openapi_goals.yaml"
 
 
 @pytest.fixture(scope="module")
 def description() -> Any:
-    if not DESCRIPTION.exists():
-        pytest.skip("Asana's description is not beside this checkout")
-    return nullable_unions(yaml.safe_load(DESCRIPTION.read_text(encoding="utf-8")))
+    return nullable_unions(load_description())
 
 
 def nullable_unions(node: Any) -> Any:

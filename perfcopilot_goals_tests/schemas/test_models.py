@@ -81,8 +81,8 @@ def test_a_column_is_described_and_its_type_fits_its_name(table: str, column: Co
 
 
 def test_the_fields_asked_of_asana_are_those_of_the_products_rules() -> None:
-    subgoal = ["name", "owner.gid", "due_on", "start_on", "current_status_update.status_type"]
-    goal = ["name", "owner.gid", "html_notes", "due_on", "start_on", "current_status_update.status_type", "status"]
+    subgoal = ["name", "owner", "due_on", "start_on", "current_status_update.status_type"]
+    goal = ["name", "owner", "html_notes", "due_on", "start_on", "current_status_update.status_type", "status"]
     assert {name: table.asana_fields for name, table in tables().items() if table.asana_fields} == {
         "raw_workspace_goals": goal,
         "subgoals": subgoal,

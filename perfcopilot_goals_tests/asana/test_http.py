@@ -6,6 +6,7 @@ Time within a request is real, as the fault is; such clients get a fraction of a
 
 import http.client
 import json
+import logging
 import threading
 import time
 import tracemalloc
@@ -17,9 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perfcopilot_goals.asana.http import BODY_BYTES
 from perfcopilot_goals.asana.listing import fetch_goals
 from perfcopilot_goals.asana.pacing import Stopped
-from perfcopilot_goals.asana.transport import BODY_BYTES
 from perfcopilot_goals.errors import AsanaContractError, AsanaUnavailableError, GoalsError
 from perfcopilot_goals.sandbox import Fault, Raw, Request, Response
 from perfcopilot_goals_tests import scripted_faults as faults
@@ -351,6 +352,9 @@ def test_a28_a_refused_port_is_unavailable_after_four_attempts(connect: Connect,
         b"HTTP/1.1 abc OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 5, 7\r\n\r\nabcde",
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 7\r\n\r\nabcde",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nabcde",
+        b"HTTP/1.1 200 OK\r\nContent-Length: all\r\n\r\nabcde",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nabcde",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000 + b"\r\n\r\n",
@@ -362,6 +366,9 @@ def test_a28_a_refused_port_is_unavailable_after_four_attempts(connect: Connect,
         "no status",
         "two lengths",
         "two lengths apart",
+        "one length twice",
+        "a length in words",
+        "a negative length",
         "no chunk size",
         "a chunk of negative size",
         "long header",
@@ -421,6 +428,31 @@ def test_h9_wire_debugging_prints_no_token(
         assert parse_goals(connect(asana)) == ["1001", "1002", "1003"]
     printed = capfd.readouterr()
     assert TOKEN not in printed.out + printed.err
+
+
+def test_h9_debug_logs_of_the_library_hold_neither_token_nor_query(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with serve(flat_world(101), faults=Script().on(faults.hang_up(), times=1)) as asana:
+        assert len(parse_goals(connect(asana))) == 101
+    logged = [record.getMessage() for record in caplog.records if record.name.startswith("urllib3")]
+    assert len([line for line in logged if '"GET /api/1.0/goals[not logged] HTTP/1.1" 200' in line]) == 2
+    for secret in (TOKEN, "workspace", "offset", "opt_fields"):
+        assert not [line for line in logged if secret in line]
+
+
+def test_h9_a_response_that_is_odd_is_not_logged_with_what_is_in_it(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    """urllib3 logs headers that it cannot parse, with the URL and a traceback, where everybody sees them."""
+    odd = b"HTTP/1.1 200 OK\r\nContent-Length: 28\r\nno header: but\r\n" + BODY.encode() + b"\r\nX: 1\r\n\r\n"
+    with serve(flat_world(1), faults=raw(odd + b'{"data":[],"next_page":null}')) as asana:
+        assert parse_goals(connect(asana)) == []
+    (record,) = [record for record in caplog.records if record.name.startswith("urllib3")]
+    assert "Failed to parse headers" in record.getMessage()
+    assert BODY not in caplog.text
+    assert "workspace" not in caplog.text
 
 
 def test_pages_come_over_one_kept_connection(connect: Connect) -> None:

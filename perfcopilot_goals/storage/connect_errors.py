@@ -1,0 +1,221 @@
+"""Why a connect to Postgres failed: each cause with what to say, what to do, and how long to wait for it to pass.
+
+Add a cause here when a server, a pooler or libpq refuses in words that are not in the table. What they say is matched
+and never repeated: it quotes names and addresses. psycopg has no SQLSTATE for a connect that failed, so the code of a
+cause is the one that the server sends with these words. A text that fits no cause stays "no answer".
+"""
+
+import re
+from dataclasses import dataclass
+
+import psycopg
+
+from perfcopilot_goals.errors import GoalsStoreError
+
+# How long a database that is starting or waking is waited for. One whose port is closed is not: that is a wrong address
+# more often than a Postgres that will be there in a moment, and whoever typed it wants to know at once.
+WAKING_SECONDS = 60.0
+
+URL = "PERFCOPILOT_DATABASE_URL"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One way to fail. `words` is a pattern of what servers and libpq say, in which every quoted name is `""`.
+
+    `sqlstate` is the server's code, "" where libpq itself gave up. `can_pass`: trying later may help without anybody
+    changing anything.
+    """
+
+    sqlstate: str
+    words: str
+    said: str
+    action: str
+    can_pass: bool = False
+    wait_seconds: float = 0.0
+
+
+# In the order of search. With sslmode=prefer libpq tries twice and reports both, so what a server says of the login
+# comes before what it says of TLS, and the server's words come before libpq's own.
+_CAUSES = (
+    Cause(
+        "57P03",
+        "starting up|not yet accepting connections|in recovery mode|shutting down",
+        "Postgres is starting up or shutting down, and takes no connections yet",
+        "Try again once it is up",
+        can_pass=True,
+        wait_seconds=WAKING_SECONDS,
+    ),
+    Cause(
+        "08006",
+        "server_login_retry|server login has been failing|cannot connect to server|server conn crashed",
+        "the pooler answers, and cannot reach its Postgres",
+        "Check that Postgres runs; the pooler's log says what it got",
+        can_pass=True,
+        wait_seconds=WAKING_SECONDS,
+    ),
+    Cause(
+        "08P01",
+        "unsupported startup parameter",
+        "a pooler refused a start-up parameter",
+        f"Take `options` and other parameters out of {URL}, or use the direct address of Postgres",
+    ),
+    Cause(
+        "42704",
+        "unrecognized configuration parameter|invalid value for parameter|permission denied to set parameter"
+        "|invalid command-line argument|requires a (Boolean )?value|cannot be (set|changed)",
+        "Postgres refused a parameter of the address",
+        f"Correct or remove `options` in {URL}",
+    ),
+    Cause(
+        "28000",
+        "valid client certificate|certificate authentication failed",
+        "Postgres asks for a client certificate",
+        f"Add sslcert=/path and sslkey=/path to {URL}",
+    ),
+    Cause(
+        "28P01",
+        "no password supplied|empty password",
+        "Postgres asks for a password, and the address has none",
+        f"Put it into {URL} (postgresql://user:password@host:5432/database)",
+    ),
+    Cause(
+        "28P01",
+        "authentication failed|wrong password|no such user",
+        "Postgres refused the user or the password",
+        f"Correct them in {URL}, with special characters of the password percent-encoded (@ is %40)",
+    ),
+    Cause(
+        "28000",
+        'role "" does not exist|not permitted to log in|Tenant or user not found',
+        "Postgres has no such user, or the user may not log in",
+        f"Correct the user in {URL}, or create a role with LOGIN",
+    ),
+    Cause(
+        "3D000",
+        'database "" does not exist|no such database',
+        "Postgres has no such database",
+        f"Correct the database's name in {URL}, or create it (createdb)",
+    ),
+    Cause(
+        "42501",
+        "permission denied for database|not currently accepting connections",
+        "Postgres does not let this user into this database",
+        f"Grant CONNECT on it, or name another database in {URL}",
+    ),
+    Cause(
+        "53300",
+        "too many clients|too many connections|connection slots are reserved|no more connections allowed"
+        "|query_wait_timeout|max client|maxclients",
+        "the limit of connections is reached",
+        "Close connections or raise the limit: of the server, the database, the user or the pooler",
+        can_pass=True,
+    ),
+    Cause(
+        "28000",
+        r"pg_hba\.conf.*(SSL encryption|SSL on)",
+        "Postgres has no rule that lets this user in from this machine",
+        "Add one to pg_hba.conf, or allow this machine where the database is hosted",
+    ),
+    Cause(
+        "28000",
+        r"no encryption|SSL off|pg_hba\.conf|SSL connection is required|SSL required|connection is insecure",
+        "Postgres does not let this user in from this machine without TLS",
+        f"Put sslmode=require into {URL}. Where that is refused too, pg_hba.conf needs a rule for them",
+    ),
+    Cause(
+        "",
+        "does not support SSL",
+        "the address requires TLS, and Postgres does not offer it",
+        f"Turn TLS on in Postgres, or take sslmode out of {URL}",
+    ),
+    Cause(
+        "",
+        "certificate verify failed|root certificate|server certificate|certificate file|private key file",
+        "a certificate of the TLS connection is missing or not trusted",
+        f"Name the authority's file (sslrootcert=/path) and, with sslmode=verify-full, the certificate's host in {URL}",
+    ),
+    Cause(
+        "",
+        "expected authentication request|invalid response to SSL negotiation|unsupported frontend protocol",
+        "what answers at the address is not Postgres",
+        f"Correct host and port in {URL}",
+    ),
+    Cause(
+        "",
+        "SSL error|SSL SYSCALL|SSL connection has been closed|tlsv1|sslv3",
+        "TLS with Postgres failed",
+        f"Check sslmode and the other TLS parameters in {URL}",
+    ),
+    Cause(
+        "",
+        # The last is Python's, of a name that DNS cannot hold.
+        "failed to resolve host|could not translate host name|codec failed",
+        "the host of the database does not resolve",
+        f"Correct the host in {URL}, or check this machine's DNS",
+        can_pass=True,
+    ),
+    Cause(
+        "",
+        "connections on that socket",
+        "there is no Postgres behind the socket of the address",
+        f"Start Postgres, or correct the socket's folder in {URL}",
+        can_pass=True,
+    ),
+    Cause(
+        "",
+        "Connection refused",
+        "nothing takes connections at the database's host and port",
+        f"Start Postgres, or correct host and port in {URL}",
+        can_pass=True,
+    ),
+    Cause(
+        "",
+        "timeout expired",
+        "the database's host does not answer",
+        f"Correct the host in {URL}, or open the way to it (firewall, VPN, allowed addresses)",
+        can_pass=True,
+        wait_seconds=WAKING_SECONDS,
+    ),
+    Cause(
+        "",
+        "No route to host|is unreachable",
+        "there is no way from this machine to the database's host",
+        f"Correct the host in {URL}, or open the way to it (network, firewall, VPN)",
+        can_pass=True,
+    ),
+    Cause(
+        "",
+        "closed the connection unexpectedly|Connection reset",
+        "something takes connections at the database's address, and closes them before Postgres answers",
+        "Check that Postgres runs behind the proxy or load balancer",
+        can_pass=True,
+        wait_seconds=WAKING_SECONDS,
+    ),
+)
+# A code that says enough where the words are another language's.
+_BY_CODE = {cause.sqlstate: cause for cause in _CAUSES if cause.sqlstate in ("57P03", "28P01", "3D000", "53300")}
+
+_QUOTED = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
+
+
+def find_cause(error: psycopg.Error | UnicodeError) -> Cause:
+    """Why the connect failed, by the words and else by the code that came with them."""
+    # Names are blanked first: one may be called "starting up".
+    text = _QUOTED.sub('""', str(error))
+    for cause in _CAUSES:
+        if re.search(cause.words, text, re.IGNORECASE | re.DOTALL):
+            return cause
+    state = getattr(error, "sqlstate", None) or ""
+    said = f"Postgres said {f'SQLSTATE {state}' if state else 'no answer'}"
+    unknown = Cause(state, "", said, f"Check {URL} and that Postgres runs", can_pass=not state)
+    return _BY_CODE.get(state, unknown)
+
+
+def connect_failure(doing: str, cause: Cause, waited_seconds: float) -> GoalsStoreError:
+    """The error for it: what was attempted, why that failed, and what to do."""
+    code = f" (SQLSTATE {cause.sqlstate})" if cause.sqlstate and cause.sqlstate not in cause.said else ""
+    waited = f", after {waited_seconds:.0f} seconds of waiting" if waited_seconds >= 1 else ""
+    failure = GoalsStoreError(f"{doing}: {cause.said}{code}{waited}", cause.sqlstate, action=cause.action)
+    failure.retryable = cause.can_pass
+    return failure
