@@ -12,7 +12,7 @@ export PIP_NO_CACHE_DIR := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test e2e check bench storm proof docs lock clean
+.PHONY: help setup demo dev test coverage e2e format check bench storm proof docs lock clean
 
 EXAMPLES ?= 20000
 COUNT ?= 100
@@ -46,14 +46,25 @@ dev: setup ## the Dagster UI on http://127.0.0.1:3000
 test: setup ## the tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
+coverage: setup ## the tests, slower, and which lines none of them ran in its own process
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered
+
 e2e: setup ## long: the running service through its ticks, deaths and restarts
 	$(BIN)/python -m pytest -m long perfcopilot_goals_tests/end_to_end
 
-check: setup ## linters, types, house rules
+format: setup ## the code laid out, and mended where a linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: setup ## linters, types, house rules, whether Dagster loads the definitions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q perfcopilot_goals_tests/test_house.py
+	@# With an instance in a folder of its own, so that no Postgres starts.
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && echo 'telemetry: {enabled: false}' > "$$home/dagster.yaml" && \
+	  PERFCOPILOT_HOME="$$home" DAGSTER_HOME="$$home" \
+	  $(BIN)/python -W ignore -m dagster definitions validate --workspace workspace.yaml
 
 bench: setup .venv-bench/.ready ## what it costs, beside a floor and other libraries; BENCH="loading --quick" for a part
 	$(BIN)/python -m benchmarks $(BENCH)
