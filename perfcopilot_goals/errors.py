@@ -17,6 +17,7 @@ cause could carry such data.
 """
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Self
 
 CONNECTION = "{connection}"
@@ -31,6 +32,7 @@ class GoalsError(Exception):
 
     exit_code: ClassVar[int] = 1
     retryable: bool = False
+    details: Sequence[str] = ()
 
     def __init__(self, message: str, *, connection: str | None = None, action: str | None = None) -> None:
         super().__init__(message)
@@ -43,16 +45,33 @@ class GoalsError(Exception):
         self.connection = self.connection or connection
         return self
 
+    def listing(self, details: Iterable[str]) -> Self:
+        """The same error about several things, such as the bad lines of a file, each on a line of its own."""
+        self.details = tuple(details)
+        return self
+
     @property
     def text(self) -> str:
         """What happened and what to do, without the class's name."""
-        text = f"{self.message}. {self.action}" if self.action else self.message
-        text = text.replace(CONNECTION, self.connection or "NAME")
-        is_named = self.connection is None or re.search(rf"connection {re.escape(self.connection)}(?![\w-])", text)
-        return text if is_named else f"connection {self.connection}: {text}"
+        return "\n".join(self._lines())
+
+    @property
+    def lines(self) -> list[str]:
+        """`str()` in its lines. A line break within one is not ours: the error may name an id that holds one."""
+        first, *others = self._lines()
+        return [f"{type(self).__name__}: {first}", *others]
 
     def __str__(self) -> str:
         return f"{type(self).__name__}: {self.text}"
+
+    def _lines(self) -> list[str]:
+        lines = [f"{self.message}; {self.details[0]}", *self.details[1:]] if self.details else [self.message]
+        lines = [*(f"{line};" for line in lines[:-1]), f"{lines[-1]}. {self.action}" if self.action else lines[-1]]
+        lines = [line.replace(CONNECTION, self.connection or "NAME") for line in lines]
+        named = re.compile(rf"connection {re.escape(self.connection or '')}(?![\w-])")
+        if self.connection is not None and not any(map(named.search, lines)):
+            lines[0] = f"connection {self.connection}: {lines[0]}"
+        return lines
 
 
 class GoalsConfigError(GoalsError):

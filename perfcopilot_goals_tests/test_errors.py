@@ -99,3 +99,14 @@ def test_an_answer_of_another_shape_always_says_what_to_do() -> None:
 def test_an_error_that_names_no_connection_tells_what_to_do_with_a_placeholder() -> None:
     error = GoalsConfigError("no GID", action="Set it: connection set {connection} --workspace-gid GID")
     assert str(error) == "GoalsConfigError: no GID. Set it: connection set NAME --workspace-gid GID"
+
+
+def test_details_are_lines_of_their_own_and_a_line_break_within_one_adds_none() -> None:
+    error = GoalsConfigError("nothing was imported", action="Mend these lines").listing(
+        ["line 2: empty", "line 5: a\nb"]
+    )
+    assert error.lines == ["GoalsConfigError: nothing was imported; line 2: empty;", "line 5: a\nb. Mend these lines"]
+    assert "\n".join(error.lines) == str(error)
+    about = GoalsConfigError("claimed by E1\nE2", action="Unmap one: employee unmap {connection}").about("acme")
+    assert about.lines == [str(about)]
+    assert str(about).startswith("GoalsConfigError: connection acme: claimed by")

@@ -282,7 +282,7 @@ def _refused_by_proxy(chain: Sequence[BaseException], host: str) -> GoalsConfigE
 
 
 class _Bounds(threading.local):
-    """What ends the waiting of the request that this thread is at."""
+    """When the request that this thread is sending has to end."""
 
     deadline: float = float("inf")
     bytes_left: float = float("inf")
@@ -302,7 +302,7 @@ _bounds = _Bounds()
 
 
 def _within_bounds(sock: socket.socket, wait: Callable[[], Returned], seconds: float = float("inf")) -> Returned:
-    """What `wait` returns, which waits for this socket. It is interrupted and called again to look at the bounds."""
+    """What `wait` returns, a call that blocks on this socket. It is interrupted and repeated to check the bounds."""
     timeout = sock.gettimeout()
     deadline = min(_bounds.deadline, time.monotonic() + seconds)
     try:
@@ -451,7 +451,7 @@ def _tls_context() -> ssl.SSLContext:
 
 
 def _hide_query(record: logging.LogRecord) -> bool:
-    """urllib3 logs whole URLs and pieces of responses."""
+    """Takes out of urllib3's log what it logs of URLs and of responses; the record stays."""
     record.msg = re.sub(r"\?[^\s\"')]*|unparsed data: .*", "[not logged]", record.getMessage(), flags=re.DOTALL)
     record.args, record.exc_info = (), None
     return True

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from perfcopilot_goals.cli.session import Session, as_json, print_json
+from perfcopilot_goals.cli.terminal import echo, printable
 
 if TYPE_CHECKING:
     from perfcopilot_goals.storage.erasure import Erasure
@@ -51,19 +52,19 @@ def erase(
     with session.database.connect("reading the connection") as database:
         read_connection(database, name)
     if not yes:
-        click.confirm(f"Erase {employee_id} from {name}? This cannot be undone", abort=True, err=True)
+        click.confirm(f"Erase {printable(employee_id)} from {name}? This cannot be undone", abort=True, err=True)
     done = erase_person(session.database, session.settings, name, employee_id)
     traces = find_traces(session.database, session.settings, canaries) if canaries else {}
     if as_json:
         print_json({"connection": name, "removed": done.removed, "found": traces})
     else:
         for place, count in done.removed.items():
-            click.echo(f"  {place}: {count}")
-        click.echo(f"Erased {employee_id} from {name}.")
+            echo(f"  {place}: {count}")
+        echo(f"Erased {employee_id} from {name}.")
     for line in (*_remarks(name, done.erasure), *_told(traces)):
-        click.echo(line, err=True)
+        echo(line, err=True)
     if canaries and not traces:
-        click.echo(f"None of the {len(canaries)} texts was found.", err=True)
+        echo(f"None of the {len(canaries)} texts was found.", err=True)
     sys.exit(FOUND if traces else 0)
 
 

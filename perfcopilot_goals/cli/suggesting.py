@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table, printable
+from perfcopilot_goals.cli.progress import tell_line
+from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table
+from perfcopilot_goals.cli.terminal import echo
 
 if TYPE_CHECKING:
     from perfcopilot_goals.core.suggestions import AsanaUser
@@ -50,16 +52,16 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
     print_table([_row(asdict(s)) for s in suggestions], COLUMNS, f"Every employee of {name} is mapped.")
     if suggestions:
         sure = f"{applied} applied" if apply else f"{counts[EXACT]} exact, which --apply maps"
-        click.echo(
+        echo(
             f"{name}: {sure}; {counts[HINT]} hints, {counts[COLLISION]} collisions, {counts[NOTHING]} not found "
             f"among {len(users)} Asana users. Decide on the others: perfcopilot-goals employee map {name} EMPLOYEE GID"
         )
     if hidden := sum(user.email is None for user in users):
-        click.echo(f"Asana does not show this token the e-mails of {hidden} users; they can only be hints.")
+        echo(f"Asana does not show this token the e-mails of {hidden} users; they can only be hints.")
     if gone:
-        click.echo(f"Mapped to users who are not in the workspace any more: {printable(', '.join(gone))}")
+        echo(f"Mapped to users who are not in the workspace any more: {', '.join(gone)}")
     if applied:
-        click.echo(f"The next sync brings their goals: perfcopilot-goals sync {name}")
+        echo(f"The next sync brings their goals: perfcopilot-goals sync {name}")
 
 
 def _fetch_users(session: Session, connection: "Connection") -> "list[AsanaUser]":
@@ -69,13 +71,8 @@ def _fetch_users(session: Session, connection: "Connection") -> "list[AsanaUser]
     from perfcopilot_goals.services.sync_access import open_client, require_workspace
 
     workspace_gid = require_workspace(connection)
-    hosts, proxy = session.settings.asana_hosts, session.settings.asana_proxy
-    with open_client(session.database, connection, hosts, proxy=proxy, on_wait=_tell_wait) as client:
+    with open_client(session.database, connection, session.settings, on_wait=tell_line) as client:
         return parse_users(fetch_users(client, workspace_gid))
-
-
-def _tell_wait() -> None:
-    click.echo("A sync is using the same Asana token; waiting until it is done.", err=True)
 
 
 def _row(suggestion: dict[str, Any]) -> dict[str, Any]:

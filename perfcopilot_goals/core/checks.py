@@ -30,12 +30,14 @@ Reads = Mapping[str, Sequence[str]]
 class Facts:
     """What a check may look at: of the slices the columns that it reads, the roster's mapping, what the sync noted.
 
-    `goals_before` is how many goals the workspace's list had before this sync replaced it.
+    `hidden_subgoals` are counts by parent. `goals_before` is how many goals the workspace's list had before this sync
+    replaced it.
     """
 
     slices: Mapping[str, pd.DataFrame]
     asana_user_of: Mapping[str, str | None]
     unread_subgoal_lists: list[str] = field(default_factory=list)
+    hidden_subgoals: Mapping[str, int] = field(default_factory=dict)
     goals_before: int = 0
 
 
@@ -155,6 +157,15 @@ def every_subgoal_list_was_read(facts: Facts) -> CheckResult:
     They stand without key results until the next sync; run it again, and look at the goal's privacy if it stays.
     """
     return _about(facts.unread_subgoal_lists)
+
+
+@_check(SUBGOALS, reads={})
+def no_subgoal_is_hidden(facts: Facts) -> CheckResult:
+    """Owned goals with sub-goals that Asana hides from the token's user, each with how many are hidden.
+
+    These are not among the goal's key results. Invite that user to the sub-goals, or use a service account's token.
+    """
+    return _about(f"{goal_gid}: {hidden}" for goal_gid, hidden in facts.hidden_subgoals.items())
 
 
 @_check(ROWS, reads={ROWS: ["row_gid", "status_type"]})

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from perfcopilot_goals.core.responses import storable
+from perfcopilot_goals.core.roster_text import describe_header, find_delimiter
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError
 
@@ -35,32 +36,35 @@ def parse_flawless_roster(text: str) -> list[Employee]:
 def parse_roster(text: str) -> RosterFile:
     """The lines of a CSV file with a header, in any order of columns; other columns are ignored.
 
-    Comma or semicolon, with or without a byte-order mark. Each line of a bad record is a bad one: a quote without its
-    pair swallows the lines that follow, and nobody may be lost without being named. `GoalsConfigError` for the header.
+    Separated by comma, semicolon, tab, pipe or what a first line `sep=` names; with or without a byte-order mark. Each
+    line of a bad record is a bad one: a quote without its pair swallows the lines that follow, and nobody may be lost
+    without being named. `GoalsConfigError` for the header.
     """
-    lines = text.removeprefix("\ufeff")
-    header = lines.partition("\n")[0]
-    reader = csv.reader(io.StringIO(lines, newline=""), delimiter=";" if header.count(";") > header.count(",") else ",")
+    lines = io.StringIO(text.removeprefix("\ufeff"), newline="")
+    delimiter, above = find_delimiter(lines.getvalue(), COLUMNS)
+    for _ in range(above):
+        lines.readline()
+    reader = csv.reader(lines, delimiter=delimiter)
     good: dict[int, Employee] = {}
     bad: dict[int, str] = {}
     names: list[str] | None = None
     while True:
-        first = reader.line_num + 1
+        first = above + reader.line_num + 1
         problem = ""
         try:
             values = next(reader)
             if names is None:
-                names = _header(values)
+                names = _header(values, delimiter)
             elif any(value.strip() for value in values):
                 row = dict(zip(names, (storable(value.strip()) for value in values), strict=False))
                 problem = _problem(row, len(values) - len(names))
-                good |= {} if problem else {reader.line_num: _employee(row)}
+                good |= {} if problem else {above + reader.line_num: _employee(row)}
         except StopIteration:
             break
         except csv.Error as error:
             problem = str(error)
-        bad |= dict.fromkeys(range(first, reader.line_num + 1), problem) if problem else {}
-    names = _header([]) if names is None else names
+        bad |= dict.fromkeys(range(first, above + reader.line_num + 1), problem) if problem else {}
+    names = _header([], delimiter) if names is None else names
     doubles = _doubles(good)
     ignored = [name for name in names if name and name not in COLUMNS]
     return RosterFile(
@@ -70,13 +74,13 @@ def parse_roster(text: str) -> RosterFile:
 
 def refusal_of_lines(bad: Mapping[int, str]) -> GoalsConfigError:
     """The error that names every bad line by its number, without its content."""
-    told = ";\n".join(f"line {number}: {problem}" for number, problem in sorted(bad.items()))
-    return GoalsConfigError(
-        f"nothing was imported; {told}. Mend these lines and import again, or leave them out: --skip-bad"
+    error = GoalsConfigError(
+        "nothing was imported", action="Mend these lines and import again, or leave them out: --skip-bad"
     )
+    return error.listing(f"line {number}: {problem}" for number, problem in sorted(bad.items()))
 
 
-def _header(values: list[str]) -> list[str]:
+def _header(values: list[str], delimiter: str) -> list[str]:
     names = [name.strip().lower() for name in values]
     for problem, found in (
         ("missing", [name for name in COLUMNS if name not in names]),
@@ -84,15 +88,16 @@ def _header(values: list[str]) -> list[str]:
     ):
         if found:
             raise GoalsConfigError(
-                f"the roster's first line must name {', '.join(COLUMNS)}, each once; {problem}: {', '.join(found)}"
+                f"the roster's header must name {', '.join(COLUMNS)}, each once; {problem}: {', '.join(found)}; "
+                f"{describe_header(values, delimiter, COLUMNS)}"
             )
     return names
 
 
 def check_gid(gid: str, what: str) -> str:
-    """The gid as given, or `GoalsConfigError`: Asana's ids are strings of digits."""
-    if re.fullmatch("[0-9]+", gid):
-        return gid
+    """The gid without blanks around it, or `GoalsConfigError`: Asana's ids are strings of digits."""
+    if re.fullmatch("[0-9]+", gid.strip()):
+        return gid.strip()
     raise GoalsConfigError(f"{what} must be Asana's numeric id (digits only); what was given is not")
 
 

@@ -32,11 +32,13 @@ def gather_facts(database: Database, connection: str, checks: list[Check]) -> Fa
     with database.connect("reading for checks") as transaction:
         transaction.execute("set transaction isolation level repeatable read, read only")
         walked = read_source(transaction, connection, SUBGOALS)
+        noted = walked.notes if walked else {}
         listed = read_source(transaction, connection, RAW)
         return Facts(
             slices={table: read_slice(transaction, table, connection, list(columns[table])) for table in columns},
             asana_user_of=read_mapping(transaction, connection),
-            unread_subgoal_lists=list(walked.notes.get("unread", [])) if walked else [],
+            unread_subgoal_lists=list(noted.get("unread", [])),
+            hidden_subgoals={hidden["goal_gid"]: hidden["count"] for hidden in noted.get("hidden", [])},
             goals_before=listed.rows_before if listed else 0,
         )
 

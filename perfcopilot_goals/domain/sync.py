@@ -45,7 +45,10 @@ class Sync:
 
 @dataclass(frozen=True)
 class LastSync:
-    """An enabled connection with the latest change of its settings, its latest sync and its latest complete one."""
+    """An enabled connection with its latest sync and its latest complete one.
+
+    `updated_at` is the latest change of its settings, or the import of its roster where that came later.
+    """
 
     connection: str
     created_at: dt.datetime

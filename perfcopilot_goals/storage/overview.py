@@ -11,14 +11,18 @@ from psycopg.rows import class_row
 from perfcopilot_goals.domain.sync import LastSync
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.storage.database import SCHEMA
-from perfcopilot_goals.storage.sync_log import read_last_route, read_last_sync
+from perfcopilot_goals.storage.sync_log import read_last_route, read_last_sync, read_source
 
 PAGE_SIZE = 100
 
 
 @dataclass(frozen=True)
 class ConnectionStatus:
-    """How one connection stands. `failed_*` tell of the latest sync if that did not end well."""
+    """How one connection stands. `failed_*` tell of the latest sync if that did not end well.
+
+    What its key results lack: `hidden_subgoals` are sub-goals that Asana does not show to the token's user,
+    `unread_lists` goals whose list of sub-goals could not be read.
+    """
 
     connection: str
     enabled: bool
@@ -29,6 +33,8 @@ class ConnectionStatus:
     employees: int
     unmapped: int
     truncated: int
+    hidden_subgoals: int
+    unread_lists: int
     failed_at: dt.datetime | None
     failed_with: str | None
 
@@ -89,6 +95,8 @@ def read_connection_status(database: psycopg.Connection, connection: str) -> Con
     enabled, goals, key_results, employees, unmapped, truncated, now = counts
     complete = read_last_sync(database, connection, "complete")
     latest = read_last_sync(database, connection)
+    walked = read_source(database, connection, "subgoals")
+    noted = walked.notes if walked else {}
     failed = latest if latest and latest.state == "failed" else None
     return ConnectionStatus(
         connection=connection,
@@ -100,21 +108,27 @@ def read_connection_status(database: psycopg.Connection, connection: str) -> Con
         employees=employees,
         unmapped=unmapped,
         truncated=truncated,
+        hidden_subgoals=noted.get("hidden_subgoals", 0),
+        unread_lists=noted.get("unread_lists", 0),
         failed_at=failed.finished_at if failed else None,
         failed_with=failed.error_code if failed else None,
     )
 
 
 def read_last_syncs(database: psycopg.Connection) -> list[LastSync]:
-    """Every enabled connection with its latest sync and its latest complete one, by one statement."""
+    """Every enabled connection with its latest sync and its latest complete one, by one statement.
+
+    A roster whose oldest entry is newer than the settings counts as their latest change: it was imported after them.
+    """
     query = sql.SQL(
-        "select c.connection, c.created_at, c.updated_at, latest.started_at, latest.state, latest.error_code, "
+        "select c.connection, c.created_at, greatest(c.updated_at, (select min(e.updated_at) from {employees} e "
+        "where e.connection = c.connection)) as updated_at, latest.started_at, latest.state, latest.error_code, "
         "(select max(synced_at) from {syncs} s where s.connection = c.connection and s.state = 'complete' "
         "and s.counts -> 'tables' ? 'prompt_blocks') as complete_at "
         "from {connections} c left join lateral (select started_at, state, error_code from {syncs} s "
         "where s.connection = c.connection order by started_at desc limit 1) latest on true "
         "where c.enabled order by c.connection"
-    ).format(syncs=_table("syncs"), connections=_table("connections"))
+    ).format(syncs=_table("syncs"), connections=_table("connections"), employees=_table("employees"))
     with database.cursor(row_factory=class_row(LastSync)) as cursor:
         return cursor.execute(query).fetchall()
 

@@ -4,9 +4,11 @@ Time within a request is real, as the fault is; such clients get a fraction of a
 `test_tls`, waiting between attempts `test_client`.
 """
 
+import contextlib
 import http.client
 import json
 import logging
+import socket
 import threading
 import time
 import tracemalloc
@@ -18,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.asana.http import BODY_BYTES
+from perfcopilot_goals.asana.http import BODY_BYTES, CONNECT_SECONDS
 from perfcopilot_goals.asana.listing import fetch_goals
 from perfcopilot_goals.asana.pacing import Stopped
 from perfcopilot_goals.errors import AsanaContractError, AsanaUnavailableError, GoalsError
@@ -85,7 +87,7 @@ def test_a1_a_page_that_was_cut_is_read_again_as_a_whole_and_no_other(page: int,
 
 
 def test_a7_a_server_that_drips_for_ever_is_left_after_the_request_s_own_time(connect: Connect) -> None:
-    """Each byte restarted the read timeout of requests, so that a minute's limit held for hours."""
+    """Each byte restarts the read timeout of requests, so that a minute's limit would hold for hours."""
 
     def forever() -> Iterator[bytes | float]:
         yield b"HTTP/1.1 200 OK\r\n"
@@ -218,7 +220,7 @@ def test_a_redirect_is_not_followed(location: str, status: int, connect: Connect
 
 @pytest.mark.parametrize("target", ["http://[", "http://[::1", "\\\\evil", "http://a b/", "http://" + "a" * 300, "%zz"])
 def test_a18_a_redirect_to_nowhere_is_one_of_our_errors_too(target: str, connect: Connect) -> None:
-    """requests looks at the target even if told not to follow it, and fell over those that are no URL."""
+    """requests parses the target even if told not to follow it, and falls over those that are no URL."""
     with serve(flat_world(3), faults=faults.reply(302, Location=target)) as asana, raises(AsanaContractError):
         parse_goals(connect(asana))
 
@@ -239,7 +241,7 @@ def test_an_answer_that_does_not_say_what_it_is_may_be_json(connect: Connect) ->
 
 @pytest.mark.parametrize("status", [200, 302, 503], ids=str)
 def test_a21_a_bomb_is_not_unpacked(status: int, connect: Connect) -> None:
-    """The body of a redirect was: requests reads it whole before it looks where to go."""
+    """Of a redirect, too, whose body requests would read whole before it looks where to go."""
     bomb = faults.gzip_bomb(64 * 2**20)
     regular = bomb(Request(1, "GET", "/goals", {}), Response(200))  # type: ignore[arg-type]
     answer = Response(status, regular.body, {**regular.headers, "Location": "/login"})
@@ -342,6 +344,26 @@ def test_a28_a_refused_port_is_unavailable_after_four_attempts(connect: Connect,
     with raises(AsanaUnavailableError, "a connection that was refused", "after 4 attempts"):
         parse_goals(connect(base_url))
     assert len([wait for wait in clock.waits if wait > 0.1]) == 3
+
+
+@pytest.mark.fault("A47", "F3")
+def test_a_connection_attempt_that_nobody_answers_delays_the_end_by_no_more_than_its_five_seconds(
+    connect: Connect,
+) -> None:
+    """The one wait for a server that is not interrupted."""
+    with contextlib.ExitStack() as opened:
+        listener = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):  # Linux queues one more than it is told, and is silent to the rest
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        client = connect(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        threading.Timer(0.2, client.close).start()
+        before = time.monotonic()
+        with pytest.raises(Stopped) as caught:
+            parse_goals(client)
+        assert 1 < time.monotonic() - before < CONNECT_SECONDS + 1
+        assert_tells_nothing(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ CHECK = {check.name: check for check in CHECKS}
 CATALOGUE = {
     RAW: ["workspace_has_goals", "goals_did_not_collapse", "every_goal_has_an_owner", "every_owner_is_an_employee"],
     OWNED: ["every_employee_is_mapped", "no_employee_is_truncated", "no_description_is_truncated"],
-    SUBGOALS: ["every_subgoal_list_was_read"],
+    SUBGOALS: ["every_subgoal_list_was_read", "no_subgoal_is_hidden"],
     ROWS: ["every_status_word_is_known", "status_agrees_with_asana", "no_goal_was_lost"],
     BLOCKS: ["every_mapped_employee_has_a_block", "no_block_is_truncated"],
 }
@@ -47,11 +47,13 @@ def world(**changes: Any) -> World:
     return replace(World(goals, {"1": [child], "3": [child]}, {"E-1": "11", "E-2": "12"}), **changes)
 
 
-def facts(of: World | None = None, unread: list[str] | None = None, **slices: Any) -> Facts:
+def facts(
+    of: World | None = None, unread: list[str] | None = None, hidden: dict[str, int] | None = None, **slices: Any
+) -> Facts:
     """What a sync of the world left; `slices` change a table afterwards, by a function of its rows."""
     made = sync(of or world())
     changed = {table: slices[table](rows) if table in slices else rows for table, rows in made.items()}
-    return Facts(changed, (of or world()).asana_user_of, unread or [])
+    return Facts(changed, (of or world()).asana_user_of, unread or [], hidden or {})
 
 
 def goals(count: int, **changes: Any) -> World:
@@ -134,6 +136,15 @@ RED: list[tuple[str, str, Facts, int, list[str], int | None]] = [
     ("no_description_is_truncated", "twelve", facts(described(2_000, 12)), 12, first_ten(12), 1_000),
     ("every_subgoal_list_was_read", "two", facts(unread=["3", "1"]), 2, ["3", "1"], None),
     ("every_subgoal_list_was_read", "twelve", facts(unread=[*first_ten(9), "10", "11", "12"]), 12, first_ten(12), None),
+    ("no_subgoal_is_hidden", "by-parent", facts(hidden={"3": 2, "1": 1}), 2, ["3: 2", "1: 1"], None),
+    (
+        "no_subgoal_is_hidden",
+        "twelve",
+        facts(hidden={str(n): n for n in range(1, 13)}),
+        12,
+        [f"{n}: {n}" for n in range(1, 11)],
+        None,
+    ),
     ("every_status_word_is_known", "odd", facts(worded("Achieved", None)), 1, ["1"], None),
     ("every_status_word_is_known", "twelve", facts(worded("?", None, 12)), 12, first_ten(12), None),
     (

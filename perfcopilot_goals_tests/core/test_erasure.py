@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from perfcopilot_goals.asana.walk import Walk
 from perfcopilot_goals.core.erasure import Redaction, spellings
 from perfcopilot_goals.core.goals import parse_goals
 from perfcopilot_goals.core.key_results import parse_subgoals
@@ -187,6 +188,14 @@ def test_an_id_that_is_a_word_of_the_sync_log_does_not_break_the_log() -> None:
     notes = {"tables": {"subgoals": {"notes": {"unread": ["tables", "7"], "route": "subgoals"}}}}
     redacted = Redaction("acme", {"tables", "unread"}).notes(notes)
     assert redacted == {"tables": {"subgoals": {"notes": {"unread": ["7"], "route": "subgoals"}}}}
+
+
+def test_hidden_sub_goals_that_a_sync_noted_lose_the_parents_id_and_keep_their_number() -> None:
+    """Under an id for a key it would stay."""
+    noted = Walk("subgoals", hidden={"101": 2, "102": 1}).notes()
+    assert Redaction("acme", {"101"}).notes(noted) == noted | {
+        "hidden": [{"goal_gid": "[erased]", "count": 2}, {"goal_gid": "102", "count": 1}]
+    }
 
 
 @pytest.mark.fault("H20")

@@ -19,7 +19,7 @@ BY_TABLE = {
         "every_owner_is_an_employee",
     },
     "owned_goals": {"every_employee_is_mapped", "no_employee_is_truncated", "no_description_is_truncated"},
-    "subgoals": {"every_subgoal_list_was_read"},
+    "subgoals": {"every_subgoal_list_was_read", "no_subgoal_is_hidden"},
     "mapped_goal_rows": {"every_status_word_is_known", "status_agrees_with_asana", "no_goal_was_lost"},
     "prompt_blocks": {"every_mapped_employee_has_a_block", "no_block_is_truncated"},
 }
@@ -118,4 +118,4 @@ def test_owners_over_the_cap_are_named_with_how_many_they_own(running: Running) 
 def test_facts_of_a_connection_that_never_synced_are_empty(running: Running, table: str) -> None:
     facts = gather_facts(running.database, running.name, [check for check in CHECKS if check.table == table])
     assert all(rows.empty for rows in facts.slices.values())
-    assert facts.unread_subgoal_lists == []
+    assert (facts.unread_subgoal_lists, facts.hidden_subgoals) == ([], {})

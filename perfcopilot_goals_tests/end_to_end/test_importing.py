@@ -1,7 +1,9 @@
 """`employee import` with the files that people have: big, half wrong, newer than the roster, or of the wrong people."""
 
 import json
+import os
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -69,8 +71,47 @@ def test_a_file_of_another_encoding_is_refused_without_quoting_it(acme: Cli, tmp
     file = file_of(tmp_path, "E1,Zoë Canary,,", encoding="latin-1")
     refused = acme("employee", "import", "acme", file)
     assert refused.returncode == 2
-    assert "people.csv is not UTF-8 (byte " in refused.stderr
+    assert "people.csv is not UTF-8 (line 2, byte " in refused.stderr
     assert "Canary" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        pytest.param("sep=;\nemployee_id;full_name;email;asana_user_gid\nE1;Ana;;11\n", "utf-8", id="D26-sep"),
+        pytest.param("employee_id\tfull_name\temail\tasana_user_gid\r\nE1\tZoë\t\t11\r\n", "utf-16", id="D28-unicode"),
+    ],
+)
+def test_what_excel_calls_csv_and_unicode_text_is_imported(
+    acme: Cli, tmp_path: Path, content: str, encoding: str
+) -> None:
+    (tmp_path / "people.txt").write_bytes(content.encode(encoding))
+    done = acme("employee", "import", "acme", str(tmp_path / "people.txt"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert people(acme) == {"E1": "11"}
+
+
+@pytest.mark.fault("D27")
+def test_a_header_under_other_names_is_told_with_what_was_found(acme: Cli, tmp_path: Path) -> None:
+    refused = acme("employee", "import", "acme", file_of(tmp_path, "E1;Canary;;", header="ID;Name;Mail;Asana"))
+    assert refused.returncode == 2
+    assert "missing: employee_id, full_name, email, asana_user_gid; found: ID, Name, Mail, Asana\n" in refused.stderr
+    assert "Canary" not in refused.stderr
+
+
+def test_a_file_too_large_for_a_roster_is_refused_and_a_pipe_is_read(acme: Cli, tmp_path: Path) -> None:
+    large = tmp_path / "large.csv"
+    with large.open("wb") as file:
+        file.truncate(64 * 2**20 + 1)
+    refused = acme("employee", "import", "acme", str(large))
+    assert (refused.returncode, "large.csv is larger than 64 MiB" in refused.stderr) == (2, True)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_text(f"{HEADER}\nE1,Ana,,11\n"))
+    writer.start()
+    assert acme("employee", "import", "acme", str(pipe)).returncode == 0
+    writer.join(20)
+    assert people(acme) == {"E1": "11"}
 
 
 def test_a_blank_keeps_a_mapping_that_a_person_made(acme: Cli, tmp_path: Path) -> None:

@@ -123,7 +123,8 @@ def test_it_waits_until_the_sync_that_has_the_token_is_done(
                 text=True,
             )
             assert process.stderr is not None
-            assert process.stderr.readline() == "A sync is using the same Asana token; waiting until it is done.\n"
+            waiting = "acme: another sync is using the same Asana token; waiting until it is done.\n"
+            assert process.stderr.readline() == waiting
             time.sleep(0.5)
             assert asana.requests == []
         shown, _ = process.communicate(timeout=60)
