@@ -27,12 +27,13 @@ class GoalsError(Exception):
     """The root. `str()` gives the class's name, the connection, what happened, and what to do.
 
     A caller that knows more than the raising code may add `connection` and `action`: see `about`. In both texts
-    `{connection}` stands for the connection's name.
+    `{connection}` stands for the connection's name. `status` is the HTTP status that caused the error, if one did.
     """
 
     exit_code: ClassVar[int] = 1
     retryable: bool = False
     details: Sequence[str] = ()
+    status: int | None = None
 
     def __init__(self, message: str, *, connection: str | None = None, action: str | None = None) -> None:
         super().__init__(message)
@@ -48,6 +49,11 @@ class GoalsError(Exception):
     def listing(self, details: Iterable[str]) -> Self:
         """The same error with details, each on a line of its own, such as the bad lines of a file."""
         self.details = tuple(details)
+        return self
+
+    def answered(self, status: int | None) -> Self:
+        """The same error, which came of an answer with this HTTP status."""
+        self.status = status
         return self
 
     @property

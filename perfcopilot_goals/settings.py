@@ -37,6 +37,11 @@ class Settings:
     # Its password is a secret.
     asana_proxy: str | None = field(default=None, repr=False)
 
+    @property
+    def token_folder(self) -> Path:
+        """The one folder of the local state that a connection's token may be in."""
+        return self.home / "tokens"
+
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings as of now. Creates nothing and connects to nothing."""
@@ -65,39 +70,11 @@ def make_home(settings: Settings) -> Path:
     return settings.home
 
 
-def check_token_ref(token_ref: str) -> str:
-    """The reference as given, or `GoalsConfigError` when it is not `env:NAME` or `file:/path`."""
-    if re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/[^\x00-\x1f\x7f]+", token_ref):
-        return token_ref
-    # What was typed may well be the token itself, so it is not repeated.
-    raise GoalsConfigError("a token reference is env:NAME or file:/path, never the token; what was given is neither")
-
-
-def load_token(token_ref: str, connection: str, environ: Mapping[str, str] | None = None) -> str:
-    """The token that a connection's reference points to, stripped; `GoalsConfigError` without its value otherwise."""
-    env = os.environ if environ is None else environ
-    kind, _, place = check_token_ref(token_ref).partition(":")
-    unreadable = ""
-    try:
-        token = (env.get(place, "") if kind == "env" else Path(place).read_text("utf-8")).strip()
-    except (OSError, ValueError) as error:
-        unreadable = type(error).__name__
-    if unreadable:
-        # Raised out here: a UnicodeDecodeError holds the file's content, and would come along as the context.
-        raise GoalsConfigError(f"connection {connection}: its token file {place} is not readable ({unreadable})")
-    where = f"environment variable {place}" if kind == "env" else f"file {place}"
-    if not token:
-        raise GoalsConfigError(
-            f"connection {connection} has no Asana token: {where} is unset or empty; put a personal access token "
-            f"there, or name another place: perfcopilot-goals connection set {connection} --token-ref env:NAME"
-        )
-    if not re.fullmatch(r"[\x21-\x7e]+", token):
-        # requests would quote the whole header, token included, in its own error.
-        raise GoalsConfigError(
-            f"connection {connection}: the token in {where} has blanks or characters that no Asana token "
-            "has; copy it again"
-        )
-    return token
+def make_token_folder(settings: Settings) -> Path:
+    """The folder for token files, made readable by its owner only if it is not there yet."""
+    make_home(settings)
+    settings.token_folder.mkdir(mode=0o700, exist_ok=True)
+    return settings.token_folder
 
 
 def _webhook(url: str) -> str | None:

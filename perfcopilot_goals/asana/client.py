@@ -5,10 +5,12 @@ share one client, and with it the pace, the gate, the retry budget, the deadline
 what a single response means.
 """
 
+import copy
 import random
 import re
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -95,6 +97,23 @@ class AsanaClient:
         """After a request has failed for good: whether time and a retry are left for the others."""
         return self._budget.has_left() and self.clock.monotonic() <= self._deadline
 
+    @contextmanager
+    def apart(self) -> Iterator["AsanaClient"]:
+        """This client for requests that the sync can do without: with retries and a deadline of their own.
+
+        The pace, the gate, the connections and the figures are shared. What these requests spend on retries is not
+        taken from the sync's budget, and the sync's deadline moves by the time that they take.
+        """
+        began = self.clock.monotonic()
+        other = copy.copy(self)
+        other._budget = RetryBudget()
+        other._deadline = began + GRACE_SECONDS
+        try:
+            yield other
+        finally:
+            with self.lock:
+                self._deadline += self.clock.monotonic() - began
+
     def close(self) -> None:
         """Stop the workers that wait, and close the kept-alive connections."""
         self.stop.set()
@@ -141,9 +160,10 @@ class AsanaClient:
     def _give_up(self, path: str, problem: Problem, why: str) -> NoReturn:
         if problem.is_contract:
             raise AsanaContractError(f"GET {path}: Asana sent {problem.what}, {why}; nothing was written")
-        raise AsanaUnavailableError(
+        gave_up = AsanaUnavailableError(
             f"GET {path}: {problem.what}, {why}; nothing was written. Try again later", action=problem.action
         )
+        raise gave_up.answered(problem.status)
 
     def _check_deadline(self, path: str, wait: float, asked_wait: float | None = None) -> None:
         if self.clock.monotonic() + wait > self._deadline:

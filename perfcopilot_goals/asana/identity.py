@@ -20,21 +20,21 @@ class Identity:
     workspaces: dict[str, str]
 
 
-def fetch_identity(client: AsanaClient, workspace_gid: str | None) -> Identity:
-    """The token's identity, in one request.
-
-    With a workspace GID a second request asks for that workspace. If the token does not see it, the error is the one
-    that a sync would raise.
-    """
-    request = ME
+def fetch_identity(client: AsanaClient) -> Identity:
+    """The token's identity, in one request."""
     try:
-        identity = _parse_identity(client.get("/users/me", {"opt_fields": "name,workspaces.name"}))
-        if workspace_gid is not None:
-            request = f"GET /workspaces/{workspace_gid}"
-            client.get(f"/workspaces/{workspace_gid}", {})
+        return _parse_identity(client.get("/users/me", {"opt_fields": "name,workspaces.name"}))
     except Refused as refused:
-        raise refusal_of_workspace(refused, workspace_gid or "(none)", request) from None
-    return identity
+        raise refusal_of_workspace(refused, "(none)", ME) from None
+
+
+def fetch_workspace(client: AsanaClient, workspace_gid: str) -> None:
+    """Ask for one workspace, in one request; fails as a sync would where the token does not see it."""
+    path = f"/workspaces/{workspace_gid}"
+    try:
+        client.get(path, {})
+    except Refused as refused:
+        raise refusal_of_workspace(refused, workspace_gid, f"GET {path}") from None
 
 
 def _parse_identity(response: Any) -> Identity:

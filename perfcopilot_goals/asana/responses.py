@@ -45,7 +45,8 @@ class Refused(Exception):
 class Problem:
     """Why no good response came, where a retry may bring one.
 
-    `asked_wait` is how many seconds Asana asked to wait. `action` is what may help if no retry does.
+    `asked_wait` is how many seconds Asana asked to wait. `action` is what may help if no retry does. `status` is None
+    if no response came.
     """
 
     what: str
@@ -53,15 +54,16 @@ class Problem:
     is_throttled: bool = False
     is_contract: bool = False
     action: str | None = None
+    status: int | None = None
 
 
 def problem_of(response: Response) -> Problem | None:
     """The problem if the status is one that may pass; None if a retry would only repeat it."""
     asked_wait = parse_retry_after(response.headers)
     if response.status == 429:
-        return Problem("429, over the token's rate limit", asked_wait, is_throttled=True)
+        return Problem("429, over the token's rate limit", asked_wait, is_throttled=True, status=429)
     if response.status >= 500 or response.status == 408:
-        return Problem(f"status {response.status}", asked_wait)
+        return Problem(f"status {response.status}", asked_wait, status=response.status)
     return None
 
 

@@ -1,6 +1,6 @@
 """The users of a workspace, for finding out who an employee is in Asana.
 
-A sync never asks this. `core.suggestions` decides what the users mean for a roster.
+`core.suggestions` and `core.mapping_conflicts` decide what the users mean for a roster.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ def fetch_users(client: AsanaClient, workspace_gid: str) -> list[dict[str, Any]]
     try:
         users = fetch_list(client, "/users", {"workspace": workspace_gid, "opt_fields": USER_FIELDS})
     except Refused as refused:
-        raise refusal_of_workspace(refused, workspace_gid, "GET /users") from None
+        raise refusal_of_workspace(refused, workspace_gid, "GET /users").answered(refused.status) from None
     if not users:
         raise AsanaContractError(
             "GET /users: the workspace has no users, not even the token's; nothing was written",

@@ -5,7 +5,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from perfcopilot_goals.cli.terminal import Unfailing, printable
+from perfcopilot_goals.cli.terminal import Unfailing, echo, printable
 
 if TYPE_CHECKING:
     from perfcopilot_goals.defs.progress import Progress
@@ -25,7 +25,12 @@ class TerminalProgress:
         self._told_at = time.monotonic()
         self._is_drawn = False
 
-    def __call__(self, progress: "Progress") -> None:
+    def __call__(self, progress: "Progress | str") -> None:
+        if isinstance(progress, str):
+            self.clear()
+            self._stream.write(f"{printable(progress)}\n")
+            self._stream.flush()
+            return
         now = time.monotonic()
         is_done = progress.done == progress.total
         if not is_done and now - self._told_at < (REDRAW_SECONDS if self._is_terminal else LINE_SECONDS):
@@ -44,6 +49,11 @@ class TerminalProgress:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
             self._is_drawn = False
+
+
+def tell_line(line: str) -> None:
+    """A line for the person who waits, apart from what a command prints."""
+    echo(line, err=True)
 
 
 def _bar(progress: "Progress") -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from perfcopilot_goals.cli.session import Session
 from perfcopilot_goals.cli.terminal import echo
-from perfcopilot_goals.settings import make_home
+from perfcopilot_goals.settings import make_token_folder
 
 if TYPE_CHECKING:
     from perfcopilot_goals.sandbox import Sandbox
@@ -30,7 +30,7 @@ class Sample:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._token_file = make_home(session.settings) / "sandbox-token"
+        self._token_file = make_token_folder(session.settings) / "sandbox"
 
     def token(self) -> str:
         """The sandbox's token: a secret like any other, so that the demo handles it like one."""

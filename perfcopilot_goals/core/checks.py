@@ -5,9 +5,10 @@ A result counts exactly and names at most ten ids: gids and employee ids, never 
 the reader what the named ids are and what to do. What it reads comes in `Facts`.
 """
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -31,7 +32,8 @@ class Facts:
     """What a check may look at: of the slices the columns that it reads, the roster's mapping, what the sync noted.
 
     `hidden_subgoals` are counts by parent. `goals_before` is how many goals the workspace's list had before this sync
-    replaced it.
+    replaced it. `mapping_conflicts` are the employees whom the last look at Asana's users contradicted, which was at
+    `users_checked_at`.
     """
 
     slices: Mapping[str, pd.DataFrame]
@@ -39,15 +41,21 @@ class Facts:
     unread_subgoal_lists: list[str] = field(default_factory=list)
     hidden_subgoals: Mapping[str, int] = field(default_factory=dict)
     goals_before: int = 0
+    mapping_conflicts: Sequence[str] = ()
+    users_checked_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """Passed or not, how many break the sentence, which ones (the first ten), the limit where there is one."""
+    """Passed or not, how many break the sentence, which ones (the first ten), the limit where there is one.
+
+    `as_of` is the moment of what was looked at, where that is not the sync's; "never" where nobody has looked yet.
+    """
 
     count: int
     ids: list[str]
     limit: int | None = None
+    as_of: str | None = None
 
     @property
     def passed(self) -> bool:
@@ -129,6 +137,18 @@ def every_employee_is_mapped(facts: Facts) -> CheckResult:
     See perfcopilot-goals employee unmapped, then map them: perfcopilot-goals employee map.
     """
     return _about(sorted(employee_id for employee_id, gid in facts.asana_user_of.items() if not gid))
+
+
+@_check(OWNED, reads={})
+def every_mapping_agrees_with_asana(facts: Facts) -> CheckResult:
+    """Employees who may be mapped to somebody else's Asana user, and then have that person's goals in their block.
+
+    Their e-mail is another Asana user's, or their Asana user's e-mail is another employee's, at the moment shown. See
+    perfcopilot-goals employee suggest, and correct the mapping or the e-mail in the roster.
+    """
+    checked_at = facts.users_checked_at
+    as_of = "never" if checked_at is None else checked_at.isoformat(timespec="seconds")
+    return replace(_about(sorted(facts.mapping_conflicts)), as_of=as_of)
 
 
 @_check(OWNED, reads={OWNED: ["employee_id", "owned_total", "truncated"]})

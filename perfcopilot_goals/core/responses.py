@@ -10,8 +10,9 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeGuard
+from typing import Any
 
+from perfcopilot_goals.domain.gid import is_gid
 from perfcopilot_goals.errors import AsanaContractError
 
 Response = Mapping[str, Any]
@@ -49,7 +50,7 @@ def parse_gid(response: Response, which: str = "an object", field: str = "gid") 
     If it is wrong, the error cannot name the object by it. So `which` and `field` say where the object stands.
     """
     gid = response.get("gid")
-    if not _is_gid(gid):
+    if not is_gid(gid):
         kind = _kind(gid) if "gid" in response else "missing"
         raise AsanaContractError(f"{which}: field {field} is {kind}, not a string of digits")
     return gid
@@ -122,11 +123,7 @@ def _unexpected(response: Response, field: str, value: Any, wanted: str) -> Asan
 def _which(response: Response) -> str:
     # The gid's field may hold any text, so it is repeated only if it is a gid.
     gid = response.get("gid")
-    return f"object {gid:.40}" if _is_gid(gid) else "an object without a gid"
-
-
-def _is_gid(value: Any) -> TypeGuard[str]:
-    return isinstance(value, str) and re.fullmatch("[0-9]+", value) is not None
+    return f"object {gid:.40}" if is_gid(gid) else "an object without a gid"
 
 
 _KINDS = {

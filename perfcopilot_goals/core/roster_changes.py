@@ -6,6 +6,7 @@ How a file is read is `roster`.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from perfcopilot_goals.core.roster import shared_gids
 from perfcopilot_goals.domain.employee import Employee
 
 
@@ -27,13 +28,18 @@ class Changes:
     bad: dict[int, str]
 
 
-def plan_import(roster: Iterable[Employee], lines: Mapping[int, Employee], *, replaces: bool = False) -> Changes:
-    """What these lines change. An empty Asana user means "not known", so whoever is mapped stays mapped."""
+def plan_import(
+    roster: Iterable[Employee], lines: Mapping[int, Employee], *, replaces: bool = False, has_managers: bool = True
+) -> Changes:
+    """What these lines change. An empty Asana user means "not known", so whoever is mapped stays mapped.
+
+    `has_managers` is False where the file has no column for managers: they stay as they are.
+    """
     before = {employee.employee_id: employee for employee in roster}
     bad: dict[int, str] = {}
     while True:
         good = {number: line for number, line in lines.items() if number not in bad}
-        given = {line.employee_id: _mapped_as(before.get(line.employee_id), line) for line in good.values()}
+        given = {n.employee_id: _completed(n, before.get(n.employee_id), has_managers) for n in good.values()}
         in_file = {line.employee_id for line in lines.values()}
         stay = {i: employee for i, employee in before.items() if i in in_file or not replaces}
         wrong = _claims_of_others(good, stay | given)
@@ -54,8 +60,15 @@ def plan_import(roster: Iterable[Employee], lines: Mapping[int, Employee], *, re
     )
 
 
-def _mapped_as(before: Employee | None, line: Employee) -> Employee:
-    return replace(line, asana_user_gid=before.asana_user_gid) if before and line.asana_user_gid is None else line
+def _completed(line: Employee, before: Employee | None, has_managers: bool) -> Employee:
+    """The line with what the file leaves open, which stays as it was."""
+    if before is None:
+        return line
+    return replace(
+        line,
+        asana_user_gid=line.asana_user_gid or before.asana_user_gid,
+        manager_email=line.manager_email if has_managers else before.manager_email,
+    )
 
 
 def _had(before: Mapping[str, Employee], employee: Employee) -> str | None:
@@ -64,13 +77,10 @@ def _had(before: Mapping[str, Employee], employee: Employee) -> str | None:
 
 def _claims_of_others(lines: Mapping[int, Employee], roster: Mapping[str, Employee]) -> dict[int, str]:
     """Lines whose Asana user is another employee's, who does not give it up in the same file."""
-    holders: dict[str, list[str]] = {}
-    for employee in roster.values():
-        if employee.asana_user_gid:
-            holders.setdefault(employee.asana_user_gid, []).append(employee.employee_id)
+    shared = shared_gids(roster.values())
     wrong = {}
     for number, line in lines.items():
-        others = [i for i in holders.get(line.asana_user_gid or "", []) if i != line.employee_id]
+        others = [i for i in shared.get(line.asana_user_gid or "", []) if i != line.employee_id]
         if others:
             wrong[number] = (
                 f"asana_user_gid {line.asana_user_gid} is that of {others[0]} in the roster; "

@@ -9,16 +9,20 @@ from difflib import SequenceMatcher
 
 
 def address_of(email: str | None) -> str:
-    """The address to compare: without blanks around it, in lower case; "" if it is no address.
-
-    Lowercases only letters that round-trip. The Kelvin sign or a dotted capital I would otherwise turn somebody's
-    address into another's.
-    """
+    """The address to compare, wherever two are compared: without blanks around it, folded; "" if it is no address."""
     text = (email or "").strip()
     local, at, domain = text.rpartition("@")
     if not (local and at and domain):
         return ""
-    return "".join(c.lower() if c.lower().upper() == c else c for c in text)
+    return fold(text)
+
+
+def fold(text: str) -> str:
+    """The text in small letters, but only those that round-trip.
+
+    The Kelvin sign, a dotted capital I or a sharp s would otherwise turn somebody's address into another's.
+    """
+    return text.lower() if text.isascii() else "".join(c.lower() if c.lower().upper() == c else c for c in text)
 
 
 def untagged(address: str) -> tuple[str, str, str]:

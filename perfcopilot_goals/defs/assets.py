@@ -85,12 +85,15 @@ employees = _source("employees")
 def raw_workspace_goals(context: dg.AssetExecutionContext, connections: Connection) -> Slice:
     asana: Asana = context.resources.asana
     workspace_gid = require_workspace(connections)
+    if not context.resources.slices.allow_empty:
+        asana.require_employees(connections)
     client = asana.client_for(connections)
     asana.begin_sync(connections, context.run.run_id)
     fields = [*tables()["raw_workspace_goals"].asana_fields, WORKSPACE_FIELD]
     answers = fetch_goals(client, workspace_gid, fields, asana.reporter(connections, "goals listed"))
     goals = parse_goals(answers, workspace_gid, asana.erased(connections).has_user)
-    return Slice(goals.rows, asana.notes() | {"repeated_goals": goals.repeated})
+    users = asana.check_users(connections)
+    return Slice(goals.rows, asana.notes() | users | {"repeated_goals": goals.repeated})
 
 
 @_slice_asset("pandas")

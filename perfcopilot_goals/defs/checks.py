@@ -21,6 +21,7 @@ from perfcopilot_goals.storage.employees import read_mapping
 from perfcopilot_goals.storage.overview import read_last_syncs, read_truncated
 from perfcopilot_goals.storage.slices import read_slice
 from perfcopilot_goals.storage.sync_log import read_source
+from perfcopilot_goals.storage.users_check import read_mapping_conflicts, read_users_check
 
 
 def gather_facts(database: Database, connection: str, checks: list[Check]) -> Facts:
@@ -40,6 +41,8 @@ def gather_facts(database: Database, connection: str, checks: list[Check]) -> Fa
             unread_subgoal_lists=list(noted.get("unread", [])),
             hidden_subgoals={hidden["goal_gid"]: hidden["count"] for hidden in noted.get("hidden", [])},
             goals_before=listed.rows_before if listed else 0,
+            mapping_conflicts=read_mapping_conflicts(transaction, connection),
+            users_checked_at=read_users_check(transaction, connection).checked_at,
         )
 
 
@@ -62,12 +65,13 @@ def _checks_of(table: str) -> dg.AssetChecksDefinition:
             results = [(check, check.evaluate(facts)) for check in asked]
         for check, result in results:
             limit = {} if result.limit is None else {"limit": result.limit}
+            as_of = {} if result.as_of is None else {"as_of": result.as_of}
             yield dg.AssetCheckResult(
                 asset_key=table,
                 check_name=check.name,
                 passed=result.passed,
                 severity=dg.AssetCheckSeverity.ERROR if check.is_structural else dg.AssetCheckSeverity.WARN,
-                metadata={"count": result.count, "ids": ", ".join(result.ids), **limit},
+                metadata={"count": result.count, "ids": ", ".join(result.ids), **limit, **as_of},
             )
 
     return run

@@ -6,6 +6,14 @@ from dataclasses import dataclass
 ERASED_KINDS = ("employee_id", "asana_user_gid", "email")
 
 
+# How a mapping can contradict the e-mails of roster and Asana; `core.mapping_conflicts` says when.
+EMAIL_OF_ANOTHER_USER, USER_OF_ANOTHER_EMPLOYEE, BOTH = MAPPING_CONFLICTS = (
+    "email_of_another_user",
+    "user_of_another_employee",
+    "both",
+)
+
+
 @dataclass(frozen=True)
 class Employee:
     """One employee of a roster. `asana_user_gid` is None until they are mapped."""
@@ -14,3 +22,4 @@ class Employee:
     full_name: str
     email: str
     asana_user_gid: str | None
+    manager_email: str | None = None

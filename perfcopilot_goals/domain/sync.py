@@ -45,7 +45,10 @@ class Sync:
 
 @dataclass(frozen=True)
 class LastSync:
-    """An enabled connection: when its settings last changed, its latest sync, and its latest complete one."""
+    """An enabled connection, with its latest sync and its latest complete one.
+
+    `updated_at` is when its settings last changed, or when its roster was imported if that was later.
+    """
 
     connection: str
     created_at: dt.datetime

@@ -14,19 +14,18 @@ from pandera.typing import Series
 
 from perfcopilot_goals.domain.block import BLOCK_REASONS, KINDS, STATUSES
 from perfcopilot_goals.domain.connection import SUBGOAL_ROUTES
-from perfcopilot_goals.domain.employee import ERASED_KINDS
+from perfcopilot_goals.domain.employee import ERASED_KINDS, MAPPING_CONFLICTS
+from perfcopilot_goals.domain.gid import GID_PATTERN
 from perfcopilot_goals.domain.limits import DESCRIPTION_CHARS, GOALS_PER_EMPLOYEE
 from perfcopilot_goals.domain.sync import SYNC_STATES
 
-# Not `^[0-9]+$` or `\d`: `$` also matches before a trailing newline, and `\d` matches any script's digits.
-_GID = r"\A[0-9]+\Z"
 _CONNECTION = r"\A[a-z0-9][a-z0-9_-]{0,62}\Z"
 
 Instant = Annotated[pd.DatetimeTZDtype, "us", "UTC"]
 
 
 def _gid(description: str, *, nullable: bool = False, asana: str | None = None) -> Any:
-    return pa.Field(str_matches=_GID, nullable=nullable, description=description, metadata={"asana": asana})
+    return pa.Field(str_matches=GID_PATTERN, nullable=nullable, description=description, metadata={"asana": asana})
 
 
 def _field(description: str, *, asana: str | None = None, nullable: bool = False, **checks: Any) -> Any:
@@ -169,6 +168,13 @@ class Connections(_Connected):
     enabled: Series[bool] = _field("Whether it is synced on schedule.")
     created_at: Series[Instant] = _field("When it was added.")
     updated_at: Series[Instant] = _field("When a setting last changed.")
+    check_users: Series[bool] = _field("Whether a sync compares the mapping with Asana's users, once a day.")
+    users_checked_at: Series[Instant] = _field(
+        "When the mapping was last compared with Asana's users; null where it never was, or not since the workspace "
+        "changed or somebody was erased.",
+        nullable=True,
+    )
+    users_seen: Series[pd.Int64Dtype] = _field("How many users Asana listed then.", nullable=True, ge=0)
 
     class Config:
         unique = ["connection"]
@@ -185,8 +191,16 @@ class Employees(_Connected):
     )
     updated_at: Series[Instant] = _field("When the row last changed.")
     asana_gone_at: Series[Instant] = _field(
-        "Since when the mapped user is not among the workspace's users, by what `employee suggest` saw.", nullable=True
+        "Since when the mapped user is not among the workspace's users, by the checks of the users.", nullable=True
     )
+    mapping_conflict: Series[str] = _field(
+        "How the mapping contradicted the e-mails at the last check of the users: `email_of_another_user` (the "
+        "employee's e-mail is another Asana user's), `user_of_another_employee` (the Asana user's e-mail is another "
+        "employee's) or `both`; null where it did not.",
+        nullable=True,
+        isin=MAPPING_CONFLICTS,
+    )
+    manager_email: Series[str] = _field("E-mail address of their manager, where the roster names one.", nullable=True)
 
     class Config:
         unique = ["connection", "employee_id"]

@@ -234,6 +234,62 @@ def test_b23_a_sync_as_fast_as_it_may_be_is_never_rejected(connect: Connect, clo
     assert clock.now - 1_000 == pytest.approx(170 * 60 / 140)
 
 
+def failing_users(**options: Any) -> Script:
+    return Script().on(faults.status(503, BODY, **options), path="/users")
+
+
+@pytest.mark.fault("B41", "A16")
+def test_retries_of_requests_apart_are_not_taken_from_the_syncs(connect: Connect) -> None:
+    """Three lists that fail for good take nine retries, and the sync, which has ten, needs nine of its own."""
+    with serve(flat_world(1), faults=failing_users()) as asana:
+        client = connect(asana)
+        for _ in range(3):
+            with client.apart() as apart, raises(AsanaUnavailableError, "GET /users: status 503", "after 4 attempts"):
+                apart.get("/users", {"workspace": WORKSPACE})
+        assert (client.figures.requests, asana.count()) == (12, 12), "they count among the sync's requests all the same"
+        for _ in range(3):
+            asana.faults = Script().on(faults.status(503), times=3)
+            assert client.get("/users/me", {})
+        assert client.may_go_on()
+
+
+@pytest.mark.fault("B41")
+def test_an_error_knows_the_status_that_brought_it_about(connect: Connect) -> None:
+    with serve(flat_world(1), faults=failing_users()) as asana, pytest.raises(AsanaUnavailableError) as caught:
+        connect(asana).get("/users", {"workspace": WORKSPACE})
+    assert caught.value.status == 503
+    with serve(flat_world(1), faults=faults.hang_up()) as asana, pytest.raises(AsanaUnavailableError) as caught:
+        connect(asana).get("/users", {"workspace": WORKSPACE})
+    assert caught.value.status is None
+
+
+@pytest.mark.fault("B41", "A11")
+def test_time_that_requests_apart_take_is_not_the_syncs(connect: Connect, clock: FakeClock) -> None:
+    """Whoever waits ten minutes for a list that it can do without has its quarter of an hour still."""
+    ten_minutes = faults.status(503, retry_after="600")
+    with serve(flat_world(1), faults=Script().on(ten_minutes, times=1)) as asana:
+        client = connect(asana)
+        with client.apart() as apart:
+            assert apart.get("/users", {"workspace": WORKSPACE})
+        assert clock.now >= 1_600
+        asana.faults = Script().on(ten_minutes, times=1)
+        assert client.get("/users/me", {})
+        with client.apart() as apart:
+            asana.faults = faults.status(503, retry_after=str(int(GRACE_SECONDS) + 1))
+            with raises(AsanaUnavailableError, "deadline would pass"):
+                apart.get("/users", {"workspace": WORKSPACE})
+
+
+@pytest.mark.fault("B41", "A10")
+def test_a_429_to_a_request_apart_closes_the_gate_for_all(connect: Connect, clock: FakeClock) -> None:
+    with serve(flat_world(1), faults=Script().on(faults.status(429, retry_after="30"), times=1)) as asana:
+        client = connect(asana)
+        with client.apart() as apart:
+            assert apart.get("/users", {"workspace": WORKSPACE})
+        assert clock.now >= 1_030
+        assert (client.figures.throttled, client.pacer.slowed_to < 1) == (1, True)
+
+
 def test_the_deadline_moves_with_the_requests_that_are_to_come(connect: Connect, clock: FakeClock) -> None:
     """At a slow rate a long list took longer than the grace, and could never be read."""
     with serve(flat_world(900)) as asana:

@@ -58,6 +58,14 @@ def test_a_list_that_does_not_come_whole_is_an_error(
         fetch_users(connect(asana), WORKSPACE)
 
 
+@pytest.mark.fault("B41")
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 451, 503])
+def test_the_error_has_the_status_that_the_list_was_refused_with(status: int, connect: Connect) -> None:
+    with serve(people_world(1), faults=faults.status(status)) as asana, pytest.raises(GoalsError) as refused:
+        fetch_users(connect(asana), WORKSPACE)
+    assert refused.value.status == status
+
+
 def test_a_workspace_without_any_user_is_not_believed(connect: Connect) -> None:
     """Everybody who is mapped would count as gone."""
     with serve(World("78", "Empty", {})) as asana, raises(AsanaContractError, "GET /users: the workspace has no users"):

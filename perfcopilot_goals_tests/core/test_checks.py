@@ -1,5 +1,6 @@
 """What the checks say: each green and red, with the exact count, the limit and at most ten ids, never a text."""
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -18,7 +19,12 @@ CHECK = {check.name: check for check in CHECKS}
 # Section 8 of the contract: the checks of each table, and which of them are about structure.
 CATALOGUE = {
     RAW: ["workspace_has_goals", "goals_did_not_collapse", "every_goal_has_an_owner", "every_owner_is_an_employee"],
-    OWNED: ["every_employee_is_mapped", "no_employee_is_truncated", "no_description_is_truncated"],
+    OWNED: [
+        "every_employee_is_mapped",
+        "every_mapping_agrees_with_asana",
+        "no_employee_is_truncated",
+        "no_description_is_truncated",
+    ],
     SUBGOALS: ["every_subgoal_list_was_read", "no_subgoal_is_hidden"],
     ROWS: ["every_status_word_is_known", "status_agrees_with_asana", "no_goal_was_lost"],
     BLOCKS: ["every_mapped_employee_has_a_block", "no_block_is_truncated"],
@@ -97,6 +103,10 @@ def worded(word: str, status: str | None, count: int = 1) -> World:
     return world(goals=[answer(str(n), name=CANARY, **mine) for n in range(1, count + 1)], subgoals={})
 
 
+def disagreeing(*employee_ids: str) -> Facts:
+    return replace(facts(), mapping_conflicts=employee_ids)
+
+
 NOBODY = World([])
 
 RED: list[tuple[str, str, Facts, int, list[str], int | None]] = [
@@ -130,6 +140,9 @@ RED: list[tuple[str, str, Facts, int, list[str], int | None]] = [
         [f"E-{n:02}" for n in range(1, 11)],
         None,
     ),
+    ("every_mapping_agrees_with_asana", "two-by-id", disagreeing("E-2", "E-1"), 2, ["E-1", "E-2"], None),
+    ("every_mapping_agrees_with_asana", "twelve", disagreeing(*map("E-{:02}".format, range(1, 13))), 12,
+     [f"E-{n:02}" for n in range(1, 11)], None),
     ("no_employee_is_truncated", "201", facts(crowd(200, 201, 1)), 1, ["E-02: 201"], 200),
     ("no_employee_is_truncated", "243-and-201", facts(crowd(243, 201)), 2, ["E-01: 243", "E-02: 201"], 200),
     ("no_description_is_truncated", "1001", facts(described(1_001, 1)), 1, ["1"], 1_000),
@@ -188,13 +201,23 @@ def test_a_red_check_counts_exactly_and_names_at_most_ten(
     name: str, found: Facts, count: int, ids: list[str], limit: int | None
 ) -> None:
     result = CHECK[name].evaluate(found)
-    assert result == CheckResult(count, ids, limit)
+    assert replace(result, as_of=None) == CheckResult(count, ids, limit)
     assert not result.passed
     assert CANARY not in repr(result)
 
 
 def test_every_check_has_a_red_case() -> None:
     assert {name for name, *_ in RED} == set(CHECK)
+
+
+@pytest.mark.fault("B41")
+def test_a_check_of_the_mapping_says_when_asanas_users_were_looked_at() -> None:
+    """Green because nobody has looked must not read like green because all is well."""
+    check = CHECK["every_mapping_agrees_with_asana"]
+    moment = dt.datetime(2026, 3, 2, 5, 17, 59, 123_456, tzinfo=dt.UTC)
+    assert check.evaluate(facts()).as_of == "never"
+    assert check.evaluate(replace(facts(), users_checked_at=moment)).as_of == "2026-03-02T05:17:59+00:00"
+    assert check.evaluate(replace(facts(), users_checked_at=moment)).passed
 
 
 HEALTHY = facts()

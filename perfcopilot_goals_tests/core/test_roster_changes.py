@@ -35,6 +35,21 @@ def test_a_blank_keeps_who_is_mapped_and_the_rest_of_the_line_counts() -> None:
     assert (changes.written, changes.kept, changes.unchanged) == ([person(2, "2", "Bo")], ["E1", "E2"], 2)
 
 
+def managed(number: int, manager: str | None) -> Employee:
+    return Employee(f"E{number}", "Ada", f"{number}@example.com", None, manager)
+
+
+def test_a_file_without_managers_leaves_them_and_one_with_a_blank_takes_them_away() -> None:
+    roster = [managed(1, "boss@example.com"), managed(2, None)]
+    lines = {2: managed(1, None), 3: managed(2, None), 4: managed(3, None)}
+    without = plan_import(roster, lines, has_managers=False)
+    assert (without.written, without.unchanged) == ([managed(3, None)], 2)
+    blank = plan_import(roster, lines, has_managers=True)
+    assert (blank.written, blank.changed) == ([managed(1, None), managed(3, None)], ["E1"])
+    named = plan_import(roster, {2: managed(2, "boss@example.com")})
+    assert named.written == [managed(2, "boss@example.com")]
+
+
 def test_another_user_than_before_is_told() -> None:
     changes = planned([person(1, "1"), person(2)], person(1, "9"), person(2, "2"))
     assert (changes.changed, changes.remapped) == (["E1", "E2"], ["E1"])

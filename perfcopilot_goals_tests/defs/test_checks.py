@@ -18,7 +18,12 @@ BY_TABLE = {
         "every_goal_has_an_owner",
         "every_owner_is_an_employee",
     },
-    "owned_goals": {"every_employee_is_mapped", "no_employee_is_truncated", "no_description_is_truncated"},
+    "owned_goals": {
+        "every_employee_is_mapped",
+        "every_mapping_agrees_with_asana",
+        "no_employee_is_truncated",
+        "no_description_is_truncated",
+    },
     "subgoals": {"every_subgoal_list_was_read", "no_subgoal_is_hidden"},
     "mapped_goal_rows": {"every_status_word_is_known", "status_agrees_with_asana", "no_goal_was_lost"},
     "prompt_blocks": {"every_mapped_employee_has_a_block", "no_block_is_truncated"},

@@ -32,9 +32,13 @@ CONTRACT: dict[str, tuple[str, str]] = {
     ),
     "connections": (
         "connection",
-        "workspace_gid? token_ref base_url requests_per_minute subgoal_route enabled created_at updated_at",
+        "workspace_gid? token_ref base_url requests_per_minute subgoal_route enabled created_at updated_at "
+        "check_users users_checked_at? users_seen?",
     ),
-    "employees": ("connection employee_id", "employee_id full_name email asana_user_gid? updated_at asana_gone_at?"),
+    "employees": (
+        "connection employee_id",
+        "employee_id full_name email asana_user_gid? updated_at asana_gone_at? mapping_conflict? manager_email?",
+    ),
     "syncs": (
         "connection run_id",
         "run_id synced_at started_at finished_at? state error_code? requests throttled subgoal_route? counts",
