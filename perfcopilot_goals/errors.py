@@ -52,7 +52,7 @@ class GoalsError(Exception):
         return self
 
     def answered(self, status: int | None) -> Self:
-        """The same error, which came of an answer with this HTTP status."""
+        """The same error, caused by a response with this HTTP status."""
         self.status = status
         return self
 

@@ -39,7 +39,7 @@ class Settings:
 
     @property
     def token_folder(self) -> Path:
-        """The one folder of the local state that a connection's token may be in."""
+        """The only folder of the local state that may hold a connection's token."""
         return self.home / "tokens"
 
 
@@ -71,7 +71,7 @@ def make_home(settings: Settings) -> Path:
 
 
 def make_token_folder(settings: Settings) -> Path:
-    """The folder for token files, made readable by its owner only if it is not there yet."""
+    """The folder for token files. If it is missing, it is made, readable only by its owner."""
     make_home(settings)
     settings.token_folder.mkdir(mode=0o700, exist_ok=True)
     return settings.token_folder

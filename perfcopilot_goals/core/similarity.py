@@ -18,7 +18,7 @@ def address_of(email: str | None) -> str:
 
 
 def fold(text: str) -> str:
-    """The text in small letters, but only those that round-trip.
+    """The text in lower case; only letters that round-trip are changed.
 
     The Kelvin sign, a dotted capital I or a sharp s would otherwise turn somebody's address into another's.
     """

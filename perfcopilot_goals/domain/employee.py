@@ -5,8 +5,7 @@ from dataclasses import dataclass
 # The ids of a person. After an erasure they are recognised by these.
 ERASED_KINDS = ("employee_id", "asana_user_gid", "email")
 
-
-# How a mapping can contradict the e-mails of roster and Asana; `core.mapping_conflicts` says when.
+# How the e-mails of roster and Asana can contradict a mapping; `core.mapping_conflicts` says when.
 EMAIL_OF_ANOTHER_USER, USER_OF_ANOTHER_EMPLOYEE, BOTH = MAPPING_CONFLICTS = (
     "email_of_another_user",
     "user_of_another_employee",
