@@ -49,7 +49,7 @@ def sandbox(
     roster: Path | None,
 ) -> None:
     """Serve a small stand-in Asana on 127.0.0.1 until it is interrupted."""
-    from perfcopilot_goals.sandbox import Sandbox, faults, generated_world, roster_csv, sample_company
+    from perfcopilot_goals.sandbox import Sandbox, generated_world, now_and_then, roster_csv, sample_company
 
     if subgoals is not None and subgoals >= (goals or 0):
         raise click.UsageError("--subgoals has to be less than --goals")
@@ -66,7 +66,7 @@ def sandbox(
         latency_seconds=latency_ms / 1000,
         requests_per_minute=requests_per_minute,
         burst=burst,
-        faults=faults.now_and_then(fault_percent / 100),
+        faults=now_and_then(fault_percent / 100),
     ) as asana:
         echo(f"Asana's stand-in: {asana.base_url}")
         echo(f"token {token}, workspace {world.workspace_gid}, {len(world.goals)} goals")

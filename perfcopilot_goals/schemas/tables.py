@@ -5,7 +5,6 @@ a column's value *means* stays in `core`, how it is stored in `storage`.
 """
 
 import datetime as dt
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -124,10 +123,7 @@ def stamp(rows: pd.DataFrame, connection: str, synced_at: dt.datetime, run_id: s
 def validate(table: str, rows: pd.DataFrame) -> pd.DataFrame:
     """The rows as pandera returns them, or `GoalsSchemaError` with the column, rule and count of each breach."""
     try:
-        with warnings.catch_warnings():
-            # pandas warns about how pandera joins columns of nulls. The result is the same here.
-            warnings.simplefilter("ignore", FutureWarning)
-            return tables()[table].model.to_schema().validate(rows, lazy=True)
+        return tables()[table].model.to_schema().validate(rows, lazy=True)
     except pa.errors.SchemaErrors as error:
         breaches = _breaches(error.failure_cases)
     except (TypeError, ValueError):

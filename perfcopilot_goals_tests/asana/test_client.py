@@ -18,8 +18,8 @@ from perfcopilot_goals.asana.responses import Refused, parse_retry_after
 from perfcopilot_goals.asana.routes import GOAL_RELATIONSHIPS
 from perfcopilot_goals.asana.walk import walk_subgoals
 from perfcopilot_goals.errors import AsanaContractError, AsanaUnavailableError, GoalsError
-from perfcopilot_goals.sandbox import Fault, Raw, Request, Response, faults
-from perfcopilot_goals.sandbox.faults import Script
+from perfcopilot_goals.sandbox import Fault, Raw, Request, Response
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.asana.canaries import BODY, TOKEN, assert_tells_nothing, raises
 from perfcopilot_goals_tests.asana.conftest import Connect
 from perfcopilot_goals_tests.asana.test_listing import pages_of
@@ -35,6 +35,7 @@ from perfcopilot_goals_tests.asana.worlds import (
 )
 from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.core.examples import usual
+from perfcopilot_goals_tests.scripted_faults import Script
 
 
 class Stamped:

@@ -24,13 +24,14 @@ from perfcopilot_goals.asana.http import BODY_BYTES, CONNECT_SECONDS
 from perfcopilot_goals.asana.listing import fetch_goals
 from perfcopilot_goals.asana.pacing import Stopped
 from perfcopilot_goals.errors import AsanaContractError, AsanaUnavailableError, GoalsError
-from perfcopilot_goals.sandbox import Fault, Raw, Request, Response, faults
-from perfcopilot_goals.sandbox.faults import Script
+from perfcopilot_goals.sandbox import Fault, Raw, Request, Response
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.asana.canaries import BODY, GOAL_NAME, TOKEN, assert_tells_nothing, raises
 from perfcopilot_goals_tests.asana.conftest import Connect
 from perfcopilot_goals_tests.asana.worlds import WORKSPACE, flat_world, parse_goals, serve
 from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.core.examples import usual
+from perfcopilot_goals_tests.scripted_faults import Script
 
 # Fault, and how long a request may take in all; None where the fault ends it at once.
 BROKEN = [

@@ -4,7 +4,8 @@ import pytest
 
 from perfcopilot_goals.asana.identity import fetch_identity, fetch_workspace
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, GoalsConfigError, GoalsError
-from perfcopilot_goals.sandbox import Sandbox, faults
+from perfcopilot_goals.sandbox import Sandbox
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.asana.canaries import BODY, raises
 from perfcopilot_goals_tests.asana.conftest import Connect
 from perfcopilot_goals_tests.asana.worlds import WORKSPACE, flat_world, serve

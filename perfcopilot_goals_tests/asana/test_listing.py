@@ -15,13 +15,14 @@ from perfcopilot_goals.errors import (
     GoalsConfigError,
     GoalsError,
 )
-from perfcopilot_goals.sandbox import Fault, Request, Response, Sandbox, faults
+from perfcopilot_goals.sandbox import Fault, Request, Response, Sandbox
 from perfcopilot_goals.sandbox.exchange import json_response
-from perfcopilot_goals.sandbox.faults import Script
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.asana.canaries import BODY, GOAL_NAME, raises
 from perfcopilot_goals_tests.asana.conftest import Connect
 from perfcopilot_goals_tests.asana.worlds import FIELDS, WORKSPACE, flat_world, parse_goals, serve
 from perfcopilot_goals_tests.core.examples import usual
+from perfcopilot_goals_tests.scripted_faults import Script
 
 EXPIRED = faults.status(400, f"offset: Your pagination token has expired. {BODY}")
 

@@ -20,7 +20,8 @@ from perfcopilot_goals.asana.walk import PROBES, Walk, walk_subgoals
 from perfcopilot_goals.core.subgoal_refusals import refusal_of_lists
 from perfcopilot_goals.domain.subgoal_lists import Unread
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError
-from perfcopilot_goals.sandbox import Raw, Request, Response, faults
+from perfcopilot_goals.sandbox import Raw, Request, Response
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.asana.canaries import BODY, TOKEN
 from perfcopilot_goals_tests.asana.worlds import FIELDS, family_world, parents_of, serve
 from perfcopilot_goals_tests.clock import FakeClock

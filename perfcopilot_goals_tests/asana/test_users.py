@@ -10,7 +10,8 @@ from perfcopilot_goals.errors import (
     GoalsConfigError,
     GoalsError,
 )
-from perfcopilot_goals.sandbox import Fault, Person, World, faults
+from perfcopilot_goals.sandbox import Fault, Person, World
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.asana.canaries import BODY, raises
 from perfcopilot_goals_tests.asana.conftest import Connect
 from perfcopilot_goals_tests.asana.worlds import WORKSPACE, serve

@@ -15,11 +15,12 @@ from perfcopilot_goals.asana.walk import Walk, walk_subgoals
 from perfcopilot_goals.core.subgoal_refusals import refusal_of_lists
 from perfcopilot_goals.domain.subgoal_lists import Unread
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, AsanaUnavailableError, GoalsError
-from perfcopilot_goals.sandbox import Fault, Sandbox, faults
-from perfcopilot_goals.sandbox.faults import Script, asks_subgoals_of
+from perfcopilot_goals.sandbox import Fault, Sandbox
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.asana.canaries import BODY, GOAL_NAME, raises
 from perfcopilot_goals_tests.asana.conftest import Connect
 from perfcopilot_goals_tests.asana.worlds import FIELDS, family_world, flat_world, parents_of, parse_goals, serve
+from perfcopilot_goals_tests.scripted_faults import Script, asks_subgoals_of
 
 ROUTES = [SUBGOALS, GOAL_RELATIONSHIPS]
 UNKNOWN_GOAL = faults.status(404, f"goal: Unknown object: 12 {BODY}")

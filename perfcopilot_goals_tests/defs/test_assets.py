@@ -13,11 +13,11 @@ from perfcopilot_goals.asana.client import GRACE_SECONDS
 from perfcopilot_goals.asana.pacing import token_identity
 from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.domain.sync import SLICE_TABLES
-from perfcopilot_goals.sandbox import Fault, Goal, Request, Response, Sandbox, faults
-from perfcopilot_goals.sandbox.faults import Script, asks_subgoals_of
+from perfcopilot_goals.sandbox import Fault, Goal, Request, Response, Sandbox
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import remove_connection, set_connection
 from perfcopilot_goals.storage.locks import token_lock
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.defs.running_instance import (
     ALLOW_EMPTY,
@@ -31,6 +31,7 @@ from perfcopilot_goals_tests.defs.running_instance import (
     without_stamp,
     written,
 )
+from perfcopilot_goals_tests.scripted_faults import Script, asks_subgoals_of
 
 
 def change(running: Running, **changes: Any) -> None:

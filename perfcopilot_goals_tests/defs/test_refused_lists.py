@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from perfcopilot_goals.sandbox import Fault, Goal, World, faults
-from perfcopilot_goals.sandbox.faults import Script, asks_subgoals_of
+from perfcopilot_goals.sandbox import Fault, Goal, World
 from perfcopilot_goals.storage.connections import set_connection
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.defs.running_instance import (
     ALLOW_EMPTY,
     Running,
@@ -19,6 +19,7 @@ from perfcopilot_goals_tests.defs.running_instance import (
     without_stamp,
     written,
 )
+from perfcopilot_goals_tests.scripted_faults import Script, asks_subgoals_of
 
 FORBIDDEN = faults.status(403, "Forbidden")
 UNKNOWN = faults.status(404, "supported_goal: Unknown object")

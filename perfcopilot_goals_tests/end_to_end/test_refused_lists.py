@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World, faults
-from perfcopilot_goals.sandbox.faults import Script, asks_subgoals_of
+from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli
+from perfcopilot_goals_tests.scripted_faults import Script, asks_subgoals_of
 
 GOALS = [str(1300000000000001 + number) for number in range(8)]
 ROSTER = "employee_id,full_name,email,asana_user_gid\nE1,Ana Ruiz,ana@example.com,11\n"

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from perfcopilot_goals.sandbox import faults
 from perfcopilot_goals.sandbox.exchange import Fault, Request, Response
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TOKEN, TWO, content, mixed
 from perfcopilot_goals_tests.faults.conftest import Rig
 from perfcopilot_goals_tests.faults.proxy import CUT, CUT_AFTER, PASS, Proxy

@@ -9,8 +9,7 @@ import pytest
 
 from perfcopilot_goals.asana.pacing import token_identity
 from perfcopilot_goals.errors import AsanaAccessError, AsanaUnavailableError, GoalsConfigError
-from perfcopilot_goals.sandbox import Sandbox, faults
-from perfcopilot_goals.sandbox.faults import Script
+from perfcopilot_goals.sandbox import Sandbox
 from perfcopilot_goals.services.connections import (
     DEFAULTS,
     change_connection,
@@ -23,8 +22,10 @@ from perfcopilot_goals.settings import Settings, load_settings
 from perfcopilot_goals.storage.connections import read_connection, read_connections
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.locks import token_lock
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.asana.worlds import WORKSPACE, flat_world
 from perfcopilot_goals_tests.clock import FakeClock
+from perfcopilot_goals_tests.scripted_faults import Script
 
 TOKEN = "canary-token-c4ec"
 
