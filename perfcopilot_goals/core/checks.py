@@ -17,6 +17,8 @@ from perfcopilot_goals.domain.limits import DESCRIPTION_CHARS, GOALS_PER_EMPLOYE
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 
 IDS_SHOWN = 10
+# What the metadata of a check holds in full: more would make an event of megabytes.
+IDS_LISTED = 1_000
 RAW, OWNED, SUBGOALS, ROWS, BLOCKS = SLICE_TABLES
 
 # Asana's `status` field names colours while a goal is open, and the outcome once it is closed.
@@ -47,7 +49,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How many ids break the check's sentence, which ones (the first ten), and the limit if there is one.
+    """How many ids break the check's sentence, which ones (the first thousand), and the limit if there is one.
 
     `as_of` is when the data was looked at, if that was not in the sync; "never" if nobody has looked yet.
     """
@@ -60,6 +62,11 @@ class CheckResult:
     @property
     def passed(self) -> bool:
         return self.count == 0
+
+    @property
+    def shown(self) -> str:
+        """The first ten ids as people read them, and how many more there are."""
+        return show_ids(self.ids, self.count)
 
 
 @dataclass(frozen=True)
@@ -90,9 +97,15 @@ def _check(table: str, *, reads: Reads, structural: bool = False) -> Callable[[_
     return enter
 
 
+def show_ids(ids: Sequence[str], count: int) -> str:
+    """The first ten ids, and `… and N more` where `count` is larger."""
+    more = [f"… and {count - IDS_SHOWN:,} more"] if ids and count > IDS_SHOWN else []
+    return ", ".join([*ids[:IDS_SHOWN], *more])
+
+
 def _about(ids: Iterable[object], limit: int | None = None) -> CheckResult:
     every = [str(i) for i in ids]
-    return CheckResult(len(every), every[:IDS_SHOWN], limit)
+    return CheckResult(len(every), every[:IDS_LISTED], limit)
 
 
 @_check(RAW, reads={RAW: ["goal_gid"]})

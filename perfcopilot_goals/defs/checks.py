@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from perfcopilot_goals.core.automation import STALE_AFTER, find_stale
-from perfcopilot_goals.core.checks import BLOCKS, CHECKS, IDS_SHOWN, RAW, SUBGOALS, Check, Facts
+from perfcopilot_goals.core.checks import BLOCKS, CHECKS, IDS_LISTED, IDS_SHOWN, RAW, SUBGOALS, Check, Facts, show_ids
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.partitions import connections_partitions
 from perfcopilot_goals.defs.resources import Store
@@ -71,7 +71,7 @@ def _checks_of(table: str) -> dg.AssetChecksDefinition:
                 check_name=check.name,
                 passed=result.passed,
                 severity=dg.AssetCheckSeverity.ERROR if check.is_structural else dg.AssetCheckSeverity.WARN,
-                metadata={"count": result.count, "ids": ", ".join(result.ids), **limit, **as_of},
+                metadata={"count": result.count, "ids": result.shown, **_all_ids(result.ids), **limit, **as_of},
             )
 
     return run
@@ -111,8 +111,13 @@ def _roll_up(ids: list[str]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not ids,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"count": len(ids), "ids": ", ".join(ids[:IDS_SHOWN])},
+        metadata={"count": len(ids), "ids": show_ids(ids, len(ids)), **_all_ids(ids)},
     )
+
+
+def _all_ids(ids: list[str]) -> dict[str, dg.MetadataValue]:
+    """The ids behind those that are shown, up to a thousand, as JSON."""
+    return {"all_ids": dg.MetadataValue.json(ids[:IDS_LISTED])} if len(ids) > IDS_SHOWN else {}
 
 
 ROLL_UPS = [no_connection_is_truncated, no_connection_is_stale]
