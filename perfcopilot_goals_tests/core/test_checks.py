@@ -1,4 +1,4 @@
-"""What the checks say: each green and red, with the exact count, the limit and at most ten ids, never a text."""
+"""Each check, green and red: the exact count, the limit, at most ten ids, and never a text."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from perfcopilot_goals_tests.core.examples import CANARY, World, answer, owner, 
 RAW, OWNED, SUBGOALS, ROWS, BLOCKS = SLICE_TABLES
 CHECK = {check.name: check for check in CHECKS}
 
-# Section 8 of the contract: the checks of each table, and which of them are about structure.
+# Section 8 of the contract: the checks of each table, and which of them are structural.
 CATALOGUE = {
     RAW: ["workspace_has_goals", "goals_did_not_collapse", "every_goal_has_an_owner", "every_owner_is_an_employee"],
     OWNED: [
@@ -39,7 +39,7 @@ def test_the_catalogue_is_the_contracts() -> None:
 
 
 def world(**changes: Any) -> World:
-    """Healthy: two employees, three goals, a shared key result; every text is the canary."""
+    """A healthy world: two employees, three goals, a shared key result. Every text is the canary."""
 
     def goal(gid: str, whose: str, **more: Any) -> dict[str, Any]:
         return answer(gid, name=CANARY, html_notes=CANARY, owner=owner(whose, CANARY), **more)
@@ -265,7 +265,7 @@ def test_at_its_limit_a_check_is_still_green(name: str, found: Facts) -> None:
 
 
 @pytest.mark.parametrize("name", CHECK)
-def test_empty_slices_are_judged_and_only_a_workspace_without_goals_is_red(name: str) -> None:
+def test_of_empty_slices_only_a_workspace_without_goals_is_red(name: str) -> None:
     nothing = Facts({table: frame(table, []) for table in SLICE_TABLES}, {})
     assert CHECK[name].evaluate(nothing).passed == (name != "workspace_has_goals")
 
