@@ -55,8 +55,8 @@ class Stamped:
         return [later - sooner for sooner, later in zip(self.moments, self.moments[1:], strict=False)]
 
 
-def throttled(retry_after: str | None = None, **times: int) -> Script:
-    return Script().on(faults.status(429, f"{BODY} {TOKEN}", retry_after=retry_after), **times)
+def throttled(retry_after: str | None = None, *, first: int = 1, times: float = float("inf")) -> Script:
+    return Script().on(faults.status(429, f"{BODY} {TOKEN}", retry_after=retry_after), first=first, times=times)
 
 
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 408, 429], ids=lambda status: f"A16 {status}")
@@ -301,7 +301,12 @@ def test_the_deadline_moves_with_the_requests_that_are_announced(connect: Connec
 def test_a_sync_that_takes_too_long_ends_at_its_deadline(connect: Connect, clock: FakeClock) -> None:
     with serve(flat_world(150)) as asana:
         client = connect(asana)
-        asana.faults = lambda request, response: (setattr(clock, "now", clock.now + GRACE_SECONDS + 1), response)[1]
+
+        def late(_: Request, response: Response) -> Response:
+            clock.now += GRACE_SECONDS + 1
+            return response
+
+        asana.faults = late
         with raises(AsanaUnavailableError, "the sync's own deadline would pass", "nothing was written"):
             parse_goals(client)
         assert asana.count() == 1

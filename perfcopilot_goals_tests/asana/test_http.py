@@ -13,6 +13,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -245,7 +246,8 @@ def test_a_response_without_a_content_type_may_be_json(connect: Connect) -> None
 def test_a21_a_bomb_is_not_unpacked(status: int, connect: Connect) -> None:
     """Nor is that of a redirect, whose body `requests` would read whole before it looks where to go."""
     bomb = faults.gzip_bomb(64 * 2**20)
-    regular = bomb(Request(1, "GET", "/goals", {}), Response(200))  # type: ignore[arg-type]
+    regular = bomb(Request(1, "GET", "/goals", Message()), Response(200))
+    assert isinstance(regular, Response)
     answer = Response(status, regular.body, {**regular.headers, "Location": "/login"})
     with serve(flat_world(3), faults=lambda _, __: answer) as asana:
         client = connect(asana)

@@ -419,8 +419,8 @@ def test_a_sync_waits_while_another_one_has_the_token_however_long_that_is(runni
     waiting.join(30)
     assert results[0].success
     log = running.instance.all_logs(results[0].run_id)
-    waiting = f"{running.name}: another sync is using the same Asana token; waiting until it is done."
-    assert [entry.user_message for entry in log].count(waiting) == 1
+    told = f"{running.name}: another sync is using the same Asana token; waiting until it is done."
+    assert [entry.user_message for entry in log].count(told) == 1
 
 
 @pytest.mark.fault("D25")

@@ -414,7 +414,7 @@ def churn(database: Database) -> Iterator[Callable[[], bool]]:
 
 @pytest.mark.fault("E15")
 def test_a_reader_never_sees_part_of_a_slice(database: Database, churn: Callable[[], bool]) -> None:
-    seen = set()
+    seen: set[tuple[object, ...]] = set()
     while churn() and len(seen) < 8:
         with database.connect("joining") as transaction:
             # Two scans in one statement and the sync log beside them: one snapshot.
