@@ -99,10 +99,10 @@ class AsanaClient:
 
     @contextmanager
     def apart(self) -> Iterator["AsanaClient"]:
-        """This client for requests that the sync can do without: with retries and a deadline of their own.
+        """This client for requests that the sync can do without. They have their own retry budget and deadline.
 
-        The pace, the gate, the connections and the figures are shared. What these requests spend on retries is not
-        taken from the sync's budget, and the sync's deadline moves by the time that they take.
+        The pace, the gate, the kept-alive connections and the request stats are shared. The sync's deadline moves by
+        the time that these requests take.
         """
         began = self.clock.monotonic()
         other = copy.copy(self)

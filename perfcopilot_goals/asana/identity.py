@@ -29,7 +29,7 @@ def fetch_identity(client: AsanaClient) -> Identity:
 
 
 def fetch_workspace(client: AsanaClient, workspace_gid: str) -> None:
-    """Ask for one workspace, in one request; fails as a sync would where the token does not see it."""
+    """Ask for one workspace, in one request. If the token does not see it, this fails as a sync would."""
     path = f"/workspaces/{workspace_gid}"
     try:
         client.get(path, {})

@@ -46,7 +46,7 @@ class Problem:
     """Why no good response came, where a retry may bring one.
 
     `asked_wait` is how many seconds Asana asked to wait. `action` is what may help if no retry does. `status` is None
-    where no response came.
+    if no response came.
     """
 
     what: str

@@ -1,7 +1,8 @@
-"""Mapped employees whom the e-mails of Asana's users contradict: one person's goals may stand in another's review.
+"""Finds mapped employees whom the e-mails contradict: one person's goals may be in another's review.
 
-An address that nobody on the other side has says nothing: people use private addresses in Asana. Only an address that
-is somebody else's does. Add a sign here when it names somebody else. Who an unmapped employee may be is `suggestions`.
+An address that nobody has on the other side proves nothing, because people use private addresses in Asana. Only an
+address that is somebody else's does. Add a sign here only if it points to somebody else. `suggestions` finds who an
+unmapped employee may be.
 """
 
 from collections import defaultdict
@@ -15,10 +16,10 @@ from perfcopilot_goals.domain.employee import BOTH, EMAIL_OF_ANOTHER_USER, USER_
 
 @dataclass(frozen=True)
 class MappingConflict:
-    """A mapped employee, and who the e-mails say it is instead.
+    """A mapped employee, and whom the e-mails point to instead.
 
-    `other_gids` are the Asana users who have the employee's e-mail, `other_employee_ids` the employees who have the
-    e-mail of the employee's Asana user; `kind` says which of the two there are.
+    `other_gids` are the Asana users with the employee's e-mail. `other_employee_ids` are the employees with the e-mail
+    of the employee's Asana user. `kind` says which of the two there are.
     """
 
     employee_id: str
@@ -33,12 +34,12 @@ def find_conflicts(roster: Iterable[Employee], users: Iterable[AsanaUser]) -> li
 
     | the employee's e-mail | their Asana user's e-mail | |
     |---|---|---|
-    | the same address | the same address | agrees, whoever else has it |
-    | no Asana user's | no other employee's, hidden, or the user is gone | says nothing |
-    | another Asana user's | | `email_of_another_user` |
-    | | another employee's | `user_of_another_employee` |
+    | the same address | the same address | agrees, even if others have it too. |
+    | no Asana user's | no other employee's, hidden, or the user is gone | proves nothing. |
+    | another Asana user's | | `email_of_another_user`. |
+    | | another employee's | `user_of_another_employee`. |
 
-    A mailbox that several employees share is no contradiction where one of them is mapped to its user.
+    A mailbox that several employees share is no contradiction if one of them is mapped to its user.
     """
     people = list(roster)
     addresses = {employee.employee_id: address_of(employee.email) for employee in people}
@@ -62,7 +63,7 @@ def find_conflicts(roster: Iterable[Employee], users: Iterable[AsanaUser]) -> li
 
 
 def _by_address(addresses: dict[str, str]) -> dict[str, list[str]]:
-    """The ids at each address; whoever has none is at none."""
+    """The ids at each address. Those without an address are left out."""
     ids_at: dict[str, list[str]] = defaultdict(list)
     for i, address in addresses.items():
         if address:

@@ -1,4 +1,4 @@
-"""The roster: who works here, and who they are in Asana."""
+"""Parses a roster's file: who works here, and who they are in Asana."""
 
 import csv
 import io
@@ -13,14 +13,17 @@ from perfcopilot_goals.domain.gid import is_gid
 from perfcopilot_goals.errors import GoalsConfigError
 
 COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
-# Read where the header has it.
+# Optional: read if the header has it.
 MANAGER = "manager_email"
 
 
 @dataclass(frozen=True)
 class RosterFile:
-    """A roster's file: its good records by the number of their last line, what is wrong with each bad line, and the
-    columns that are not ours. `has_managers`: the header names the optional `manager_email`."""
+    """A roster's file.
+
+    `lines` are its good records by the number of their last line. `bad` says what is wrong with each bad line.
+    `ignored` are the columns that are not ours. `has_managers`: the header names the optional `manager_email`.
+    """
 
     lines: dict[int, Employee]
     bad: dict[int, str]
@@ -29,7 +32,7 @@ class RosterFile:
 
 
 def parse_flawless_roster(text: str) -> list[Employee]:
-    """The employees of a file whose lines are all good; `GoalsConfigError` names every bad one otherwise."""
+    """The employees of a file whose lines are all good, or a `GoalsConfigError` that names every bad line."""
     file = parse_roster(text)
     if file.bad:
         raise refusal_of_lines(file.bad)
@@ -37,11 +40,13 @@ def parse_flawless_roster(text: str) -> list[Employee]:
 
 
 def parse_roster(text: str) -> RosterFile:
-    """The lines of a CSV file with a header, in any order of columns; other columns are ignored.
+    """The lines of a CSV file with a header. Columns may be in any order, and other columns are ignored.
 
-    Separated by comma, semicolon, tab, pipe or what a first line `sep=` names; with or without a byte-order mark. Each
-    line of a bad record is a bad one: a quote without its pair swallows the lines that follow, and nobody may be lost
-    without being named. `GoalsConfigError` for the header.
+    The fields are separated by comma, semicolon, tab, pipe, or the character that a first line `sep=` names. A
+    byte-order mark is skipped. Raises `GoalsConfigError` if the header is wrong.
+
+    Each line of a bad record counts as bad. An unpaired quote swallows the lines that follow, and nobody may be left
+    out without being named.
     """
     lines = io.StringIO(text.removeprefix("\ufeff"), newline="")
     delimiter, above = find_delimiter(lines.getvalue(), COLUMNS)
@@ -80,7 +85,7 @@ def parse_roster(text: str) -> RosterFile:
 def refusal_of_lines(bad: Mapping[int, str]) -> GoalsConfigError:
     """The error that names every bad line by its number, without its content."""
     error = GoalsConfigError(
-        "nothing was imported", action="Mend these lines and import again, or leave them out: --skip-bad"
+        "nothing was imported", action="Correct these lines and import again, or skip them: --skip-bad"
     )
     return error.listing(f"line {number}: {problem}" for number, problem in sorted(bad.items()))
 
@@ -107,7 +112,7 @@ def check_gid(gid: str, what: str) -> str:
 
 
 def shared_gids(employees: Iterable[Employee]) -> dict[str, list[str]]:
-    """Asana users that more than one employee claims to be, with the employees' ids: a user can be one only."""
+    """Asana users that more than one employee claims, with the employees' ids. A user can be only one employee."""
     claims: dict[str, list[str]] = {}
     for employee in employees:
         if employee.asana_user_gid:
@@ -129,15 +134,15 @@ def _problem(row: dict[str, str], surplus: int) -> str:
     if not row["full_name"]:
         return "full_name is empty"
     if any(len(row.get(name, "").splitlines()) > 1 for name in ("full_name", "email", MANAGER)):
-        # A quote without its pair swallows the next line, and with it gives one person the gid of another.
-        return "full_name or email goes over several lines (a quote may lack its pair)"
+        # An unpaired quote swallows the next line, and so gives one person the gid of another.
+        return "full_name or email spans several lines (a closing quote may be missing)"
     if row["asana_user_gid"] and not is_gid(row["asana_user_gid"]):
         return "asana_user_gid is not digits only (a spreadsheet may have turned it into 1.2E+15)"
     return ""
 
 
 def _doubles(lines: Mapping[int, Employee]) -> dict[int, str]:
-    """What is wrong with lines that contradict each other; which of them is right cannot be told."""
+    """What is wrong with lines that contradict each other. We cannot tell which is right, so all of them are bad."""
     times = Counter(employee.employee_id for employee in lines.values())
     claims = shared_gids(lines.values())
     bad = {}
@@ -146,5 +151,5 @@ def _doubles(lines: Mapping[int, Employee]) -> dict[int, str]:
             who = dict.fromkeys(claims[employee.asana_user_gid])
             bad[number] = f"asana_user_gid {employee.asana_user_gid} is claimed by {', '.join(who)}"
         if times[employee.employee_id] > 1:
-            bad[number] = f"employee_id {employee.employee_id} stands {times[employee.employee_id]} times"
+            bad[number] = f"employee_id {employee.employee_id} appears {times[employee.employee_id]} times"
     return bad

@@ -1,6 +1,6 @@
 """What importing a file changes in a roster, decided before anything is written.
 
-How a file is read is `roster`.
+`roster` parses the file.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,10 +12,10 @@ from perfcopilot_goals.domain.employee import Employee
 
 @dataclass(frozen=True)
 class Changes:
-    """`written` are the employees to add and change, as they are to be; all else are employee ids.
+    """What an import does. `written` are the employees to add or change, in their new form; the others are ids.
 
-    `kept` stay mapped although the file leaves their Asana user empty, `remapped` get another one than they had, and
-    `absent` are not in the file: with a replace they are removed. `bad` lines claim somebody else's Asana user.
+    `remapped` get another Asana user than they had. `kept` stay mapped although the file leaves their Asana user empty.
+    `absent` are not in the file; with a replace they are removed. `bad` lines claim somebody else's Asana user.
     """
 
     written: list[Employee]
@@ -31,9 +31,9 @@ class Changes:
 def plan_import(
     roster: Iterable[Employee], lines: Mapping[int, Employee], *, replaces: bool = False, has_managers: bool = True
 ) -> Changes:
-    """What these lines change. An empty Asana user means "not known", so whoever is mapped stays mapped.
+    """What these lines change. An empty Asana user means "not known", so mapped employees stay mapped.
 
-    `has_managers` is False where the file has no column for managers: they stay as they are.
+    `has_managers` is False if the file has no column for managers. Then managers stay as they are.
     """
     before = {employee.employee_id: employee for employee in roster}
     bad: dict[int, str] = {}
@@ -45,7 +45,7 @@ def plan_import(
         wrong = _claims_of_others(good, stay | given)
         if not wrong:
             break
-        # Whoever is left out keeps what they had, and that another line may claim.
+        # An employee whose line is left out keeps their Asana user, and another line may claim that one.
         bad |= wrong
     written = [employee for i, employee in given.items() if before.get(i) != employee]
     return Changes(
@@ -61,7 +61,7 @@ def plan_import(
 
 
 def _completed(line: Employee, before: Employee | None, has_managers: bool) -> Employee:
-    """The line with what the file leaves open, which stays as it was."""
+    """The line, with what the file leaves open filled in as it was."""
     if before is None:
         return line
     return replace(
@@ -76,14 +76,14 @@ def _had(before: Mapping[str, Employee], employee: Employee) -> str | None:
 
 
 def _claims_of_others(lines: Mapping[int, Employee], roster: Mapping[str, Employee]) -> dict[int, str]:
-    """Lines whose Asana user is another employee's, who does not give it up in the same file."""
+    """Lines that claim another employee's Asana user, unless the same file takes it from that employee."""
     shared = shared_gids(roster.values())
     wrong = {}
     for number, line in lines.items():
         others = [i for i in shared.get(line.asana_user_gid or "", []) if i != line.employee_id]
         if others:
             wrong[number] = (
-                f"asana_user_gid {line.asana_user_gid} is that of {others[0]} in the roster; "
-                f"if {line.employee_id} is right, employee unmap {others[0]} first"
+                f"asana_user_gid {line.asana_user_gid} belongs to {others[0]} in the roster; "
+                f"if {line.employee_id} is right, run employee unmap for {others[0]} first"
             )
     return wrong

@@ -7,7 +7,7 @@ SUBGOAL_ROUTES = ("auto", "subgoals", "goal_relationships")
 
 @dataclass(frozen=True)
 class Connection:
-    """One connection's settings. `check_users`: a sync compares the mapping with Asana's users, once a day."""
+    """One connection's settings. `check_users`: once a day a sync compares the mapping with Asana's users."""
 
     connection: str
     workspace_gid: str | None

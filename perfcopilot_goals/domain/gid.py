@@ -1,9 +1,9 @@
-"""What an id of Asana's looks like."""
+"""What Asana's ids look like."""
 
 import re
 from typing import TypeGuard
 
-# `$` also matches before a trailing newline, and `\d` any script's digits; an Asana gid has neither.
+# Not `^[0-9]+$` or `\d`: `$` also matches before a trailing newline, and `\d` matches any script's digits.
 GID_PATTERN = r"\A[0-9]+\Z"
 
 

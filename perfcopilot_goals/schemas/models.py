@@ -170,9 +170,9 @@ class Connections(_Connected):
     enabled: Series[bool] = _field("Whether it is synced on schedule.")
     created_at: Series[Instant] = _field("When it was added.")
     updated_at: Series[Instant] = _field("When a setting last changed.")
-    check_users: Series[bool] = _field("Whether a sync compares the mapping with Asana's users, once a day.")
+    check_users: Series[bool] = _field("Whether a sync compares the mapping with Asana's users once a day.")
     users_checked_at: Series[Instant] = _field(
-        "When the mapping was last compared with Asana's users; null where it never was, or not since the workspace "
+        "When the mapping was last compared with Asana's users; null if it never was, or not since the workspace "
         "changed or somebody was erased.",
         nullable=True,
     )
@@ -193,16 +193,17 @@ class Employees(_Connected):
     )
     updated_at: Series[Instant] = _field("When the row last changed.")
     asana_gone_at: Series[Instant] = _field(
-        "Since when the mapped user is not among the workspace's users, by the checks of the users.", nullable=True
+        "When the mapped user was first found missing from the workspace's users; null otherwise.",
+        nullable=True,
     )
     mapping_conflict: Series[Text] = _field(
-        "How the mapping contradicted the e-mails at the last check of the users: `email_of_another_user` (the "
-        "employee's e-mail is another Asana user's), `user_of_another_employee` (the Asana user's e-mail is another "
-        "employee's) or `both`; null where it did not.",
+        "How the e-mails contradict the mapping, by the last comparison; null if they do not. "
+        "`email_of_another_user`: the employee's e-mail is another Asana user's. `user_of_another_employee`: the "
+        "Asana user's e-mail is another employee's. `both`: both of these.",
         nullable=True,
         isin=MAPPING_CONFLICTS,
     )
-    manager_email: Series[Text] = _field("E-mail address of their manager, where the roster names one.", nullable=True)
+    manager_email: Series[Text] = _field("E-mail address of their manager, if the roster names one.", nullable=True)
 
     class Config:
         unique = ["connection", "employee_id"]

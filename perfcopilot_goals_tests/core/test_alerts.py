@@ -106,5 +106,5 @@ def test_long_lists_are_cut_and_counted() -> None:
     many = {f"E{number:03d}": 201 for number in range(SHOWN + 5)}
     told = tell_truncated({f"c{number:03d}": many for number in range(SHOWN + 3)}, 200, LINK).splitlines()
     assert told[1].endswith("and 5 more")
-    assert "and of 3 more connections" in told
+    assert "and in 3 more connections" in told
     assert len([line for line in told if line.startswith("c0")]) == SHOWN

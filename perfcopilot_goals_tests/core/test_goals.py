@@ -178,12 +178,12 @@ BROKEN_GOALS: list[tuple[str, dict[str, Any], str]] = [
     (
         "an owner that did not come",
         without(answer("101"), "owner"),
-        "object 101: field owner was asked for and did not come",
+        "object 101: field owner was asked for but did not come",
     ),
     (
         "a status update without its word",
         answer("101", current_status_update={"gid": "5"}),
-        "object 101: field current_status_update.status_type was asked for and did not come",
+        "object 101: field current_status_update.status_type was asked for but did not come",
     ),
     (
         "a gid that is a number",

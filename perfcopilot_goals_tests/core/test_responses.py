@@ -55,7 +55,7 @@ READERS: list[Callable[[Any, str], Any]] = [parse_text, parse_optional_text, par
 @pytest.mark.parametrize("read", READERS)
 @pytest.mark.fault("B20")
 def test_a_field_that_did_not_come_is_never_read_as_null(read: Callable[[Any, str], Any]) -> None:
-    with pytest.raises(AsanaContractError, match=r"object 7: field due_on was asked for and did not come"):
+    with pytest.raises(AsanaContractError, match=r"object 7: field due_on was asked for but did not come"):
         read({"gid": "7"}, "due_on")
 
 

@@ -61,7 +61,7 @@ def test_two_employees_may_swap_their_users() -> None:
 
 
 def test_a_line_that_claims_a_mapped_employees_user_is_bad_whether_that_one_is_in_the_file_or_not() -> None:
-    told = "asana_user_gid 1 is that of E1 in the roster; if E2 is right, employee unmap E1 first"
+    told = "asana_user_gid 1 belongs to E1 in the roster; if E2 is right, run employee unmap for E1 first"
     for file in ([person(2, "1")], [person(2, "1"), person(1)]):
         changes = planned([person(1, "1"), person(2)], *file)
         assert changes.bad == {2: told}

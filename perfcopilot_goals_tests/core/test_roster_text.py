@@ -37,8 +37,8 @@ def test_utf_8_and_utf_16_as_excel_saves_unicode_text_are_the_same_roster(conten
         (TEXT.encode("utf-16-be"), "looks like UTF-16 without a byte-order mark"),
         ((codecs.BOM_UTF16_LE + TEXT.encode("utf-16-le"))[:-1], "is not whole UTF-16"),
         (TEXT.replace("社", "").encode("latin-1"), "is not UTF-8 (line 2, byte 50)"),
-        (b"PK\x03\x04" + CANARY.encode() + b"\xff", "is an Excel workbook and no CSV"),
-        (b"\xd0\xcf\x11\xe0" + CANARY.encode(), "is an Excel workbook and no CSV"),
+        (b"PK\x03\x04" + CANARY.encode() + b"\xff", "is an Excel workbook, not a CSV file"),
+        (b"\xd0\xcf\x11\xe0" + CANARY.encode(), "is an Excel workbook, not a CSV file"),
     ],
     ids=["utf-16-le-no-mark", "utf-16-be-no-mark", "utf-16-cut", "latin-1", "xlsx", "xls"],
 )

@@ -64,7 +64,7 @@ def test_an_address_that_is_only_alike_is_never_exact(typed: str, email: str) ->
 @pytest.mark.parametrize("blank", ["", "  ", "n/a", "-", "@", "ada@", "@example.com"])
 def test_what_is_no_address_matches_nobody(blank: str) -> None:
     ((_, kind, gid, why),) = suggested([employee(1, "Ada", blank)], [user(11, "Bo", blank), user(12, "Cy", None)])
-    assert (kind, gid, why) == ("collision", None, "the roster has no e-mail address of theirs")
+    assert (kind, gid, why) == ("collision", None, "the roster has no e-mail address for them")
 
 
 def test_an_address_of_two_employees_collides_for_both_also_where_one_is_mapped() -> None:
@@ -109,8 +109,8 @@ def test_mapped_employees_are_not_spoken_of() -> None:
 @pytest.mark.parametrize(
     ("typed", "email", "why"),
     [
-        ("ada+work@example.com", "ada@example.com", "the same e-mail but for a +tag"),
-        ("ada@example.com", "Ada+asana@example.com", "the same e-mail but for a +tag"),
+        ("ada+work@example.com", "ada@example.com", "the same e-mail except for a +tag"),
+        ("ada@example.com", "Ada+asana@example.com", "the same e-mail except for a +tag"),
         ("ada@example.com", "ada@example.org", "the same e-mail under another domain"),
     ],
 )
@@ -128,7 +128,7 @@ def test_names_are_hints_with_a_score_and_the_best_one_is_told() -> None:
     found = suggest_users(roster, users)
     assert [(s.kind, s.gid, s.score, s.why) for s in found] == [
         ("hint", "11", 1.0, "the same name"),
-        ("hint", "13", 0.86, "a like name"),
+        ("hint", "13", 0.86, "a similar name"),
         ("nothing", None, None, "no Asana user has that e-mail"),
     ]
 
@@ -142,7 +142,7 @@ def test_several_who_fit_are_all_named_and_none_is_suggested() -> None:
             "E2",
             "collision",
             None,
-            "the roster has no e-mail address of theirs; the same name: Asana users 11, 12, 13",
+            "the roster has no e-mail address for them; the same name: Asana users 11, 12, 13",
         ),
     ]
 

@@ -229,7 +229,7 @@ SHAPES = [
     (
         {"supporting_resource": {"gid": "106", "name": None}},
         "/goal_relationships",
-        "GET /goal_relationships of goal 101: object 106: field owner was asked for and did not come",
+        "GET /goal_relationships of goal 101: object 106: field owner was asked for but did not come",
     ),
 ]
 

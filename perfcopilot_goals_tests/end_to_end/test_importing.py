@@ -152,7 +152,7 @@ def test_a_line_that_claims_a_mapped_employees_user_is_bad(acme: Cli, tmp_path: 
     file = file_of(tmp_path, "E2,Bo,,12", "E3,Cy,,11")
     refused = acme("employee", "import", "acme", file)
     assert refused.returncode == 2
-    assert "line 3: asana_user_gid 11 is that of E1 in the roster" in refused.stderr
+    assert "line 3: asana_user_gid 11 belongs to E1 in the roster" in refused.stderr
     assert people(acme) == {"E1": "11"}
     skipped = acme("employee", "import", "acme", file, "--skip-bad")
     assert skipped.returncode == 0

@@ -57,7 +57,7 @@ def test_the_sample_companys_exact_addresses_are_applied_and_nothing_else(cli: C
         "E038": ("collision", "the same e-mail as E039"),
         "E039": ("collision", "the same e-mail as E038"),
         "E040": ("nothing", "no Asana user has that e-mail"),
-        "E041": ("collision", "the roster has no e-mail address of theirs"),
+        "E041": ("collision", "the roster has no e-mail address for them"),
     }
     assert mapped(cli) == before | {VERA: vera, WILLEM: willem}
     assert asked == ["/users", "/users"], "42 users are one page, and nothing else is asked"
