@@ -5,7 +5,6 @@ hidden by the next healthy one.
 """
 
 import datetime as dt
-import warnings
 from collections.abc import Iterator
 
 import dagster as dg
@@ -14,7 +13,7 @@ from perfcopilot_goals.core.automation import STALE_AFTER, find_stale
 from perfcopilot_goals.core.checks import BLOCKS, CHECKS, IDS_LISTED, IDS_SHOWN, RAW, SUBGOALS, Check, Facts, show_ids
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.partitions import connections_partitions
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import read_mapping
@@ -49,15 +48,13 @@ def gather_facts(database: Database, connection: str, checks: list[Check]) -> Fa
 def _checks_of(table: str) -> dg.AssetChecksDefinition:
     """One step for all checks of a table: a step of its own for each costs more than what it checks."""
     checks = {check.name: check for check in CHECKS if check.table == table}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.PreviewWarning)  # partitions of a check are a preview in Dagster 1.13
-        specs = [
-            dg.AssetCheckSpec(c.name, asset=table, description=c.description, partitions_def=connections_partitions)
-            for c in checks.values()
-        ]
+    specs = [
+        dg.AssetCheckSpec(c.name, asset=table, description=c.description, partitions_def=connections_partitions)
+        for c in checks.values()
+    ]
 
     @dg.multi_asset_check(name=f"checks_of_{table}", specs=specs, can_subset=True)
-    def run(context: dg.AssetCheckExecutionContext, store: Store) -> Iterator[dg.AssetCheckResult]:
+    def run(context: dg.AssetCheckExecutionContext, store: StoreResource) -> Iterator[dg.AssetCheckResult]:
         selected = {key.name for key in context.selected_asset_check_keys}
         asked = [check for name, check in checks.items() if name in selected]
         with as_failures(context.partition_key, lambda _: None):
@@ -88,7 +85,7 @@ CHECK_DEFINITIONS = [_checks_of(table) for table in SLICE_TABLES]
     asset=BLOCKS,
     description="Connections with truncated blocks, each with how many employees. See its no_block_is_truncated.",
 )
-def no_connection_is_truncated(store: Store) -> dg.AssetCheckResult:
+def no_connection_is_truncated(store: StoreResource) -> dg.AssetCheckResult:
     """Over all connections."""
     with as_failures("(all)", lambda _: None), store.database.connect("reading truncated blocks") as database:
         truncated = read_truncated(database)
@@ -100,7 +97,7 @@ def no_connection_is_truncated(store: Store) -> dg.AssetCheckResult:
     description=f"Enabled connections without a complete sync for {STALE_AFTER.total_seconds() / 3600:.0f} hours. "
     "Look at their latest run: perfcopilot-goals status says what failed.",
 )
-def no_connection_is_stale(store: Store) -> dg.AssetCheckResult:
+def no_connection_is_stale(store: StoreResource) -> dg.AssetCheckResult:
     """Over all connections."""
     with as_failures("(all)", lambda _: None), store.database.connect("reading the latest syncs") as database:
         stale = find_stale(read_last_syncs(database), dt.datetime.now(dt.UTC))

@@ -14,7 +14,7 @@ import pytest
 
 from perfcopilot_goals.defs.alerts import alert_sensors, post
 from perfcopilot_goals.defs.build import build_definitions
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.sandbox import Goal
 from perfcopilot_goals.settings import load_settings
@@ -77,7 +77,9 @@ def sensors(webhook: Webhook) -> dict[str, dg.SensorDefinition]:
 
 def truncation_alert(webhook: Webhook, cursor: str | None, running: Running) -> str | None:
     """One evaluation; the cursor that it leaves."""
-    with dg.build_sensor_context(instance=running.instance, cursor=cursor, resources={"store": Store()}) as context:
+    with dg.build_sensor_context(
+        instance=running.instance, cursor=cursor, resources={"store": StoreResource(settings=load_settings())}
+    ) as context:
         result = sensors(webhook)["truncation_alert"](context)
         assert isinstance(result, dg.SensorResult)
         return result.cursor

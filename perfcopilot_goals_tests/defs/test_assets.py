@@ -407,7 +407,7 @@ def test_a_connection_that_is_removed_while_it_syncs_leaves_nothing(running: Run
 def test_a_sync_waits_while_another_one_has_the_token_however_long_that_is(running: Running) -> None:
     results = []
     clock = FakeClock()
-    running.definitions = build_definitions(load_settings({}), clock=clock)
+    running.definitions = build_definitions(load_settings(), clock=clock)
     with token_lock(running.database, token_identity(TOKEN)):
         waiting = threading.Thread(target=lambda: results.append(running.sync()))
         waiting.start()
@@ -446,7 +446,7 @@ def test_a_connection_without_employees_fails_before_any_request_and_before_it_w
 
 def test_what_a_rejection_taught_is_reported(running: Running) -> None:
     running.asana.faults = Script().on(faults.status(429, "Busy"), first=3, times=1)
-    running.definitions = build_definitions(load_settings({}), clock=FakeClock())
+    running.definitions = build_definitions(load_settings(), clock=FakeClock())
     told = figures(running.sync(), "subgoals")
     assert (told["throttled"], told["slowed_to_percent"]) == (1, 80)
     running.asana.faults = None

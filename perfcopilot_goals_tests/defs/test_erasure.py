@@ -32,7 +32,7 @@ def test_a_sync_that_is_under_way_cannot_write_an_erased_person_back(running: Ru
             with running.database.connect("erasing") as transaction:
                 erasures.append(erase_employee(transaction, running.name, "E1"))
 
-    running.definitions = build_definitions(load_settings({}), report=erase)
+    running.definitions = build_definitions(load_settings(), report=erase)
     result = running.sync()
     assert error_code(result) == "GoalsGuardError"
     assert erasures[0].running_syncs == 1

@@ -11,10 +11,11 @@ import pytest
 from perfcopilot_goals.defs.assets import IO_MANAGER
 from perfcopilot_goals.defs.io_manager import SliceIOManager
 from perfcopilot_goals.defs.partitions import connections_partitions
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Goal
 from perfcopilot_goals.schemas.tables import Slice
+from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.sync_log import begin_sync, note_write
 from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.defs.running_instance import (
@@ -179,7 +180,7 @@ def materialize(running: Running, name: str, make: Callable[[], Any]) -> dg.Exec
         [stray],
         partition_key=running.name,
         instance=running.instance,
-        resources={IO_MANAGER: SliceIOManager(store=Store(), clock=FakeClock())},
+        resources={IO_MANAGER: SliceIOManager(store=StoreResource(settings=load_settings()), clock=FakeClock())},
         raise_on_error=False,
     )
 
