@@ -1,4 +1,7 @@
 """The tables, each declared once.
 
-`models` declares them, `tables` derives from the declaration, `rows` has what is needed of them without pandas.
+`models` declares them; `tables` and `sql_tables` derive from the declaration.
 """
+
+# The schema of Postgres that they are in.
+SCHEMA = "perfcopilot_goals"

@@ -35,7 +35,7 @@ def test_the_store_migrates_a_new_database_when_it_is_first_needed(
         monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", fresh_url)
         store = Store()
         assert admin.execute("select to_regclass('perfcopilot_goals.syncs')").fetchone() == (None,)
-        with store.database.connect("looking") as database:
+        with psycopg.connect(store.database.url) as database:
             assert database.execute("select count(*) from perfcopilot_goals.syncs").fetchone() == (0,)
 
 

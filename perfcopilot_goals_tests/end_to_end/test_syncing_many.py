@@ -18,7 +18,7 @@ from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.sandbox import Request, Response, Sandbox
 from perfcopilot_goals.settings import DEFAULT_TOKEN_REF
 from perfcopilot_goals.storage.connections import add_connection
-from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals_tests.asana.worlds import WORKSPACE, flat_world
 from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
 
@@ -53,7 +53,7 @@ def running(tmp_path: Path, database_url: str) -> Iterator[Running]:
         ):
             row = Connection(name, WORKSPACE, token, asana.base_url, 1_500, "goal_relationships", enabled=True)
             add_connection(database, row)
-        database.commit()
+        driver(database).commit()
         yield running
 
 
