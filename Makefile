@@ -1,5 +1,9 @@
 # Everything a person runs here. `make` alone lists it.
-PYTHON ?= python3
+SUPPORTED := 3.14 3.13 3.12 3.11
+# The newest of them that works here; PYTHON=… names another. Each is tried, because a name on PATH may not run (pyenv)
+# or lack what makes an environment (Debian without python3-venv).
+tried = $(shell python$(1) -c 'import ensurepip' 2>/dev/null && echo python$(1))
+PYTHON ?= $(or $(firstword $(foreach v,$(SUPPORTED),$(call tried,$v))),python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -8,7 +12,7 @@ export PIP_NO_CACHE_DIR := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test e2e check bench storm proof docs lock clean
+.PHONY: help setup demo dev test coverage e2e format check bench storm proof docs lock clean
 
 EXAMPLES ?= 20000
 COUNT ?= 100
@@ -20,9 +24,15 @@ help: ## this list
 
 setup: $(READY) ## .venv with everything, as requirements.lock pins it
 
+# An environment that is there already stays as it is, whatever Python it has.
+define make_venv
+@test -e $(1) || { $(PYTHON) -c 'import sys; v = "%d.%d" % sys.version_info[:2]; sys.exit(v not in "$(SUPPORTED)".split() \
+  and "$(PYTHON) is Python " + v + ". Name one of $(SUPPORTED): make setup PYTHON=python3.12")' && \
+  echo "Making $(1) with $(PYTHON)" && $(PYTHON) -m venv $(1); }
+endef
+
 $(READY): requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 setup")'
-	$(PYTHON) -m venv $(VENV)
+	$(call make_venv,$(VENV))
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -36,20 +46,31 @@ dev: setup ## the Dagster UI on http://127.0.0.1:3000
 test: setup ## the tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
+coverage: setup ## the tests, slower, and which lines none of them ran in its own process
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered
+
 e2e: setup ## long: the running service through its ticks, deaths and restarts
 	$(BIN)/python -m pytest -m long perfcopilot_goals_tests/end_to_end
 
-check: setup ## linters, types, house rules
+format: setup ## the code laid out, and mended where a linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: setup ## linters, types, house rules, whether Dagster loads the definitions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q perfcopilot_goals_tests/test_house.py
+	@# With an instance in a folder of its own, so that no Postgres starts.
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && echo 'telemetry: {enabled: false}' > "$$home/dagster.yaml" && \
+	  PERFCOPILOT_HOME="$$home" DAGSTER_HOME="$$home" \
+	  $(BIN)/python -W ignore -m dagster definitions validate --workspace workspace.yaml
 
 bench: setup .venv-bench/.ready ## what it costs, beside a floor and other libraries; BENCH="loading --quick" for a part
 	$(BIN)/python -m benchmarks $(BENCH)
 
 .venv-bench/.ready: benchmarks/requirements.lock
-	$(PYTHON) -m venv .venv-bench
+	$(call make_venv,.venv-bench)
 	.venv-bench/bin/python -m pip install --quiet --require-hashes -r benchmarks/requirements.lock
 	@touch $@
 

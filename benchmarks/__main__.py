@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import companies, fetching, loading, sizes, status
+from benchmarks import companies, fetching, loading, sizes, standing
 from benchmarks.contenders import RIVALS, RIVALS_PYTHON
 from benchmarks.report import machine, write
 from benchmarks.scale import FULL, QUICK, Scale
@@ -24,7 +24,7 @@ Run = Callable[[Scale], Iterator[dict[str, Any]]]
 BENCHES: dict[str, tuple[str, Run]] = {
     "loading": (loading.TITLE, loading.run),
     "companies": (companies.TITLE, companies.run),
-    "standing": (status.TITLE, status.run),
+    "standing": (standing.TITLE, standing.run),
     "sizes": (sizes.TITLE, sizes.run),
     "fetching": (fetching.TITLE, fetching.run),
 }
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)}; all of them by default")
     parser.add_argument("--quick", action="store_true", help="small sizes: to see whether it runs, not how fast")
     parser.add_argument("--without", action="append", default=[], choices=list(RIVALS), help="leave this one out")
-    parser.add_argument("--out", type=Path, help="where to write benchmarks.md and benchmarks.svg")
+    parser.add_argument("--out", type=Path, help="where to write benchmarks.md")
     given = parser.parse_args()
     if unknown := set(given.names) - set(BENCHES):
         parser.error(f"there is no bench {', '.join(sorted(unknown))}")
@@ -44,7 +44,7 @@ def main() -> None:
         sys.exit(f"{RIVALS_PYTHON} is missing: make .venv-bench/.ready")
     scale = dataclasses.replace(QUICK if given.quick else FULL, without=frozenset(given.without))
     print(machine(), flush=True)
-    sections = {}
+    sections: dict[str, list[dict[str, Any]]] = {}
     for name in given.names or BENCHES:
         title, run = BENCHES[name]
         print(f"\n{title}", flush=True)

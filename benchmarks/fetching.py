@@ -28,8 +28,8 @@ def races(scale: Scale) -> Iterator[Race]:
         yield Race(f"{rate:,} a minute, burst {burst}", *size, limited, rate, floor)
     burst, faults = scale.bursts[0], scale.fault_percent
     floor = max(in_flight, (requests / (1 - faults / 100) - burst) * 60 / rate)
-    limited = (*basic, "--requests-per-minute", str(rate), "--burst", str(burst), "--fault-percent", str(faults))
-    yield Race(f"{rate:,} a minute, burst {burst}, {faults} % faults", *size, limited, rate, floor)
+    failing = (*basic, "--requests-per-minute", str(rate), "--burst", str(burst), "--fault-percent", str(faults))
+    yield Race(f"{rate:,} a minute, burst {burst}, {faults} % faults", *size, failing, rate, floor)
 
 
 def run(scale: Scale) -> Iterator[dict[str, Any]]:

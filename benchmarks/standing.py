@@ -54,4 +54,4 @@ def seconds_of(service: Service, sensor: str) -> float:
     """The median of the sensor's ticks so far."""
     state = service.ask(TICKS, selector=REPOSITORY | {"sensorName": sensor})["sensorOrError"]["sensorState"]
     ended = [tick["endTimestamp"] - tick["timestamp"] for tick in state["ticks"] if tick["endTimestamp"]]
-    return round(median(ended), 2)
+    return round(float(median(ended)), 2)

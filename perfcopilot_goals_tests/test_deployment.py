@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.proof.__main__ import IN_APP
+
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
 OURS = {"web", "daemon", "code", "worker"}
@@ -74,6 +76,16 @@ def test_nothing_runs_as_root_or_may_become_it(services: dict[str, Any]) -> None
         assert services[name]["cap_drop"] == ["ALL"]
         assert services[name]["security_opt"] == ["no-new-privileges:true"]
         assert services[name]["read_only"] is True
+
+
+def test_what_a_process_of_the_deployment_loads_is_in_the_image_and_in_the_proof() -> None:
+    """Settings of the workers and the launcher are found on PYTHONPATH, so no import of ours would miss them."""
+    needed = {*(path.name for path in DEPLOY.glob("*.py")), "dagster.yaml", "workspace.yaml"}
+    (copied,) = re.findall(r"^COPY ((?:deploy/\S+ )+)/app/$", (DEPLOY / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    let_in = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    assert set(copied.split()) == {f"deploy/{name}" for name in needed}
+    assert {f"!deploy/{name}" for name in needed} <= set(let_in)
+    assert set(IN_APP) == needed
 
 
 def test_the_image_has_the_releases_that_are_tested() -> None:

@@ -99,18 +99,26 @@ def test_every_fault_of_the_catalogue_is_held_by_a_test_or_ruled_out_for_a_reaso
     assert FAULTS_PAGE.read_text("utf-8") == render_faults(tests), "write it anew: make docs"
 
 
-def test_the_readme_names_every_command_and_no_other() -> None:
+def test_the_reference_names_every_command_and_no_page_names_another() -> None:
     import click
 
     from perfcopilot_goals.cli import main
 
-    readme = (ROOT / "README.md").read_text("utf-8")
+    reference = (ROOT / "docs" / "reference.md").read_text("utf-8")
     for name, command in main.commands.items():
-        assert f"perfcopilot-goals {name}" in readme, name
+        assert f"perfcopilot-goals {name}" in reference, name
         for sub in command.commands if isinstance(command, click.Group) else ():
-            assert re.search(rf"{name} [a-z|\\]*\b{sub}\b", readme), f"{name} {sub}"
-    for named in re.findall(r"perfcopilot-goals ([a-z][a-z-]*)", readme):
-        assert named in main.commands, named
+            assert re.search(rf"{name} [a-z|\\]*\b{sub}\b", reference), f"{name} {sub}"
+    for page in [ROOT / "README.md", ROOT / "deploy" / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for named in re.findall(r"perfcopilot-goals ([a-z][a-z-]*)", page.read_text("utf-8")):
+            assert named in main.commands, f"{page.name}: {named}"
+
+
+def test_the_reference_names_every_variable_that_the_program_reads() -> None:
+    reference = (ROOT / "docs" / "reference.md").read_text("utf-8")
+    settings = (PACKAGE / "settings.py").read_text("utf-8")
+    for variable in set(re.findall(r"(?:PERFCOPILOT|DAGSTER)_[A-Z_]+[A-Z]", settings)):
+        assert f"`{variable}`" in reference, variable
 
 
 def test_help_loads_neither_pandas_nor_dagster_nor_the_database_driver() -> None:

@@ -14,7 +14,7 @@ import venv
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-IN_APP = ("dagster.yaml", "workspace.yaml", "dagster_celery_config.py")
+IN_APP = ("dagster.yaml", "workspace.yaml", "dagster_celery_config.py", "celery_launcher.py")
 
 
 def main() -> int:
@@ -60,7 +60,7 @@ def main() -> int:
 def prepare(environment: Path) -> Path:
     """An environment with what the lock names and the package as it is now; its Python."""
     python = environment / "bin" / "python"
-    pip = [python, "-m", "pip", "--quiet", "--no-cache-dir", "--disable-pip-version-check", "install"]
+    pip: list[str | Path] = [python, "-m", "pip", "--quiet", "--no-cache-dir", "--disable-pip-version-check", "install"]
     if not python.exists():
         print("Installing deploy/requirements.lock …", flush=True)
         venv.create(environment, with_pip=True)

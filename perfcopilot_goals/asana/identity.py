@@ -1,4 +1,4 @@
-"""Whose token it is, and which workspaces it sees: what somebody asks who sets a connection up."""
+"""Whose token it is, and which workspaces it sees, for setting up a connection."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,24 +13,28 @@ ME = "GET /users/me"
 
 @dataclass(frozen=True)
 class Identity:
-    """The token's user, and the workspaces it sees by gid."""
+    """The token's user, and the names of the workspaces it sees, by gid."""
 
     user_gid: str
     user_name: str
     workspaces: dict[str, str]
 
 
-def fetch_identity(client: AsanaClient, workspace_gid: str | None) -> Identity:
-    """The token's identity, in one request; with a GID one more, which fails as the sync would if it is not seen."""
-    request = ME
+def fetch_identity(client: AsanaClient) -> Identity:
+    """The token's identity, in one request."""
     try:
-        identity = _parse_identity(client.get("/users/me", {"opt_fields": "name,workspaces.name"}))
-        if workspace_gid is not None:
-            request = f"GET /workspaces/{workspace_gid}"
-            client.get(f"/workspaces/{workspace_gid}", {})
+        return _parse_identity(client.get("/users/me", {"opt_fields": "name,workspaces.name"}))
     except Refused as refused:
-        raise refusal_of_workspace(refused, workspace_gid or "(none)", request) from None
-    return identity
+        raise refusal_of_workspace(refused, "(none)", ME) from None
+
+
+def fetch_workspace(client: AsanaClient, workspace_gid: str) -> None:
+    """Ask for one workspace, in one request. If the token does not see it, this fails as a sync would."""
+    path = f"/workspaces/{workspace_gid}"
+    try:
+        client.get(path, {})
+    except Refused as refused:
+        raise refusal_of_workspace(refused, workspace_gid, f"GET {path}") from None
 
 
 def _parse_identity(response: Any) -> Identity:

@@ -1,9 +1,9 @@
-"""The two routes to a goal's sub-goals, one goal's list read by either, and what a refusal of lists means.
+"""The two routes to a goal's sub-goals, and one goal's list read by either.
 
-Which of them is asked is `walk`'s decision.
+`walk` decides which of them is asked. `core` decides what refused lists mean for the sync.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from perfcopilot_goals.asana.client import AsanaClient
@@ -17,12 +17,25 @@ SUBGOALS, GOAL_RELATIONSHIPS, AUTO = "subgoals", "goal_relationships", "auto"
 Subgoals = list[dict[str, Any]]
 
 
+class NoRoute(Exception):
+    """No sub-goal route is left to ask. `error` says what happened and what to do."""
+
+    def __init__(self, error: GoalsError) -> None:
+        super().__init__()
+        self.error = error
+
+
 class RouteInUse:
-    """The route that all workers of a walk ask: the setting's, or the one used last time until it proves to be gone."""
+    """The route that all workers of a walk ask.
+
+    It is the one that the setting names. With `auto` it is the one used last time, until that proves to be gone.
+    `has_read` are the routes by which a list was read.
+    """
 
     def __init__(self, setting: str, last_route: str | None) -> None:
         self.is_fixed = setting != AUTO
         self.name = setting if self.is_fixed else (last_route or SUBGOALS)
+        self.has_read: set[str] = set()
         self._gone: set[str] = set()
 
     @property
@@ -33,26 +46,36 @@ class RouteInUse:
     def other_is_gone(self) -> bool:
         return self.other in self._gone
 
+    @property
+    def answered(self) -> str:
+        """The route to begin with next time: the one in use, unless only the other one has read a list."""
+        return self.other if self.has_read == {self.other} else self.name
+
     def leave(self, gone: str) -> None:
-        """Use the other one from now on. Several workers may find the same route gone."""
+        """Switch to the other route; `NoRoute` if that is gone too. Several workers may find the same route gone."""
         if self.is_fixed:
-            raise AsanaContractError(
-                f"the sub-goal route {gone} is gone; nothing was written",
-                action="Let the other be found: perfcopilot-goals connection set {connection} --subgoal-route auto",
+            raise NoRoute(
+                AsanaContractError(
+                    f"the sub-goal route {gone} is gone; nothing was written",
+                    action="Let the sync find the other route: perfcopilot-goals connection set {connection} "
+                    "--subgoal-route auto",
+                )
             )
         if _other(gone) in self._gone:
-            raise AsanaContractError(
-                f"neither sub-goal route exists ({SUBGOALS}, {GOAL_RELATIONSHIPS}); nothing was written",
-                action="Check the connection's base URL",
+            raise NoRoute(
+                AsanaContractError(
+                    f"neither sub-goal route exists ({SUBGOALS}, {GOAL_RELATIONSHIPS}); nothing was written",
+                    action="Check the connection's base URL",
+                )
             )
         self._gone.add(gone)
         self.name = _other(gone)
 
 
 def fetch_subgoals(client: AsanaClient, goal_gid: str, fields: Sequence[str], route: str) -> Subgoals:
-    """The goal's sub-goals with these fields; {} for one that is there but not shown to this token.
+    """The goal's sub-goals with these fields; {} for one that exists but is not shown to this token.
 
-    `Refused` is raised for 403 and 404 alone, which are about the goal or the route; any other no fails the sync.
+    `Refused` is raised only for 403 and 404, which are about the goal or the route. Any other refusal fails the sync.
     """
     request = subgoals_request(route, goal_gid)
     try:
@@ -69,7 +92,7 @@ def fetch_subgoals(client: AsanaClient, goal_gid: str, fields: Sequence[str], ro
             f"{request} answered {refused.status}: Asana no longer accepts the token or its plan; nothing was written",
             action="Check the token that the connection's token_ref names",
         ) from None
-    # Without the filter the list holds projects and tasks too; one that ignores it must not make key results of them.
+    # The unfiltered list holds projects and tasks too. A server that ignores the filter must not make them key results.
     return [
         _unwrap(relation, request) for relation in relations if relation.get("resource_subtype", "subgoal") == "subgoal"
     ]
@@ -86,21 +109,3 @@ def _unwrap(relation: dict[str, Any], request: str) -> dict[str, Any]:
 
 def _other(route: str) -> str:
     return GOAL_RELATIONSHIPS if route == SUBGOALS else SUBGOALS
-
-
-def refusal_of_all(statuses: Collection[int], goal_was_named: bool) -> GoalsError | None:
-    """What it means that no list at all was read. One goal's refusal is that goal's; several alike are not."""
-    if len(statuses) < 2:
-        return None
-    if set(statuses) == {403}:
-        return AsanaAccessError(
-            f"all {len(statuses)} sub-goal lists answered 403: the token may not read sub-goals; nothing was written",
-            action="Use a token with full access, such as a service account's",
-        )
-    if set(statuses) == {404} and not goal_was_named:
-        return AsanaContractError(
-            f"all {len(statuses)} sub-goal lists answered 404 and none said that a goal is unknown; nothing was "
-            "written",
-            action="Check the connection's base URL",
-        )
-    return None

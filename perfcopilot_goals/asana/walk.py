@@ -1,10 +1,14 @@
-"""The walk: the sub-goals of every owned goal, many requests in flight, by the route that Asana answers.
+"""The walk: the sub-goals of every owned goal, with many requests in flight, by the route that Asana serves.
 
 Two routes are known. `/goals/{gid}/subgoals` is on the product's page and was documented until 2022;
 `/goal_relationships` is what Asana documents today. A route that is gone answers 404, and so does a goal that was
-deleted meanwhile; taking the one for the other would lose every key result in silence. So the first goals are asked one
-by one until a route has answered, and a 404 counts against the goal only where the other route shares it, which one
-goal is asked for all.
+deleted meanwhile. Mistaking the first for the second would lose every key result in silence.
+
+So the walk begins goal by goal, until one list was read. A 404 is put down to the goal only if the other route says no
+more about it; asking both routes about one goal settles that for all. If the other route has the list, or refuses it,
+or alone names the goal, the route in use is gone. Then the other route is asked for every list that was not read.
+
+`core.subgoal_refusals` decides whether a sync may go on without the lists that were not read.
 """
 
 from collections import deque
@@ -14,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from queue import SimpleQueue
+from typing import Any, TypeVar
 
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.http import IN_FLIGHT
@@ -21,32 +26,49 @@ from perfcopilot_goals.asana.pacing import Stopped
 from perfcopilot_goals.asana.responses import Refused
 from perfcopilot_goals.asana.routes import (
     AUTO,
+    GOAL_RELATIONSHIPS,
+    SUBGOALS,
+    NoRoute,
     RouteInUse,
     Subgoals,
     fetch_subgoals,
-    refusal_of_all,
 )
+from perfcopilot_goals.domain.subgoal_lists import Unread
 from perfcopilot_goals.errors import AsanaUnavailableError
 
-# Goals asked one by one before all others are asked together, whatever these answered.
+# At most this many goals are asked one by one. Then all others are asked together, whatever came back.
 PROBES = 5
-# Goals handed to the workers: enough that none waits for the next, and not all, as each costs a kilobyte.
+# Goals handed to the workers at a time: enough to keep each busy, and not all, as each costs a kilobyte.
 LINED_UP = 2 * IN_FLIGHT
-# Goals that an error names before it only counts the rest.
+# An error names this many goals and counts the rest.
 NAMED = 10
+
+Value = TypeVar("Value")
 
 
 @dataclass
 class Walk:
-    """What the walk brought: sub-goals by goal, goals whose list was not read with their status, and by which route.
+    """What the walk brought: the route, the sub-goals by goal, and why a goal's list was not read.
 
-    `hidden` counts sub-goals that Asana lists without showing them to this token.
+    `hidden` counts, by goal, the sub-goals that Asana lists without showing them to this token. Goals keep the order
+    in which they were passed in.
     """
 
     route: str | None
     subgoals: dict[str, Subgoals] = field(default_factory=dict)
-    unread: dict[str, int] = field(default_factory=dict)
-    hidden: int = 0
+    unread: dict[str, Unread] = field(default_factory=dict)
+    hidden: dict[str, int] = field(default_factory=dict)
+
+    def notes(self) -> dict[str, Any]:
+        """What the sync log records: the route, and what is missing, as counts and goal gids."""
+        return {
+            "route": self.route,
+            "unread_lists": len(self.unread),
+            "unread": list(self.unread),
+            "hidden_subgoals": sum(self.hidden.values()),
+            # A list: an erasure takes ids out of values, not out of keys.
+            "hidden": [{"goal_gid": gid, "count": count} for gid, count in self.hidden.items()],
+        }
 
 
 def walk_subgoals(
@@ -58,11 +80,17 @@ def walk_subgoals(
     last_route: str | None = None,
     on_goal: Callable[[int], None] = lambda _: None,
 ) -> Walk:
-    """The sub-goals of these goals, in one request each (more only for over 100 sub-goals, and one to find the route).
+    """The sub-goals of these goals, one request each. Over 100 sub-goals take more, and finding the route takes one.
 
-    `route` is the connection's setting, `last_route` what its last complete sync used. `on_goal` hears how many goals
-    are done. A list that answers 403 or 404 leaves its goal unread. One that cannot be read after retries fails all,
-    but only after the others were asked, so that the error names each; when retries or time run out it fails at once.
+    `route` is the connection's setting, `last_route` the one that its last complete sync used. `on_goal` gets the
+    number of goals done so far.
+
+    A list that answers 403 or 404 leaves its goal unread; the caller decides what that means. A list that cannot be
+    read after retries fails the walk. The others are asked first, so that the error names each. When retries or time
+    run out, the walk fails at once.
+
+    It fails, too, when no route is left, except after a 403 if no list was read. A 403 says more than a missing route,
+    so the walk returns and the caller judges it.
     """
     client.expect(len(goal_gids))
     return _Walker(client, fields, RouteInUse(route, last_route), on_goal).run(goal_gids)
@@ -75,37 +103,46 @@ class _Walker:
     route: RouteInUse
     on_goal: Callable[[int], None]
     walk: Walk = field(default_factory=lambda: Walk(None))
-    other_was_asked: bool = False
-    # Whether a 404 named its goal, as only a route that is there does.
-    goal_was_named: bool = False
-    # Goals whose list could not be read, with why.
+    # Whether the other route said no more about a 404; None before it was asked.
+    other_agrees: bool | None = None
+    # Goals that were asked by each route.
+    asked: dict[str, set[str]] = field(default_factory=lambda: {SUBGOALS: set(), GOAL_RELATIONSHIPS: set()})
+    # Goals whose list could not be read, with the reason.
     failed: dict[str, AsanaUnavailableError] = field(default_factory=dict)
 
     def run(self, goal_gids: Sequence[str]) -> Walk:
+        try:
+            self._ask_all(goal_gids)
+        except NoRoute as no_route:
+            if self.walk.subgoals or Unread.FORBIDDEN not in self.walk.unread.values():
+                raise no_route.error from None
+        self.walk.subgoals = _in_order(self.walk.subgoals, goal_gids)
+        self.walk.unread = _in_order(self.walk.unread, goal_gids)
+        self.walk.hidden = _in_order(self.walk.hidden, goal_gids)
+        self.walk.route = self.route.answered if goal_gids else None
+        return self.walk
+
+    def _ask_all(self, goal_gids: Sequence[str]) -> None:
         left = deque(goal_gids)
         self._find_route(left)
-        self._walk_together(list(left))
+        self._walk_together(list(left), self._read)
         if self.failed:
             raise self._failure()
         self._confirm_missing()
-        read = self.walk.subgoals
-        error = None if read else refusal_of_all(list(self.walk.unread.values()), self.goal_was_named)
-        if error is not None:
-            raise error
-        self.walk.subgoals = {gid: read[gid] for gid in goal_gids if gid in read}
-        self.walk.route = self.route.name if goal_gids else None
-        return self.walk
+        if self.failed:
+            raise self._failure()
 
     def _find_route(self, left: deque[str]) -> None:
-        """Ask goal by goal until one was read: a route that is gone is to cost one request, not one for each goal."""
+        """Ask goal by goal until a list was read: a route that is gone should cost one request, not one a goal."""
         for _ in range(min(PROBES, len(left))):
             gid = left.popleft()
             status = self._settle(gid, partial(self._read, gid))
-            is_in_doubt = status == 404 and not self.other_was_asked and not self.route.other_is_gone
-            if status == 200 or (is_in_doubt and self._other_route_has(gid)):
+            if status == 404 and self.other_agrees is None and not self.route.other_is_gone:
+                self._other_says_more(gid)
+            if self.walk.subgoals:
                 return
 
-    def _walk_together(self, goal_gids: Sequence[str]) -> None:
+    def _walk_together(self, goal_gids: Sequence[str], read: Callable[[str], Subgoals]) -> None:
         if not goal_gids:
             return
         was_stopped = False
@@ -116,7 +153,7 @@ class _Walker:
 
             def ask(how_many: int) -> None:
                 for gid in islice(left, how_many):
-                    future = workers.submit(self._read_or_stop, gid)
+                    future = workers.submit(self._read_or_stop, read, gid)
                     asked[future] = gid
                     future.add_done_callback(finished.put)
 
@@ -130,17 +167,17 @@ class _Walker:
                         was_stopped = True  # by the worker that failed, whose error is among those to come
                     ask(1)
             except BaseException:
-                # Also on Ctrl-C: workers that wait for the pace, a back-off or an answer would keep the process.
+                # Also on Ctrl-C: workers waiting for their turn, a retry or a response would keep the process alive.
                 self.client.stop.set()
                 workers.shutdown(wait=False, cancel_futures=True)
                 raise
         if was_stopped:
             raise Stopped
 
-    def _read_or_stop(self, gid: str) -> Subgoals:
-        """As `_read`; what fails all stops the other workers, so that nothing is sent after it."""
+    def _read_or_stop(self, read: Callable[[str], Subgoals], gid: str) -> Subgoals:
+        """As `read`. An error that fails the walk stops the other workers, so that nothing is sent after it."""
         try:
-            return self._read(gid)
+            return read(gid)
         except Refused:
             raise
         except BaseException as error:
@@ -149,46 +186,65 @@ class _Walker:
             raise
 
     def _confirm_missing(self) -> None:
-        """One of the goals that answered 404 is asked by the other route; if that has it, it has to have them all.
+        """Ask the other route about one goal that answered 404; if it says more, ask it about all of them.
 
-        Once is enough if a goal was read or named, because then the route is there; else a second goal has to share it.
+        One goal is enough if the route in use read a list or named a goal, because then it exists. Otherwise a second
+        goal has to answer 404 by both routes. What a route said before it proved to be gone is asked again by the
+        other. A fixed route is not left just because the other refuses. What the other says of each goal is recorded;
+        only if it has a list is the fixed route gone.
         """
-        *others, gid = [gid for gid, status in self.walk.unread.items() if status == 404] or [""]
-        is_there = self.walk.subgoals or self.goal_was_named or not others
-        is_sure = self.route.other_is_gone or (self.other_was_asked and is_there)
-        if gid and not is_sure and self._other_route_has(gid):
-            self._walk_together(others)
+        whys = self.walk.unread
+        missing = [gid for gid, why in whys.items() if why is not Unread.FORBIDDEN]
+        if not self.route.other_is_gone:
+            is_there = self.walk.subgoals or Unread.GOAL_UNKNOWN in whys.values() or len(missing) == 1
+            if not missing or (self.other_agrees and is_there) or not self._other_says_more(missing[-1]):
+                return
+        if self.route.is_fixed:
+            self._walk_together(missing[:-1], partial(self._read_by, self.route.other))
+            if not self.walk.subgoals.keys().isdisjoint(missing):
+                self.route.leave(self.route.name)
+        else:
+            self._walk_together([gid for gid in whys if gid not in self.asked[self.route.name]], self._read)
 
     def _read(self, gid: str) -> Subgoals:
-        """By the route in use, and over to the other as soon as Asana says that this one does not exist."""
+        """Read by the route in use; switch to the other as soon as Asana says that this one does not exist."""
         while True:
             route = self.route.name
             try:
-                return fetch_subgoals(self.client, gid, self.fields, route)
+                return self._read_by(route, gid)
             except Refused as refused:
                 if not refused.is_unknown_route:
                     raise
             self.route.leave(route)
 
-    def _other_route_has(self, gid: str) -> bool:
-        """After a 404: whether the other route answers; it is the one in use then, because this one is gone."""
-        self.other_was_asked = True
+    def _read_by(self, route: str, gid: str) -> Subgoals:
+        self.asked[route].add(gid)
+        subgoals = fetch_subgoals(self.client, gid, self.fields, route)
+        self.route.has_read.add(route)
+        return subgoals
+
+    def _other_says_more(self, gid: str) -> bool:
+        """After a 404: whether the other route has the list or says more about the goal.
+
+        If so, it becomes the route in use, unless the setting fixes the route and the other only refuses.
+        """
+        before, in_use = self.walk.unread[gid], self.route.name
         try:
-            subgoals = fetch_subgoals(self.client, gid, self.fields, self.route.other)
+            self._keep(gid, self._read_by(self.route.other, gid))
         except Refused as refused:
-            self._note_unread(gid, refused)
-            return False
-        self.route.leave(self.route.name)
-        self._keep(gid, subgoals)
+            self._record_unread(gid, refused)
+            self.other_agrees = self.walk.unread[gid] is before
+            if self.other_agrees or self.route.is_fixed:
+                return not self.other_agrees
+        self.route.leave(in_use)
         return True
 
     def _settle(self, gid: str, read: Callable[[], Subgoals]) -> int:
-        """Keep what is read, or note that it was refused or failed. Returns the status, 0 where none came."""
+        """Keep the list, or record that it was refused or failed. Returns the status, 0 if none came."""
         try:
             self._keep(gid, read())
         except Refused as refused:
-            self._note_unread(gid, refused)
-            self.goal_was_named |= refused.is_about_goal
+            self._record_unread(gid, refused)
             return refused.status
         except AsanaUnavailableError as error:
             self.failed[gid] = error
@@ -198,19 +254,29 @@ class _Walker:
         return 200
 
     def _failure(self) -> AsanaUnavailableError:
-        """What kept the first of the failed lists from being read, and of which goals they are."""
+        """The error of the first list that failed, with the goals of all of them."""
         goals = f"goal{'s' if len(self.failed) > 1 else ''} {', '.join(sorted(self.failed)[:NAMED])}"
         more = f" and {len(self.failed) - NAMED} more" if len(self.failed) > NAMED else ""
-        why = next(iter(self.failed.values())).message
-        return AsanaUnavailableError(f"the sub-goals of {goals}{more} could not be read; {why}")
+        first = next(iter(self.failed.values()))
+        return AsanaUnavailableError(
+            f"the sub-goals of {goals}{more} could not be read; {first.message}", action=first.action
+        )
 
     def _keep(self, gid: str, subgoals: Subgoals) -> None:
         visible = [subgoal for subgoal in subgoals if subgoal]
-        self.walk.hidden += len(subgoals) - len(visible)
+        if len(visible) < len(subgoals):
+            self.walk.hidden[gid] = len(subgoals) - len(visible)
         self.walk.subgoals[gid] = visible
         self.walk.unread.pop(gid, None)
         self.on_goal(len(self.walk.subgoals) + len(self.walk.unread))
 
-    def _note_unread(self, gid: str, refused: Refused) -> None:
-        self.walk.unread[gid] = refused.status
+    def _record_unread(self, gid: str, refused: Refused) -> None:
+        """Record why the list was not read. If both routes were asked, the reason that says more is kept."""
+        unknown = Unread.GOAL_UNKNOWN if refused.is_about_goal else Unread.NOT_FOUND
+        why = Unread.FORBIDDEN if refused.status == 403 else unknown
+        self.walk.unread[gid] = max(why, self.walk.unread.get(gid, why))
         self.on_goal(len(self.walk.subgoals) + len(self.walk.unread))
+
+
+def _in_order(by_goal: dict[str, Value], goal_gids: Sequence[str]) -> dict[str, Value]:
+    return {gid: by_goal[gid] for gid in goal_gids if gid in by_goal}

@@ -5,6 +5,7 @@ imported by the commands that need them, so that `--help` answers at once.
 """
 
 import sys
+import traceback
 from typing import Any
 
 import click
@@ -18,6 +19,7 @@ from perfcopilot_goals.cli.retaining import retention
 from perfcopilot_goals.cli.serving import demo, dev, sandbox
 from perfcopilot_goals.cli.session import Session
 from perfcopilot_goals.cli.syncing import sync
+from perfcopilot_goals.cli.terminal import echo, guarded_output
 from perfcopilot_goals.errors import GoalsError
 
 INTERRUPTED = 130
@@ -26,24 +28,30 @@ INTERRUPTED = 130
 class _Commands(click.Group):
     """Errors as one message on stderr and the exit code of the error's class; a traceback with `--debug` only."""
 
+    def main(self, *args: Any, **more: Any) -> Any:
+        with guarded_output():
+            return super().main(*args, **more)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
+            echo("Interrupted.", err=True)
             sys.exit(INTERRUPTED)
         except GoalsError as error:
             if ctx.params["debug"]:
-                raise
-            click.echo(str(error), err=True)
+                traceback.print_exc()
+            else:
+                echo(*error.lines, err=True)
             sys.exit(error.exit_code)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
             if ctx.params["debug"]:
-                raise
-            # Its text may quote data, so only its class is shown.
-            click.echo(f"{type(error).__name__}: an error of the program itself; --debug shows where", err=True)
+                traceback.print_exc()
+            else:
+                # Its text may quote data, so only its class is shown.
+                echo(f"{type(error).__name__}: an error of the program itself; --debug shows where", err=True)
             sys.exit(1)
 
 

@@ -2,16 +2,28 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from perfcopilot_goals.cli.progress import tell_line
 from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table
-from perfcopilot_goals.errors import GoalsError
-from perfcopilot_goals.settings import DEFAULT_TOKEN_REF, check_token_ref
+from perfcopilot_goals.cli.terminal import echo
+
+if TYPE_CHECKING:
+    from perfcopilot_goals.services.connections import ConnectionCheck
 
 ROUTES = click.Choice(["auto", "subgoals", "goal_relationships"])
-COLUMNS = ("connection", "workspace_gid", "token_ref", "base_url", "requests_per_minute", "subgoal_route", "enabled")
+COLUMNS = (
+    "connection",
+    "workspace_gid",
+    "token_ref",
+    "base_url",
+    "requests_per_minute",
+    "subgoal_route",
+    "check_users",
+    "enabled",
+)
 
 
 @click.group()
@@ -25,8 +37,14 @@ def _settings(function: Callable[..., None]) -> Callable[..., None]:
             click.option("--workspace-gid", metavar="GID", help="The workspace's id in Asana, digits."),
             click.option("--token-ref", metavar="REF", help="Where the token is: env:NAME or file:/path."),
             click.option("--base-url", metavar="URL", help="Root of the API, if it is not Asana's."),
-            click.option("--requests-per-minute", metavar="N", type=click.IntRange(1), help="The token's limit."),
+            click.option("--requests-per-minute", metavar="N", type=int, help="The token's limit."),
             click.option("--subgoal-route", type=ROUTES, help="Where sub-goals are asked for; auto finds it."),
+            click.option(
+                "--check-users/--no-check-users",
+                default=None,
+                help="Whether a sync asks Asana once a day who its users are, to warn of employees mapped to the wrong "
+                "one. A new connection does.",
+            ),
         ]
     ):
         function = option(function)
@@ -39,24 +57,13 @@ def _settings(function: Callable[..., None]) -> Callable[..., None]:
 @click.pass_obj
 def add(session: Session, /, name: str, **given: Any) -> None:
     """Add a connection. The GID may follow later; until then a sync of it fails and says so."""
-    from perfcopilot_goals.asana.address import DEFAULT_BASE_URL
     from perfcopilot_goals.defs.partitions import register_partitions
-    from perfcopilot_goals.domain.connection import Connection
-    from perfcopilot_goals.storage.connections import add_connection, check_name
+    from perfcopilot_goals.services.connections import create_connection
 
-    defaults = {
-        "workspace_gid": None,
-        "token_ref": DEFAULT_TOKEN_REF,
-        "base_url": DEFAULT_BASE_URL,
-        "requests_per_minute": 1_500,
-        "subgoal_route": "auto",
-    }
-    row = Connection(connection=check_name(name), enabled=True, **(defaults | _checked(session, given)))
-    with session.database.connect("adding the connection") as database:
-        add_connection(database, row)
+    create_connection(session.database, session.settings, name, _named(given))
     with session.instance() as instance:
         register_partitions(instance, [name])
-    click.echo(f"Added connection {name}. Next: perfcopilot-goals employee import {name} FILE.csv")
+    echo(f"Added connection {name}. Next: perfcopilot-goals employee import {name} FILE.csv")
 
 
 @connection.command("set")
@@ -67,19 +74,18 @@ def add(session: Session, /, name: str, **given: Any) -> None:
 def set_(session: Session, /, name: str, **given: Any) -> None:
     """Change settings of a connection; what is not named stays."""
     from perfcopilot_goals.defs.partitions import register_partitions, unregister_partition
-    from perfcopilot_goals.storage.connections import set_connection
+    from perfcopilot_goals.services.connections import change_connection
 
-    changes = _checked(session, given)
+    changes = _named(given)
     if not changes:
         raise click.UsageError("name at least one setting to change")
-    with session.database.connect("changing the connection") as database:
-        after = set_connection(database, name, changes)
+    after = change_connection(session.database, session.settings, name, changes)
     with session.instance() as instance:
         if after.enabled:
             register_partitions(instance, [name])
         else:
             unregister_partition(instance, name)
-    click.echo(f"Connection {name} is set. Next: perfcopilot-goals sync {name}")
+    echo(f"Connection {name} is set. Next: perfcopilot-goals sync {name}")
 
 
 @connection.command("list")
@@ -102,30 +108,38 @@ def list_(session: Session, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def check(session: Session, name: str, as_json: bool) -> None:
-    """Ask Asana whose token it is and whether it sees the workspace."""
-    from perfcopilot_goals.asana.client import AsanaClient
-    from perfcopilot_goals.asana.identity import fetch_identity
-    from perfcopilot_goals.settings import load_token
-    from perfcopilot_goals.storage.connections import read_connection
+    """Ask Asana whose token it is, which workspaces it sees, and whether the connection's is among them.
 
-    with session.database.connect("reading the connection") as database:
-        row = read_connection(database, name)
-    token = load_token(row.token_ref, name)
-    client = AsanaClient(row.base_url, token, allowed_hosts=session.settings.asana_hosts)
-    try:
-        identity = fetch_identity(client, row.workspace_gid)
-    except GoalsError as error:
-        raise error.about(name) from None
-    finally:
-        client.close()
+    Waits while a sync uses the same token.
+    """
+    from perfcopilot_goals.services.connections import check_connection
+
+    found = check_connection(session.database, session.settings, name, on_wait=tell_line)
     if as_json:
-        print_json(asdict(identity))
-        return
-    click.echo(f"The token is that of {identity.user_name} (user {identity.user_gid}).")
-    for gid, workspace in identity.workspaces.items():
-        click.echo(f"  sees workspace {gid}  {workspace}{'  <- this connection' if gid == row.workspace_gid else ''}")
-    if row.workspace_gid is None:
-        click.echo(f"No workspace is set yet: perfcopilot-goals connection set {name} --workspace-gid GID")
+        settings = {"connection": name, "workspace_gid": found.workspace_gid, "workspace": found.workspace}
+        error_code = type(found.error).__name__ if found.error else None
+        print_json({**settings, "error_code": error_code, **asdict(found.identity)})
+    else:
+        _show_check(found)
+    if found.error:
+        raise found.error
+
+
+def _show_check(found: "ConnectionCheck") -> None:
+    token, gid = found.identity, found.workspace_gid
+    echo(f"The token is that of {token.user_name} (user {token.user_gid}).")
+    for seen, workspace in token.workspaces.items():
+        echo(f"  sees workspace {seen}  {workspace}{'  <- this connection' if seen == gid else ''}")
+    if not token.workspaces:
+        echo("  sees no workspace")
+    if found.workspace == "not_set":
+        echo(f"No workspace is set yet: perfcopilot-goals connection set {found.connection} --workspace-gid GID")
+    if found.workspace == "not_listed":
+        echo(
+            f"Workspace {gid} answers, but is not among those that the token sees; its user may be no member of it, "
+            f"and then goals are missing. Is it the right one? perfcopilot-goals connection set {found.connection} "
+            "--workspace-gid GID"
+        )
 
 
 @connection.command("remove")
@@ -134,25 +148,14 @@ def check(session: Session, name: str, as_json: bool) -> None:
 def remove(session: Session, name: str) -> None:
     """Remove a connection with its roster, its goals and its history."""
     from perfcopilot_goals.defs.partitions import unregister_partition
-    from perfcopilot_goals.storage.connections import remove_connection
+    from perfcopilot_goals.services.connections import delete_connection
 
-    with session.database.connect("removing the connection") as database:
-        rows = remove_connection(database, name)
+    rows = delete_connection(session.database, name)
     with session.instance() as instance:
         unregister_partition(instance, name)
-    click.echo(f"Removed connection {name} and {rows} rows of goals.")
+    echo(f"Removed connection {name} and {rows} rows of goals.")
 
 
-def _checked(session: Session, given: dict[str, Any]) -> dict[str, Any]:
-    """The settings that were given, each of a form that can be right."""
-    from perfcopilot_goals.asana.address import check_base_url
-    from perfcopilot_goals.core.roster import check_gid
-
-    settings = {name: value for name, value in given.items() if value is not None}
-    if "workspace_gid" in settings:
-        check_gid(settings["workspace_gid"], "the workspace GID")
-    if "token_ref" in settings:
-        check_token_ref(settings["token_ref"])
-    if "base_url" in settings:
-        settings["base_url"] = check_base_url(settings["base_url"], session.settings.asana_hosts)
-    return settings
+def _named(given: dict[str, Any]) -> dict[str, Any]:
+    """The settings that were named."""
+    return {name: value for name, value in given.items() if value is not None}

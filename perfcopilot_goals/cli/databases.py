@@ -3,6 +3,7 @@
 import click
 
 from perfcopilot_goals.cli.session import Session, as_json, print_json
+from perfcopilot_goals.cli.terminal import echo
 
 
 @click.command("database-url")
@@ -17,7 +18,7 @@ def database_url(session: Session, as_json: bool) -> None:
     if as_json:
         print_json({"url": session.database.url, "own": session.settings.database_url is None})
     else:
-        click.echo(session.database.url)
+        echo(session.database.url)
 
 
 @click.command("database-stop")
@@ -29,10 +30,10 @@ def database_stop(session: Session, delete: bool) -> None:
 
     if delete:
         remove_local_postgres(session.settings)
-        click.echo("Deleted the local Postgres.")
+        echo("Deleted the local Postgres.")
         return
 
-    click.echo(
+    echo(
         "Stopped the local Postgres."
         if stop_local_postgres(session.settings)
         else "The local Postgres was not running."

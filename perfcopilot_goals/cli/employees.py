@@ -8,6 +8,7 @@ from perfcopilot_goals.cli.erasing import erase
 from perfcopilot_goals.cli.roster_import import import_
 from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table
 from perfcopilot_goals.cli.suggesting import suggest
+from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.cli.unmapped import unmapped
 
 COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
@@ -50,7 +51,7 @@ def map_(session: Session, name: str, employee_id: str, gid: str) -> None:
     from perfcopilot_goals.core.roster import check_gid
 
     _map(session, name, employee_id, check_gid(gid, "the Asana user's GID"))
-    click.echo(f"{employee_id} is Asana user {gid}. The next sync brings the goals: perfcopilot-goals sync {name}")
+    echo(f"{employee_id} is Asana user {gid}. The next sync brings the goals: perfcopilot-goals sync {name}")
 
 
 @employee.command("unmap")
@@ -60,7 +61,7 @@ def map_(session: Session, name: str, employee_id: str, gid: str) -> None:
 def unmap(session: Session, name: str, employee_id: str) -> None:
     """Take back which Asana user an employee is."""
     _map(session, name, employee_id, None)
-    click.echo(f"{employee_id} is not mapped any more. The next sync drops the block: perfcopilot-goals sync {name}")
+    echo(f"{employee_id} is not mapped any more. The next sync drops the block: perfcopilot-goals sync {name}")
 
 
 def _map(session: Session, name: str, employee_id: str, gid: str | None) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from perfcopilot_goals.cli.session import Session, as_json, print_json
+from perfcopilot_goals.cli.terminal import echo, printable
 
 if TYPE_CHECKING:
     from perfcopilot_goals.storage.erasure import Erasure
@@ -44,26 +45,34 @@ def erase(
     from perfcopilot_goals.services.erasure import erase_person
     from perfcopilot_goals.storage.connections import read_connection
     from perfcopilot_goals.storage.erasure_scan import find_traces
+    from perfcopilot_goals.storage.users_check import read_mapping_conflicts
 
     if more_canaries and not canaries:
         raise click.UsageError("one employee at a time; texts to search for come after --verify")
     canaries += more_canaries
     with session.database.connect("reading the connection") as database:
         read_connection(database, name)
+        is_doubtful = employee_id in read_mapping_conflicts(database, name)
+    if is_doubtful:
+        echo(
+            f"{employee_id} may be mapped to somebody else's Asana user, whose goals are then erased and kept out for "
+            f"good. Look first: perfcopilot-goals employee suggest {name}",
+            err=True,
+        )
     if not yes:
-        click.confirm(f"Erase {employee_id} from {name}? This cannot be undone", abort=True, err=True)
+        click.confirm(f"Erase {printable(employee_id)} from {name}? This cannot be undone", abort=True, err=True)
     done = erase_person(session.database, session.settings, name, employee_id)
     traces = find_traces(session.database, session.settings, canaries) if canaries else {}
     if as_json:
         print_json({"connection": name, "removed": done.removed, "found": traces})
     else:
         for place, count in done.removed.items():
-            click.echo(f"  {place}: {count}")
-        click.echo(f"Erased {employee_id} from {name}.")
+            echo(f"  {place}: {count}")
+        echo(f"Erased {employee_id} from {name}.")
     for line in (*_remarks(name, done.erasure), *_told(traces)):
-        click.echo(line, err=True)
+        echo(line, err=True)
     if canaries and not traces:
-        click.echo(f"None of the {len(canaries)} texts was found.", err=True)
+        echo(f"None of the {len(canaries)} texts was found.", err=True)
     sys.exit(FOUND if traces else 0)
 
 

@@ -3,6 +3,7 @@
 import click
 
 from perfcopilot_goals.cli.session import Session
+from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.errors import GoalsConfigError
 
 
@@ -23,7 +24,7 @@ def grants(session: Session, is_printed: bool, is_applied: bool, prefix: str) ->
         raise click.UsageError("say --print or --apply")
     sql = render_grants(prefix)
     if is_printed:
-        click.echo(sql, nl=False)
+        echo(*sql.rstrip("\n").split("\n"))
         return
     if session.settings.database_url is None:
         raise GoalsConfigError(
@@ -32,4 +33,4 @@ def grants(session: Session, is_printed: bool, is_applied: bool, prefix: str) ->
     # Dagster makes its tables when it is opened, which the loader may not.
     with session.instance():
         apply_grants(session.database, prefix)
-    click.echo(f"Granted to {', '.join(f'{prefix}_{role}' for role in ROLES)}.")
+    echo(f"Granted to {', '.join(f'{prefix}_{role}' for role in ROLES)}.")

@@ -3,7 +3,9 @@
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
+
+from perfcopilot_goals.cli.terminal import Unfailing, echo, printable
 
 if TYPE_CHECKING:
     from perfcopilot_goals.defs.progress import Progress
@@ -17,22 +19,28 @@ class TerminalProgress:
     """Draws on stderr. Dagster redirects that while a run goes on, so the stream as it was before is kept."""
 
     def __init__(self, *, draws: bool = True) -> None:
-        self._is_terminal = draws and sys.stderr.isatty()
-        self._stream: TextIO = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", errors="replace")
+        stderr = os.dup(sys.stderr.fileno())
+        self._is_terminal = draws and os.isatty(stderr)
+        self._stream = Unfailing(os.fdopen(stderr, "w", encoding=sys.stderr.encoding, errors="replace"))
         self._told_at = time.monotonic()
         self._is_drawn = False
 
-    def __call__(self, progress: "Progress") -> None:
+    def __call__(self, progress: "Progress | str") -> None:
+        if isinstance(progress, str):
+            self.clear()
+            self._stream.write(f"{printable(progress)}\n")
+            self._stream.flush()
+            return
         now = time.monotonic()
         is_done = progress.done == progress.total
         if not is_done and now - self._told_at < (REDRAW_SECONDS if self._is_terminal else LINE_SECONDS):
             return
         self._told_at = now
         if self._is_terminal:
-            self._stream.write(f"\r\x1b[K{_bar(progress)} {progress}")
+            self._stream.write(f"\r\x1b[K{_bar(progress)} {printable(str(progress))}")
             self._is_drawn = True
         else:
-            self._stream.write(f"{progress}\n")
+            self._stream.write(f"{printable(str(progress))}\n")
         self._stream.flush()
 
     def clear(self) -> None:
@@ -41,6 +49,11 @@ class TerminalProgress:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
             self._is_drawn = False
+
+
+def tell_line(line: str) -> None:
+    """A line for the person who waits, apart from what a command prints."""
+    echo(line, err=True)
 
 
 def _bar(progress: "Progress") -> str:

@@ -5,9 +5,8 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from perfcopilot_goals.cli.session import print_json, print_table
+from perfcopilot_goals.cli.terminal import echo
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -31,9 +30,9 @@ def show_employees(database: "sa.Connection", name: str | None, as_json: bool) -
     rows = [_row(s) | {"reason": reason} for s, reason in zip(statuses, reasons, strict=True)]
     print_table(rows, COLUMNS, "No employees yet: perfcopilot-goals employee import NAME FILE.csv")
     if rows:
-        click.echo(", ".join(f"{reason}: {count}" for reason, count in Counter(reasons).most_common()))
+        echo(", ".join(f"{reason}: {count}" for reason, count in Counter(reasons).most_common()))
     if changed := sum(s.roster_changed for s in statuses):
-        click.echo(f"The roster's entries of {changed} changed after their blocks were made: perfcopilot-goals sync")
+        echo(f"The roster's entries of {changed} changed after their blocks were made: perfcopilot-goals sync")
 
 
 def _figures(status: "EmployeeStatus") -> dict[str, Any]:

@@ -8,11 +8,15 @@ import click
 
 from perfcopilot_goals.cli.reasons import show_employees
 from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table
+from perfcopilot_goals.cli.terminal import echo
 
 if TYPE_CHECKING:
     from perfcopilot_goals.storage.overview import ConnectionStatus
 
-COLUMNS = ("connection", "last complete", "age", "goals", "key results", "employees", "unmapped", "truncated", "failed")
+COLUMNS = (
+    *("connection", "last complete", "age", "goals", "key results", "employees"),
+    *("unmapped", "truncated", "hidden sub-goals", "unread lists", "failed"),
+)
 
 
 @click.command("status")
@@ -57,10 +61,11 @@ def plan(session: Session, name: str, as_json: bool) -> None:
         print_json({"connection": name, **figures, **asdict(planned)})
         return
     if planned.is_guess:
-        click.echo(f"{name}: never synced, so it is not known how many goals there are; the first page is one request.")
-    click.echo(
+        echo(f"{name}: never synced, so it is not known how many goals there are; the first page is one request.")
+    echo(
         f"{name}: {planned.requests} requests ({planned.list_pages} pages of goals, {planned.walks} goals walked, "
-        f"{planned.further_pages} further pages of sub-goals, {planned.route_probes} to find the sub-goal route), "
+        f"{planned.further_pages} further pages of sub-goals, {planned.route_probes} to find the sub-goal route, "
+        f"{planned.user_pages} pages of users), "
         f"{seconds:.0f} s at {row.requests_per_minute:,} requests a minute"
     )
 
@@ -82,11 +87,11 @@ def prompt(session: Session, name: str, employee_id: str, as_json: bool) -> None
     if as_json:
         print_json(asdict(block))
     else:
-        click.echo(block.block)
+        echo(*block.block.split("\n"))
     if status.failed_with:
-        click.echo(f"The last sync of {name} failed ({status.failed_with}); this block is of an earlier one.", err=True)
+        echo(f"The last sync of {name} failed ({status.failed_with}); this block is of an earlier one.", err=True)
     if block.roster_changed:
-        click.echo(f"The roster's entry of {employee_id} changed after this block was made: sync {name}.", err=True)
+        echo(f"The roster's entry of {employee_id} changed after this block was made: sync {name}.", err=True)
 
 
 def _status_row(status: "ConnectionStatus") -> dict[str, Any]:
@@ -100,5 +105,7 @@ def _status_row(status: "ConnectionStatus") -> dict[str, Any]:
         "last complete": complete,
         "age": age,
         "key results": status.key_results,
+        "hidden sub-goals": status.hidden_subgoals,
+        "unread lists": status.unread_lists,
         "failed": failed,
     }

@@ -6,6 +6,7 @@ from dataclasses import asdict
 import click
 
 from perfcopilot_goals.cli.session import Session, as_json, print_json
+from perfcopilot_goals.cli.terminal import echo
 
 
 @click.command("retention")
@@ -30,7 +31,7 @@ def retention(session: Session, days: int, dry_run: bool, as_json: bool) -> None
         print_json({"before": cutoff, "dry_run": dry_run, **asdict(done)})
     else:
         verb = "Would delete" if dry_run else "Deleted"
-        click.echo(
+        echo(
             f"{verb} {done.syncs} syncs, {done.runs} runs, {done.ticks} ticks and {done.files} files "
             f"from before {cutoff:%Y-%m-%d}."
         )

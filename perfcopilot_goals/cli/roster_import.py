@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perfcopilot_goals.cli.session import Session, printable
-from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.cli.session import Session
+from perfcopilot_goals.cli.terminal import echo
 
 if TYPE_CHECKING:
     from perfcopilot_goals.core.roster import RosterFile
@@ -22,86 +22,60 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.pass_obj
 def import_(session: Session, name: str, file: Path, *, skip_bad: bool, replaces: bool, dry_run: bool) -> None:
-    """Add and change employees from a CSV: employee_id,full_name,email,asana_user_gid. Other columns are ignored.
+    """Add and change employees from a CSV: employee_id,full_name,email,asana_user_gid and, optional, manager_email.
 
-    A bad line is named and nothing is imported. An empty asana_user_gid leaves the mapping as it is; employee unmap
-    takes one back. Nobody is removed without --replace.
+    Other columns are ignored. A bad line is named and nothing is imported. An empty asana_user_gid leaves the mapping
+    as it is; employee unmap takes one back. A file without manager_email leaves the managers as they are. Nobody is
+    removed without --replace.
     """
-    from perfcopilot_goals.core.roster import parse_roster, refusal_of_lines
-    from perfcopilot_goals.core.roster_changes import plan_import
-    from perfcopilot_goals.storage.connections import read_connection
-    from perfcopilot_goals.storage.employees import import_employees, read_employees, remove_employees
-    from perfcopilot_goals.storage.erased import read_erased
-    from perfcopilot_goals.storage.locks import lock_roster
+    from perfcopilot_goals.services.roster_import import import_roster, read_roster_file
 
     if replaces and skip_bad:
         raise click.UsageError("--replace with --skip-bad would remove the employees of bad lines; choose one")
-    roster = parse_roster(_read(file))
-    with session.database.connect("importing the roster") as database:
-        read_connection(database, name)
-        lock_roster(database, name)
-        erased = read_erased(database, name)
-        lines = {number: line for number, line in roster.lines.items() if not erased.has_person(line)}
-        changes = plan_import(read_employees(database, name), lines, replaces=replaces)
-        bad = roster.bad | changes.bad
-        if bad and not skip_bad:
-            raise refusal_of_lines(bad)
-        removed = changes.absent if replaces else []
-        if removed and not lines:
-            raise GoalsConfigError(f"{file.name} names nobody, and --replace would remove all; nothing was changed")
-        if not dry_run:
-            remove_employees(database, name, removed)
-            import_employees(database, name, changes.written)
+    done = import_roster(
+        session.database, name, read_roster_file(file), skip_bad=skip_bad, replaces=replaces, dry_run=dry_run
+    )
     if dry_run:
-        _show(name, changes, removed)
+        _show(name, done.changes, done.removed)
     else:
-        _tell(name, changes, removed)
-    if left_out := len(roster.lines) - len(lines):
-        click.echo(f"{left_out} were left out: they were erased from {name}.")
-    _note(name, roster, changes, bad, replaces=replaces)
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        place = error.start
-    # Raised out here: the decoder's error holds the file's content, and would come along as the context.
-    raise GoalsConfigError(f"{file.name} is not UTF-8 (byte {place}); save it as CSV UTF-8. Nothing was imported")
+        _tell(name, done.changes, done.removed)
+    if done.erased:
+        echo(f"{done.erased} were left out: they were erased from {name}.")
+    _note(name, done.file, done.changes, done.bad, replaces=replaces)
 
 
 def _show(name: str, changes: "Changes", removed: Sequence[str]) -> None:
-    click.echo(f"{name}: nothing was changed. An import of this file would be:")
+    echo(f"{name}: nothing was changed. An import of this file would be:")
     for what, ids in (
         ("added", changes.added),
         ("changed", changes.changed),
         ("removed", removed),
         ("another Asana user than before", changes.remapped),
     ):
-        click.echo(f"  {what}: {len(ids)}" + (f" ({printable(', '.join(ids))})" if ids else ""))
-    click.echo(f"  as they were: {changes.unchanged}")
+        echo(f"  {what}: {len(ids)}" + (f" ({', '.join(ids)})" if ids else ""))
+    echo(f"  as they were: {changes.unchanged}")
 
 
 def _tell(name: str, changes: "Changes", removed: Sequence[str]) -> None:
     done = f"{len(changes.added)} added, {len(changes.changed)} changed, {changes.unchanged} as they were"
-    click.echo(f"{name}: {done}" + (f", {len(removed)} removed." if removed else "."))
+    echo(f"{name}: {done}" + (f", {len(removed)} removed." if removed else "."))
     if removed:
-        click.echo(f"The blocks of those removed disappear with the next sync: perfcopilot-goals sync {name}")
+        echo(f"The blocks of those removed disappear with the next sync: perfcopilot-goals sync {name}")
 
 
 def _note(name: str, roster: "RosterFile", changes: "Changes", bad: Mapping[int, str], *, replaces: bool) -> None:
     """What else is to be known of the file; bad lines go to stderr."""
     for number, problem in sorted(bad.items()):
-        click.echo(f"left out, line {number}: {problem}", err=True)
+        echo(f"left out, line {number}: {problem}", err=True)
     if roster.ignored:
-        click.echo(f"Ignored columns: {printable(', '.join(roster.ignored))}")
+        echo(f"Ignored columns: {', '.join(roster.ignored)}")
     if changes.kept:
-        click.echo(
+        echo(
             f"{len(changes.kept)} kept the Asana user that they are mapped to; the file leaves it empty. "
             f"To take one back: perfcopilot-goals employee unmap {name} EMPLOYEE"
         )
     if changes.absent and not replaces and not bad:
-        click.echo(f"{len(changes.absent)} employees are not in the file and stay; --replace removes them.")
+        echo(f"{len(changes.absent)} employees are not in the file and stay; --replace removes them.")
     kept = set(changes.kept)
     if unmapped := sum(e.asana_user_gid is None and e.employee_id not in kept for e in roster.lines.values()):
-        click.echo(f"{unmapped} of them are not mapped to an Asana user: perfcopilot-goals employee unmapped {name}")
+        echo(f"{unmapped} of them are not mapped to an Asana user: perfcopilot-goals employee unmapped {name}")

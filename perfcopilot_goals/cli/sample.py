@@ -3,10 +3,9 @@
 import secrets
 from typing import TYPE_CHECKING
 
-import click
-
 from perfcopilot_goals.cli.session import Session
-from perfcopilot_goals.settings import make_home
+from perfcopilot_goals.cli.terminal import echo
+from perfcopilot_goals.settings import make_token_folder
 
 if TYPE_CHECKING:
     from perfcopilot_goals.sandbox import Sandbox
@@ -31,7 +30,7 @@ class Sample:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._token_file = make_home(session.settings) / "sandbox-token"
+        self._token_file = make_token_folder(session.settings) / "sandbox"
 
     def token(self) -> str:
         """The sandbox's token: a secret like any other, so that the demo handles it like one."""
@@ -75,9 +74,9 @@ def show_blocks(session: Session) -> None:
     for employee_id, what in SHOWN.items():
         with session.database.connect("reading a block") as database:
             lines = read_block(database, DEMO, employee_id).block.split("\n")
-        click.echo(f"\n{employee_id}: {what}")
+        echo("", f"{employee_id}: {what}")
         left_out = len(lines) - LINES_SHOWN
         if left_out > 1:
             lines[LINES_SHOWN // 2 : -LINES_SHOWN // 2] = [f"  … {left_out} lines more …"]
-        click.echo("\n".join(lines))
-    click.echo("\nLook on: perfcopilot-goals prompt demo E003, status, employee unmapped demo; make dev opens the UI.")
+        echo(*lines)
+    echo("", "Look on: perfcopilot-goals prompt demo E003, status, employee unmapped demo; make dev opens the UI.")

@@ -14,6 +14,7 @@ import click
 from perfcopilot_goals.cli.sample import BROKEN, DEMO, Sample, show_blocks
 from perfcopilot_goals.cli.session import Session
 from perfcopilot_goals.cli.syncing import sync_connections
+from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.errors import GoalsConfigError
 
 
@@ -48,7 +49,7 @@ def sandbox(
     roster: Path | None,
 ) -> None:
     """Serve a small stand-in Asana on 127.0.0.1 until it is interrupted."""
-    from perfcopilot_goals.sandbox import Sandbox, faults, generated_world, roster_csv, sample_company
+    from perfcopilot_goals.sandbox import Sandbox, generated_world, now_and_then, roster_csv, sample_company
 
     if subgoals is not None and subgoals >= (goals or 0):
         raise click.UsageError("--subgoals has to be less than --goals")
@@ -65,13 +66,12 @@ def sandbox(
         latency_seconds=latency_ms / 1000,
         requests_per_minute=requests_per_minute,
         burst=burst,
-        faults=faults.now_and_then(fault_percent / 100),
+        faults=now_and_then(fault_percent / 100),
     ) as asana:
-        click.echo(f"Asana's stand-in: {asana.base_url}")
-        click.echo(f"token {token}, workspace {world.workspace_gid}, {len(world.goals)} goals")
-        click.echo(f"connect: ASANA_ACCESS_TOKEN={token} perfcopilot-goals connection add sandbox \\")
-        click.echo(f"  --workspace-gid {world.workspace_gid} --base-url {asana.base_url}")
-        sys.stdout.flush()
+        echo(f"Asana's stand-in: {asana.base_url}")
+        echo(f"token {token}, workspace {world.workspace_gid}, {len(world.goals)} goals")
+        echo(f"connect: ASANA_ACCESS_TOKEN={token} perfcopilot-goals connection add sandbox \\")
+        echo(f"  --workspace-gid {world.workspace_gid} --base-url {asana.base_url}")
         _wait_for_signal()
 
 
@@ -81,11 +81,11 @@ def demo(session: Session) -> None:
     """The sample company, from a stand-in Asana to blocks on screen. Nothing has to be configured."""
     from perfcopilot_goals.sandbox import Sandbox, sample_company
 
-    click.echo("Starting Postgres and a stand-in Asana with a sample company …")
+    echo("Starting Postgres and a stand-in Asana with a sample company …")
     sample = Sample(session)
     with Sandbox(sample_company(), token=sample.token()) as asana:
         sample.connect(asana)
-        click.echo(f"Syncing {len(asana.world.goals)} goals of connection {DEMO}:")
+        echo(f"Syncing {len(asana.world.goals)} goals of connection {DEMO}:")
         (code,) = sync_connections(session, (DEMO,), every=False, allow_empty=False)
     if code:
         sys.exit(code)
@@ -108,10 +108,8 @@ def dev(session: Session, port: int, with_demo: bool) -> None:
     with Sandbox(sample_company(), token=sample.token()) as asana:
         never_synced = sample.connect(asana, with_broken=True)
         if BROKEN in never_synced:
-            click.echo(
-                f"Connection {BROKEN} has a wrong workspace GID on purpose. See it fail, mend it and see it heal:"
-            )
-            click.echo(f"  perfcopilot-goals connection set {BROKEN} --workspace-gid {asana.world.workspace_gid}")
+            echo(f"Connection {BROKEN} has a wrong workspace GID on purpose. See it fail, mend it and see it heal:")
+            echo(f"  perfcopilot-goals connection set {BROKEN} --workspace-gid {asana.world.workspace_gid}")
         sys.exit(_run_dagster(session, port, never_synced))
 
 
@@ -134,7 +132,7 @@ def _run_dagster(session: Session, port: int, never_synced: tuple[str, ...] = ()
     # ends in an orderly way on SIGINT, would inherit that.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    click.echo(f"Dagster: http://127.0.0.1:{port} (Ctrl-C ends it)")
+    echo(f"Dagster: http://127.0.0.1:{port} (Ctrl-C ends it)")
     command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
     workspace = ["--workspace", str(root / "workspace.yaml")]
     dagster.append(subprocess.Popen([*command, *workspace], cwd=root, env=environment, start_new_session=True))

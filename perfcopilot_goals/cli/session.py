@@ -1,6 +1,5 @@
 """What the commands share: the settings, the database, the Dagster instance, and how things are printed."""
 
-import json
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from perfcopilot_goals.cli.terminal import echo, render_json
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.settings import Settings, load_settings
 from perfcopilot_goals.startup import starting
@@ -61,25 +61,20 @@ class Session:
 
 
 def print_json(value: Any) -> None:
-    """JSON on stdout; moments and dates in ISO 8601."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=lambda moment: moment.isoformat()))
+    """JSON on stdout, which parses to the value again; moments and dates in ISO 8601."""
+    echo(*render_json(value))
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], empty: str) -> None:
     """Rows under a header line, columns padded to their widest value; `empty` where there are none."""
     if not rows:
-        click.echo(empty)
+        echo(empty)
         return
     cells = [[_cell(row[column]) for column in columns] for row in rows]
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
-    for line in ([*columns], *cells):
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-
-
-def printable(text: str) -> str:
-    """The text as it may be listed: a name from a file must not move the cursor of the terminal."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    lines = ([*columns], *cells)
+    echo(*("  ".join(cell.ljust(n) for cell, n in zip(line, widths, strict=True)).rstrip() for line in lines))
 
 
 def _cell(value: Any) -> str:
-    return printable("-" if value is None else "yes" if value is True else "no" if value is False else str(value))
+    return "-" if value is None else "yes" if value is True else "no" if value is False else str(value)

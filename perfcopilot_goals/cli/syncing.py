@@ -11,6 +11,7 @@ import click
 
 from perfcopilot_goals.cli.progress import TerminalProgress
 from perfcopilot_goals.cli.session import Session
+from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.cli.workers import Work, work_together
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.startup import starting
@@ -24,7 +25,7 @@ PRELOAD = ("perfcopilot_goals.defs.instance", "perfcopilot_goals.defs.runs")
 @click.command("sync")
 @click.argument("names", nargs=-1, metavar="NAME…")
 @click.option("--all", "every", is_flag=True, help="Every enabled connection.")
-@click.option("--allow-empty", is_flag=True, help="Let tables that had goals become empty.")
+@click.option("--allow-empty", is_flag=True, help="Let goals and key results go that Asana no longer shows.")
 @click.pass_obj
 def sync(session: Session, names: tuple[str, ...], every: bool, allow_empty: bool) -> None:
     """Bring the goals of these connections from Asana, and render the blocks.
@@ -47,7 +48,7 @@ def sync_connections(session: Session, names: Sequence[str], *, every: bool, all
     if every:
         names = list(token_of)
         if not names:
-            click.echo("No connection is enabled; nothing to sync.")
+            echo("No connection is enabled; nothing to sync.")
             return []
     groups: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
@@ -82,7 +83,7 @@ def _sync(runner: "Runner", name: str, allow_empty: bool, progress: TerminalProg
         outcome = runner.sync(name, allow_empty=allow_empty)
     except GoalsError as error:
         progress.clear()
-        click.echo(str(error), err=True)
+        echo(*error.lines, err=True)
         return error.exit_code
     progress.clear()
     _tell(outcome, time.monotonic() - began)
@@ -91,7 +92,7 @@ def _sync(runner: "Runner", name: str, allow_empty: bool, progress: TerminalProg
 
 def _tell(outcome: "Outcome", seconds: float) -> None:
     if outcome.failure:
-        click.echo(outcome.failure, err=True)
+        echo(outcome.failure, err=True)
         return
     rows = outcome.rows
     lines = [
@@ -101,4 +102,4 @@ def _tell(outcome: "Outcome", seconds: float) -> None:
     for check in outcome.flagged:
         lines.append(f"  {check.severity} {check.name}: {check.count}" + (f" ({check.ids})" if check.ids else ""))
     # At once, so that the lines of two processes do not mix.
-    click.echo("\n".join(lines))
+    echo(*lines)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table
+from perfcopilot_goals.cli.terminal import echo
 
 if TYPE_CHECKING:
     from perfcopilot_goals.storage.unmapped import Waiting
@@ -38,20 +39,20 @@ def unmapped(session: Session, name: str, owners: bool, as_json: bool) -> None:
     rows = [person | {"unchanged since": f"{person['unchanged_since']:%Y-%m-%d}"} for person in people]
     print_table(rows, COLUMNS, f"Every employee of {name} is mapped.")
     if people:
-        click.echo(f"Who they may be in Asana: perfcopilot-goals employee suggest {name}")
-    click.echo()
+        echo(f"Who they may be in Asana: perfcopilot-goals employee suggest {name}")
+    echo("")
     _tell_waiting(name, waiting, every=owners)
 
 
 def _tell_waiting(name: str, waiting: "Waiting", *, every: bool) -> None:
     if waiting.listed_at is None:
-        click.echo(f"Whose goals wait is known after the first sync: perfcopilot-goals sync {name}")
+        echo(f"Whose goals wait is known after the first sync: perfcopilot-goals sync {name}")
         return
     shown = waiting.owners if every else waiting.owners[:OWNERS_SHOWN]
     print_table([asdict(owner) for owner in shown], OWNER_COLUMNS, "Every owner of a goal is an employee.")
     if len(shown) < len(waiting.owners):
-        click.echo(f"… and {len(waiting.owners) - len(shown)} more: --owners")
-    click.echo(
+        echo(f"… and {len(waiting.owners) - len(shown)} more: --owners")
+    echo(
         f"{sum(owner.goals for owner in waiting.owners)} goals of {len(waiting.owners)} Asana users who are nobody's "
         f"employee, {waiting.goals_without_owner} goals without an owner, as of {waiting.listed_at:%Y-%m-%d %H:%M} UTC"
     )

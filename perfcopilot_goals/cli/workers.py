@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-import click
+from perfcopilot_goals.cli.terminal import echo, guarded_output
 
 # As many as dagster.yaml lets run at once.
 WORKERS = 4
@@ -106,7 +106,7 @@ def _serve(line: Connection, open_work: OpenWork) -> None:
     # what runs in its background with SIGINT ignored.
     os.setpgrp()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with suppress(KeyboardInterrupt, EOFError), open_work() as work:
+    with suppress(KeyboardInterrupt, EOFError), guarded_output(), open_work() as work:
         while True:
             line.send(work(line.recv()))
 
@@ -115,7 +115,7 @@ def _code_of_dead(process: BaseProcess, names: Names) -> int:
     process.join()
     code = process.exitcode or 1
     how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
-    click.echo(
+    echo(
         f"The process that was at {', '.join(names)} {how}. Every table has its old rows or its new ones, whole; "
         f"sync again: perfcopilot-goals sync {' '.join(names)}",
         err=True,

@@ -19,6 +19,7 @@ from perfcopilot_goals.core.mapping import map_rows
 from perfcopilot_goals.core.ownership import select_owned_goals
 from perfcopilot_goals.core.prompts import render_blocks
 from perfcopilot_goals.core.reasons import count_reasons
+from perfcopilot_goals.core.subgoal_refusals import refusal_of_lists
 from perfcopilot_goals.defs.columns import column_schema
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.io_manager import COLUMNS
@@ -68,7 +69,7 @@ def _slice_asset(*kinds: str, **reads: list[str]) -> Callable[[Callable[..., Sli
         decorate = dg.asset(
             ins={table: dg.AssetIn(metadata={COLUMNS: columns}) for table, columns in reads.items()},
             io_manager_key=IO_MANAGER,
-            required_resource_keys={"asana"},
+            required_resource_keys={"asana", IO_MANAGER},
             **_options(function.__name__, *kinds),
         )
         return cast(dg.AssetsDefinition, decorate(run))
@@ -84,12 +85,15 @@ employees = _source("employees")
 def raw_workspace_goals(context: dg.AssetExecutionContext, connections: Connection) -> Slice:
     asana: Asana = context.resources.asana
     workspace_gid = require_workspace(connections)
+    if not context.resources.slices.allow_empty:
+        asana.require_employees(connections)
     client = asana.client_for(connections)
     asana.begin_sync(connections, context.run.run_id)
     fields = [*tables()["raw_workspace_goals"].asana_fields, WORKSPACE_FIELD]
     answers = fetch_goals(client, workspace_gid, fields, asana.reporter(connections, "goals listed"))
     goals = parse_goals(answers, workspace_gid, asana.erased(connections).has_user)
-    return Slice(goals.rows, asana.notes() | {"repeated_goals": goals.repeated})
+    users = asana.check_users(connections)
+    return Slice(goals.rows, asana.notes() | users | {"repeated_goals": goals.repeated})
 
 
 @_slice_asset("pandas")
@@ -109,9 +113,13 @@ def subgoals(context: dg.AssetExecutionContext, connections: Connection, owned_g
         last_route=asana.last_route(connections),
         on_goal=asana.reporter(connections, "goals walked", total=len(goal_gids)),
     )
+    stored = asana.store.goals_with_key_results(connections.connection)
+    allow_empty = context.resources.slices.allow_empty
+    refusal = refusal_of_lists(walk.subgoals, walk.unread, stored, allow_empty=allow_empty)
+    if refusal is not None:
+        raise refusal
     found = parse_subgoals(walk.subgoals, asana.erased(connections).has_user, walk.route)
-    unread = {"unread_lists": len(walk.unread), "unread": list(walk.unread), "hidden_subgoals": walk.hidden}
-    return Slice(found.rows, asana.notes() | unread | {"route": walk.route, "repeated_subgoals": found.repeated})
+    return Slice(found.rows, asana.notes() | walk.notes() | {"repeated_subgoals": found.repeated})
 
 
 @_slice_asset("pandas")

@@ -33,7 +33,8 @@ Roster = dict[str, str | None]
 class SliceIOManager(dg.ConfigurableIOManager):
     """A partition of an asset is the connection's slice of the table of that name.
 
-    `allow_empty` lets a slice that had goals become empty; set it for one run, in the launchpad or on the command line.
+    `allow_empty` lets a slice that had goals become empty, lets goals lose the key results that Asana now refuses to
+    list, and lets a connection sync whose roster is empty. Set it for one run, in the launchpad or on the command line.
     """
 
     store: Store

@@ -27,7 +27,8 @@ class Progress:
         return f"{self.connection}: {share} {self.what}, {self.requests} requests{waits}"
 
 
-Report = Callable[[Progress], None]
+# Hears how far a fetch is, or a line that the run's log has already and a person may wait for.
+Report = Callable[[Progress | str], None]
 
 
 class LogProgress:
@@ -36,7 +37,9 @@ class LogProgress:
     def __init__(self) -> None:
         self._told_at = time.monotonic()
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: Progress | str) -> None:
+        if isinstance(progress, str):
+            return
         now = time.monotonic()
         if progress.done == progress.total or now - self._told_at >= LOG_EVERY_SECONDS:
             self._told_at = now

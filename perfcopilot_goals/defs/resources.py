@@ -16,14 +16,16 @@ from perfcopilot_goals.domain.block import BlockHistory
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.services.databases import open_database
+from perfcopilot_goals.services.mapping import check_mapping
 from perfcopilot_goals.services.redaction import redact
-from perfcopilot_goals.services.sync_access import open_client
+from perfcopilot_goals.services.sync_access import open_client, require_employees
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import has_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.erased import Erased, read_erased
 from perfcopilot_goals.storage.migrate import ensure_migrated
 from perfcopilot_goals.storage.reasons import read_block_history
+from perfcopilot_goals.storage.slices import read_slice
 from perfcopilot_goals.storage.sync_log import begin_sync, fail_sync, read_last_route
 
 Read = TypeVar("Read")
@@ -56,6 +58,11 @@ class Store(dg.ConfigurableResource[Any]):
         with self.database.connect("reading the earlier blocks") as database:
             return read_block_history(database, connection)
 
+    def goals_with_key_results(self, connection: str) -> frozenset[str]:
+        """The goals of the connection that have key results stored."""
+        with self.database.connect("reading the stored key results") as database:
+            return frozenset(read_slice(database, "subgoals", connection, ["goal_gid"])["goal_gid"])
+
     def failure_recorder(
         self, connection: str, run_id: str, spent: Callable[[], Mapping[str, Any]]
     ) -> Callable[[str], None]:
@@ -85,16 +92,13 @@ class Asana(dg.ConfigurableResource[Any]):
         """The run's client, once the token is ours; `GoalsConfigError` before any request if a setting is missing."""
         if self._client is None:
             settings = load_settings()
-            opened = open_client(
-                self.store.database,
-                connection,
-                settings.asana_hosts,
-                proxy=settings.asana_proxy,
-                clock=self.clock,
-                on_wait=_tell_wait,
-            )
+            opened = open_client(self.store.database, connection, settings, clock=self.clock, on_wait=self._tell_wait)
             self._client = self._open.enter_context(opened)
         return self._client
+
+    def require_employees(self, connection: Connection) -> None:
+        """Raise `GoalsConfigError` where nobody is on the connection's roster."""
+        require_employees(self.store.database, connection)
 
     def begin_sync(self, connection: Connection, run_id: str) -> None:
         """Enter the sync into the sync log; its moment is now, when the fetch begins."""
@@ -105,6 +109,24 @@ class Asana(dg.ConfigurableResource[Any]):
         """The people of the connection whose goals must not be stored; to be read after the sync was entered."""
         with self.store.database.connect("reading who was erased") as database:
             return read_erased(database, connection.connection)
+
+    def check_users(self, connection: Connection) -> dict[str, Any]:
+        """Looks once a day whether the mapping agrees with Asana's users; returns notes, and never fails the sync."""
+        seen = check_mapping(self.store.database, self.client_for(connection), connection)
+        if seen is None:
+            return {}
+        if isinstance(seen, GoalsError):
+            kind, status = type(seen).__name__, {} if seen.status is None else {"users_status": seen.status}
+            why = f"{kind}, status {seen.status}" if status else str(seen)
+            dg.get_dagster_logger().warning(
+                f"{connection.connection}: the mapping was not compared with Asana's users ({why}); the sync goes on."
+            )
+            return {"users_error": kind, **status}
+        return {
+            "users": seen.users,
+            "mapping_conflicts": len(seen.conflicts),
+            "asana_users_gone": len(seen.gone),
+        }
 
     def last_route(self, connection: Connection) -> str | None:
         """The sub-goal route that answered the connection's last complete sync."""
@@ -142,6 +164,10 @@ class Asana(dg.ConfigurableResource[Any]):
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         self._open.close()
 
+    def _tell_wait(self, line: str) -> None:
+        dg.get_dagster_logger().info(line)
+        self.report(line)
+
     def _stats_since_last_report(self) -> RequestStats:
         """What the run has cost since this was last asked."""
         now = replace(self._client.figures) if self._client else RequestStats()
@@ -153,7 +179,3 @@ class Asana(dg.ConfigurableResource[Any]):
             waited_seconds=round(now.waited_seconds - before.waited_seconds, 3),
             changes=dict(now.changes),
         )
-
-
-def _tell_wait() -> None:
-    dg.get_dagster_logger().info("Another sync is using the same Asana token; waiting until it is done.")

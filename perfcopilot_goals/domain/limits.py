@@ -2,3 +2,5 @@
 
 GOALS_PER_EMPLOYEE = 200
 DESCRIPTION_CHARS = 1_000
+# The rates that a connection may be set to. No token may send, and no process sends, over a thousand a second.
+REQUESTS_PER_MINUTE = range(1, 60_001)

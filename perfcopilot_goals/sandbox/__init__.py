@@ -1,4 +1,4 @@
-"""A small Asana that runs in-process: a loopback server, a sample company, and scripted trouble.
+"""A small Asana that runs in-process: a loopback server, a sample company, and a hook for trouble.
 
     with Sandbox(sample_company(), token="any") as asana:
         requests.get(asana.base_url + "/users/me", headers={"Authorization": "Bearer any"})
@@ -7,12 +7,12 @@ It never imports the client it stands in for, nor anything else of the product: 
 apart from each other.
 """
 
-from perfcopilot_goals.sandbox import faults
 from perfcopilot_goals.sandbox.company import sample_company
 from perfcopilot_goals.sandbox.exchange import Fault, Raw, Request, Response
 from perfcopilot_goals.sandbox.generated import generated_world
 from perfcopilot_goals.sandbox.server import Sandbox
 from perfcopilot_goals.sandbox.traffic import Call
+from perfcopilot_goals.sandbox.trouble import now_and_then
 from perfcopilot_goals.sandbox.world import Employee, Goal, Person, World, roster_csv
 
 __all__ = [
@@ -26,8 +26,8 @@ __all__ = [
     "Response",
     "Sandbox",
     "World",
-    "faults",
     "generated_world",
+    "now_and_then",
     "roster_csv",
     "sample_company",
 ]

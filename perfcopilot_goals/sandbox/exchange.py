@@ -1,6 +1,6 @@
 """A request as it came in, and what goes back: a whole `Response`, or `Raw` bytes and pauses for a broken one.
 
-Add here only what the wire needs. What an answer says is `api`; what may go wrong with it is `faults`.
+Add here only what the wire needs. What an answer says is `api`; what may go wrong with it is a `Fault`.
 """
 
 import gzip
@@ -102,6 +102,7 @@ class Raw:
     is_reset: bool = False
 
 
+# What goes out in place of the regular response; the regular one where nothing goes wrong.
 Fault: TypeAlias = Callable[[Request, Response], Response | Raw]
 
 

@@ -1,7 +1,7 @@
 """The `Sandbox`: the small Asana behind a loopback port, for tests, the demo and the command line.
 
 What belongs here is only what sockets are needed for. Answers come from `api`, refusals for haste from `limits`,
-trouble from `faults`; what was asked is kept in `traffic`.
+what goes wrong is up to `faults`, if anything; what was asked is kept in `traffic`.
 """
 
 import threading

@@ -1,6 +1,7 @@
 """The tables, each declared once.
 
-`models` declares them; `tables` and `sql_tables` derive from the declaration.
+`models` declares them; `tables` and `sql_tables` derive the rest. `lineage` says which columns a column comes from.
+`dictionary` writes `docs/tables.md`.
 """
 
 # The schema of Postgres that they are in.

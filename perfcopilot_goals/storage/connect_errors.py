@@ -35,6 +35,14 @@ class Cause:
     wait_seconds: float = 0.0
 
 
+_NO_SUCH_HOST = Cause(
+    "",
+    "failed to resolve host|could not translate host name",
+    "the host of the database does not resolve",
+    f"Correct the host in {URL}, or check this machine's DNS",
+    can_pass=True,
+)
+
 # In the order of search. With sslmode=prefer libpq tries twice and reports both, so what a server says of the login
 # comes before what it says of TLS, and the server's words come before libpq's own.
 _CAUSES = (
@@ -147,14 +155,7 @@ _CAUSES = (
         "TLS with Postgres failed",
         f"Check sslmode and the other TLS parameters in {URL}",
     ),
-    Cause(
-        "",
-        # The last is Python's, of a name that DNS cannot hold.
-        "failed to resolve host|could not translate host name|codec failed",
-        "the host of the database does not resolve",
-        f"Correct the host in {URL}, or check this machine's DNS",
-        can_pass=True,
-    ),
+    _NO_SUCH_HOST,
     Cause(
         "",
         "connections on that socket",
@@ -204,6 +205,9 @@ def find_cause(error: psycopg.Error | UnicodeError, *, is_logged_in: bool = Fals
 
     After the login only what the server says is a cause: a line that is lost then says nothing of the address.
     """
+    # Python's own, of a name that DNS cannot hold; each version words it in its own way, and not all name the codec.
+    if isinstance(error, UnicodeError) and getattr(error, "encoding", "idna") == "idna":
+        return _NO_SUCH_HOST
     # Names are blanked first: one may be called "starting up".
     text = _QUOTED.sub('""', str(error))
     for cause in _CAUSES:

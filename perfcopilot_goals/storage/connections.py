@@ -12,6 +12,7 @@ from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.sql_tables import sql_table
 from perfcopilot_goals.storage.locks import lock_slices
+from perfcopilot_goals.storage.users_check import forget_gone_users, forget_users_check
 
 _CONNECTIONS = sql_table("connections")
 _COLUMNS = [_CONNECTIONS.c[f.name] for f in fields(Connection)]
@@ -60,13 +61,23 @@ def add_connection(conn: sa.Connection, connection: Connection) -> None:
 
 
 def set_connection(conn: sa.Connection, name: str, changes: dict[str, Any]) -> Connection:
-    """The connection with these columns changed; `updated_at` moves only if one really did."""
+    """The connection with these columns changed; `updated_at` moves only if one really did.
+
+    With another workspace, what was found out about the users of the former one is dropped.
+    """
     before = read_connection(conn, name)
     changes = {column: value for column, value in changes.items() if getattr(before, column) != value}
     if not changes:
         return before
+    is_another_workspace = bool(changes.keys() & {"workspace_gid", "base_url"})
+    if is_another_workspace:
+        # A check of the users and an erasure write to the same rows, in another order, behind the same lock.
+        lock_slices(conn, name)
     update = sa.update(_CONNECTIONS).where(_CONNECTIONS.c.connection == name)
     conn.execute(update.values(changes | {"updated_at": sa.func.now()}))
+    if is_another_workspace:
+        forget_users_check(conn, name)
+        forget_gone_users(conn, name)
     return read_connection(conn, name)
 
 

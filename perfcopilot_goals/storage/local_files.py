@@ -1,7 +1,8 @@
 """Files of the local state, where runs print to: an erased person's ids starred out in them.
 
 Dagster's folder is `<home>/dagster/<run>/…`. The local Postgres' folder is not looked at: its data is in the dump that
-`traces` searches, and its log quotes no row.
+`traces` searches, and its log quotes no row. Nor is the token folder: a token holds its user's gid, and with that
+starred out it is none any more.
 """
 
 import os
@@ -12,10 +13,10 @@ from perfcopilot_goals.settings import Settings
 
 
 def local_files(settings: Settings) -> Iterator[Path]:
-    """Every file of the local state but the local Postgres'; links are not followed."""
+    """Every file of the local state but the local Postgres' and the tokens; links are not followed."""
+    left_out = (settings.home / "postgres", settings.token_folder)
     for folder, names, files in os.walk(settings.home):
-        if Path(folder) == settings.home and "postgres" in names:
-            names.remove("postgres")
+        names[:] = [name for name in names if Path(folder, name) not in left_out]
         yield from (path for name in sorted(files) if (path := Path(folder, name)).is_file() and not path.is_symlink())
 
 

@@ -12,6 +12,8 @@ from perfcopilot_goals.storage.database import Database, driver
 
 WAIT_SECONDS = 30 * 60.0
 POLL_SECONDS = 2.0
+# How often a waiting sync says that it still waits.
+TELL_SECONDS = 30.0
 # As long as a run may take (`max_runtime_seconds` of dagster.yaml), and the wait before.
 HELD_SECONDS = 4 * 3600.0
 
@@ -34,30 +36,33 @@ def token_lock(
     token_identity: str,
     *,
     wait_seconds: float = WAIT_SECONDS,
-    on_wait: Callable[[], None] = lambda: None,
+    on_wait: Callable[[float], None] = lambda _: None,
+    monotonic: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[None]:
     """Hold the token: Asana's limits are per token, and two syncs that each keep to them together do not.
 
     The lock lives on a connection of its own that has no transaction open, and ends with it, also when the process
-    dies. `on_wait` is told once that another sync has the token; after `wait_seconds`, `AsanaUnavailableError`.
+    dies. While another sync has the token, `on_wait` hears for how many seconds that has been so: at once, and every
+    half minute. After `wait_seconds`, `AsanaUnavailableError`.
     """
     key = f"perfcopilot_goals token {token_identity}"
-    give_up_at = time.monotonic() + wait_seconds
     with database.connect("waiting for the token", autocommit=True, seconds=HELD_SECONDS, own=True) as conn:
-        told = False
+        began = tell_at = monotonic()
         while True:
             taken = driver(conn).execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [key]).fetchone()
             if taken and taken[0]:
                 break
-            if time.monotonic() >= give_up_at:
+            now = monotonic()
+            if now - began >= wait_seconds:
                 raise AsanaUnavailableError(
                     f"another sync has been using the same token for {wait_seconds / 60:.0f} minutes; "
                     "nothing was pulled. Run this one again later"
                 )
-            if not told:
-                on_wait()
-                told = True
-            time.sleep(POLL_SECONDS)
+            if now >= tell_at:
+                on_wait(now - began)
+                tell_at = now + TELL_SECONDS
+            sleep(POLL_SECONDS)
         try:
             yield
         finally:

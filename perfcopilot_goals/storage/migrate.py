@@ -13,7 +13,7 @@ from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
 
-HEAD = "0003"
+HEAD = "0004"
 _NO_RIGHT = "42501"
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals migration', 0))"
 

@@ -12,14 +12,19 @@ from perfcopilot_goals.domain.sync import LastSync
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.storage.database import driver
-from perfcopilot_goals.storage.sync_log import read_last_route, read_last_sync
+from perfcopilot_goals.storage.sync_log import read_last_route, read_last_sync, read_source
+from perfcopilot_goals.storage.users_check import read_users_check
 
 PAGE_SIZE = 100
 
 
 @dataclass(frozen=True)
 class ConnectionStatus:
-    """How one connection stands. `failed_*` tell of the latest sync if that did not end well."""
+    """How one connection stands. `failed_*` tell of the latest sync if that did not end well.
+
+    What its key results lack: `hidden_subgoals` are sub-goals that Asana does not show to the token's user,
+    `unread_lists` goals whose list of sub-goals could not be read.
+    """
 
     connection: str
     enabled: bool
@@ -30,6 +35,8 @@ class ConnectionStatus:
     employees: int
     unmapped: int
     truncated: int
+    hidden_subgoals: int
+    unread_lists: int
     failed_at: dt.datetime | None
     failed_with: str | None
 
@@ -54,17 +61,19 @@ class StoredBlock:
 
 @dataclass(frozen=True)
 class Plan:
-    """Requests of the next sync by what the last one found: pages of goals, walks, further pages of one, probing."""
+    """Requests of the next sync by what the last one found: pages of goals, walks, further pages of one, probing, and
+    pages of users where they are to be checked."""
 
     list_pages: int
     walks: int
     further_pages: int
     route_probes: int
+    user_pages: int
     is_guess: bool
 
     @property
     def requests(self) -> int:
-        return self.list_pages + self.walks + self.further_pages + self.route_probes
+        return self.list_pages + self.walks + self.further_pages + self.route_probes + self.user_pages
 
 
 def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionStatus:
@@ -94,6 +103,8 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
     enabled, goals, key_results, employees, unmapped, truncated, now = counts
     complete = read_last_sync(conn, connection, "complete")
     latest = read_last_sync(conn, connection)
+    walked = read_source(conn, connection, "subgoals")
+    noted = walked.notes if walked else {}
     failed = latest if latest and latest.state == "failed" else None
     return ConnectionStatus(
         connection=connection,
@@ -105,21 +116,27 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
         employees=employees,
         unmapped=unmapped,
         truncated=truncated,
+        hidden_subgoals=noted.get("hidden_subgoals", 0),
+        unread_lists=noted.get("unread_lists", 0),
         failed_at=failed.finished_at if failed else None,
         failed_with=failed.error_code if failed else None,
     )
 
 
 def read_last_syncs(conn: sa.Connection) -> list[LastSync]:
-    """Every enabled connection with its latest sync and its latest complete one, by one statement."""
+    """Every enabled connection with its latest sync and its latest complete one, by one statement.
+
+    A roster whose oldest entry is newer than the settings counts as their latest change: it was imported after them.
+    """
     query = sql.SQL(
-        "select c.connection, c.created_at, c.updated_at, latest.started_at, latest.state, latest.error_code, "
+        "select c.connection, c.created_at, greatest(c.updated_at, (select min(e.updated_at) from {employees} e "
+        "where e.connection = c.connection)) as updated_at, latest.started_at, latest.state, latest.error_code, "
         "(select max(synced_at) from {syncs} s where s.connection = c.connection and s.state = 'complete' "
         "and s.counts -> 'tables' ? 'prompt_blocks') as complete_at "
         "from {connections} c left join lateral (select started_at, state, error_code from {syncs} s "
         "where s.connection = c.connection order by started_at desc limit 1) latest on true "
         "where c.enabled order by c.connection"
-    ).format(syncs=_table("syncs"), connections=_table("connections"))
+    ).format(syncs=_table("syncs"), connections=_table("connections"), employees=_table("employees"))
     with driver(conn).cursor(row_factory=class_row(LastSync)) as cursor:
         return cursor.execute(query).fetchall()
 
@@ -170,7 +187,14 @@ def read_plan(conn: sa.Connection, connection: str, route: str) -> Plan:
     listed, owned, further = counts
     last_route = read_last_route(conn, connection)
     probes = 1 if route == "auto" and last_route is None and owned else 0
-    return Plan(max(1, -(-listed // PAGE_SIZE)), owned, further, probes, is_guess=listed == 0)
+    check = read_users_check(conn, connection)
+    user_pages = _pages(check.users) if check.is_due else 0
+    return Plan(_pages(listed), owned, further, probes, user_pages, is_guess=listed == 0)
+
+
+def _pages(objects: int) -> int:
+    """Requests that a list of so many takes; an empty one takes one, too."""
+    return max(1, -(-objects // PAGE_SIZE))
 
 
 def _why_no_block(conn: sa.Connection, connection: str, employee_id: str) -> str:

@@ -2,19 +2,19 @@
 
 import pytest
 
-from perfcopilot_goals.asana.identity import fetch_identity
+from perfcopilot_goals.asana.identity import fetch_identity, fetch_workspace
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, GoalsConfigError, GoalsError
-from perfcopilot_goals.sandbox import Sandbox, faults
+from perfcopilot_goals.sandbox import Sandbox
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.asana.canaries import BODY, raises
 from perfcopilot_goals_tests.asana.conftest import Connect
 from perfcopilot_goals_tests.asana.worlds import WORKSPACE, flat_world, serve
 
 
-@pytest.mark.parametrize(("gid", "requests"), [(None, 1), (WORKSPACE, 2)])
-def test_a_token_tells_its_user_and_the_workspaces_it_sees(gid: str | None, requests: int, connect: Connect) -> None:
+def test_a_token_tells_its_user_and_the_workspaces_it_sees(connect: Connect) -> None:
     with serve(flat_world(1)) as asana:
-        identity = fetch_identity(connect(asana), gid)
-        assert asana.count() == requests
+        identity = fetch_identity(connect(asana))
+        assert asana.count() == 1
     assert (identity.user_gid, identity.user_name) == ("1", "Ada Thimble")
     assert identity.workspaces == {WORKSPACE: "Canary works"}
 
@@ -24,12 +24,18 @@ def test_a_token_tells_its_user_and_the_workspaces_it_sees(gid: str | None, requ
 )
 def test_a_workspace_that_is_not_seen_fails_as_a_sync_would(gid: str, kind: type[GoalsError], connect: Connect) -> None:
     with serve(flat_world(1), closed_workspaces=["99"]) as asana, raises(kind, f"GET /workspaces/{gid}"):
-        fetch_identity(connect(asana), gid)
+        fetch_workspace(connect(asana), gid)
 
 
-def test_a_token_that_is_refused_is_told(connect: Connect) -> None:
+def test_a_workspace_that_is_seen_is_one_request(connect: Connect) -> None:
+    with serve(flat_world(1)) as asana:
+        fetch_workspace(connect(asana), WORKSPACE)
+        assert asana.count() == 1
+
+
+def test_a_refused_token_is_reported(connect: Connect) -> None:
     with Sandbox(flat_world(1), token="another") as asana, raises(AsanaAccessError, "GET /users/me answered 401"):
-        fetch_identity(connect(asana), None)
+        fetch_identity(connect(asana))
 
 
 @pytest.mark.parametrize(
@@ -45,18 +51,18 @@ def test_a_token_that_is_refused_is_told(connect: Connect) -> None:
     ],
 )
 @pytest.mark.fault("C33")
-def test_an_answer_of_another_shape_is_told_with_request_field_and_what_to_do(
+def test_a_response_of_another_shape_is_reported_with_request_field_and_what_to_do(
     body: str, field: str, connect: Connect
 ) -> None:
     words = [f"GET /users/me: field {field} is ", "nothing was written", "Run it again"]
     with serve(flat_world(1), faults=faults.reply(200, body.encode())) as asana, raises(AsanaContractError, *words):
-        fetch_identity(connect(asana), None)
+        fetch_identity(connect(asana))
 
 
-def test_a_request_that_asana_does_not_take_is_told(connect: Connect) -> None:
+def test_a_request_that_asana_rejects_is_reported(connect: Connect) -> None:
     refused = faults.status(400, f"opt_fields: Unknown field {BODY}")
     with (
         serve(flat_world(1), faults=refused) as asana,
         raises(AsanaContractError, "GET /users/me answered 400: Asana refused the request's fields"),
     ):
-        fetch_identity(connect(asana), None)
+        fetch_identity(connect(asana))

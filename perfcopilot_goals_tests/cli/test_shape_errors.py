@@ -9,9 +9,10 @@ from click.testing import CliRunner, Result
 
 from perfcopilot_goals.cli import main
 from perfcopilot_goals.domain.connection import Connection
-from perfcopilot_goals.sandbox import Fault, Person, Sandbox, World, faults
+from perfcopilot_goals.sandbox import Fault, Person, Sandbox, World
 from perfcopilot_goals.storage.connections import add_connection
 from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals_tests import scripted_faults as faults
 
 TOKEN, CANARY = "canary-token-4d1e", "Canary Quill"
 RUN_IT_AGAIN = "nothing was written. Run it again; if the error stays, Asana's API has changed"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from perfcopilot_goals.asana.client import AsanaClient
-from perfcopilot_goals.asana.identity import fetch_identity
+from perfcopilot_goals.asana.identity import fetch_identity, fetch_workspace
 from perfcopilot_goals.asana.users import fetch_users
 from perfcopilot_goals_tests.defs.running_instance import TOKEN, Running
 from perfcopilot_goals_tests.published_description import load_description, published_fields
@@ -46,7 +46,8 @@ def asked(running: Running) -> dict[str, set[str]]:
     assert running.sync().success
     with closing(AsanaClient(running.asana.base_url, TOKEN)) as client:
         fetch_users(client, running.world.workspace_gid)
-        fetch_identity(client, running.world.workspace_gid)
+        fetch_identity(client)
+        fetch_workspace(client, running.world.workspace_gid)
     found: dict[str, set[str]] = defaultdict(set)
     for call in running.asana.requests:
         path = "/goals/101/subgoals" if call.path.endswith("/subgoals") else call.path

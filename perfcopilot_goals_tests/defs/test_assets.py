@@ -13,11 +13,11 @@ from perfcopilot_goals.asana.client import GRACE_SECONDS
 from perfcopilot_goals.asana.pacing import token_identity
 from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.domain.sync import SLICE_TABLES
-from perfcopilot_goals.sandbox import Fault, Goal, Request, Response, Sandbox, faults
-from perfcopilot_goals.sandbox.faults import Script, asks_subgoals_of
+from perfcopilot_goals.sandbox import Fault, Goal, Request, Response, Sandbox
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import remove_connection, set_connection
 from perfcopilot_goals.storage.locks import token_lock
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.defs.running_instance import (
     ALLOW_EMPTY,
@@ -31,6 +31,7 @@ from perfcopilot_goals_tests.defs.running_instance import (
     without_stamp,
     written,
 )
+from perfcopilot_goals_tests.scripted_faults import Script, asks_subgoals_of
 
 
 def change(running: Running, **changes: Any) -> None:
@@ -95,8 +96,9 @@ def test_the_next_sync_begins_with_the_route_that_answered(running: Running) -> 
     running.sync()
     first = running.asana.count()
     running.sync()
-    assert running.asana.count() - first == first - 1
-    assert running.asana.count("/goals/101/subgoals") == 1
+    # Neither the route that is not there nor, on the same day, the users are asked for again.
+    assert running.asana.count() - first == first - 2
+    assert running.asana.count("/goals/101/subgoals") == running.asana.count("/users") == 1
 
 
 def test_a_renamed_a_deleted_and_a_reowned_goal_are_so_after_the_next_sync(running: Running) -> None:
@@ -227,7 +229,7 @@ SHAPES = [
     (
         {"supporting_resource": {"gid": "106", "name": None}},
         "/goal_relationships",
-        "GET /goal_relationships of goal 101: object 106: field owner was asked for and did not come",
+        "GET /goal_relationships of goal 101: object 106: field owner was asked for but did not come",
     ),
 ]
 
@@ -417,7 +419,29 @@ def test_a_sync_waits_while_another_one_has_the_token_however_long_that_is(runni
     waiting.join(30)
     assert results[0].success
     log = running.instance.all_logs(results[0].run_id)
-    assert [entry.user_message for entry in log if "Another sync is using the same Asana token" in entry.user_message]
+    waiting = f"{running.name}: another sync is using the same Asana token; waiting until it is done."
+    assert [entry.user_message for entry in log].count(waiting) == 1
+
+
+@pytest.mark.fault("D25")
+def test_a_connection_without_employees_fails_before_any_request_and_before_it_waits_for_the_token(
+    running: Running,
+) -> None:
+    with psycopg.connect(running.database.url) as transaction:
+        transaction.execute("delete from perfcopilot_goals.employees where connection = %s", [running.name])
+    with token_lock(running.database, token_identity(TOKEN)):
+        result = running.sync()
+    assert error_code(result) == "GoalsConfigError"
+    assert f"perfcopilot-goals employee import {running.name} FILE.csv" in failure(result)
+    assert [sync["error_code"] for sync in running.sync_log()] == ["GoalsConfigError"]
+    change(running, workspace_gid=None)
+    assert "workspace GID is not set" in failure(running.sync()), "the GID comes first"
+    change(running, workspace_gid="77")
+    assert running.asana.count() == 0
+
+    assert running.sync(run_config=ALLOW_EMPTY).success
+    assert len(running.rows("raw_workspace_goals")) == len(running.world.goals)
+    assert running.rows("prompt_blocks") == []
 
 
 def test_what_a_rejection_taught_is_reported(running: Running) -> None:
@@ -433,8 +457,8 @@ def test_the_token_is_free_after_every_sync(running: Running) -> None:
     running.sync()
     change(running, workspace_gid=None)
     running.sync()
-    taken = []
-    with token_lock(running.database, token_identity(TOKEN), wait_seconds=0, on_wait=lambda: taken.append("by a sync")):
+    taken: list[float] = []
+    with token_lock(running.database, token_identity(TOKEN), wait_seconds=0, on_wait=taken.append):
         assert taken == []
     assert [sync["state"] for sync in running.sync_log()] == ["complete", "failed"]
 

@@ -12,9 +12,11 @@ from perfcopilot_goals.defs.automation import sync_schedule
 from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.defs.partitions import register_partitions
 from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.employees import import_employees
 from perfcopilot_goals_tests.defs.running_instance import Running
 from perfcopilot_goals_tests.storage.examples import add
 
@@ -171,6 +173,32 @@ def test_a_mended_connection_is_synced_again_once_for_each_change(
     assert [request.partition_key for request in first] == [running.name]
     assert [request.run_key for request in first] == [request.run_key for request in again]
     assert running.sync().success
+    assert evaluate("fixed_connection_sensor", running, definitions).run_requests == []
+
+
+@pytest.mark.fault("D25")
+def test_a_connection_that_failed_without_a_roster_is_synced_once_one_was_imported(
+    running: Running, definitions: dg.Definitions
+) -> None:
+    with psycopg.connect(running.database.url) as transaction:
+        transaction.execute("delete from perfcopilot_goals.employees")
+    assert not running.sync().success
+    assert evaluate("fixed_connection_sensor", running, definitions).run_requests == []
+    with running.database.connect("importing") as transaction:
+        import_employees(transaction, running.name, [Employee("E1", "Ada Thimble", "ada@example.com", "1")])
+    first, again = (evaluate("fixed_connection_sensor", running, definitions).run_requests or [] for _ in range(2))
+    assert [request.partition_key for request in first] == [running.name]
+    assert [request.run_key for request in first] == [request.run_key for request in again]
+    assert running.sync().success
+    assert evaluate("fixed_connection_sensor", running, definitions).run_requests == []
+
+
+def test_somebody_added_to_a_roster_mends_no_wrong_gid(running: Running, definitions: dg.Definitions) -> None:
+    with running.database.connect("breaking") as transaction:
+        set_connection(transaction, running.name, {"workspace_gid": "404"})
+    assert not running.sync().success
+    with running.database.connect("importing") as transaction:
+        import_employees(transaction, running.name, [Employee("E9", "New Hire", "new@example.com", None)])
     assert evaluate("fixed_connection_sensor", running, definitions).run_requests == []
 
 

@@ -13,11 +13,12 @@ from perfcopilot_goals.defs import assets
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.errors import AsanaAccessError, AsanaUnavailableError, GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.local_postgres.files import locate
-from perfcopilot_goals.sandbox import Goal, Sandbox, World, faults
-from perfcopilot_goals.sandbox.faults import Script, asks_subgoals_of
+from perfcopilot_goals.sandbox import Goal, Sandbox, World
 from perfcopilot_goals.schemas.tables import Slice
 from perfcopilot_goals.settings import Settings
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.defs.running_instance import Running, error_code, failure, failures, small_world
+from perfcopilot_goals_tests.scripted_faults import Script, asks_subgoals_of
 from perfcopilot_goals_tests.storage.examples import everything
 
 TOKEN = "canary-token-5f1b"

@@ -1,41 +1,57 @@
 """What one sees on an asset's page beside its rows: the sync's picture and the columns' lineage."""
 
-import base64
 import re
-from xml.etree import ElementTree
 
 import dagster as dg
+import pytest
 
+from perfcopilot_goals.defs.picture import LONGEST_BAR, draw_bar
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals_tests.defs.running_instance import Running, figures
 
 
-def drawn(markdown: str) -> list[tuple[str, str]]:
-    """The pictures of a Markdown text: what each says in words, and all text that is drawn in it."""
-    found = re.findall(r"!\[([^\]]*)\]\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", markdown)
-    return [(told, "\n".join(ElementTree.fromstring(base64.b64decode(svg)).itertext())) for told, svg in found]
+def drawn(markdown: str) -> list[dict[str, tuple[int, int]]]:
+    """The tables of a Markdown text: for each label its count, and how many characters its bar has."""
+    return [
+        {
+            label: (int(count), len(bar))
+            for label, count, bar in re.findall(r"^\| (\w+) \| (\d+) \| ?([█▏▎▍▌▋▊▉]*) ?\|$", table, re.MULTILINE)
+        }
+        for table in markdown.split("\n\n")
+    ]
 
 
 def test_the_picture_counts_goals_by_status_and_employees_by_their_block(running: Running) -> None:
     markdown = figures(running.sync(), "prompt_blocks")["picture"]
-    (goals, goals_text), (employees, employees_text) = drawn(markdown)
-    assert goals == "Goals by status: completed: 1, on_track: 2, at_risk: 1, off_track: 0"
-    assert employees == (
-        "Employees by their block: ok: 2, truncated: 0, owns_no_goals: 0, had_goals_before: 0, asana_user_gone: 0, "
-        "unmapped: 1"
-    )
-    assert "on_track: 2" in goals_text
-    assert "unmapped: 1" in employees_text
-    assert "Thimble" not in markdown + goals_text + employees_text
-    assert "traffic" not in markdown + goals_text + employees_text
+    goals, employees = drawn(markdown)
+    half = LONGEST_BAR // 2
+    assert goals == {"completed": (1, half), "on_track": (2, LONGEST_BAR), "at_risk": (1, half), "off_track": (0, 0)}
+    assert {label: count for label, (count, _) in employees.items()} == {
+        "ok": 2,
+        "truncated": 0,
+        "owns_no_goals": 0,
+        "had_goals_before": 0,
+        "asana_user_gone": 0,
+        "unmapped": 1,
+    }
+    assert "Thimble" not in markdown
+    assert "traffic" not in markdown
 
 
 def test_a_sync_without_goals_has_a_picture_too(running: Running) -> None:
     running.world.goals.clear()
     running.world.subgoals.clear()
-    (goals, _), (employees, _) = drawn(figures(running.sync(), "prompt_blocks")["picture"])
-    assert goals.endswith("completed: 0, on_track: 0, at_risk: 0, off_track: 0")
-    assert "owns_no_goals: 2" in employees
+    goals, employees = drawn(figures(running.sync(), "prompt_blocks")["picture"])
+    assert set(goals.values()) == {(0, 0)}
+    assert employees["owns_no_goals"] == (2, LONGEST_BAR)
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "bar"),
+    [(0, 0, ""), (0, 9, ""), (1, 100_000, "▏"), (9, 9, "█" * LONGEST_BAR), (1, 8, "█▎"), (99_999, 100_000, "█" * 10)],
+)
+def test_a_bar_is_as_long_as_its_count_and_never_hides_one(count: int, most: int, bar: str) -> None:
+    assert draw_bar(count, most) == bar
 
 
 def test_every_materialization_has_its_columns_lineage(running: Running) -> None:

@@ -213,6 +213,13 @@ def test_a_dollar_lets_a_line_feed_pass() -> None:
 # pandas and psycopg: why rows are made plain before they are written.
 
 
+def test_pandas_own_type_of_text_turns_none_into_nan() -> None:
+    (_, missing) = pd.Series(["a", None])
+    assert missing is not None
+    (_, kept) = pd.Series(["a", None], dtype="object")
+    assert kept is None
+
+
 def test_where_leaves_nothings_in_typed_columns() -> None:
     frame = pd.DataFrame({"at": pd.Series([pd.NaT], dtype="datetime64[us]"), "count": [np.nan]})
     replaced = frame.where(pd.notnull(frame), None)

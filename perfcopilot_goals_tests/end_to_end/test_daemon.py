@@ -15,7 +15,9 @@ from perfcopilot_goals.sandbox import Sandbox
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
 from perfcopilot_goals_tests.end_to_end.service import ENDED, Service, wait_for
-from perfcopilot_goals_tests.end_to_end.test_command_line import WORKSPACE, small_company
+from perfcopilot_goals_tests.end_to_end.test_command_line import WORKSPACE, roster, small_company
+
+__all__ = ["roster"]
 
 pytestmark = pytest.mark.long
 
@@ -46,11 +48,12 @@ def dagster_home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def connected(cli: Cli, asana: Sandbox) -> list[str]:
+def connected(cli: Cli, asana: Sandbox, roster: Path) -> list[str]:
     for name in NAMES:
         where = ["--base-url", asana.base_url, "--requests-per-minute", "60000", "--workspace-gid", WORKSPACE]
         added = cli("connection", "add", name, *where)
         assert added.returncode == 0, added.stderr
+        assert cli("employee", "import", name, str(roster)).returncode == 0
     return NAMES
 
 

@@ -14,20 +14,21 @@ from click.testing import CliRunner
 
 from perfcopilot_goals.cli import main
 from perfcopilot_goals.domain.sync import SLICE_TABLES
-from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World, faults
-from perfcopilot_goals.sandbox.faults import Script, asks_subgoals_of
+from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World
 from perfcopilot_goals.settings import load_settings
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
+from perfcopilot_goals_tests.scripted_faults import Script, asks_subgoals_of
 
 PAT, NED, WORKSPACE = "1200000000007311", "1200000000000012", "1200000000000001"
 FIRST, UNREAD, SHARED, CHILD = (f"13000000000073{number}" for number in ("01", "02", "03", "04"))
 NEDS = "1300000000000009"
 TEXTS = ["Quilla Canary", "Quilla@Canary.example", "Canary goal", "Canary notes"]
 IDS = ["E003", PAT, FIRST, UNREAD]
-ROSTER = f"""employee_id,full_name,email,asana_user_gid
-E003,Quilla Canary,quilla@canary.example,{PAT}
-E0031,Ned Stays,ned@example.com,{NED}
-E004,Una Mapped,una@example.com,
+ROSTER = f"""employee_id,full_name,email,asana_user_gid,manager_email
+E003,Quilla Canary,quilla@canary.example,{PAT},
+E0031,Ned Stays,ned@example.com,{NED},quilla@canary.example
+E004,Una Mapped,una@example.com,,ned@example.com
 """
 
 

@@ -1,7 +1,9 @@
 """`employee import` with the files that people have: big, half wrong, newer than the roster, or of the wrong people."""
 
 import json
+import os
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,25 @@ def test_twenty_bad_lines_of_five_thousand_are_named_and_nothing_changes_until_t
     assert set(people(acme)) == {f"E{n}" for n in range(2, 5_002) if str(n) not in wrong}
 
 
+def managers(cli: Cli) -> dict[str, str | None]:
+    rows = json.loads(cli("employee", "list", "acme", "--json").stdout)
+    return {row["employee_id"]: row["manager_email"] for row in rows}
+
+
+def test_managers_come_with_a_column_of_theirs_and_outlive_a_file_without_it(acme: Cli, tmp_path: Path) -> None:
+    file = file_of(
+        tmp_path, "E1,Ada,ada@x.example,11,boss@x.example", "E2,Bo,bo@x.example,12,", header=f"{HEADER},manager_email"
+    )
+    done = acme("employee", "import", "acme", file)
+    assert "Ignored" not in done.stdout
+    assert managers(acme) == {"E1": "boss@x.example", "E2": None}
+    again = acme("employee", "import", "acme", file_of(tmp_path, "E1,Ada,ada@x.example,11", "E2,Bo Li,bo@x.example,12"))
+    assert "acme: 0 added, 1 changed, 1 as they were." in again.stdout
+    assert managers(acme) == {"E1": "boss@x.example", "E2": None}
+    acme("employee", "import", "acme", file_of(tmp_path, "E1,Ada,ada@x.example,11,", header=f"{HEADER},manager_email"))
+    assert managers(acme) == {"E1": None, "E2": None}
+
+
 def test_what_spreadsheets_write_is_read_and_other_columns_are_named(acme: Cli, tmp_path: Path) -> None:
     header = "Team;asana_user_gid;full_name;employee_id;email;Start date"
     file = file_of(tmp_path, "Sales;11;Zoë Thimble;E1;zoe@example.com;", header=header, encoding="utf-8-sig")
@@ -69,8 +90,47 @@ def test_a_file_of_another_encoding_is_refused_without_quoting_it(acme: Cli, tmp
     file = file_of(tmp_path, "E1,Zoë Canary,,", encoding="latin-1")
     refused = acme("employee", "import", "acme", file)
     assert refused.returncode == 2
-    assert "people.csv is not UTF-8 (byte " in refused.stderr
+    assert "people.csv is not UTF-8 (line 2, byte " in refused.stderr
     assert "Canary" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        pytest.param("sep=;\nemployee_id;full_name;email;asana_user_gid\nE1;Ana;;11\n", "utf-8", id="D26-sep"),
+        pytest.param("employee_id\tfull_name\temail\tasana_user_gid\r\nE1\tZoë\t\t11\r\n", "utf-16", id="D28-unicode"),
+    ],
+)
+def test_what_excel_calls_csv_and_unicode_text_is_imported(
+    acme: Cli, tmp_path: Path, content: str, encoding: str
+) -> None:
+    (tmp_path / "people.txt").write_bytes(content.encode(encoding))
+    done = acme("employee", "import", "acme", str(tmp_path / "people.txt"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert people(acme) == {"E1": "11"}
+
+
+@pytest.mark.fault("D27")
+def test_a_header_under_other_names_is_told_with_what_was_found(acme: Cli, tmp_path: Path) -> None:
+    refused = acme("employee", "import", "acme", file_of(tmp_path, "E1;Canary;;", header="ID;Name;Mail;Asana"))
+    assert refused.returncode == 2
+    assert "missing: employee_id, full_name, email, asana_user_gid; found: ID, Name, Mail, Asana\n" in refused.stderr
+    assert "Canary" not in refused.stderr
+
+
+def test_a_file_too_large_for_a_roster_is_refused_and_a_pipe_is_read(acme: Cli, tmp_path: Path) -> None:
+    large = tmp_path / "large.csv"
+    with large.open("wb") as file:
+        file.truncate(64 * 2**20 + 1)
+    refused = acme("employee", "import", "acme", str(large))
+    assert (refused.returncode, "large.csv is larger than 64 MiB" in refused.stderr) == (2, True)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_text(f"{HEADER}\nE1,Ana,,11\n"))
+    writer.start()
+    assert acme("employee", "import", "acme", str(pipe)).returncode == 0
+    writer.join(20)
+    assert people(acme) == {"E1": "11"}
 
 
 def test_a_blank_keeps_a_mapping_that_a_person_made(acme: Cli, tmp_path: Path) -> None:
@@ -92,7 +152,7 @@ def test_a_line_that_claims_a_mapped_employees_user_is_bad(acme: Cli, tmp_path: 
     file = file_of(tmp_path, "E2,Bo,,12", "E3,Cy,,11")
     refused = acme("employee", "import", "acme", file)
     assert refused.returncode == 2
-    assert "line 3: asana_user_gid 11 is that of E1 in the roster" in refused.stderr
+    assert "line 3: asana_user_gid 11 belongs to E1 in the roster" in refused.stderr
     assert people(acme) == {"E1": "11"}
     skipped = acme("employee", "import", "acme", file, "--skip-bad")
     assert skipped.returncode == 0

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from perfcopilot_goals.asana.client import GRACE_SECONDS
 from perfcopilot_goals.asana.pacing import ATTEMPTS
-from perfcopilot_goals.sandbox import Fault, Raw, Request, Response, Sandbox, faults, generated_world
+from perfcopilot_goals.sandbox import Fault, Raw, Request, Response, Sandbox, generated_world
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.core.examples import one_in
 from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TOKEN, TWO, Syncs, content, mixed

@@ -83,7 +83,7 @@ def test_syncs_with_one_token_take_turns_and_each_leaves_its_slices_whole(storm:
 
 @pytest.mark.fault("F3")
 def test_a_sync_that_waits_for_the_rate_limit_ends_at_once_when_it_is_told_to(storm: Storm) -> None:
-    from perfcopilot_goals.sandbox import faults
+    from perfcopilot_goals_tests import scripted_faults as faults
 
     before = storm.asana.count()
     storm.asana.faults = faults.status(429, "Slow down", retry_after="600")

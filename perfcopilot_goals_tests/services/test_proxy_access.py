@@ -40,8 +40,7 @@ def fetch(database: Database, port: int, proxy_port: int) -> list[object]:
     proxy = f"http://{USER}:{ENCODED}@127.0.0.1:{proxy_port}"
     settings = load_settings({"PERFCOPILOT_ASANA_PROXY": proxy, "PERFCOPILOT_ASANA_HOSTS": HOST})
     row = connection(base_url=f"https://{HOST}:{port}/api/1.0")
-    opened = open_client(database, row, settings.asana_hosts, proxy=settings.asana_proxy, clock=FakeClock())
-    with opened as client:
+    with open_client(database, row, settings, clock=FakeClock()) as client:
         return list(fetch_goals(client, "77", ["name"]))
 
 

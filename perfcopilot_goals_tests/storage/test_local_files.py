@@ -34,9 +34,10 @@ def test_an_id_is_starred_out_while_a_run_goes_on_printing(settings: Settings) -
     assert other.read_bytes() == b"E003"
 
 
-def test_the_own_postgres_and_what_links_lead_to_are_not_looked_at(settings: Settings, tmp_path: Path) -> None:
+def test_the_own_postgres_tokens_and_what_links_lead_to_are_not_looked_at(settings: Settings, tmp_path: Path) -> None:
     seen = write(settings, "dagster/postgres/a.err", b"")
     write(settings, "postgres/data/base", b"")
+    write(settings, "tokens/acme", b"2/1209000000000011/1209000000000012:0123")
     outside = tmp_path / "outside"
     outside.write_bytes(b"")
     (settings.home / "link").symlink_to(outside)

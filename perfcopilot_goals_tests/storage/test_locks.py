@@ -82,8 +82,8 @@ def test_whoever_waited_in_vain_is_told_to_come_later(database: Database) -> Non
     assert TOKEN not in str(caught.value)
 
 
-def test_whoever_has_to_wait_is_told_once_and_then_goes_on(database: Database) -> None:
-    told: list[str] = []
+def test_whoever_has_to_wait_is_told_at_once_and_then_goes_on(database: Database) -> None:
+    told: list[bool] = []
     release = threading.Event()
     held = threading.Event()
 
@@ -96,18 +96,32 @@ def test_whoever_has_to_wait_is_told_once_and_then_goes_on(database: Database) -
     holder.start()
     assert held.wait(20)
 
-    def on_wait() -> None:
-        told.append("waiting")
+    def on_wait(waited_seconds: float) -> None:
+        told.append(waited_seconds < 1)
         release.set()
 
     with token_lock(database, TOKEN, on_wait=on_wait):
-        assert told == ["waiting"]
+        assert told == [True]
     holder.join(20)
 
 
+@pytest.mark.fault("D31")
+def test_whoever_waits_is_told_again_every_half_minute_until_it_is_given_up(database: Database) -> None:
+    now, told = [1_000.0], list[float]()
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    in_vain = token_lock(database, TOKEN, wait_seconds=100, on_wait=told.append, monotonic=lambda: now[0], sleep=sleep)
+    with token_lock(database, TOKEN), pytest.raises(AsanaUnavailableError), in_vain:
+        pass
+    assert told == [0, 30, 60, 90]
+    assert now[0] == 1_100
+
+
 def test_whoever_need_not_wait_is_told_nothing(database: Database) -> None:
-    told: list[str] = []
-    with token_lock(database, TOKEN, on_wait=lambda: told.append("waiting")):
+    told: list[float] = []
+    with token_lock(database, TOKEN, on_wait=told.append):
         assert told == []
 
 

@@ -1,4 +1,4 @@
-"""Scripted trouble: what may come back instead of a good answer, and when.
+"""Scripted trouble for the stand-in Asana: what may come back instead of a good answer, and when.
 
 A fault is a function of the request and the regular response that returns another `Response`, or `Raw` for an answer
 that breaks on the wire. `Script` decides when one fires:
@@ -13,7 +13,7 @@ Add a fault to `answers` when it is a whole answer, to `pages` when it changes w
 time are wrong. A fault used by one test only is better written there.
 """
 
-from perfcopilot_goals.sandbox.faults.answers import (
+from perfcopilot_goals_tests.scripted_faults.answers import (
     charset,
     deep_json,
     edit,
@@ -25,7 +25,7 @@ from perfcopilot_goals.sandbox.faults.answers import (
     status,
     without,
 )
-from perfcopilot_goals.sandbox.faults.pages import (
+from perfcopilot_goals_tests.scripted_faults.pages import (
     edit_rows,
     endless_pages,
     foreign_next_page,
@@ -33,8 +33,8 @@ from perfcopilot_goals.sandbox.faults.pages import (
     repeat_last_row,
     short_pages,
 )
-from perfcopilot_goals.sandbox.faults.script import Script, asks_subgoals_of, now_and_then
-from perfcopilot_goals.sandbox.faults.wire import (
+from perfcopilot_goals_tests.scripted_faults.script import Script, asks_subgoals_of
+from perfcopilot_goals_tests.scripted_faults.wire import (
     chunked_without_end,
     close_after,
     cut_body,
@@ -68,7 +68,6 @@ __all__ = [
     "html",
     "in_turn",
     "loop_offsets",
-    "now_and_then",
     "repeat_last_row",
     "reply",
     "reset",

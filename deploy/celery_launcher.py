@@ -1,7 +1,7 @@
 """Runs on Celery workers of other machines: Dagster's launcher, made to notice a worker that is gone.
 
-Dagster's own takes the word of Celery's result backend, and there a run whose worker was killed or lost its power is
-started for ever. `deploy/dagster.yaml` names this one; it needs the extra `deploy`, and `make proof` tests it.
+Dagster's own launcher believes Celery's result backend, where the run of a killed worker stays started for ever.
+`dagster.yaml` names this class. Like `dagster_celery_config.py`, this file lies in a folder on PYTHONPATH.
 """
 
 import time
@@ -12,15 +12,17 @@ from dagster._core.launcher import CheckRunHealthResult, WorkerStatus  # what a 
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
-# A worker answers within a second from beside its runs; one that is swamped gets a second chance.
-ANSWER_SECONDS = 5.0
+# One that is swamped gets a second chance.
 TIMES_ASKED = 2
-# Run monitoring goes through all started runs in one go; the workers are asked once for all of them.
-FRESH_SECONDS = 10.0
 
 
-class WorkerAskingRunLauncher(CeleryRunLauncher):  # type: ignore[misc]  # untyped where the extra is not installed
+class WorkerAskingRunLauncher(CeleryRunLauncher):
     """A started run is healthy only while some worker says that it is at it."""
+
+    # A worker answers within a second from beside its runs.
+    answer_seconds = 5.0
+    # Run monitoring goes through all started runs in one go; the workers are asked once for all of them.
+    fresh_seconds = 10.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -29,7 +31,7 @@ class WorkerAskingRunLauncher(CeleryRunLauncher):  # type: ignore[misc]  # untyp
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         task_id = run.tags[DAGSTER_CELERY_TASK_ID_TAG]
-        is_fresh = time.monotonic() - self._asked_at < FRESH_SECONDS
+        is_fresh = time.monotonic() - self._asked_at < self.fresh_seconds
         if is_fresh and task_id in self._at_work:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         for _ in range(TIMES_ASKED):
@@ -40,6 +42,6 @@ class WorkerAskingRunLauncher(CeleryRunLauncher):  # type: ignore[misc]  # untyp
 
     def _ask(self) -> None:
         # Not the one worker that the result backend names: a broker that handed the run out twice has it name another.
-        answers = self.celery.control.inspect(timeout=ANSWER_SECONDS).active() or {}
+        answers = self.celery.control.inspect(timeout=self.answer_seconds).active() or {}
         self._at_work = {task["id"] for tasks in answers.values() for task in tasks}
         self._asked_at = time.monotonic()

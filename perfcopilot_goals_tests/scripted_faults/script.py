@@ -1,10 +1,8 @@
 """When a fault fires: on which requests, from which one on, and how often.
 
-`now_and_then` is for load, `Script` for a test. Add a condition here only if `when` cannot say it. What happens then
-is `answers`, `pages` and `wire`.
+Add a condition here only if `when` cannot say it. What happens then is `answers`, `pages` and `wire`.
 """
 
-import random
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,8 +10,6 @@ from fnmatch import fnmatchcase
 from typing import Self
 
 from perfcopilot_goals.sandbox.exchange import Fault, Raw, Request, Response
-from perfcopilot_goals.sandbox.faults.answers import status
-from perfcopilot_goals.sandbox.faults.wire import cut_body
 
 
 @dataclass(slots=True)
@@ -76,16 +72,3 @@ def asks_subgoals_of(*goal_gids: str) -> Callable[[Request], bool]:
         return request.path in paths or (is_relationships and request.query.get("supported_goal") in goal_gids)
 
     return asks
-
-
-def now_and_then(share: float, *faults: Fault) -> Fault:
-    """These faults in turn, by default a 503 and a cut body, on that share of all calls: by number always the same."""
-    kinds = faults or (status(503), cut_body())
-
-    def fault(request: Request, response: Response) -> Response | Raw:
-        # A refusal for haste stays one: the share is of what would have been answered.
-        if response.status == 200 and random.Random(request.number).random() < share:
-            return kinds[request.number % len(kinds)](request, response)
-        return response
-
-    return fault

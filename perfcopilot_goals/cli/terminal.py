@@ -1,0 +1,121 @@
+"""How commands print. Everything that goes to standard output or standard error passes through here.
+
+Names, e-mail addresses and ids are written by other people. A name may hold an escape sequence that overwrites a line
+of ours, a line break that adds one, or a character that reverses what follows. So what a terminal would act upon is
+replaced before it gets there. `echo` prints lines; a new command uses nothing else.
+"""
+
+import io
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Any, TextIO, cast
+
+# Control characters; invisible ones and those that reorder text; surrogates; separators of lines and paragraphs.
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def printable(text: str) -> str:
+    """The text in one line, with U+FFFD for each character that a terminal would act upon instead of showing it."""
+    if text.isprintable():
+        return text
+    return "".join("\N{REPLACEMENT CHARACTER}" if _is_unprintable(character) else character for character in text)
+
+
+def echo(*lines: str, err: bool = False) -> None:
+    """Print these lines in one piece. A line stays one line, whatever it holds."""
+    stream = sys.stderr if err else sys.stdout
+    stream.write("".join(f"{printable(line)}\n" for line in lines))
+    stream.flush()
+
+
+def render_json(value: Any) -> list[str]:
+    """Lines of JSON that parse to the value again. What a terminal would act upon is escaped, not replaced.
+
+    Where the output is not UTF-8, every character beyond ASCII is escaped too. Moments and dates are in ISO 8601.
+    """
+    is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+    text = json.dumps(value, indent=2, ensure_ascii=not is_utf8, default=lambda moment: moment.isoformat())
+    return [line if line.isprintable() else "".join(map(_escaped, line)) for line in text.split("\n")]
+
+
+@contextmanager
+def guarded_output() -> Iterator[None]:
+    """Guard standard output and standard error, also against what libraries print."""
+    with redirect_stdout(_guarded(sys.stdout)), redirect_stderr(_guarded(sys.stderr)):
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+
+
+class Unfailing(io.TextIOBase):
+    """A stream that drops what it cannot show: characters beyond its encoding, and all of it when its reader has left.
+
+    So a command goes on after `head` has seen enough. A sync must not stop half-way because nobody reads its lines.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._stream.encoding or "utf-8"
+
+    @property
+    def errors(self) -> str:  # type: ignore[override]
+        return "replace"
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def write(self, text: str) -> int:
+        shown = text.encode(self.encoding, "replace").decode(self.encoding)
+        self._attempt(lambda: self._stream.write(shown))
+        return len(text)
+
+    def flush(self) -> None:
+        self._attempt(self._stream.flush)
+
+    def close(self) -> None:
+        """Nothing: whoever opened the stream below closes it."""
+
+    def _attempt(self, write: Callable[[], object]) -> None:
+        try:
+            write()
+        except (BrokenPipeError, ConnectionResetError):
+            # The file below it, because the stream holds text that it will try to write again when it is closed.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+
+
+class _Guarded(Unfailing):
+    """A stream of printable lines. It is no terminal to libraries, which would colour theirs."""
+
+    def write(self, text: str) -> int:
+        return super().write("\n".join(printable(line) for line in text.split("\n")))
+
+
+def _guarded(stream: TextIO | None) -> TextIO:
+    # `None` was closed before the program started, as by `2>&-`. Its number is the lowest free one, so this file takes
+    # it. Otherwise the line to the database would, and whatever is printed would be sent there.
+    return cast(TextIO, _Guarded(stream or open(os.devnull, "w", encoding="utf-8")))
+
+
+def _is_unprintable(character: str) -> bool:
+    return unicodedata.category(character) in _UNPRINTABLE
+
+
+def _escaped(character: str) -> str:
+    """As JSON escapes it: U+007F, which JSON would not, too."""
+    if not _is_unprintable(character):
+        return character
+    return f"\\u{ord(character):04x}" if ord(character) <= 0xFFFF else json.dumps(character)[1:-1]

@@ -1,0 +1,132 @@
+"""Connections: made, changed, removed, and checked against Asana.
+
+Dagster's partitions follow from them; whoever calls this keeps those in step.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from perfcopilot_goals.asana.address import DEFAULT_BASE_URL, check_base_url
+from perfcopilot_goals.asana.identity import Identity, fetch_identity, fetch_workspace
+from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
+from perfcopilot_goals.core.roster import check_gid
+from perfcopilot_goals.domain.connection import Connection
+from perfcopilot_goals.domain.limits import REQUESTS_PER_MINUTE
+from perfcopilot_goals.errors import GoalsConfigError, GoalsError
+from perfcopilot_goals.services.sync_access import open_client, require_workspace
+from perfcopilot_goals.services.tokens import check_token_ref
+from perfcopilot_goals.settings import DEFAULT_TOKEN_REF, Settings
+from perfcopilot_goals.storage.connections import (
+    add_connection,
+    check_name,
+    read_connection,
+    remove_connection,
+    set_connection,
+)
+from perfcopilot_goals.storage.database import Database
+
+DEFAULTS: Mapping[str, Any] = {
+    "workspace_gid": None,
+    "token_ref": DEFAULT_TOKEN_REF,
+    "base_url": DEFAULT_BASE_URL,
+    "requests_per_minute": 1_500,
+    "subgoal_route": "auto",
+    "check_users": True,
+    "enabled": True,
+}
+
+
+@dataclass(frozen=True)
+class ConnectionCheck:
+    """What Asana says of a connection's token and of its workspace.
+
+    `workspace` is `seen`; `not_set`; `not_listed` where it answers but is not among the workspaces that the token sees;
+    or `failed`, and then `error` says why, as a sync would.
+    """
+
+    connection: str
+    workspace_gid: str | None
+    identity: Identity
+    workspace: Literal["seen", "not_set", "not_listed", "failed"]
+    error: GoalsError | None = None
+
+
+def create_connection(database: Database, settings: Settings, name: str, given: Mapping[str, Any]) -> Connection:
+    """A new connection with these settings, defaults for the rest; `GoalsConfigError` where one cannot be right."""
+    row = Connection(connection=check_name(name), **{**DEFAULTS, **_checked(settings, name, given)})
+    with database.connect("adding the connection") as transaction:
+        add_connection(transaction, row)
+    return row
+
+
+def change_connection(database: Database, settings: Settings, name: str, changes: Mapping[str, Any]) -> Connection:
+    """The connection with these settings changed; `GoalsConfigError` where one cannot be right."""
+    checked = _checked(settings, name, changes)
+    with database.connect("changing the connection") as transaction:
+        return set_connection(transaction, name, checked)
+
+
+def delete_connection(database: Database, name: str) -> int:
+    """Remove a connection with its roster, goals and history; returns how many rows of goals these were."""
+    with database.connect("removing the connection") as transaction:
+        return remove_connection(transaction, name)
+
+
+def check_connection(
+    database: Database,
+    settings: Settings,
+    name: str,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    on_wait: Callable[[str], None] = lambda _: None,
+) -> ConnectionCheck:
+    """Ask Asana whose token it is, which workspaces it sees, and whether the connection's can be read.
+
+    Raises where the token itself is refused. Waits for a sync that uses the token, as a sync does.
+    """
+    with database.connect("reading the connection") as transaction:
+        row = read_connection(transaction, name)
+    gid = require_workspace(row) if (row.workspace_gid or "").strip() else None
+    with open_client(database, row, settings, clock=clock, on_wait=on_wait) as client:
+        identity = fetch_identity(client)
+        if gid is None:
+            return ConnectionCheck(name, gid, identity, "not_set")
+        try:
+            fetch_workspace(client, gid)
+        except GoalsError as error:
+            # Told beside the list of workspaces, since the right GID stands in that list.
+            return ConnectionCheck(name, gid, identity, "failed", error.about(name))
+    return ConnectionCheck(name, gid, identity, "seen" if gid in identity.workspaces else "not_listed")
+
+
+def _checked(settings: Settings, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """These settings, each of a form that can be right."""
+    checked = dict(given)
+    if "workspace_gid" in checked:
+        checked["workspace_gid"] = _check_workspace_gid(name, checked["workspace_gid"])
+    if "token_ref" in checked:
+        check_token_ref(checked["token_ref"], settings)
+    if "base_url" in checked:
+        checked["base_url"] = check_base_url(checked["base_url"], settings.asana_hosts)
+    if checked.get("requests_per_minute", 1) not in REQUESTS_PER_MINUTE:
+        raise GoalsConfigError(
+            f"requests per minute are {REQUESTS_PER_MINUTE.start} to {REQUESTS_PER_MINUTE.stop - 1:,}; "
+            "Asana allows 1,500 on paid plans and 150 on free ones"
+        )
+    return checked
+
+
+def _check_workspace_gid(name: str, given: str) -> str:
+    """The GID without blanks around it; `GoalsConfigError` says where it stands in an address of Asana's."""
+    if "asana.com/" not in given:
+        return check_gid(given, "the workspace GID")
+    # https://app.asana.com/1/<workspace>/project/<project>/…; the older /0/<project>/… does not have it.
+    if re.search(r"asana\.com/1/[0-9]+", given):
+        action = "Give the number after /1/ in that address"
+    else:
+        action = "This address does not have it; perfcopilot-goals connection check {connection} lists the right ones"
+    raise GoalsConfigError(
+        "the workspace GID must be digits; what was given is a browser's address", connection=name, action=action
+    )
