@@ -1,6 +1,6 @@
 """What the checks say about a connection's slices, as pure functions.
 
-A result counts exactly and names at most ten ids: gids and employee ids, never a goal's text or a person's name.
+A result counts exactly, shows ten ids and holds a thousand: gids and employee ids, never a goal's text or a name.
 `CHECKS` is the catalogue. A function's name is the sentence that is true while the check is green. Its docstring is the
 check's description: what the ids are, and what to do. `Facts` has all that it reads.
 """
@@ -17,7 +17,7 @@ from perfcopilot_goals.domain.limits import DESCRIPTION_CHARS, GOALS_PER_EMPLOYE
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 
 IDS_SHOWN = 10
-# What the metadata of a check holds in full: more would make an event of megabytes.
+# The metadata of a check holds at most this many ids. Otherwise an event could have megabytes.
 IDS_LISTED = 1_000
 RAW, OWNED, SUBGOALS, ROWS, BLOCKS = SLICE_TABLES
 
@@ -34,8 +34,8 @@ class Facts:
     """What a check may look at: the columns that it reads from the slices, the roster's mapping, and the sync's notes.
 
     `hidden_subgoals` are counts by parent. `goals_before` is the number of goals in the workspace's list before this
-    sync replaced it. `users_checked_at` is when the mapping was last compared with Asana's users, `mapping_conflicts`
-    are the employees whom that contradicted.
+    sync replaced it. `users_checked_at` is when the mapping was last compared with Asana's users. `mapping_conflicts`
+    are the employees whose mapping that comparison contradicted.
     """
 
     slices: Mapping[str, pd.DataFrame]
