@@ -9,7 +9,7 @@ from perfcopilot_goals.cli.session import print_json, print_table
 from perfcopilot_goals.cli.terminal import echo
 
 if TYPE_CHECKING:
-    import psycopg
+    import sqlalchemy as sa
 
     from perfcopilot_goals.storage.reasons import EmployeeStatus
 
@@ -17,7 +17,7 @@ COLUMNS = ("connection", "employee_id", "reason", "goals", "key results", "age")
 SHOWN_IN_JSON = ("connection", "employee_id", "goals", "goals_owned", "key_results", "synced_at", "age_seconds")
 
 
-def show_employees(database: "psycopg.Connection", name: str | None, as_json: bool) -> None:
+def show_employees(database: "sa.Connection", name: str | None, as_json: bool) -> None:
     """Print the employees of the connection, or of all, one a line, and how many there are of each reason."""
     from perfcopilot_goals.core.reasons import reason_now
     from perfcopilot_goals.storage.reasons import read_employee_standings

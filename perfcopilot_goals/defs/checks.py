@@ -29,8 +29,7 @@ def gather_facts(database: Database, connection: str, checks: list[Check]) -> Fa
     for check in checks:
         for table, names in check.reads.items():
             columns.setdefault(table, {}).update(dict.fromkeys(names))
-    with database.connect("reading for checks") as transaction:
-        transaction.execute("set transaction isolation level repeatable read, read only")
+    with database.connect("reading for checks", snapshot=True) as transaction:
         walked = read_source(transaction, connection, SUBGOALS)
         noted = walked.notes if walked else {}
         listed = read_source(transaction, connection, RAW)

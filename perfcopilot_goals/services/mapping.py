@@ -8,7 +8,7 @@ or a contradiction is decided in `core`; the users themselves are not stored.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import psycopg
+import sqlalchemy as sa
 
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
@@ -99,14 +99,14 @@ def check_mapping(database: Database, client: AsanaClient, connection: Connectio
         return error.about(name)
 
 
-def _without_erased(transaction: psycopg.Connection, name: str, users: list[AsanaUser]) -> list[AsanaUser]:
+def _without_erased(transaction: sa.Connection, name: str, users: list[AsanaUser]) -> list[AsanaUser]:
     """The users without those of erased people. Nobody else changes the roster until the transaction ends."""
     lock_roster(transaction, name)
     erased = read_erased(transaction, name)
     return [user for user in users if not erased.has_user(user.gid)]
 
 
-def _record(transaction: psycopg.Connection, connection: Connection, users: list[AsanaUser], listed: int) -> UsersSeen:
+def _record(transaction: sa.Connection, connection: Connection, users: list[AsanaUser], listed: int) -> UsersSeen:
     """Compares the roster with the users and records what comes of it; `listed` is how many Asana listed."""
     name = connection.connection
     conflicts = find_conflicts(read_employees(transaction, name), users)

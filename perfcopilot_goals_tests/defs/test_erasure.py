@@ -62,7 +62,7 @@ def test_every_sensors_cursor_loses_the_person_of_this_connection_and_no_other(
 ) -> None:
     """The alert's cursor of an earlier version: ids of all connections, as JSON in a string in Dagster's JSON."""
     globex = running.connect("globex")
-    with running.database.connect("renaming") as transaction:
+    with psycopg.connect(running.database.url) as transaction:
         transaction.execute("update perfcopilot_goals.employees set employee_id = %s where employee_id = 'E1'", [who])
     empty_dagster(running.database.url)
     cursor = json.dumps({running.name: {who: 243, "E2": 201}, globex: {who: 243}})

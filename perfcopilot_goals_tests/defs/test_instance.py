@@ -31,7 +31,7 @@ def test_a_job_runs_on_it_and_its_events_are_in_postgres(running: Running, real_
     real_instance.add_dynamic_partitions("connections", [running.name])
     result = running.sync()
     assert result.success
-    with running.database.connect("looking") as connection:
+    with psycopg.connect(running.database.url) as connection:
         counts = connection.execute(
             "select (select count(*) from perfcopilot_dagster.event_logs where run_id = %s), "
             "(select count(*) from perfcopilot_dagster.runs where run_id = %s)",

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
+import psycopg
 import pytest
 
 from perfcopilot_goals.defs.assets import IO_MANAGER
@@ -100,7 +101,7 @@ def test_blocks_are_not_made_for_a_roster_that_the_goals_do_not_know(running: Ru
 
 def test_a_name_that_was_corrected_changes_no_mapping_and_refuses_nothing(running: Running) -> None:
     running.sync()
-    with running.database.connect("renaming") as transaction:
+    with psycopg.connect(running.database.url) as transaction:
         transaction.execute("update perfcopilot_goals.employees set full_name = 'Ada Needle', updated_at = now()")
     assert running.sync(only=["prompt_blocks"]).success
 
