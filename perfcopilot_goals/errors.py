@@ -1,19 +1,19 @@
 """Every way a sync can end badly, as one tree.
 
     GoalsError                    exit  can a retry help?
-    ├── GoalsConfigError            2   no: a setting is missing or wrong
-    ├── AsanaAccessError            3   no: Asana refused the token, the plan or the workspace
-    ├── AsanaContractError          4   no: an answer that is not the agreed shape
-    ├── GoalsSchemaError            5   no: rows broke their schema
-    ├── GoalsGuardError             6   no: a replace that would lose good rows was refused
-    ├── GoalsStoreError             7   by kind: Postgres, named by its SQLSTATE
-    └── AsanaUnavailableError      75   yes, by the next run
+    ├── GoalsConfigError            2   no: a setting is missing or wrong.
+    ├── AsanaAccessError            3   no: Asana refused the token, the plan or the workspace.
+    ├── AsanaContractError          4   no: Asana's response is not the agreed shape.
+    ├── GoalsSchemaError            5   no: rows broke their schema.
+    ├── GoalsGuardError             6   no: a guard refused to replace good rows.
+    ├── GoalsStoreError             7   by kind: the SQLSTATE of Postgres decides.
+    └── AsanaUnavailableError      75   yes, by the next run.
 
-A new failure belongs here only if it needs another exit code or another answer to "can a retry help?"; otherwise it is
-a message of one of these. `message` says what was attempted and what came back, `connection` for which connection, and
-`action` what to do. They are put together here and nowhere else, and nothing takes a message apart again. They never
-hold a token, a database URL, a response's body, a goal's text or a person's name. Raise these `from None` when the
-cause could carry such data.
+Add a class only if a failure needs another exit code, or another answer to "can a retry help?". Otherwise it is a
+message of one of these. `message` says what was attempted and what came back, `connection` for which connection, and
+`action` what to do. They are put together only here, and nothing takes a message apart again. They never hold a token,
+a database URL, a response's body, a goal's text or a person's name. Raise these `from None` if the cause could carry
+such data.
 """
 
 import re
@@ -26,13 +26,14 @@ CONNECTION = "{connection}"
 class GoalsError(Exception):
     """The root. `str()` gives the class's name, the connection, what happened, and what to do.
 
-    `connection` and `action` may be added by a caller that knows more than whoever raised: see `about`. In both texts
-    `{connection}` stands for the connection's name.
+    A caller that knows more than the raising code may add `connection` and `action`: see `about`. In both texts
+    `{connection}` stands for the connection's name. `status` is the HTTP status that caused the error, if one did.
     """
 
     exit_code: ClassVar[int] = 1
     retryable: bool = False
     details: Sequence[str] = ()
+    status: int | None = None
 
     def __init__(self, message: str, *, connection: str | None = None, action: str | None = None) -> None:
         super().__init__(message)
@@ -41,13 +42,18 @@ class GoalsError(Exception):
         self.action = action
 
     def about(self, connection: str) -> Self:
-        """The same error, which names this connection unless it already names one."""
+        """The same error, now about this connection unless it already names one."""
         self.connection = self.connection or connection
         return self
 
     def listing(self, details: Iterable[str]) -> Self:
-        """The same error about several things, such as the bad lines of a file, each on a line of its own."""
+        """The same error with details, each on a line of its own, such as the bad lines of a file."""
         self.details = tuple(details)
+        return self
+
+    def answered(self, status: int | None) -> Self:
+        """The same error, caused by a response with this HTTP status."""
+        self.status = status
         return self
 
     @property
@@ -57,7 +63,7 @@ class GoalsError(Exception):
 
     @property
     def lines(self) -> list[str]:
-        """`str()` in its lines. A line break within one is not ours: the error may name an id that holds one."""
+        """The lines of `str()`. A line break within one is not ours: the error may name an id that holds one."""
         first, *others = self._lines()
         return [f"{type(self).__name__}: {first}", *others]
 
@@ -75,19 +81,19 @@ class GoalsError(Exception):
 
 
 class GoalsConfigError(GoalsError):
-    """A setting is missing or wrong. For all but a GID that Asana does not know, no request was sent."""
+    """A setting is missing or wrong. No request was sent, except where Asana does not know the workspace GID."""
 
     exit_code = 2
 
 
 class AsanaAccessError(GoalsError):
-    """401, 402, 403 or 451: the token, the plan or the workspace's access."""
+    """401, 402, 403 or 451: Asana refused the token, the plan or the access to the workspace."""
 
     exit_code = 3
 
 
 class AsanaContractError(GoalsError):
-    """HTML, JSON of another shape, an offset that repeats, a redirect."""
+    """Asana's response is not the agreed shape: HTML, other JSON, an offset that repeats, a redirect."""
 
     exit_code = 4
     DEFAULT_ACTION: ClassVar[str] = (
@@ -99,7 +105,7 @@ class AsanaContractError(GoalsError):
 
 
 class GoalsSchemaError(GoalsError):
-    """pandera refused rows: the message has rule, column and count, never a value."""
+    """pandera refused rows. The message has rule, column and count, never a value."""
 
     exit_code = 5
 
@@ -111,7 +117,7 @@ class GoalsGuardError(GoalsError):
 
 
 class GoalsStoreError(GoalsError):
-    """Postgres said no, or did not answer. `sqlstate` is its five-character code, or "" when there was no answer."""
+    """Postgres refused or did not respond. `sqlstate` is its five-character code, or "" without a response."""
 
     exit_code = 7
 
@@ -127,7 +133,7 @@ class GoalsStoreError(GoalsError):
 
 
 class AsanaUnavailableError(GoalsError):
-    """429, 5xx, timeouts or resets, after the request's attempts, the sync's retry budget or its deadline ran out."""
+    """429, 5xx, timeouts or resets, once the request's attempts, the sync's retry budget or its deadline ran out."""
 
     exit_code = 75
     retryable = True

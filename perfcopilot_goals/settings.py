@@ -1,7 +1,7 @@
 """The environment, read once into a frozen value.
 
-Everything that an operator sets from outside is here, with its default. What belongs to one connection (its GID, its
-token's reference) is a row in the database instead.
+Every setting from the environment is here, with its default. Settings of one connection, such as its GID and its token
+reference, are in the database.
 """
 
 import os
@@ -21,7 +21,7 @@ DEFAULT_UI_URL = "http://127.0.0.1:3000"
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment says. `database_url` is None where the local Postgres is to be used."""
+    """The settings from the environment. `database_url` is None if the local Postgres is used."""
 
     project_root: Path
     home: Path
@@ -39,12 +39,12 @@ class Settings:
 
     @property
     def token_folder(self) -> Path:
-        """The one folder of the local state that a connection's token may be in."""
+        """The only folder of the local state that may hold a connection's token."""
         return self.home / "tokens"
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings as of now. Nothing is created and nothing is connected to."""
+    """The settings as of now. Creates nothing and connects to nothing."""
     env = os.environ if environ is None else environ
     root = _project_root()
     return Settings(
@@ -63,7 +63,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def make_home(settings: Settings) -> Path:
-    """The folder for local state, made readable by its owner only if it is not there yet."""
+    """The folder for local state. If it is missing, it is made, readable only by its owner."""
     if not settings.home.is_dir():
         settings.home.mkdir(parents=True, mode=0o700, exist_ok=True)
         settings.home.chmod(0o700)
@@ -71,7 +71,7 @@ def make_home(settings: Settings) -> Path:
 
 
 def make_token_folder(settings: Settings) -> Path:
-    """The folder for token files, made readable by its owner only if it is not there yet."""
+    """The folder for token files. If it is missing, it is made, readable only by its owner."""
     make_home(settings)
     settings.token_folder.mkdir(mode=0o700, exist_ok=True)
     return settings.token_folder
@@ -86,7 +86,7 @@ def _webhook(url: str) -> str | None:
     except ValueError as error:
         problem = str(error)
     if problem:
-        # The address is not repeated: whoever has it can post.
+        # The address is not repeated: anybody who knows it can post.
         raise GoalsConfigError(
             f"the address in PERFCOPILOT_ALERT_WEBHOOK {problem}",
             action="Unset it, or copy the webhook's https URL again",
@@ -94,18 +94,18 @@ def _webhook(url: str) -> str | None:
     return url
 
 
-# What a user or a password may have, as a URL writes it.
+# The characters of a user or a password in a URL.
 _CREDENTIAL = r"(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*"
 _PROXY = re.compile(rf"http://({_CREDENTIAL}:{_CREDENTIAL}@)?([\w.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{{1,5}}/?", re.A | re.I)
 
 
 def _proxy(url: str) -> str | None:
-    """The URL without a slash at its end. Only an explicit setting: no ambient variable may redirect a token."""
+    """The URL without a trailing slash. Only this setting counts: no ambient variable may redirect a token."""
     try:
         if not url or (_PROXY.fullmatch(url) and urlsplit(url).port):
             return url.rstrip("/") or None
     except ValueError:
-        pass  # a port above 65535, or brackets around what is no address
+        pass  # a port above 65535, or brackets around something that is no address
     # Not repeated: it may hold a password.
     raise GoalsConfigError(
         "PERFCOPILOT_ASANA_PROXY is not of the form http://host:port or http://user:password@host:port; no request "
@@ -127,10 +127,10 @@ def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:
     try:
         return Path(given if given.strip() else default).expanduser().absolute()
     except RuntimeError:
-        raise GoalsConfigError(f"{name} begins with ~, and whose home folder that is cannot be told") from None
+        raise GoalsConfigError(f"{name} begins with ~, but the home folder is not known; write its full path") from None
 
 
 def _project_root() -> Path:
-    """The checkout, recognised by its `dagster.yaml`; the current folder where the package is installed elsewhere."""
+    """The checkout, recognised by its `dagster.yaml`; the current folder if the package is installed elsewhere."""
     checkout = Path(__file__).resolve().parents[1]
     return checkout if (checkout / "dagster.yaml").is_file() else Path.cwd()

@@ -1,6 +1,6 @@
 """Where a token may be sent: Asana's host, a loopback address, or a host that the operator allowed by name.
 
-Whoever can write a connection could otherwise have the token sent to a host of their own.
+Otherwise anybody who can edit a connection could have the token sent to a host of their own.
 """
 
 from collections.abc import Collection
@@ -15,8 +15,8 @@ DEFAULT_BASE_URL = f"https://{ASANA_HOST}/api/1.0"
 def check_base_url(base_url: str, allowed_hosts: Collection[str] = ()) -> str:
     """The URL without a trailing slash, or `GoalsConfigError`.
 
-    One that two libraries read differently (`https://app.asana.com\\@evil`) is refused, and so is one with user, query
-    or fragment.
+    A URL with a user, a query or a fragment is refused. So is one that two libraries read differently, such as
+    `https://app.asana.com\\@evil`.
     """
     try:
         address = parse_web_address(base_url)

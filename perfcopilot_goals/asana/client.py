@@ -1,14 +1,16 @@
-"""A GET that is retried within bounds, and every way it may fail as one of our errors.
+"""A GET that is retried within bounds, and fails only with one of our errors.
 
-The retry covers send, read, decode and shape together: a body that was cut is as good a reason as a 503. All workers of
-a sync share one client, and with it the pace, the gate, the retry budget, the deadline and the figures. What a single
-answer amounts to is `responses`.
+One retry covers sending, reading and decoding: a body that was cut is as good a reason as a 503. All workers of a sync
+share one client, and with it the pace, the gate, the retry budget, the deadline and the request stats. `responses` says
+what a single response means.
 """
 
+import copy
 import random
 import re
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -27,13 +29,13 @@ from perfcopilot_goals.asana.pacing import (
 from perfcopilot_goals.asana.responses import Problem, problem_of, refusal_of
 from perfcopilot_goals.errors import AsanaContractError, AsanaUnavailableError, GoalsConfigError
 
-# A sync may take a quarter of an hour beyond twice the time that its requests need at the token's limit.
+# A sync may take twice the time that its requests need at the token's limit, and a quarter of an hour more.
 GRACE_SECONDS = 15 * 60.0
 
 
 @dataclass
 class RequestStats:
-    """What a sync cost so far. `changes` are names from Asana-Change headers, True where we are affected."""
+    """What a sync has cost so far. `changes` are names from Asana-Change headers, True where we are affected."""
 
     requests: int = 0
     throttled: int = 0
@@ -58,7 +60,7 @@ class AsanaClient:
         proxy: str | None = None,
     ) -> None:
         if not re.fullmatch(r"[\x21-\x7e]+", token):
-            # As a header it would be quoted in full by the error that says so.
+            # Sent as a header, it would be quoted in full by the library's error.
             raise GoalsConfigError("the Asana token is empty or has characters that none has; no request was sent")
         base_url = check_base_url(base_url, allowed_hosts)
         self.clock = clock
@@ -72,14 +74,14 @@ class AsanaClient:
         self._deadline = self.clock.monotonic() + GRACE_SECONDS
 
     def expect(self, requests: int) -> None:
-        """So many more requests are to come: the deadline moves by twice the time they need at the token's limit."""
+        """Announce more requests: the deadline moves by twice the time they need at the token's limit."""
         with self.lock:
             self._deadline += 2 * requests * self.pacer.interval
 
     def get(self, path: str, params: Mapping[str, str]) -> Any:
-        """The decoded JSON of a 200; `Refused` for an answer that says no, one of our errors for everything else."""
+        """The decoded JSON of a 200. Raises `Refused` if Asana says no, and one of our errors for all else."""
         for attempt in range(1, ATTEMPTS + 1):
-            self.pacer.acquire(self.stop, self._note_wait)
+            self.pacer.acquire(self.stop, self._record_wait)
             self._check_deadline(path, 0)
             if attempt == 1:
                 self._budget.count_first_try()
@@ -92,40 +94,57 @@ class AsanaClient:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def may_go_on(self) -> bool:
-        """Whether there is time and a retry left for other requests after one has failed for good."""
+        """After a request has failed for good: whether time and a retry are left for the others."""
         return self._budget.has_left() and self.clock.monotonic() <= self._deadline
 
+    @contextmanager
+    def apart(self) -> Iterator["AsanaClient"]:
+        """This client for requests that the sync can do without. They have their own retry budget and deadline.
+
+        The pace, the gate, the kept-alive connections and the request stats are shared. The sync's deadline moves by
+        the time that these requests take.
+        """
+        began = self.clock.monotonic()
+        other = copy.copy(self)
+        other._budget = RetryBudget()
+        other._deadline = began + GRACE_SECONDS
+        try:
+            yield other
+        finally:
+            with self.lock:
+                self._deadline += self.clock.monotonic() - began
+
     def close(self) -> None:
-        """Stop whoever waits and end the connections."""
+        """Stop the workers that wait, and close the kept-alive connections."""
         self.stop.set()
         self._transport.close()
 
     def _try(self, path: str, params: Mapping[str, str]) -> Any:
         """The JSON, or a `Problem` that a retry may mend."""
         try:
-            answer = self._transport.get(path, params)
-            self._note_changes(answer.headers)
-            if answer.status == 200:
-                return answer.decode()
+            response = self._transport.get(path, params)
+            self._record_changes(response.headers)
+            if response.status == 200:
+                return response.decode()
         except GoalsConfigError as error:
             raise GoalsConfigError(f"GET {path}: {error.message}", action=error.action) from None
         except BrokenResponse as broken:
             return Problem(str(broken), is_contract=broken.is_contract, action=broken.action)
         except AsanaContractError as error:
             raise AsanaContractError(f"GET {path}: {error.message}; nothing was written") from None
-        problem = problem_of(answer)
+        problem = problem_of(response)
         if problem is None:
-            raise refusal_of(path, answer)
+            raise refusal_of(path, response)
         if problem.is_throttled:
             with self.lock:
                 self.figures.throttled += 1
         return problem
 
     def _before_retry(self, path: str, attempt: int, problem: Problem) -> None:
-        """Wait as long as it takes before the next attempt, or give up with the error that fits."""
+        """Wait until the next attempt is due, or raise if there is none."""
         wait = backoff(THROTTLED_BACKOFF if problem.is_throttled else FAILED_BACKOFF, attempt, self._jitter)
         if problem.asked_wait is not None:
-            # Never earlier than asked; a little later, so that not all who were told the same come back at once.
+            # Never earlier than asked; a little later at random, so that the workers do not all come back at once.
             wait = problem.asked_wait + self._jitter() * min(1.0 + problem.asked_wait / 10, 10.0)
         if attempt == ATTEMPTS:
             self._give_up(path, problem, f"after {ATTEMPTS} attempts")
@@ -135,15 +154,16 @@ class AsanaClient:
         if problem.is_throttled:
             self.pacer.close_gate(wait)
         else:
-            self._note_wait(wait)
+            self._record_wait(wait)
             self.clock.wait(wait, self.stop)
 
     def _give_up(self, path: str, problem: Problem, why: str) -> NoReturn:
         if problem.is_contract:
             raise AsanaContractError(f"GET {path}: Asana sent {problem.what}, {why}; nothing was written")
-        raise AsanaUnavailableError(
+        gave_up = AsanaUnavailableError(
             f"GET {path}: {problem.what}, {why}; nothing was written. Try again later", action=problem.action
         )
+        raise gave_up.answered(problem.status)
 
     def _check_deadline(self, path: str, wait: float, asked_wait: float | None = None) -> None:
         if self.clock.monotonic() + wait > self._deadline:
@@ -152,11 +172,11 @@ class AsanaClient:
                 f"GET {path}: the sync's own deadline would pass{asked}; nothing was written. Try again later"
             )
 
-    def _note_wait(self, seconds: float) -> None:
+    def _record_wait(self, seconds: float) -> None:
         with self.lock:
             self.figures.waited_seconds += seconds
 
-    def _note_changes(self, headers: Mapping[str, str]) -> None:
+    def _record_changes(self, headers: Mapping[str, str]) -> None:
         for change in headers.get("asana-change", "").split(","):
             name = re.search(r"name=([A-Za-z0-9_]{1,80})", change)
             if name:

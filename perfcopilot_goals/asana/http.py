@@ -1,13 +1,13 @@
 """One GET with `requests`: send it, read all of its body within bounds, decode the JSON.
 
-Nothing is retried here. What went wrong on the way is `BrokenResponse`, which a retry may mend. What no retry mends, a
-certificate that is not trusted or a proxy that refuses, is `GoalsConfigError`. A response that arrived whole is
-returned with its status, whatever that is.
+Nothing is retried here. `BrokenResponse` is a failure on the way, which a retry may mend. `GoalsConfigError` is one
+that no retry mends: a certificate that is not trusted, or a proxy that refuses. A response that arrived whole is
+returned, whatever its status.
 
-The timeouts of requests are per read. A server that sends a byte now and then would hold a request for ever: in its
-body, in its headers, in the TLS handshake or in a proxy's reply. So whatever waits for the server does it in
-`_within_bounds`, which knows the request's own clock and whether the sync is being given up. Two waits are not
-interrupted: resolving a name, and opening a TCP connection, which has five seconds.
+The timeouts of `requests` apply to each read. A server that sends a byte now and then could hold a request for ever: in
+body or headers, in the TLS handshake, in a proxy's reply. So every wait for the server runs in `_within_bounds`,
+which knows the request's own deadline and whether the sync is being given up. Two waits are not interrupted: resolving
+a name, and opening a TCP connection, which has five seconds.
 """
 
 import base64
@@ -61,9 +61,9 @@ Returned = TypeVar("Returned")
 
 
 class BrokenResponse(Exception):
-    """No whole response came. Both texts are safe to show; `action` is None where only time may help.
+    """No whole response came. Both texts are safe to show; `action` is None if only time may help.
 
-    `is_contract`: a whole body came, and it was not JSON.
+    `is_contract` means that a whole body came which was not JSON.
     """
 
     def __init__(self, what: str, *, is_contract: bool = False, action: str | None = None) -> None:
@@ -73,7 +73,7 @@ class BrokenResponse(Exception):
 
 
 class _OutOfTime(Exception):
-    """The request's own clock ran out. No TimeoutError, which urllib3 would take for that of a single read."""
+    """The request's time is up. Not a TimeoutError: urllib3 would take that for a timeout of a single read."""
 
 
 class _TooLong(Exception):
@@ -82,22 +82,22 @@ class _TooLong(Exception):
 
 @dataclass(frozen=True)
 class Response:
-    """A whole response: status, headers by their names in lower case, and the body as it was sent, unpacked."""
+    """A whole response: its status, its headers by lower-case name, and its body, decompressed."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def decode(self) -> Any:
-        """The body as JSON; `BrokenResponse` if it looks cut, `AsanaContractError` if it is something else."""
+        """The body as JSON. Raises `BrokenResponse` if it looks cut, `AsanaContractError` if it is something else."""
         content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type and not content_type.endswith("json"):
-            raise AsanaContractError(f"an answer of content-type {content_type[:40]!r} came where JSON was agreed")
+            raise AsanaContractError(f"a response of content-type {content_type[:40]!r} came where JSON was agreed")
         try:
             # JSON is UTF-8 whatever a charset header claims.
             return json.loads(self.body.decode("utf-8-sig"))
         except RecursionError:
-            raise AsanaContractError("JSON nested too deep to be an answer of Asana") from None
+            raise AsanaContractError("JSON nested too deep to be Asana's") from None
         except ValueError:
             raise BrokenResponse(f"{len(self.body)} bytes that are not whole JSON", is_contract=True) from None
 
@@ -125,7 +125,7 @@ class Transport:
         self._session = _session(self._address.scheme, headers, proxy)
 
     def get(self, path: str, params: Mapping[str, str]) -> Response:
-        """The response to one GET, its body whole. Redirects are not followed."""
+        """The response to one GET, with its whole body. Redirects are not followed."""
         try:
             with (
                 _bounds.for_request(self.request_seconds, _HEAD_BYTES + BODY_BYTES, self.stop),
@@ -140,7 +140,7 @@ class Transport:
                 return Response(response.status_code, _plain(response.raw), _read_body(response.raw))
         except _TooLong:
             raise _too_long() from None
-        # ValueError: http.client takes a chunk's size for a number of bytes to read even if it is negative.
+        # ValueError: http.client tries to read a chunk whose size is negative.
         except (
             requests.RequestException,
             HTTPError,
@@ -154,11 +154,11 @@ class Transport:
             raise self._explain(list(_chain(error))) from None
 
     def close(self) -> None:
-        """End the kept-alive connections."""
+        """Close the kept-alive connections."""
         self._session.close()
 
     def _explain(self, chain: Sequence[BaseException]) -> BrokenResponse | GoalsConfigError:
-        """What happened, without the text of any error, which may quote the request."""
+        """What happened, without the text of any error: that may quote the request."""
         for one in chain:
             if isinstance(one, ssl.SSLCertVerificationError):
                 return _untrusted(one)
@@ -172,18 +172,18 @@ class Transport:
         )
 
     def _is_out_of_reach(self, chain: Sequence[BaseException]) -> bool:
-        """Nothing came from a server off this machine. An error in mid-body is urllib3's own."""
+        """The server is not on this machine, and nothing came from it. An error in mid-body is urllib3's own."""
         has_begun = not isinstance(chain[0], requests.RequestException)
         return not (has_begun or self._address.is_loopback) and any(isinstance(one, _UNREACHABLE) for one in chain)
 
 
 def _plain(response: HTTPResponse) -> dict[str, str]:
-    """By lower-case names; what comes several times is one list, as HTTP has it."""
+    """The headers by lower-case name. One that comes several times is joined with commas, as HTTP allows."""
     return {name.lower(): value for name, value in response.headers.itermerged()}
 
 
 def _read_body(response: HTTPResponse) -> bytes:
-    """The body after decompression, which may not be more than `BODY_BYTES`."""
+    """The decompressed body, at most `BODY_BYTES` long."""
     if not all(re.fullmatch("[0-9]+", length) for length in response.headers.getlist("Content-Length")):
         raise BrokenResponse(_BAD_LENGTH)
     gzipped = response.headers.get("Content-Encoding", "").strip().lower() == "gzip"
@@ -203,16 +203,16 @@ def _read_body(response: HTTPResponse) -> bytes:
 
 
 def _too_long() -> AsanaContractError:
-    return AsanaContractError(f"an answer of more than {BODY_BYTES // 1024 // 1024} MiB came; it was not read on")
+    return AsanaContractError(f"a response of more than {BODY_BYTES // 1024 // 1024} MiB came; the rest was not read")
 
 
-# By the first kind that is found among an error and what led to it.
+# The first kind that is found in an error's chain decides.
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (NameResolutionError, "a host name that does not resolve"),
     (ConnectionRefusedError, "a connection that was refused"),
     (ConnectTimeoutError, f"no connection within {CONNECT_SECONDS:.0f} s"),
-    (_OutOfTime, "no whole answer in time"),
-    (TimeoutError, "no whole answer in time"),
+    (_OutOfTime, "no whole response in time"),
+    (TimeoutError, "no whole response in time"),
     (InvalidHeader, _BAD_LENGTH),
     (ssl.SSLError, "the encrypted connection failed"),
     (http.client.IncompleteRead, "a body that was cut"),
@@ -226,7 +226,7 @@ _WRONG_NAME = (62, 64)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and all that led to it: requests wraps what urllib3 wraps."""
+    """The error and its causes: `requests` wraps what urllib3 wraps."""
     while error is not None:
         yield error
         error = error.__context__
@@ -240,29 +240,29 @@ def _reason(chain: Sequence[BaseException]) -> str:
 
 
 def _untrusted(error: ssl.SSLCertVerificationError) -> GoalsConfigError:
-    """Waiting does not help; what does depends on the cause."""
+    """The error for a certificate that is not trusted. What to do depends on the cause; waiting never helps."""
     if error.verify_code in _UNKNOWN_ISSUER:
         what = "is from an issuer that this machine does not know"
         action = (
-            "If the issuer is your company's own, as where a proxy inspects traffic, put the issuer's certificate "
-            "into a PEM file and name that file in SSL_CERT_FILE"
+            "If the issuer is your company's own (some proxies inspect traffic), put the issuer's certificate into a "
+            "PEM file and name that file in SSL_CERT_FILE"
         )
     elif error.verify_code in _WRONG_NAME:
         what = "is for another name than the base URL's"
         action = "Check the connection's base URL; if that is right, another server answers in its place"
     elif error.verify_code in (_EXPIRED, _NOT_YET_VALID):
         what = "has expired" if error.verify_code == _EXPIRED else "is not valid yet"
-        action = "Check this machine's clock; if that is right, whoever runs the server has to renew the certificate"
+        action = "Check this machine's clock. If it is right, ask the server's owner to renew the certificate"
     else:
-        # One of OpenSSL's own sentences. Only those about names hold anything else.
+        # One of OpenSSL's fixed sentences. Only those about names quote anything, and they are handled above.
         what = f"is refused ({error.verify_message})"
-        action = "Whoever runs the server has to replace it"
+        action = "Ask the server's owner to replace it"
     return GoalsConfigError(f"the server's certificate {what}, {_NOT_SENT}", action=action)
 
 
 def _refused_by_proxy(chain: Sequence[BaseException], host: str) -> GoalsConfigError | BrokenResponse | None:
-    """What the proxy's status means, when it opened no tunnel; None if it sent none."""
-    # http.client has the status in the error's text alone. The words after it are the proxy's and are not shown.
+    """What the proxy's status means when it opened no tunnel; None if it sent no status."""
+    # http.client has the status only in the error's text. The words after it are the proxy's and are not shown.
     refusals = [re.match("Tunnel connection failed: ([0-9]{3}) ", f"{one} ") for one in chain if type(one) is OSError]
     status = next((int(refusal[1]) for refusal in refusals if refusal), None)
     if status is None:
@@ -276,13 +276,13 @@ def _refused_by_proxy(chain: Sequence[BaseException], host: str) -> GoalsConfigE
     if 400 <= status < 500 and status not in (408, 429):
         return GoalsConfigError(
             f"{_PROXY} does not let this machine connect to {host} (status {status}), {_NOT_SENT}",
-            action="Ask whoever runs the proxy to allow it, or name another proxy",
+            action="Ask the proxy's administrator to allow it, or name another proxy",
         )
     return BrokenResponse(f"status {status} from {_PROXY}")
 
 
 class _Bounds(threading.local):
-    """When the request that this thread is sending has to end."""
+    """The time and bytes that the request of this thread has left."""
 
     deadline: float = float("inf")
     bytes_left: float = float("inf")
@@ -290,7 +290,7 @@ class _Bounds(threading.local):
 
     @contextmanager
     def for_request(self, seconds: float, size: int, stop: threading.Event) -> Iterator[None]:
-        """Waiting fails after so long in all, reading after so many bytes, both with `Stopped` once `stop` is set."""
+        """Limit the request to `seconds` in all and `size` bytes. Once `stop` is set, it ends with `Stopped`."""
         self.deadline, self.bytes_left, self.stop = time.monotonic() + seconds, size, stop
         try:
             yield
@@ -302,7 +302,7 @@ _bounds = _Bounds()
 
 
 def _within_bounds(sock: socket.socket, wait: Callable[[], Returned], seconds: float = float("inf")) -> Returned:
-    """What `wait` returns, a call that blocks on this socket. It is interrupted and repeated to check the bounds."""
+    """The result of `wait`, a call that blocks on this socket. It is interrupted and repeated to check the bounds."""
     timeout = sock.gettimeout()
     deadline = min(_bounds.deadline, time.monotonic() + seconds)
     try:
@@ -322,7 +322,7 @@ def _within_bounds(sock: socket.socket, wait: Callable[[], Returned], seconds: f
 
 
 class _BoundedReader(io.RawIOBase):
-    """What a server sends in reply. `reader` is the socket's own; it keeps the socket open until it is closed."""
+    """Reads what the server sends. `reader` is the socket's own; the socket stays open until that is closed."""
 
     def __init__(self, sock: socket.socket, reader: io.IOBase) -> None:
         self._sock = sock
@@ -351,7 +351,7 @@ class _BoundedResponse(http.client.HTTPResponse):
 
 class _Connection(HTTPConnection):
     response_class = _BoundedResponse
-    # Whoever turns http.client's debugging on would have the token printed with every request.
+    # Otherwise turning on http.client's debugging would print the token with every request.
     debuglevel = 0
 
 
@@ -375,7 +375,7 @@ class _TLSContext(ssl.SSLContext):
 
 def _session(scheme: str, headers: Mapping[str, str], proxy: str | None) -> requests.Session:
     session = _Session()
-    # Otherwise the environment's proxies, certificates and .netrc decide where the token goes, and which it is.
+    # Otherwise the environment's proxies, certificates and .netrc decide which token is sent, and where.
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers.clear()
@@ -389,7 +389,7 @@ def _session(scheme: str, headers: Mapping[str, str], proxy: str | None) -> requ
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere. Even if told not to follow it, requests reads such a response whole and parses its target."""
+        """No redirect has a target. Even if told not to follow it, `requests` reads it whole and parses its target."""
 
 
 class _Adapter(HTTPAdapter):
@@ -413,16 +413,16 @@ class _Adapter(HTTPAdapter):
         return pool
 
     def cert_verify(self, *args: Any, **kwargs: Any) -> None:
-        """The context has all issuers. What this does in requests would load them anew for each connection."""
+        """Does nothing: the context has all issuers. In `requests` this loads them anew for each connection."""
 
     def proxy_headers(self, proxy: str) -> dict[str, str]:
         return dict(self._proxy_credentials)
 
 
 def _split_credentials(proxy: str) -> tuple[str, dict[str, str]]:
-    """The proxy's address, and the header that carries user and password: to the proxy, never to Asana.
+    """The proxy's address, and the header that carries user and password to the proxy, never to Asana.
 
-    As curl does, with the bytes that were percent-encoded. requests takes only characters of Latin-1.
+    The percent-encoded bytes are sent as they are, as curl does. `requests` takes only characters of Latin-1.
     """
     credentials, _, place = urlsplit(proxy).netloc.rpartition("@")
     if not credentials:
@@ -432,12 +432,15 @@ def _split_credentials(proxy: str) -> tuple[str, dict[str, str]]:
 
 
 def _tls_context() -> ssl.SSLContext:
-    """Trusts the usual issuers, also on a machine that has no list of its own, and those in SSL_CERT_FILE."""
+    """A context that trusts the usual issuers and those in SSL_CERT_FILE.
+
+    The usual ones come from certifi too, for machines that have no list of their own.
+    """
     context = _TLSContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_default_certs()
     context.load_verify_locations(certifi.where())
-    # OpenSSL reads this file by itself, and says nothing if it cannot.
+    # OpenSSL reads this file by itself, but says nothing if it cannot.
     if file := os.environ.get("SSL_CERT_FILE"):
         try:
             context.load_verify_locations(file)
@@ -451,7 +454,7 @@ def _tls_context() -> ssl.SSLContext:
 
 
 def _hide_query(record: logging.LogRecord) -> bool:
-    """Takes out of urllib3's log what it logs of URLs and of responses; the record stays."""
+    """Cut queries and parts of responses from urllib3's log messages. The rest of each record is logged."""
     record.msg = re.sub(r"\?[^\s\"')]*|unparsed data: .*", "[not logged]", record.getMessage(), flags=re.DOTALL)
     record.args, record.exc_info = (), None
     return True

@@ -1,4 +1,4 @@
-"""Whose token it is, and which workspaces it sees: what somebody asks who sets a connection up."""
+"""Whose token it is, and which workspaces it sees, for setting up a connection."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ ME = "GET /users/me"
 
 @dataclass(frozen=True)
 class Identity:
-    """The token's user, and the names of the workspaces it sees by gid."""
+    """The token's user, and the names of the workspaces it sees, by gid."""
 
     user_gid: str
     user_name: str
@@ -29,7 +29,7 @@ def fetch_identity(client: AsanaClient) -> Identity:
 
 
 def fetch_workspace(client: AsanaClient, workspace_gid: str) -> None:
-    """Ask for one workspace, in one request; fails as a sync would where the token does not see it."""
+    """Ask for one workspace, in one request. If the token does not see it, this fails as a sync would."""
     path = f"/workspaces/{workspace_gid}"
     try:
         client.get(path, {})

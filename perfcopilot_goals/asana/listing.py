@@ -1,6 +1,6 @@
 """A paged list, read to its end or not at all; and the list of a workspace's goals.
 
-An offset lives 15 minutes, so a list is drained before anything else is asked. Only `offset` is followed:
+An offset lives 15 minutes, so a list is read to its end before anything else is asked. Only `offset` is followed:
 `next_page.uri` would send the token wherever it points.
 """
 
@@ -32,11 +32,11 @@ def fetch_list(
     paged: bool = True,
     on_page: OnPage = lambda _: None,
 ) -> list[dict[str, Any]]:
-    """All objects of a list, in Asana's order. `on_page` hears after each page how many there are so far.
+    """All objects of a list, in Asana's order. `on_page` gets the number so far after each page.
 
-    `request` is how errors name the list where its path does not say enough. With `paged=False` a response without
-    `next_page` is whole; otherwise that key has to be there. A short or an empty page ends nothing, only a `next_page`
-    of null does. An offset that expired restarts the list once.
+    `request` is how errors name the list where its path does not say enough. A `next_page` of null ends the list; a
+    short or empty page does not. With `paged=False` a missing `next_page` ends it too; otherwise that is an error. If
+    an offset has expired, the list is read again from the start, once.
     """
     request = request or f"GET {path}"
     for _ in range(2):
@@ -60,7 +60,7 @@ def _fetch_pages(
         except Refused as refused:
             if refused.status != 400 or refused.is_expired_offset or _is_about_workspace(refused, params):
                 raise
-            raise _refusal_of_page(request, page) from None
+            raise _refusal_of_page(request, page).answered(refused.status) from None
         objects += parse_data(response, request)
         with client.lock:
             client.figures.pages += 1
@@ -112,7 +112,7 @@ def _is_about_workspace(refused: Refused, params: Mapping[str, str]) -> bool:
 
 
 def _refusal_of_page(request: str, page: int) -> AsanaContractError:
-    """What a 400 means that is neither about the workspace nor an offset that expired."""
+    """The error for a 400 that is neither about the workspace nor about an expired offset."""
     if page == 1:
         return AsanaContractError(
             f"{request} answered 400: Asana refused the request's fields or parameters; nothing was written",
@@ -125,7 +125,7 @@ def _refusal_of_page(request: str, page: int) -> AsanaContractError:
 
 
 def refusal_of_workspace(refused: Refused, workspace_gid: str, request: str) -> GoalsError:
-    """What a no to a request about the whole workspace means, and what to do about it."""
+    """The error for a refused request about the whole workspace, with what to do."""
     answered = f"{request} answered {refused.status}"
     if refused.status == 401:
         return AsanaAccessError(

@@ -1,7 +1,7 @@
 """How fast requests may leave: one pacer per token, a gate that all workers share, a budget for retries.
 
-Asana counts rejected requests against the quota too, so the aim is not to be rejected at all. There are no rate-limit
-headers to steer by; the numbers below are ours, from Asana's published limits.
+Asana counts rejected requests against the quota too, so the aim is not one rejected request. It sends no rate-limit
+headers. The numbers below are ours, chosen from Asana's published limits.
 """
 
 import hashlib
@@ -11,33 +11,34 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-# Seconds before attempts 2, 3 and 4. Asana's window is a minute, so after a 429 without Retry-After shorter waits only
-# burn quota; a server error is usually over sooner.
+# Seconds before attempts 2, 3 and 4. Asana's window is a minute, so after a 429 without Retry-After a shorter wait only
+# burns quota. A server error usually passes sooner.
 THROTTLED_BACKOFF = (5.0, 10.0, 20.0)
 FAILED_BACKOFF = (1.0, 2.0, 4.0)
 ATTEMPTS = 4
 RETRIES_FREE = 10
 RETRIES_SHARE = 0.20
-# What may leave at once after a pause. Asana's own burst is not published; rivals that assumed more were rejected.
+# Requests that may leave at once after a pause. Asana does not publish its burst; clients that assumed more were
+# rejected.
 BURST = 10
-# Each rejection takes a fifth of the rate, down to half: below that the deadline, which is twice the time at the
-# full rate, would end the sync.
+# Each rejection takes a fifth of the rate, but never more than half of it in all. The deadline allows twice the time at
+# the full rate, so a slower sync would not finish.
 SLOWED_TO = 0.8
 SLOWEST = 0.5
 
 
 class Stopped(Exception):
-    """The sync is being given up; whoever waits should stop waiting."""
+    """The sync is being given up, so waiting ends here."""
 
 
 class Clock(Protocol):
     """Time as the client sees it."""
 
     def monotonic(self) -> float:
-        """Seconds from an arbitrary start, never going back."""
+        """Seconds since some fixed moment. Never goes back."""
 
     def wait(self, seconds: float, stop: threading.Event) -> None:
-        """Let the time pass; raises `Stopped` as soon as `stop` is set."""
+        """Wait that long; raises `Stopped` as soon as `stop` is set."""
 
 
 class SystemClock:
@@ -51,15 +52,15 @@ class SystemClock:
             raise Stopped
 
 
-# One for the process: the pacers are told apart by their clock, and a token must not have two.
+# One for the process. Pacers are kept by token and clock, and a token must not have two.
 SYSTEM_CLOCK = SystemClock()
 
 
 class Pacer:
-    """Spaces requests so that no 60 seconds hold more than `requests_per_minute` of them.
+    """Spaces requests so that at most `requests_per_minute` leave in any 60 seconds.
 
-    Up to `burst` leave at once; after that one every `interval` seconds. The burst is taken out of the rate, so that
-    burst and steady flow together stay within the minute.
+    Up to `burst` leave at once; after that one every `interval` seconds. The burst is taken out of the rate, so both
+    together stay within the minute's limit.
     """
 
     def __init__(self, requests_per_minute: int, clock: Clock) -> None:
@@ -70,30 +71,30 @@ class Pacer:
         self._closed_until = self._next
 
     def set_rate(self, requests_per_minute: int) -> None:
-        """Space what leaves from now on by this rate."""
+        """Use this rate from now on."""
         with self._lock:
             self.burst = max(1, min(BURST, requests_per_minute // 10))
             self.interval = 60.0 / max(requests_per_minute - self.burst, requests_per_minute / 2)
             self._full_interval = self.interval
 
-    def acquire(self, stop: threading.Event, tell: Callable[[float], None] = lambda _: None) -> None:
-        """Return when a request may leave. `tell` hears how many seconds that will take."""
+    def acquire(self, stop: threading.Event, on_wait: Callable[[float], None] = lambda _: None) -> None:
+        """Return when a request may leave. `on_wait` gets the seconds before each wait."""
         while True:
             wait = self._reserve()
             if wait > 0:
-                tell(wait)
+                on_wait(wait)
                 self.clock.wait(wait, stop)
             elif stop.is_set():
                 raise Stopped
-            # The gate may have closed meanwhile; those who slept through it line up again behind it.
+            # The gate may have closed meanwhile. Then line up again behind it.
             if self.clock.monotonic() >= self._closed_until:
                 return
 
     def close_gate(self, seconds: float) -> None:
-        """Let nobody pass for so long, and then fewer: the server said that the token is over its limit.
+        """Let no request leave for that long, and fewer after that: the token is over its limit.
 
-        Whoever keeps to the limit and is rejected shares the token with somebody else. What was under way when the
-        gate closed teaches nothing new.
+        We keep to the limit, so a rejection means that somebody else uses the token too. Rejections while the gate is
+        closed slow nothing further: those requests had left before it closed.
         """
         with self._lock:
             now = self.clock.monotonic()
@@ -104,11 +105,11 @@ class Pacer:
 
     @property
     def slowed_to(self) -> float:
-        """The share of the rate that is left after what rejections taught; 1.0 where there were none."""
+        """The share of the rate that is left after rejections; 1.0 if there were none."""
         return self._full_interval / self.interval
 
     def seconds_for(self, requests: int) -> float:
-        """How long so many requests take at this pace, the server's own time left out."""
+        """How long that many requests take at this pace, without the server's own time."""
         return max(0, requests - self.burst) * self.interval
 
     def _reserve(self) -> float:
@@ -123,9 +124,9 @@ _pacers: dict[tuple[str, Clock], Pacer] = {}
 
 
 def pacer_for(token: str, requests_per_minute: int, clock: Clock) -> Pacer:
-    """The process's one pacer of this token: limits are per token, whatever connections share it.
+    """The process's one pacer for this token. Connections that share a token share its limit.
 
-    Where those set different rates, the one that is asked for last counts.
+    Where they set different rates, the latest call counts.
     """
     pacer = _pacers.setdefault((token_identity(token), clock), Pacer(requests_per_minute, clock))
     pacer.set_rate(requests_per_minute)
@@ -133,14 +134,14 @@ def pacer_for(token: str, requests_per_minute: int, clock: Clock) -> Pacer:
 
 
 def token_identity(token: str) -> str:
-    """A name for the token from which it cannot be had back."""
+    """One-way hash of the token."""
     return hashlib.sha256(b"perfcopilot_goals token\0" + token.encode()).hexdigest()
 
 
 class RetryBudget:
-    """What a sync may spend on retries: a fifth of its requests and ten more, shared by all its workers.
+    """How many retries a sync may make: a fifth of its requests and ten more, shared by all its workers.
 
-    Without it, fifty workers with four attempts each turn an outage into four times the traffic.
+    Without it, fifty workers with four attempts each would send four times the traffic into an outage.
     """
 
     def __init__(self) -> None:
@@ -157,7 +158,7 @@ class RetryBudget:
         return self.retries + 1 <= RETRIES_FREE + RETRIES_SHARE * self.first_tries
 
     def take(self) -> bool:
-        """Whether one more retry is within the budget; if so it is spent."""
+        """Spend one retry if the budget has one left; returns whether it had."""
         with self._lock:
             is_left = self.has_left()
             self.retries += is_left
@@ -165,6 +166,6 @@ class RetryBudget:
 
 
 def backoff(waits: tuple[float, ...], attempt: int, jitter: Callable[[], float] = random.random) -> float:
-    """Seconds before the next attempt after the `attempt`-th (from 1): between half and all of the wait, at random."""
+    """Seconds to wait after attempt number `attempt` (from 1): at random between half of its wait and all of it."""
     wait = waits[min(attempt, len(waits)) - 1]
     return wait / 2 + jitter() * wait / 2

@@ -1,6 +1,6 @@
 """The two routes to a goal's sub-goals, and one goal's list read by either.
 
-Which of them is asked is `walk`'s decision. What a refusal of lists means for the sync is `core`'s.
+`walk` decides which of them is asked. `core` decides what refused lists mean for the sync.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Subgoals = list[dict[str, Any]]
 
 
 class NoRoute(Exception):
-    """No sub-goal route is left to ask; `error` tells the person who has to mend it."""
+    """No sub-goal route is left to ask. `error` says what happened and what to do."""
 
     def __init__(self, error: GoalsError) -> None:
         super().__init__()
@@ -26,8 +26,9 @@ class NoRoute(Exception):
 
 
 class RouteInUse:
-    """The route that all workers of a walk ask: the setting's, or the one used last time until it proves to be gone.
+    """The route that all workers of a walk ask.
 
+    It is the one that the setting names. With `auto` it is the one used last time, until that proves to be gone.
     `has_read` are the routes by which a list was read.
     """
 
@@ -47,16 +48,17 @@ class RouteInUse:
 
     @property
     def answered(self) -> str:
-        """The one to begin with next time: one that only refuses is not it, where the other has read a list."""
+        """The route to begin with next time: the one in use, unless only the other one has read a list."""
         return self.other if self.has_read == {self.other} else self.name
 
     def leave(self, gone: str) -> None:
-        """Use the other one from now on. Several workers may find the same route gone; `NoRoute` if both are."""
+        """Switch to the other route; `NoRoute` if that is gone too. Several workers may find the same route gone."""
         if self.is_fixed:
             raise NoRoute(
                 AsanaContractError(
                     f"the sub-goal route {gone} is gone; nothing was written",
-                    action="Let the other be found: perfcopilot-goals connection set {connection} --subgoal-route auto",
+                    action="Let the sync find the other route: perfcopilot-goals connection set {connection} "
+                    "--subgoal-route auto",
                 )
             )
         if _other(gone) in self._gone:
@@ -71,9 +73,9 @@ class RouteInUse:
 
 
 def fetch_subgoals(client: AsanaClient, goal_gid: str, fields: Sequence[str], route: str) -> Subgoals:
-    """The goal's sub-goals with these fields; {} for one that is there but not shown to this token.
+    """The goal's sub-goals with these fields; {} for one that exists but is not shown to this token.
 
-    `Refused` is raised for 403 and 404 alone, which are about the goal or the route; any other no fails the sync.
+    `Refused` is raised only for 403 and 404, which are about the goal or the route. Any other refusal fails the sync.
     """
     request = subgoals_request(route, goal_gid)
     try:
@@ -90,7 +92,7 @@ def fetch_subgoals(client: AsanaClient, goal_gid: str, fields: Sequence[str], ro
             f"{request} answered {refused.status}: Asana no longer accepts the token or its plan; nothing was written",
             action="Check the token that the connection's token_ref names",
         ) from None
-    # Without the filter the list holds projects and tasks too; one that ignores it must not make key results of them.
+    # The unfiltered list holds projects and tasks too. A server that ignores the filter must not make them key results.
     return [
         _unwrap(relation, request) for relation in relations if relation.get("resource_subtype", "subgoal") == "subgoal"
     ]

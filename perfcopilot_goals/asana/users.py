@@ -1,6 +1,6 @@
-"""The users of a workspace: what somebody asks who wants to know who an employee is in Asana.
+"""The users of a workspace, for finding out who an employee is in Asana.
 
-A sync never asks this. What the answers mean for a roster is `core.suggestions`.
+`core.suggestions` and `core.mapping_conflicts` decide what the users mean for a roster.
 """
 
 from typing import Any
@@ -15,14 +15,15 @@ USER_FIELDS = "name,email"
 
 
 def fetch_users(client: AsanaClient, workspace_gid: str) -> list[dict[str, Any]]:
-    """Every user of the workspace that the token can see, in pages of a hundred, with name and e-mail.
+    """Every user of the workspace that the token can see, with name and e-mail, a hundred to a page.
 
-    Who was removed from the workspace is not among them. An empty list is an error: the token's own user is in it.
+    Users who were removed from the workspace are not listed. An empty list is an error: it has at least the token's
+    own user.
     """
     try:
         users = fetch_list(client, "/users", {"workspace": workspace_gid, "opt_fields": USER_FIELDS})
     except Refused as refused:
-        raise refusal_of_workspace(refused, workspace_gid, "GET /users") from None
+        raise refusal_of_workspace(refused, workspace_gid, "GET /users").answered(refused.status) from None
     if not users:
         raise AsanaContractError(
             "GET /users: the workspace has no users, not even the token's; nothing was written",

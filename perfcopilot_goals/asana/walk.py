@@ -1,13 +1,14 @@
-"""The walk: the sub-goals of every owned goal, many requests in flight, by the route that Asana answers.
+"""The walk: the sub-goals of every owned goal, with many requests in flight, by the route that Asana serves.
 
 Two routes are known. `/goals/{gid}/subgoals` is on the product's page and was documented until 2022;
 `/goal_relationships` is what Asana documents today. A route that is gone answers 404, and so does a goal that was
-deleted meanwhile; taking the one for the other would lose every key result in silence. So the first goals are asked one
-by one until a list was read, and a 404 counts against the goal only where the other route has nothing more to say about
-it, which one goal is asked for all. If the other route has the list, or refuses it, or is the one that names the goal,
-then the route in use is gone, and all that it has not read is asked again by the other.
+deleted meanwhile. Mistaking the first for the second would lose every key result in silence.
 
-Whether a sync may go on with lists that were not read is decided in `core.subgoal_refusals`.
+So the walk begins goal by goal, until one list was read. A 404 is put down to the goal only if the other route says no
+more about it; asking both routes about one goal settles that for all. If the other route has the list, or refuses it,
+or alone names the goal, the route in use is gone. Then the other route is asked for every list that was not read.
+
+`core.subgoal_refusals` decides whether a sync may go on without the lists that were not read.
 """
 
 from collections import deque
@@ -35,11 +36,11 @@ from perfcopilot_goals.asana.routes import (
 from perfcopilot_goals.domain.subgoal_lists import Unread
 from perfcopilot_goals.errors import AsanaUnavailableError
 
-# Goals asked one by one before all others are asked together, whatever these answered.
+# At most this many goals are asked one by one. Then all others are asked together, whatever came back.
 PROBES = 5
-# Goals handed to the workers: enough that none waits for the next, and not all, as each costs a kilobyte.
+# Goals handed to the workers at a time: enough to keep each busy, and not all, as each costs a kilobyte.
 LINED_UP = 2 * IN_FLIGHT
-# Goals that an error names before it only counts the rest.
+# An error names this many goals and counts the rest.
 NAMED = 10
 
 Value = TypeVar("Value")
@@ -47,10 +48,10 @@ Value = TypeVar("Value")
 
 @dataclass
 class Walk:
-    """What the walk brought: sub-goals by goal, goals whose list was not read with the reason, and by which route.
+    """What the walk brought: the route, the sub-goals by goal, and why a goal's list was not read.
 
-    `hidden` counts, by goal, the sub-goals that Asana lists without showing them to this token. Goals stand in the
-    order in which they were asked for.
+    `hidden` counts, by goal, the sub-goals that Asana lists without showing them to this token. Goals keep the order
+    in which they were passed in.
     """
 
     route: str | None
@@ -59,7 +60,7 @@ class Walk:
     hidden: dict[str, int] = field(default_factory=dict)
 
     def notes(self) -> dict[str, Any]:
-        """Route and what is missing, for the sync log: figures, and the goals by id."""
+        """What the sync log records: the route, and what is missing, as counts and goal gids."""
         return {
             "route": self.route,
             "unread_lists": len(self.unread),
@@ -79,13 +80,17 @@ def walk_subgoals(
     last_route: str | None = None,
     on_goal: Callable[[int], None] = lambda _: None,
 ) -> Walk:
-    """The sub-goals of these goals, in one request each (more only for over 100 sub-goals, and one to find the route).
+    """The sub-goals of these goals, one request each. Over 100 sub-goals take more, and finding the route takes one.
 
-    `route` is the connection's setting, `last_route` what its last complete sync used. `on_goal` hears how many goals
-    are done. A list that answers 403 or 404 leaves its goal unread; the caller decides what that means. One that cannot
-    be read after retries fails all, but only after the others were asked, so that the error names each; when retries or
-    time run out it fails at once. It fails, too, where no route is left, unless a list was refused by then and none was
-    read: a 403 says more, so it is what the caller gets to judge.
+    `route` is the connection's setting, `last_route` the one that its last complete sync used. `on_goal` gets the
+    number of goals done so far.
+
+    A list that answers 403 or 404 leaves its goal unread; the caller decides what that means. A list that cannot be
+    read after retries fails the walk. The others are asked first, so that the error names each. When retries or time
+    run out, the walk fails at once.
+
+    It fails, too, when no route is left, except after a 403 if no list was read. A 403 says more than a missing route,
+    so the walk returns and the caller judges it.
     """
     client.expect(len(goal_gids))
     return _Walker(client, fields, RouteInUse(route, last_route), on_goal).run(goal_gids)
@@ -98,11 +103,11 @@ class _Walker:
     route: RouteInUse
     on_goal: Callable[[int], None]
     walk: Walk = field(default_factory=lambda: Walk(None))
-    # Whether the other route had nothing more to say about a 404; None before it was asked.
+    # Whether the other route said no more about a 404; None before it was asked.
     other_agrees: bool | None = None
-    # Goals that each route was asked for.
+    # Goals that were asked by each route.
     asked: dict[str, set[str]] = field(default_factory=lambda: {SUBGOALS: set(), GOAL_RELATIONSHIPS: set()})
-    # Goals whose list could not be read, with why.
+    # Goals whose list could not be read, with the reason.
     failed: dict[str, AsanaUnavailableError] = field(default_factory=dict)
 
     def run(self, goal_gids: Sequence[str]) -> Walk:
@@ -128,7 +133,7 @@ class _Walker:
             raise self._failure()
 
     def _find_route(self, left: deque[str]) -> None:
-        """Ask goal by goal until one was read: a route that is gone is to cost one request, not one for each goal."""
+        """Ask goal by goal until a list was read: a route that is gone should cost one request, not one a goal."""
         for _ in range(min(PROBES, len(left))):
             gid = left.popleft()
             status = self._settle(gid, partial(self._read, gid))
@@ -162,7 +167,7 @@ class _Walker:
                         was_stopped = True  # by the worker that failed, whose error is among those to come
                     ask(1)
             except BaseException:
-                # Also on Ctrl-C: workers that wait for the pace, a back-off or an answer would keep the process.
+                # Also on Ctrl-C: workers waiting for their turn, a retry or a response would keep the process alive.
                 self.client.stop.set()
                 workers.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -170,7 +175,7 @@ class _Walker:
             raise Stopped
 
     def _read_or_stop(self, read: Callable[[str], Subgoals], gid: str) -> Subgoals:
-        """As `read`; what fails all stops the other workers, so that nothing is sent after it."""
+        """As `read`. An error that fails the walk stops the other workers, so that nothing is sent after it."""
         try:
             return read(gid)
         except Refused:
@@ -181,11 +186,12 @@ class _Walker:
             raise
 
     def _confirm_missing(self) -> None:
-        """Ask the other route about one of the goals that answered 404, and if it says more, about all of them.
+        """Ask the other route about one goal that answered 404; if it says more, ask it about all of them.
 
-        Once is enough if a goal was read or named, because then the route is there; else a second goal has to share it.
-        What a route said before it proved to be gone is asked again by the other. A fixed route is not left for a
-        refusal. What the other says of each goal is then noted, and if it has a list, the fixed one is gone.
+        One goal is enough if the route in use read a list or named a goal, because then it exists. Otherwise a second
+        goal has to answer 404 by both routes. What a route said before it proved to be gone is asked again by the
+        other. A fixed route is not left just because the other refuses. What the other says of each goal is recorded;
+        only if it has a list is the fixed route gone.
         """
         whys = self.walk.unread
         missing = [gid for gid, why in whys.items() if why is not Unread.FORBIDDEN]
@@ -201,7 +207,7 @@ class _Walker:
             self._walk_together([gid for gid in whys if gid not in self.asked[self.route.name]], self._read)
 
     def _read(self, gid: str) -> Subgoals:
-        """By the route in use, and over to the other as soon as Asana says that this one does not exist."""
+        """Read by the route in use; switch to the other as soon as Asana says that this one does not exist."""
         while True:
             route = self.route.name
             try:
@@ -218,12 +224,15 @@ class _Walker:
         return subgoals
 
     def _other_says_more(self, gid: str) -> bool:
-        """After a 404: whether the other route has the list or says more of the goal; it is the one in use then."""
+        """After a 404: whether the other route has the list or says more about the goal.
+
+        If so, it becomes the route in use, unless the setting fixes the route and the other only refuses.
+        """
         before, in_use = self.walk.unread[gid], self.route.name
         try:
             self._keep(gid, self._read_by(self.route.other, gid))
         except Refused as refused:
-            self._note_unread(gid, refused)
+            self._record_unread(gid, refused)
             self.other_agrees = self.walk.unread[gid] is before
             if self.other_agrees or self.route.is_fixed:
                 return not self.other_agrees
@@ -231,11 +240,11 @@ class _Walker:
         return True
 
     def _settle(self, gid: str, read: Callable[[], Subgoals]) -> int:
-        """Keep what is read, or note that it was refused or failed. Returns the status, 0 where none came."""
+        """Keep the list, or record that it was refused or failed. Returns the status, 0 if none came."""
         try:
             self._keep(gid, read())
         except Refused as refused:
-            self._note_unread(gid, refused)
+            self._record_unread(gid, refused)
             return refused.status
         except AsanaUnavailableError as error:
             self.failed[gid] = error
@@ -245,7 +254,7 @@ class _Walker:
         return 200
 
     def _failure(self) -> AsanaUnavailableError:
-        """What kept the first of the failed lists from being read, and of which goals they are."""
+        """The error of the first list that failed, with the goals of all of them."""
         goals = f"goal{'s' if len(self.failed) > 1 else ''} {', '.join(sorted(self.failed)[:NAMED])}"
         more = f" and {len(self.failed) - NAMED} more" if len(self.failed) > NAMED else ""
         first = next(iter(self.failed.values()))
@@ -261,8 +270,8 @@ class _Walker:
         self.walk.unread.pop(gid, None)
         self.on_goal(len(self.walk.subgoals) + len(self.walk.unread))
 
-    def _note_unread(self, gid: str, refused: Refused) -> None:
-        """The reason that says most is kept, where both routes were asked."""
+    def _record_unread(self, gid: str, refused: Refused) -> None:
+        """Record why the list was not read. If both routes were asked, the reason that says more is kept."""
         unknown = Unread.GOAL_UNKNOWN if refused.is_about_goal else Unread.NOT_FOUND
         why = Unread.FORBIDDEN if refused.status == 403 else unknown
         self.walk.unread[gid] = max(why, self.walk.unread.get(gid, why))

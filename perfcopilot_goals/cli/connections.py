@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from perfcopilot_goals.services.connections import ConnectionCheck
 
 ROUTES = click.Choice(["auto", "subgoals", "goal_relationships"])
-COLUMNS = ("connection", "workspace_gid", "token_ref", "base_url", "requests_per_minute", "subgoal_route", "enabled")
+COLUMNS = (
+    "connection",
+    "workspace_gid",
+    "token_ref",
+    "base_url",
+    "requests_per_minute",
+    "subgoal_route",
+    "check_users",
+    "enabled",
+)
 
 
 @click.group()
@@ -30,6 +39,12 @@ def _settings(function: Callable[..., None]) -> Callable[..., None]:
             click.option("--base-url", metavar="URL", help="Root of the API, if it is not Asana's."),
             click.option("--requests-per-minute", metavar="N", type=int, help="The token's limit."),
             click.option("--subgoal-route", type=ROUTES, help="Where sub-goals are asked for; auto finds it."),
+            click.option(
+                "--check-users/--no-check-users",
+                default=None,
+                help="Whether a sync asks Asana once a day who its users are, to warn of employees mapped to the wrong "
+                "one. A new connection does.",
+            ),
         ]
     ):
         function = option(function)

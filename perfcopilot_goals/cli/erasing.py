@@ -45,12 +45,20 @@ def erase(
     from perfcopilot_goals.services.erasure import erase_person
     from perfcopilot_goals.storage.connections import read_connection
     from perfcopilot_goals.storage.erasure_scan import find_traces
+    from perfcopilot_goals.storage.users_check import read_mapping_conflicts
 
     if more_canaries and not canaries:
         raise click.UsageError("one employee at a time; texts to search for come after --verify")
     canaries += more_canaries
     with session.database.connect("reading the connection") as database:
         read_connection(database, name)
+        is_doubtful = employee_id in read_mapping_conflicts(database, name)
+    if is_doubtful:
+        echo(
+            f"{employee_id} may be mapped to somebody else's Asana user, whose goals are then erased and kept out for "
+            f"good. Look first: perfcopilot-goals employee suggest {name}",
+            err=True,
+        )
     if not yes:
         click.confirm(f"Erase {printable(employee_id)} from {name}? This cannot be undone", abort=True, err=True)
     done = erase_person(session.database, session.settings, name, employee_id)

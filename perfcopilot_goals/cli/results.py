@@ -64,7 +64,8 @@ def plan(session: Session, name: str, as_json: bool) -> None:
         echo(f"{name}: never synced, so it is not known how many goals there are; the first page is one request.")
     echo(
         f"{name}: {planned.requests} requests ({planned.list_pages} pages of goals, {planned.walks} goals walked, "
-        f"{planned.further_pages} further pages of sub-goals, {planned.route_probes} to find the sub-goal route), "
+        f"{planned.further_pages} further pages of sub-goals, {planned.route_probes} to find the sub-goal route, "
+        f"{planned.user_pages} pages of users), "
         f"{seconds:.0f} s at {row.requests_per_minute:,} requests a minute"
     )
 

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.pass_obj
 def import_(session: Session, name: str, file: Path, *, skip_bad: bool, replaces: bool, dry_run: bool) -> None:
-    """Add and change employees from a CSV: employee_id,full_name,email,asana_user_gid. Other columns are ignored.
+    """Add and change employees from a CSV: employee_id,full_name,email,asana_user_gid and, optional, manager_email.
 
-    A bad line is named and nothing is imported. An empty asana_user_gid leaves the mapping as it is; employee unmap
-    takes one back. Nobody is removed without --replace.
+    Other columns are ignored. A bad line is named and nothing is imported. An empty asana_user_gid leaves the mapping
+    as it is; employee unmap takes one back. A file without manager_email leaves the managers as they are. Nobody is
+    removed without --replace.
     """
     from perfcopilot_goals.services.roster_import import import_roster, read_roster_file
 

@@ -10,8 +10,7 @@ from perfcopilot_goals.cli.session import Session, as_json, print_json, print_ta
 from perfcopilot_goals.cli.terminal import echo
 
 if TYPE_CHECKING:
-    from perfcopilot_goals.core.suggestions import AsanaUser
-    from perfcopilot_goals.domain.connection import Connection
+    from perfcopilot_goals.core.mapping_conflicts import MappingConflict
 
 COLUMNS = ("employee_id", "full_name", "suggestion", "asana name", "how sure", "why")
 
@@ -24,55 +23,53 @@ COLUMNS = ("employee_id", "full_name", "suggestion", "asana name", "how sure", "
 def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
     """Ask Asana who its users are, and say which of them the unmapped employees may be.
 
-    Waits while a sync uses the same token. Hints and collisions are for you to decide: employee map.
+    Also names mapped employees who may be somebody else by their e-mails. Waits while a sync uses the same token. Hints
+    and collisions are for you to decide: employee map.
     """
-    from perfcopilot_goals.core.suggestions import COLLISION, EXACT, HINT, KINDS, NOTHING, suggest_users
-    from perfcopilot_goals.storage.connections import read_connection
-    from perfcopilot_goals.storage.employees import map_unmapped, note_users, read_employees
-    from perfcopilot_goals.storage.erased import read_erased
-    from perfcopilot_goals.storage.locks import lock_roster
+    from perfcopilot_goals.core.suggestions import COLLISION, EXACT, HINT, KINDS, NOTHING
+    from perfcopilot_goals.services.mapping import suggest_mapping
 
-    with session.database.connect("reading the connection") as database:
-        connection = read_connection(database, name)
-    users = _fetch_users(session, connection)
-    with session.database.connect("matching the roster") as database:
-        lock_roster(database, name)
-        erased = read_erased(database, name)
-        users = [user for user in users if not erased.has_user(user.gid)]
-        suggestions = suggest_users(read_employees(database, name), users)
-        exact = {s.employee_id: s.gid for s in suggestions if s.kind == EXACT and s.gid}
-        applied = map_unmapped(database, name, exact) if apply else 0
-        gone = note_users(database, name, [user.gid for user in users])
+    done = suggest_mapping(session.database, session.settings, name, apply=apply, on_wait=tell_line)
+    suggestions, applied, seen = done.suggestions, done.applied, done.seen
     counts = {kind: sum(s.kind == kind for s in suggestions) for kind in KINDS}
     if as_json:
-        rows = [asdict(suggestion) for suggestion in suggestions]
-        figures = {"users": len(users), "applied": applied, "counts": counts, "gone": gone}
-        print_json({"connection": name, **figures, "suggestions": rows})
+        rows = {
+            "suggestions": [asdict(suggestion) for suggestion in suggestions],
+            "conflicts": [asdict(conflict) for conflict in seen.conflicts],
+        }
+        figures = {"users": seen.users, "applied": applied, "counts": counts, "gone": seen.gone}
+        print_json({"connection": name, **figures, **rows})
         return
     print_table([_row(asdict(s)) for s in suggestions], COLUMNS, f"Every employee of {name} is mapped.")
     if suggestions:
         sure = f"{applied} applied" if apply else f"{counts[EXACT]} exact, which --apply maps"
         echo(
             f"{name}: {sure}; {counts[HINT]} hints, {counts[COLLISION]} collisions, {counts[NOTHING]} not found "
-            f"among {len(users)} Asana users. Decide on the others: perfcopilot-goals employee map {name} EMPLOYEE GID"
+            f"among {seen.users} Asana users. Decide on the others: perfcopilot-goals employee map {name} EMPLOYEE GID"
         )
-    if hidden := sum(user.email is None for user in users):
+    if hidden := seen.hidden_emails:
         echo(f"Asana does not show this token the e-mails of {hidden} users; they can only be hints.")
-    if gone:
-        echo(f"Mapped to users who are not in the workspace any more: {', '.join(gone)}")
+    if seen.gone:
+        echo(f"Mapped to users who are not in the workspace any more: {', '.join(seen.gone)}")
+    if seen.conflicts:
+        _tell_conflicts(name, seen.conflicts)
     if applied:
         echo(f"The next sync brings their goals: perfcopilot-goals sync {name}")
 
 
-def _fetch_users(session: Session, connection: "Connection") -> "list[AsanaUser]":
-    """The workspace's users, asked at the token's pace once no sync uses it. No request if a setting is missing."""
-    from perfcopilot_goals.asana.users import fetch_users
-    from perfcopilot_goals.core.suggestions import parse_users
-    from perfcopilot_goals.services.sync_access import open_client, require_workspace
-
-    workspace_gid = require_workspace(connection)
-    with open_client(session.database, connection, session.settings, on_wait=tell_line) as client:
-        return parse_users(fetch_users(client, workspace_gid))
+def _tell_conflicts(name: str, conflicts: list["MappingConflict"]) -> None:
+    echo("Employees who may be mapped to somebody else's Asana user, and then have that person's goals:")
+    for conflict in conflicts:
+        signs = []
+        if conflict.other_employee_ids:
+            signs.append(f"that user has the e-mail of {', '.join(conflict.other_employee_ids)}")
+        if conflict.other_gids:
+            signs.append(f"{conflict.employee_id} has the e-mail of user {', '.join(conflict.other_gids)}")
+        echo(f"  {conflict.employee_id} is mapped to {conflict.gid}: {', and '.join(signs)}")
+    echo(
+        f"Where a mapping is wrong: perfcopilot-goals employee unmap {name} EMPLOYEE, then employee map, or import a "
+        "corrected file. Where an e-mail is wrong, correct it in the roster."
+    )
 
 
 def _row(suggestion: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """The alerts for people who do not look at the UI: a sync failed, an employee became truncated.
 
-The text holds a connection, an error's class, what to do and a link; no goal's text and nobody's name. It is escaped
-for Slack, which notifies a whole channel where it reads `<!channel>`.
+An alert names the connection, the error's class, what to do and a link. It holds no goal's text and no person's name.
+It is escaped for Slack, where a text with `<!channel>` notifies a whole channel.
 
-A sensor's cursor remembers which employees were alerted. Dagster copies it into every tick, so it holds no employee id.
-It holds a digest of each, keyed by the webhook's URL, which is not in the database.
+A sensor's cursor remembers which employees had an alert. Dagster copies it into every tick, so it holds no employee id
+but a digest of each. The digest's key is the webhook's URL, which is not in the database.
 """
 
 import hmac
@@ -17,15 +17,15 @@ DIGEST_CHARS = 32
 
 # connection -> employee id -> how many goals they own
 Truncated = Mapping[str, Mapping[str, int]]
-# connection -> digests of the employees who were in an alert
+# connection -> digests of the employees who had an alert
 Alerted = Mapping[str, Collection[str]]
 
 
 def parse_alerted(cursor: str | None, webhook: str) -> Alerted:
-    """The employees that this webhook had an alert of, from the cursor of the last tick.
+    """The employees whose alert this webhook already had, by the cursor of the last tick.
 
-    Earlier versions wrote the employee ids themselves, each with its number of goals; such a cursor is read too. One of
-    any other form counts as empty: a second alert does no harm, a missing one does.
+    Earlier versions wrote the employee ids themselves, each with its number of goals. Such a cursor is read too. A
+    cursor of any other form counts as empty: a second alert does no harm, a missing one does.
     """
     try:
         connections = json.loads(cursor or "{}")
@@ -37,13 +37,13 @@ def parse_alerted(cursor: str | None, webhook: str) -> Alerted:
 
 
 def render_alerted(now: Truncated, webhook: str) -> str:
-    """The cursor for the next tick: this webhook had an alert of these employees."""
+    """The cursor for the next tick: these employees have had their alert."""
     digests = {name: sorted(_digests(name, employees, webhook)) for name, employees in now.items()}
     return json.dumps(digests, sort_keys=True)
 
 
 def newly_truncated(alerted: Alerted, now: Truncated, webhook: str) -> dict[str, dict[str, int]]:
-    """Employees who are truncated now and were in no alert yet, by connection. A changed number of goals is not new."""
+    """Truncated employees who had no alert yet, by connection. A changed number of goals is not new."""
     new = {
         connection: {
             who: owned
@@ -56,15 +56,15 @@ def newly_truncated(alerted: Alerted, now: Truncated, webhook: str) -> dict[str,
 
 
 def tell_failure(connection: str, error: str, link: str) -> str:
-    """A sync failed. `error` is the failure's own text, which begins with its class and says what to do."""
+    """The alert for a failed sync. `error` is the failure's text: it begins with its class and says what to do."""
     return f"Sync of connection {_escaped(connection)} failed.\n{_escaped(error)}\n{_escaped(link)}"
 
 
 def tell_truncated(new: Truncated, cap: int, link: str) -> str:
-    """Employees own more goals than the cap since the latest syncs; a line for each connection."""
-    lines = [f"Goals are missing from blocks: these employees own more than {cap}, each with how many."]
+    """The alert for employees who now own more goals than the cap, with a line for each connection."""
+    lines = [f"Goals are missing from blocks. These employees own more than {cap} goals (how many in brackets):"]
     lines += [f"{_escaped(name)}: {_named(employees)}" for name, employees in sorted(new.items())[:SHOWN]]
-    lines += [f"and of {len(new) - SHOWN} more connections"] if len(new) > SHOWN else []
+    lines += [f"and in {len(new) - SHOWN} more connections"] if len(new) > SHOWN else []
     lines += ["Close or re-own goals in Asana, or read the drafts with that in mind.", _escaped(link)]
     return "\n".join(lines)
 
@@ -75,7 +75,7 @@ def _named(employees: Mapping[str, int]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """The text as Slack shows it literally: these three characters make its links and mentions."""
+    """The text escaped so that Slack shows it as it is: these three characters make its links and mentions."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -1,4 +1,4 @@
-"""What schedule and sensors decide: which partitions there should be, what to sync now, what again, what is stale."""
+"""What the schedule and the sensors decide: which partitions exist, what to sync, what to sync again, what is stale."""
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from perfcopilot_goals.domain.sync import LastSync
 
-# Failures that somebody mends by a setting. Anything else is over with time, or needs another program.
+# Failures that a corrected setting mends. Any other passes with time, or needs a new version of the program.
 MENDED_BY_A_SETTING = frozenset({"GoalsConfigError", "AsanaAccessError"})
 # A day and a half: a daily sync may be late or fail once before anybody is called.
 STALE_AFTER = dt.timedelta(hours=36)
@@ -14,7 +14,7 @@ STALE_AFTER = dt.timedelta(hours=36)
 
 @dataclass(frozen=True)
 class PartitionChange:
-    """Partitions to add and to remove, each in order."""
+    """Partitions to add and to remove, each list sorted."""
 
     add: list[str]
     remove: list[str]
@@ -23,9 +23,9 @@ class PartitionChange:
 def decide_partitions(
     enabled: Collection[str] | None, existing: Collection[str], in_flight: Collection[str]
 ) -> PartitionChange:
-    """Add what is enabled and missing at once; remove the rest only when no run of it is in flight.
+    """Add an enabled connection at once. Remove any other only while no run of it is in flight.
 
-    `enabled` is None where it could not be read, which is no reason to remove anything.
+    `enabled` is None if it could not be read. Then nothing changes.
     """
     if enabled is None:
         return PartitionChange([], [])
@@ -34,16 +34,16 @@ def decide_partitions(
 
 
 def decide_syncs(enabled: Iterable[str], queued: Collection[str]) -> list[str]:
-    """What a tick syncs: all that is enabled, but for what still waits in the queue since an earlier tick.
+    """The connections that a tick syncs: all that are enabled, except those whose run still waits in the queue.
 
-    A waiting run will fetch later than now, so another one would bring nothing newer; and a thousand connections whose
-    syncs take longer than the time between two ticks would queue up without end.
+    A waiting run will fetch later than now, so a second run would bring nothing newer. With a thousand connections,
+    whose syncs take longer than the time between two ticks, the queue would grow without end.
     """
     return [name for name in enabled if name not in queued]
 
 
 def find_mended(connections: Iterable[LastSync]) -> list[LastSync]:
-    """Connections whose settings changed after their latest sync failed for want of a right one."""
+    """Connections whose settings changed after their latest sync failed because of a setting."""
     return [
         last
         for last in connections
@@ -55,16 +55,16 @@ def find_mended(connections: Iterable[LastSync]) -> list[LastSync]:
 
 
 def find_stale(connections: Iterable[LastSync], now: dt.datetime) -> list[str]:
-    """Connections without a complete sync for longer than `STALE_AFTER`, new ones counted from when they were added."""
+    """Connections without a complete sync for longer than `STALE_AFTER`. A new one counts from when it was added."""
     return [last.connection for last in connections if now - (last.complete_at or last.created_at) > STALE_AFTER]
 
 
-# connection -> table -> a text that is another one whenever the table's rows of that connection are
+# connection -> table -> a text that changes whenever the rows of that connection in that table change
 Versions = Mapping[str, Mapping[str, str]]
 
 
 def find_changed(now: Versions, seen: Versions, limit: int) -> list[tuple[str, str]]:
-    """Connection and table of what is not as it was seen last, in order, so many at most."""
+    """The slices that changed since they were last seen, as (connection, table), sorted; at most `limit`."""
     changed = [
         (connection, table)
         for connection, versions in sorted(now.items())

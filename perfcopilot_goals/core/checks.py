@@ -1,13 +1,14 @@
 """What the checks say about a connection's slices, as pure functions.
 
-A result counts exactly and names at most ten ids: gids and employee ids, never a goal's text or a person's name.
-`CHECKS` is the catalogue: a function's name is the sentence that is true while the check is green, its docstring tells
-the reader what the named ids are and what to do. What it reads comes in `Facts`.
+A result counts exactly, shows ten ids and holds a thousand: gids and employee ids, never a goal's text or a name.
+`CHECKS` is the catalogue. A function's name is the sentence that is true while the check is green. Its docstring is the
+check's description: what the ids are, and what to do. `Facts` has all that it reads.
 """
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -16,6 +17,8 @@ from perfcopilot_goals.domain.limits import DESCRIPTION_CHARS, GOALS_PER_EMPLOYE
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 
 IDS_SHOWN = 10
+# The metadata of a check holds at most this many ids. Otherwise an event could have megabytes.
+IDS_LISTED = 1_000
 RAW, OWNED, SUBGOALS, ROWS, BLOCKS = SLICE_TABLES
 
 # Asana's `status` field names colours while a goal is open, and the outcome once it is closed.
@@ -28,10 +31,11 @@ Reads = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Facts:
-    """What a check may look at: of the slices the columns that it reads, the roster's mapping, what the sync noted.
+    """What a check may look at: the columns that it reads from the slices, the roster's mapping, and the sync's notes.
 
-    `hidden_subgoals` are counts by parent. `goals_before` is how many goals the workspace's list had before this sync
-    replaced it.
+    `hidden_subgoals` are counts by parent. `goals_before` is the number of goals in the workspace's list before this
+    sync replaced it. `users_checked_at` is when the mapping was last compared with Asana's users. `mapping_conflicts`
+    are the employees whose mapping that comparison contradicted.
     """
 
     slices: Mapping[str, pd.DataFrame]
@@ -39,19 +43,30 @@ class Facts:
     unread_subgoal_lists: list[str] = field(default_factory=list)
     hidden_subgoals: Mapping[str, int] = field(default_factory=dict)
     goals_before: int = 0
+    mapping_conflicts: Sequence[str] = ()
+    users_checked_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """Passed or not, how many break the sentence, which ones (the first ten), the limit where there is one."""
+    """How many ids break the check's sentence, which ones (the first thousand), and the limit if there is one.
+
+    `as_of` is when the data was looked at, if that was not in the sync; "never" if nobody has looked yet.
+    """
 
     count: int
     ids: list[str]
     limit: int | None = None
+    as_of: str | None = None
 
     @property
     def passed(self) -> bool:
         return self.count == 0
+
+    @property
+    def shown(self) -> str:
+        """The first ten ids as people read them, and how many more there are."""
+        return show_ids(self.ids, self.count)
 
 
 @dataclass(frozen=True)
@@ -72,7 +87,7 @@ _Evaluate = Callable[[Facts], CheckResult]
 
 
 def _check(table: str, *, reads: Reads, structural: bool = False) -> Callable[[_Evaluate], _Evaluate]:
-    """Enter a function into the catalogue under its own name; its docstring tells the reader what to do."""
+    """Enter a function into the catalogue under its own name. Its docstring becomes the description."""
 
     def enter(evaluate: _Evaluate) -> _Evaluate:
         description = " ".join((evaluate.__doc__ or "").split())
@@ -82,22 +97,28 @@ def _check(table: str, *, reads: Reads, structural: bool = False) -> Callable[[_
     return enter
 
 
+def show_ids(ids: Sequence[str], count: int) -> str:
+    """The first ten ids, and `… and N more` where `count` is larger."""
+    more = [f"… and {count - IDS_SHOWN:,} more"] if ids and count > IDS_SHOWN else []
+    return ", ".join([*ids[:IDS_SHOWN], *more])
+
+
 def _about(ids: Iterable[object], limit: int | None = None) -> CheckResult:
     every = [str(i) for i in ids]
-    return CheckResult(len(every), every[:IDS_SHOWN], limit)
+    return CheckResult(len(every), every[:IDS_LISTED], limit)
 
 
 @_check(RAW, reads={RAW: ["goal_gid"]})
 def workspace_has_goals(facts: Facts) -> CheckResult:
-    """The token sees at least one goal. If not: is it the right workspace, and may the token's user see its goals?"""
+    """The token sees at least one goal. If not: is the workspace right, and may the token's user see its goals?"""
     return CheckResult(int(facts.slices[RAW].empty), [])
 
 
 @_check(RAW, reads={RAW: ["goal_gid"]})
 def goals_did_not_collapse(facts: Facts) -> CheckResult:
-    """The list of goals fell to less than half of what it was. The number is how many goals are gone.
+    """The list of goals shrank to less than half. The number is how many goals are gone.
 
-    Did the token's user lose access to teams or private goals? If the fall is real, the next sync is green again.
+    Did the token's user lose access to teams or private goals? If the goals are really gone, the next sync is green.
     """
     listed = len(facts.slices[RAW])
     return CheckResult(facts.goals_before - listed if 2 * listed < facts.goals_before else 0, [])
@@ -112,7 +133,7 @@ def every_goal_has_an_owner(facts: Facts) -> CheckResult:
 
 @_check(RAW, reads={RAW: ["owner_gid"]})
 def every_owner_is_an_employee(facts: Facts) -> CheckResult:
-    """Asana users with goals who are nobody's employee here, each with their number of goals.
+    """Asana users who own goals but are no employee of the roster, each with their number of goals.
 
     Map those who work here: perfcopilot-goals employee map.
     """
@@ -131,9 +152,21 @@ def every_employee_is_mapped(facts: Facts) -> CheckResult:
     return _about(sorted(employee_id for employee_id, gid in facts.asana_user_of.items() if not gid))
 
 
+@_check(OWNED, reads={})
+def every_mapping_agrees_with_asana(facts: Facts) -> CheckResult:
+    """Employees who may be mapped to somebody else's Asana user. If so, that person's goals are in their block.
+
+    Their e-mail is another Asana user's, or their Asana user's e-mail is another employee's, at the moment shown. See
+    perfcopilot-goals employee suggest, and correct the mapping or the e-mail in the roster.
+    """
+    checked_at = facts.users_checked_at
+    as_of = "never" if checked_at is None else checked_at.isoformat(timespec="seconds")
+    return replace(_about(sorted(facts.mapping_conflicts)), as_of=as_of)
+
+
 @_check(OWNED, reads={OWNED: ["employee_id", "owned_total", "truncated"]})
 def no_employee_is_truncated(facts: Facts) -> CheckResult:
-    """Employees who own more goals than the cap, each with how many; only the first in Asana's order are used.
+    """Employees who own more goals than the cap, each with the number. Only the first in Asana's order are used.
 
     Close or re-own goals in Asana, or read the review's draft with that in mind.
     """
@@ -144,7 +177,7 @@ def no_employee_is_truncated(facts: Facts) -> CheckResult:
 
 @_check(OWNED, reads={RAW: ["goal_gid", "html_notes_chars"], OWNED: ["goal_gid"]})
 def no_description_is_truncated(facts: Facts) -> CheckResult:
-    """Owned goals whose description is longer than what is kept of it. The block does not use descriptions."""
+    """Owned goals whose description is longer than the part that is kept. The block does not use descriptions."""
     raw = facts.slices[RAW]
     cut = raw.loc[raw["html_notes_chars"].fillna(0) > DESCRIPTION_CHARS, "goal_gid"]
     return _about(cut[cut.isin(facts.slices[OWNED]["goal_gid"])], DESCRIPTION_CHARS)
@@ -152,16 +185,16 @@ def no_description_is_truncated(facts: Facts) -> CheckResult:
 
 @_check(SUBGOALS, reads={})
 def every_subgoal_list_was_read(facts: Facts) -> CheckResult:
-    """Owned goals whose sub-goals answered 403 or 404: deleted or hidden while the sync ran.
+    """Owned goals whose list of sub-goals answered 403 or 404: deleted or hidden while the sync ran.
 
-    They stand without key results until the next sync; run it again, and look at the goal's privacy if it stays.
+    They have no key results until the next sync. Run it again; if the goal stays here, check its privacy in Asana.
     """
     return _about(facts.unread_subgoal_lists)
 
 
 @_check(SUBGOALS, reads={})
 def no_subgoal_is_hidden(facts: Facts) -> CheckResult:
-    """Owned goals with sub-goals that Asana hides from the token's user, each with how many are hidden.
+    """Owned goals with sub-goals that Asana hides from the token's user, each with the number of hidden ones.
 
     These are not among the goal's key results. Invite that user to the sub-goals, or use a service account's token.
     """
@@ -170,14 +203,14 @@ def no_subgoal_is_hidden(facts: Facts) -> CheckResult:
 
 @_check(ROWS, reads={ROWS: ["row_gid", "status_type"]})
 def every_status_word_is_known(facts: Facts) -> CheckResult:
-    """Rows whose status word is none that a review knows; they count as on_track. Look at them one by one."""
+    """Rows with a status word that a review does not know. They count as on_track; look at them one by one."""
     rows = facts.slices[ROWS]
     return _about(rows.loc[rows["status_type"].notna() & ~rows["status_type"].isin(list(KNOWN_WORDS)), "row_gid"])
 
 
 @_check(ROWS, reads={RAW: ["goal_gid", "asana_status"], ROWS: ["goal_gid", "kind", "status"]})
 def status_agrees_with_asana(facts: Facts) -> CheckResult:
-    """Goals whose latest status update says something else than Asana's own status field. Post an update in Asana."""
+    """Goals whose latest status update differs from Asana's own status field. Post an update in Asana."""
     asana = dict(facts.slices[RAW][["goal_gid", "asana_status"]].itertuples(index=False, name=None))
     rows = facts.slices[ROWS]
     goals = rows.loc[rows["kind"] == "goal", ["goal_gid", "status"]].itertuples(index=False, name=None)
@@ -194,28 +227,28 @@ def status_agrees_with_asana(facts: Facts) -> CheckResult:
     structural=True,
 )
 def no_goal_was_lost(facts: Facts) -> CheckResult:
-    """Every owned goal and every sub-goal read is exactly one row, of the goal's owner. If not, run the sync again."""
+    """Every owned goal and every sub-goal is exactly one row of the goal's owner. If not, run the sync again."""
     owned, subgoals, rows = (facts.slices[name] for name in (OWNED, SUBGOALS, ROWS))
     owner = dict(zip(owned["goal_gid"], owned["employee_id"], strict=True))
     expected = Counter((gid, gid, employee_id) for gid, employee_id in owner.items())
     parents = zip(subgoals["goal_gid"], subgoals["subgoal_gid"], strict=True)
     expected.update((parent, child, owner.get(parent)) for parent, child in parents)
     found = Counter(zip(rows["goal_gid"], rows["row_gid"], rows["employee_id"], strict=True))
-    # A row of another employee's is amiss once, though it is both lacking and one too many.
-    amiss = sorted({(goal_gid, row_gid) for goal_gid, row_gid, _ in (expected - found) + (found - expected)})
-    return _about(row_gid for _, row_gid in amiss)
+    # A row with the wrong employee counts once, though it is both missing and one too many.
+    wrong = sorted({(goal_gid, row_gid) for goal_gid, row_gid, _ in (expected - found) + (found - expected)})
+    return _about(row_gid for _, row_gid in wrong)
 
 
 @_check(BLOCKS, reads={BLOCKS: ["employee_id"]}, structural=True)
 def every_mapped_employee_has_a_block(facts: Facts) -> CheckResult:
-    """Employees who are mapped to an Asana user and have no block yet. Run the sync again."""
+    """Employees who are mapped to an Asana user but have no block yet. Run the sync again."""
     blocks = set(facts.slices[BLOCKS]["employee_id"])
     return _about(sorted(e for e, gid in facts.asana_user_of.items() if gid and e not in blocks))
 
 
 @_check(BLOCKS, reads={BLOCKS: ["employee_id", "goals_owned", "truncated"]})
 def no_block_is_truncated(facts: Facts) -> CheckResult:
-    """Employees whose block does not list all their goals, each with how many they own; the block says so itself."""
+    """Employees whose block does not list all their goals, each with the number they own. The block says so too."""
     blocks = facts.slices[BLOCKS]
     cut = blocks.loc[blocks["truncated"], ["employee_id", "goals_owned"]].itertuples(index=False, name=None)
     return _about((f"{employee_id}: {owned}" for employee_id, owned in cut), GOALS_PER_EMPLOYEE)

@@ -1,7 +1,7 @@
-"""An erased person's ids taken out of text that others wrote: log lines, messages, check metadata, sensor cursors.
+"""Takes an erased person's ids out of texts about syncs: log lines, messages, check metadata, sensor cursors.
 
-By exact token: E003 is in "E003: 243" and neither in "E0031" nor in "E003-b". Where such text is kept, and how it is
-written back, is the business of `storage`.
+An id is found as an exact token: E003 is in "E003: 243", but not in "E0031" or "E003-b". `storage` finds these texts
+and writes them back.
 """
 
 import json
@@ -11,43 +11,43 @@ from typing import Any
 
 MARK = "[erased]"
 
-# Where Dagster's events and ticks hold text of ours; what stands elsewhere are its own names, which must stay readable.
+# Where Dagster's events and ticks hold our text. Anything else is Dagster's own names, which must stay readable.
 _TEXTS = frozenset({"text", "message", "user_message", "description", "stack", "skip_reason"})
 _METADATA = frozenset({"metadata", "metadata_entries", "run_config"})
 _NAMES = frozenset({"__class__", "__enum__", "label"})
-# Metadata that is JSON of ours, so an id may also be a key of it.
+# Metadata that is our own JSON, so an id may also be one of its keys.
 _JSON_METADATA = "JsonMetadataEntryData"
-# What the sync log calls its figures. An id may be a key beside these, and the log breaks if one of these goes.
+# The sync log's own names. An id may be a key beside them, but removing one of them would break the log.
 _LOG_NAME = re.compile("[a-z_]+")
-# Dagster keeps a document that holds a cursor that is JSON, in which there may be JSON again.
+# Dagster stores a JSON document with a cursor in it. The cursor is JSON too, and may hold JSON again.
 _NESTED = 3
 
 
 class Redaction:
-    """Takes these ids of a connection's person out. Those of other people, which may hold one of them, stay whole."""
+    """Takes one person's ids out of a connection's texts. Other people's ids stay whole, even if they contain one."""
 
     def __init__(self, connection: str, ids: Iterable[str], other_ids: Iterable[str] = ()) -> None:
         self._connection = connection
         self._ids = frozenset(ids)
         self._spellings = _all_spellings(self._ids)
         longer = {other for other in _all_spellings(other_ids) if any(i in other for i in self._spellings)}
-        # The longest first, as the first alternative that fits is taken.
+        # The longest first: a regular expression takes the first alternative that fits.
         tokens = sorted(self._spellings | longer, key=lambda token: (-len(token), token))
         self._token = re.compile(rf"(?<![\w@-])(?<!\w\.)(?:{'|'.join(map(re.escape, tokens))})(?![\w@-]|\.\w)")
 
     def text(self, text: str) -> str:
-        """The text with a mark in place of each id. Text that is JSON as a whole is read as such."""
+        """The text with a mark in place of each id. If the whole text is JSON, it is read as JSON."""
         container = _parse_container(text)
         if container is not None:
             text = _rewritten(text, container, self._data(container))
         return self._marked(text)
 
     def masked(self, text: str) -> str:
-        """The text with each id starred out, as long in UTF-8 as it was."""
+        """The text with each id replaced by stars. Its length in UTF-8 stays the same."""
         return self._replace(text, lambda token: "*" * len(token.encode()))
 
     def event(self, document: str) -> str:
-        """An event, a tick or a sensor's state of Dagster's, in JSON, without the ids; what is no JSON, as it is."""
+        """A Dagster event, tick or sensor state, in JSON, without the ids. What is not JSON stays as it is."""
         try:
             value = json.loads(document)
         except ValueError:
@@ -55,14 +55,14 @@ class Redaction:
         return _rewritten(document, value, self._event(value, ""))
 
     def notes(self, value: Any) -> Any:
-        """What a sync noted, without the ids; from a list of ids, or a figure for each id, the entry goes."""
+        """A sync's notes without the ids. From a list of ids, or a count by id, the person's entry is removed."""
         return self._without(value, lambda name: _LOG_NAME.fullmatch(name) is not None)
 
     def cursor(self, cursor: str) -> str:
         """A sensor's cursor without the person's entries.
 
-        Cursors are of all connections at once. Another one may have an employee with the same id, so only what stands
-        under this connection's name is looked at.
+        A cursor covers all connections. Another connection may have an employee with the same id, so only the part
+        under this connection's name is changed.
         """
         container = _parse_container(cursor)
         return cursor if container is None else _rewritten(cursor, container, self._of_connection(container))
@@ -85,7 +85,7 @@ class Redaction:
         return self.text(value) if key in _TEXTS else value
 
     def _data(self, value: Any) -> Any:
-        """JSON of ours with a mark in place of each id, be it a key or in a value."""
+        """Our own JSON with a mark in place of each id, in keys and in values."""
         if isinstance(value, dict):
             return {self._marked(name): self._data(item) for name, item in value.items()}
         if isinstance(value, list):
@@ -103,7 +103,7 @@ class Redaction:
         return self.cursor(value) if isinstance(value, str) else value
 
     def _without(self, value: Any, is_kept: Callable[[str], bool] = lambda _: False) -> Any:
-        """The value without the entries that are an id's."""
+        """The value without the entries that belong to an id."""
         if isinstance(value, dict):
             return {
                 name: self._without(item, is_kept)
@@ -122,7 +122,7 @@ class Redaction:
 
 
 def spellings(text: str) -> set[str]:
-    """The text as it is and as JSON writes it, with ASCII only or not, also in JSON within JSON."""
+    """The text as it is, and as JSON may write it: with ASCII only or not, and in JSON within JSON."""
     found = {text}
     for _ in range(_NESTED):
         found |= {json.dumps(form, ensure_ascii=is_ascii)[1:-1] for form in found for is_ascii in (True, False)}
@@ -134,7 +134,7 @@ def _all_spellings(texts: Iterable[str]) -> set[str]:
 
 
 def _parse_container(text: str) -> dict[str, Any] | list[Any] | None:
-    """The object or list that the text is in JSON, if it is one."""
+    """The text's JSON object or list; None if it is neither."""
     if not text.lstrip().startswith(("{", "[")):
         return None
     try:
@@ -145,5 +145,5 @@ def _parse_container(text: str) -> dict[str, Any] | list[Any] | None:
 
 
 def _rewritten(document: str, before: Any, after: Any) -> str:
-    """What is left of the document; byte for byte as it was where nothing of it went."""
+    """The changed document as JSON. If nothing changed, the document byte for byte as it was."""
     return document if before == after else json.dumps(after)

@@ -22,7 +22,7 @@ from perfcopilot_goals.domain.limits import DESCRIPTION_CHARS
 from perfcopilot_goals.errors import AsanaContractError
 from perfcopilot_goals.schemas.tables import frame
 
-# Asked for beside the table's own fields, to notice a goal of another workspace.
+# Asked for in addition to the table's own fields, to notice a goal of another workspace.
 WORKSPACE_FIELD = "workspace"
 
 
@@ -39,8 +39,8 @@ def parse_goals(
 ) -> GoalList:
     """The goals in the order of Asana's list.
 
-    A goal that came twice, because the list moved while it was paged, keeps its first place and its last content. Goals
-    of an owner who was erased are left out; the others keep the place that they have in Asana's list.
+    A list can change while its pages are read. A goal that came twice keeps its first place and its last content.
+    Goals of an erased owner are left out; the others keep their place in Asana's list.
     """
     responses = list(responses)
     with response_to("GET /goals"):
@@ -64,12 +64,12 @@ def _columns(goal: Response, workspace_gid: str) -> tuple[object, ...]:
         parse_optional_date(goal, "due_on"),
         parse_optional_date(goal, "start_on"),
         parse_status_type(goal),
-        _read_status(goal),
+        _parse_status(goal),
     )
 
 
-def _read_status(goal: Response) -> str | None:
-    # Asana's `status` needs a metric to be set and feeds one check only, so a list without it is no broken contract.
+def _parse_status(goal: Response) -> str | None:
+    # Asana sends `status` only for a goal with a metric, and only one check uses it. So it may be missing.
     status = goal.get("status")
     return storable(status) if isinstance(status, str) else None
 
@@ -78,6 +78,6 @@ def _check_workspace(goal: Response, workspace_gid: str) -> None:
     workspace = parse_object_gid(goal, WORKSPACE_FIELD) if WORKSPACE_FIELD in goal else None
     if workspace is not None and workspace != workspace_gid:
         raise AsanaContractError(
-            f"goal {parse_gid(goal)} belongs to another workspace than {workspace_gid}, which was asked for",
+            f"goal {parse_gid(goal)} belongs to another workspace than {workspace_gid}, the one asked for",
             action="Check the connection's workspace GID and base URL: perfcopilot-goals connection check {connection}",
         )

@@ -31,11 +31,11 @@ def parse_subgoals(
     is_erased: Callable[[str | None], bool] = lambda _: False,
     route: str | None = None,
 ) -> SubgoalList:
-    """The sub-goals of each parent, parents in the mapping's order, children in Asana's.
+    """The sub-goals of each parent. Parents keep the mapping's order, children the order of Asana's list.
 
-    A child that came twice keeps its first place and its last content. A goal that Asana lists under itself is no key
-    result of itself and is left out. One whose owner was erased stays, as part of its parent, and is nobody's. `route`
-    is the one that was read; errors name it.
+    A child that came twice keeps its first place and its last content. A goal that Asana lists under itself is left
+    out. A child whose owner was erased stays as part of its parent, without an owner. `route` is the route that was
+    read, for errors to name.
     """
     rows = []
     repeated = 0

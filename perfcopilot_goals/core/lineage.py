@@ -1,7 +1,7 @@
 """Whether the inputs of a slice belong together.
 
-An asset can be materialized alone in the UI. Rows that mix two states of the world, such as key results read before an
-employee was mapped, would look complete and lack goals, so the mix is refused.
+An asset can be materialized alone in the UI. Then rows may mix two states of the world, such as key results that were
+read before an employee was mapped. They would look complete but lack goals, so such a mix is refused.
 """
 
 import hashlib
@@ -15,13 +15,13 @@ ROSTER = "employees"
 
 
 def roster_digest(asana_user_of: Mapping[str, str | None]) -> str:
-    """A name for who is mapped to whom; equal mappings have equal names."""
+    """A digest of who is mapped to whom. Equal mappings have equal digests."""
     mapped = sorted((employee_id, gid) for employee_id, gid in asana_user_of.items() if gid)
     return hashlib.sha256(json.dumps(mapped).encode()).hexdigest()
 
 
 def check_inputs(table: str, sources: Mapping[str, Source]) -> None:
-    """Raise `GoalsGuardError` where one input was made from another state of a second one than the one at hand."""
+    """Raise `GoalsGuardError` if an input was made from another state of a second input than the present one."""
     for name, source in sources.items():
         for shared, was in source.inputs.items():
             if shared in sources and sources[shared].run_id != was:

@@ -1,10 +1,10 @@
-"""Asana's status words to the four statuses of a review, and goals with their key results to `mapped_goal_rows`."""
+"""Maps Asana's status words to the four statuses of a review, and goals and key results to `mapped_goal_rows`."""
 
 import pandas as pd
 
 from perfcopilot_goals.schemas.tables import frame
 
-# The match is exact: "Achieved" or "on track" are not words that Asana sends, and guessing could mark a miss as done.
+# The match is exact. Asana does not send "Achieved" or "on track", and a guess could mark a missed goal as done.
 STATUS_OF = {
     "achieved": "completed",
     "completed": "completed",
@@ -16,17 +16,17 @@ STATUS_OF = {
     "missed": "off_track",
     "dropped": "off_track",
 }
-# Read as on_track like any other word, but known to mean it.
+# Any word that is not in the table becomes on_track; `on_track` itself is known to mean it.
 KNOWN_WORDS = frozenset(STATUS_OF) | {"on_track"}
 
 
 def map_status(status_type: str | None) -> str:
-    """The status of a review; anything unknown, or no status at all, counts as on track."""
+    """The review's status. An unknown word, or none at all, counts as on track."""
     return STATUS_OF.get(status_type or "", "on_track")
 
 
 def map_rows(owned_goals: pd.DataFrame, subgoals: pd.DataFrame) -> pd.DataFrame:
-    """Rows of `mapped_goal_rows`: per employee the goals by rank, each followed by its key results."""
+    """Rows of `mapped_goal_rows`: each employee's goals by rank, each followed by its key results."""
     children: dict[str, list[tuple[object, ...]]] = {}
     by_place = subgoals.sort_values("position", kind="stable")
     for goal_gid, *child in by_place[

@@ -1,4 +1,4 @@
-"""Whose goal is it: from the workspace's goals to the goals that mapped employees own, within the cap."""
+"""Whose goal it is: selects from the workspace's goals those that mapped employees own, within the cap."""
 
 from collections.abc import Mapping
 
@@ -9,9 +9,9 @@ from perfcopilot_goals.schemas.tables import frame
 
 
 def select_owned_goals(raw_goals: pd.DataFrame, employee_of: Mapping[str, str]) -> pd.DataFrame:
-    """Rows of `owned_goals`: per employee the first 200 in the order of Asana's list.
+    """Rows of `owned_goals`: each employee's first 200 goals, in the order of Asana's list.
 
-    `employee_of` maps an Asana user's gid to an employee's id. Names and e-mail addresses never decide: two people may
+    `employee_of` maps an Asana user's gid to an employee's id. Names and e-mail addresses never decide: two people can
     share a name, and a wrong match puts one person's goals into another's review.
     """
     owned = raw_goals[raw_goals["owner_gid"].isin(list(employee_of))].sort_values("position", kind="stable")

@@ -1,9 +1,9 @@
 """The `[GOALS]` block of a review's prompt.
 
-A name is text by the person under review, bound for a language model. `safe_name` makes it safe: afterwards it cannot
-begin a line, forge the block's frame or hide from a reader. The rest of the module lays out lines. Kind and status
-stand before the name, so that nothing in a name can be read as ours. Any other free text that may one day reach a block
-has to pass through `safe_name` too.
+The person under review writes the names, and a language model reads them. `safe_name` makes a name safe: it cannot
+begin a line, forge the block's frame or hide from a reader. The rest of the module lays out the lines. Kind and status
+stand before the name, so that nothing in a name can pass for ours. Any other free text that reaches a block one day
+must pass through `safe_name` too.
 """
 
 import re
@@ -25,9 +25,9 @@ NAME_CHARS = 300
 OPENING, CLOSING = "[GOALS]", "[/GOALS]"
 GOAL, KEY_RESULT = "- Goal", "  - KR"
 
-# Cc beside `\s`, which already covers the line and paragraph separators.
+# Category Cc and `\s`, which already covers the line and paragraph separators.
 _GAPS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
-# Printed as nothing although their category (Mn, Lo, So) says otherwise: variation selectors and fillers.
+# Variation selectors and fillers. They print nothing, although their category (Mn, Lo, So) says otherwise.
 _FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0), range(0x180B, 0x180E), range(0x180F, 0x1810))
 _INVISIBLE = frozenset({"Cf", "Cs", "Co", "Cn"})
@@ -36,7 +36,7 @@ _ROUND = str.maketrans("[]", "()")
 
 @dataclass(frozen=True)
 class Line:
-    """A goal or key result for a block: its gids (`key_result_gid` None for a goal), name and status."""
+    """A goal or key result for a block: its gids, name and status. `key_result_gid` is None for a goal."""
 
     goal_gid: str
     key_result_gid: str | None
@@ -46,7 +46,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Block:
-    """The rendered block, and for each of its goal and key-result lines where it came from."""
+    """The rendered block, and for each goal or key-result line which goal it is about."""
 
     text: str
     citations: list[dict[str, object]]
@@ -55,8 +55,8 @@ class Block:
 def safe_name(name: str) -> str:
     """The name as it may stand in a block: one line, nothing invisible, no square bracket, at most 300 characters.
 
-    The order of the steps matters: no step brings back what an earlier one removed. Invisible characters go first, so
-    that what they kept apart composes and the blanks around them become one.
+    The order of the steps matters: no step brings back what an earlier one removed. Invisible characters go first. So
+    the characters that they kept apart can compose, and the blanks around them become one.
     """
     text = "".join(character for character in name if not _is_invisible(character))
     text = _GAPS.sub(" ", _compose(text)).strip()
@@ -75,8 +75,8 @@ def _is_invisible(character: str) -> bool:
 def _compose(text: str) -> str:
     """The text in NFC.
 
-    Marks are put into canonical order here, by a sort. `unicodedata` inserts them one by one: for a name of a megabyte
-    of accents that takes minutes, and one employee could hold up everybody's sync.
+    Marks are sorted into canonical order here. `unicodedata` inserts them one by one, which takes minutes for a name
+    of a megabyte of accents: one employee could hold up everybody's sync.
     """
     decomposed = (part for character in text for part in unicodedata.normalize("NFD", character))
     ordered: list[str] = []
@@ -87,13 +87,13 @@ def _compose(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _without_square_bracket(character: str) -> str:
-    """The character, unless it is a square bracket or NFKC, which a later reader may well apply, turns it into one."""
+    """The character; the round bracket if it is a square one, or becomes one under NFKC, which a reader may apply."""
     folded = unicodedata.normalize("NFKC", character)
     return folded.translate(_ROUND) if "[" in folded or "]" in folded else character
 
 
 def render_block(lines: Iterable[Line], goals_owned: int) -> Block:
-    """The block for one employee; `goals_owned` counts the goals beyond the cap too."""
+    """The block for one employee. `goals_owned` includes the goals beyond the cap."""
     text = [OPENING]
     citations: list[dict[str, object]] = []
     goals_listed = 0
@@ -115,7 +115,7 @@ def render_blocks(
     employee_ids: Iterable[str],
     block_history: BlockHistory | None = None,
 ) -> pd.DataFrame:
-    """Rows of `prompt_blocks`, one per employee id given, also for those with no goals."""
+    """Rows of `prompt_blocks`: one for each of these employee ids, with or without goals."""
     block_history = block_history or BlockHistory()
     lines: dict[str, list[Line]] = {}
     columns = ["employee_id", "kind", "goal_gid", "row_gid", "name", "status"]

@@ -1,6 +1,6 @@
-"""Why an employee's block is as it is, in one word for each employee.
+"""Why an employee's block is as it is, in one word.
 
-`domain.block` has the words. Add one there and a line here when people ask of an empty block what none of these says.
+`domain.block` has the words. If people ask about an empty block and no word answers them, add one there and here.
 """
 
 from collections import Counter
@@ -13,8 +13,8 @@ from perfcopilot_goals.domain.limits import GOALS_PER_EMPLOYEE
 def reason_of_block(goals_owned: int, *, had_goals: bool, is_gone: bool) -> str:
     """The reason that is stored with a block.
 
-    `had_goals`: an earlier block had some, and none since; `is_gone`: the Asana user was found to be no user of the
-    workspace any more.
+    `had_goals`: the last block that was not empty was followed only by empty ones. `is_gone`: the employee's Asana user
+    was found missing from the workspace.
     """
     if goals_owned > GOALS_PER_EMPLOYEE:
         return "truncated"
@@ -26,7 +26,10 @@ def reason_of_block(goals_owned: int, *, had_goals: bool, is_gone: bool) -> str:
 
 
 def reason_now(block_reason: str | None, *, is_mapped: bool, is_gone: bool) -> str:
-    """The reason by what is known now, which may be more than when the block was made; None where there is none."""
+    """The reason by what is known now, which may be more than when the block was made.
+
+    `block_reason` is the stored one, None if the employee has no block.
+    """
     if not is_mapped:
         return "unmapped"
     if block_reason in (None, "ok", "truncated"):
@@ -37,6 +40,6 @@ def reason_now(block_reason: str | None, *, is_mapped: bool, is_gone: bool) -> s
 
 
 def count_reasons(reasons: Iterable[str]) -> dict[str, int]:
-    """How many employees there are per reason, zeros too, so that a plot of each has no gaps."""
+    """How many employees each reason has. Zeros are included, so that plots have no gaps."""
     counts = Counter(reasons)
     return {f"reason_{reason}": counts[reason] for reason in BLOCK_REASONS}

@@ -1,17 +1,18 @@
-"""Asana's JSON read field by field, with its types checked before pandas sees a value.
+"""Parses Asana's JSON field by field, and checks its types before pandas sees a value.
 
-pandas and pandera would coerce: a gid that came as a number loses digits beyond 2^53, "false" becomes True, a date with
-a time zone moves by a day, a vanished field reads as null. Here each of these is an `AsanaContractError` that names the
-object and the field, never the value. `response_to` adds which request it was. Which fields a table has is the business
-of the modules that build its rows.
+pandas and pandera would coerce. A gid that came as a number loses digits beyond 2^53, and "false" becomes True. A date
+with a time zone moves by a day, and a missing field reads as null. Here each of these is an `AsanaContractError`. It
+names the object and the field, never the value; `response_to` adds the request. The modules that build a table's rows
+choose its fields.
 """
 
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeGuard
+from typing import Any
 
+from perfcopilot_goals.domain.gid import is_gid
 from perfcopilot_goals.errors import AsanaContractError
 
 Response = Mapping[str, Any]
@@ -22,7 +23,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 @contextmanager
 def response_to(request: str) -> Iterator[None]:
-    """Shape errors of the block also say which request it was, such as `GET /goals`, and that nothing was written."""
+    """Adds to shape errors of the block which request it was, such as `GET /goals`, and that nothing was written."""
     try:
         yield
     except AsanaContractError as error:
@@ -31,7 +32,7 @@ def response_to(request: str) -> Iterator[None]:
 
 
 def storable(text: str) -> str:
-    """The text with every character that Postgres cannot hold replaced by U+FFFD; its length stays."""
+    """The text with U+FFFD for every character that Postgres cannot hold. Its length stays the same."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
@@ -44,33 +45,33 @@ def by_gid(responses: Iterable[Response]) -> dict[str, Response]:
 
 
 def parse_gid(response: Response, which: str = "an object", field: str = "gid") -> str:
-    """The object's own gid: a string of ASCII digits, kept as it came, leading zeros too.
+    """The object's own gid: a string of ASCII digits, kept as it came, with leading zeros.
 
-    An error cannot name the object by its gid, so `which` and `field` say where it stands.
+    If it is wrong, the error cannot name the object by it. So `which` and `field` say where the object stands.
     """
     gid = response.get("gid")
-    if not _is_gid(gid):
+    if not is_gid(gid):
         kind = _kind(gid) if "gid" in response else "missing"
         raise AsanaContractError(f"{which}: field {field} is {kind}, not a string of digits")
     return gid
 
 
 def parse_text(response: Response, field: str) -> str:
-    """A text that must be there. `field` may be a path through objects that are: `current_status_update.title`."""
-    value = _read(response, field)
+    """A text that must be there. `field` may be a path through objects, such as `current_status_update.title`."""
+    value = _value_of(response, field)
     if not isinstance(value, str):
         raise _unexpected(response, field, value, "text")
     return storable(value)
 
 
 def parse_optional_text(response: Response, field: str) -> str | None:
-    """A text or null; the key itself must be there, or a field that Asana dropped would read as null."""
-    return None if _read(response, field) is None else parse_text(response, field)
+    """A text or null. The key itself must be there; otherwise a field that Asana dropped would read as null."""
+    return None if _value_of(response, field) is None else parse_text(response, field)
 
 
 def parse_optional_date(response: Response, field: str) -> dt.date | None:
     """A date written `YYYY-MM-DD`, or null."""
-    value = _read(response, field)
+    value = _value_of(response, field)
     if value is None:
         return None
     if isinstance(value, str) and re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
@@ -83,34 +84,34 @@ def parse_optional_date(response: Response, field: str) -> dt.date | None:
 
 def parse_optional_object(response: Response, field: str) -> Response | None:
     """A nested object, or null."""
-    value = _read(response, field)
+    value = _value_of(response, field)
     if value is None or isinstance(value, dict):
         return value
     raise _unexpected(response, field, value, "an object")
 
 
 def parse_object_gid(response: Response, field: str) -> str | None:
-    """The gid of a nested object, or None where that is null."""
+    """The gid of a nested object, or None if that is null."""
     nested = parse_optional_object(response, field)
     return None if nested is None else parse_gid(nested, _which(response), f"{field}.gid")
 
 
 def parse_owner_gid(response: Response) -> str | None:
-    """The owner's gid; null where nobody owns the goal."""
+    """The owner's gid, or None if nobody owns the goal."""
     return parse_object_gid(response, "owner")
 
 
 def parse_status_type(response: Response) -> str | None:
-    """The status word of the latest posted update; null where none was posted."""
+    """The status word of the latest posted update, or None if none was posted."""
     update = parse_optional_object(response, "current_status_update")
     return None if update is None else parse_optional_text(response, "current_status_update.status_type")
 
 
-def _read(response: Response, field: str) -> Any:
+def _value_of(response: Response, field: str) -> Any:
     value: Any = response
     for name in field.split("."):
         if not isinstance(value, Mapping) or name not in value:
-            raise AsanaContractError(f"{_which(response)}: field {field} was asked for and did not come")
+            raise AsanaContractError(f"{_which(response)}: field {field} was asked for but did not come")
         value = value[name]
     return value
 
@@ -120,13 +121,9 @@ def _unexpected(response: Response, field: str, value: Any, wanted: str) -> Asan
 
 
 def _which(response: Response) -> str:
-    # What stands where a gid belongs may be any text, so it is repeated only when it is one.
+    # The gid's field may hold any text, so it is repeated only if it is a gid.
     gid = response.get("gid")
-    return f"object {gid:.40}" if _is_gid(gid) else "an object without a gid"
-
-
-def _is_gid(value: Any) -> TypeGuard[str]:
-    return isinstance(value, str) and re.fullmatch("[0-9]+", value) is not None
+    return f"object {gid:.40}" if is_gid(gid) else "an object without a gid"
 
 
 _KINDS = {

@@ -1,7 +1,7 @@
-"""Which history is old enough to go: a pure decision over the sync log.
+"""Which history is old enough to delete: a pure decision over the sync log.
 
-What the present rows came from stays however old it is, or the next sync could not tell what it replaces, and nobody
-how fresh a block is. Deleting is the business of `storage` and, for Dagster's runs, of `defs`.
+The syncs that the present rows came from stay, however old they are. Without them the next sync could not tell what it
+replaces, and nobody could tell how fresh a block is. `storage` deletes, and `defs` deletes Dagster's runs.
 """
 
 import datetime as dt
@@ -12,17 +12,17 @@ from perfcopilot_goals.errors import GoalsConfigError
 
 
 def check_days(days: int) -> int:
-    """The number of days as given, or `GoalsConfigError`: history of today cannot be told from a run in flight."""
+    """The number of days as given, or `GoalsConfigError`: with less than a day, a running sync could count as old."""
     if days >= 1:
         return days
     raise GoalsConfigError(f"history is kept for whole days, at least 1; {days} was asked for, and nothing was deleted")
 
 
 def choose_expired(syncs: Iterable[Sync], cutoff: dt.datetime) -> list[Sync]:
-    """The syncs that ended before the cutoff and that nothing present rests on.
+    """The syncs that ended before the cutoff and that nothing present depends on.
 
-    Per connection there stay the latest one, the latest complete one, the one that last found a route to sub-goals,
-    and whatever wrote a table last. One that runs stays.
+    A sync that runs stays. So do these of each connection: the latest one, and the last to write each table. Of the
+    complete ones, the latest stays, the latest that wrote blocks, and the latest that found a sub-goal route.
     """
     by_connection: dict[str, list[Sync]] = {}
     for sync in sorted(syncs, key=lambda sync: sync.started_at):
@@ -38,7 +38,7 @@ def choose_expired(syncs: Iterable[Sync], cutoff: dt.datetime) -> list[Sync]:
 
 
 def _needed(history: list[Sync]) -> set[str]:
-    """Run ids of one connection, whose syncs come in the order in which they began."""
+    """The run ids to keep of one connection. Its syncs come in the order in which they began."""
     complete = [sync for sync in history if sync.state == "complete"]
     with_blocks = [sync for sync in complete if "prompt_blocks" in _written(sync)]
     with_route = [sync for sync in complete if sync.subgoal_route is not None]

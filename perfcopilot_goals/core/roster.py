@@ -1,8 +1,7 @@
-"""The roster: who works here, and who they are in Asana."""
+"""Parses a roster's file: who works here, and who they are in Asana."""
 
 import csv
 import io
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,23 +9,30 @@ from dataclasses import dataclass
 from perfcopilot_goals.core.responses import storable
 from perfcopilot_goals.core.roster_text import describe_header, find_delimiter
 from perfcopilot_goals.domain.employee import Employee
+from perfcopilot_goals.domain.gid import is_gid
 from perfcopilot_goals.errors import GoalsConfigError
 
 COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
+# Optional: read if the header has it.
+MANAGER = "manager_email"
 
 
 @dataclass(frozen=True)
 class RosterFile:
-    """A roster's file: its good records by the number of their last line, what is wrong with each bad line, and the
-    columns that are not ours."""
+    """A roster's file.
+
+    `lines` are its good records by the number of their last line. `bad` says what is wrong with each bad line.
+    `ignored` are the columns that are not ours. `has_managers`: the header names the optional `manager_email`.
+    """
 
     lines: dict[int, Employee]
     bad: dict[int, str]
     ignored: list[str]
+    has_managers: bool = False
 
 
 def parse_flawless_roster(text: str) -> list[Employee]:
-    """The employees of a file whose lines are all good; `GoalsConfigError` names every bad one otherwise."""
+    """The employees of a file whose lines are all good, or a `GoalsConfigError` that names every bad line."""
     file = parse_roster(text)
     if file.bad:
         raise refusal_of_lines(file.bad)
@@ -34,11 +40,13 @@ def parse_flawless_roster(text: str) -> list[Employee]:
 
 
 def parse_roster(text: str) -> RosterFile:
-    """The lines of a CSV file with a header, in any order of columns; other columns are ignored.
+    """The lines of a CSV file with a header. Columns may be in any order, and other columns are ignored.
 
-    Separated by comma, semicolon, tab, pipe or what a first line `sep=` names; with or without a byte-order mark. Each
-    line of a bad record is a bad one: a quote without its pair swallows the lines that follow, and nobody may be lost
-    without being named. `GoalsConfigError` for the header.
+    The fields are separated by comma, semicolon, tab, pipe, or the character that a first line `sep=` names. A
+    byte-order mark is skipped. Raises `GoalsConfigError` if the header is wrong.
+
+    Each line of a bad record counts as bad. An unpaired quote swallows the lines that follow, and nobody may be left
+    out without being named.
     """
     lines = io.StringIO(text.removeprefix("\ufeff"), newline="")
     delimiter, above = find_delimiter(lines.getvalue(), COLUMNS)
@@ -66,16 +74,18 @@ def parse_roster(text: str) -> RosterFile:
         bad |= dict.fromkeys(range(first, above + reader.line_num + 1), problem) if problem else {}
     names = _header([], delimiter) if names is None else names
     doubles = _doubles(good)
-    ignored = [name for name in names if name and name not in COLUMNS]
     return RosterFile(
-        {n: e for n, e in good.items() if n not in doubles}, dict(sorted((bad | doubles).items())), ignored
+        lines={n: e for n, e in good.items() if n not in doubles},
+        bad=dict(sorted((bad | doubles).items())),
+        ignored=[name for name in names if name and name not in (*COLUMNS, MANAGER)],
+        has_managers=MANAGER in names,
     )
 
 
 def refusal_of_lines(bad: Mapping[int, str]) -> GoalsConfigError:
     """The error that names every bad line by its number, without its content."""
     error = GoalsConfigError(
-        "nothing was imported", action="Mend these lines and import again, or leave them out: --skip-bad"
+        "nothing was imported", action="Correct these lines and import again, or skip them: --skip-bad"
     )
     return error.listing(f"line {number}: {problem}" for number, problem in sorted(bad.items()))
 
@@ -84,7 +94,7 @@ def _header(values: list[str], delimiter: str) -> list[str]:
     names = [name.strip().lower() for name in values]
     for problem, found in (
         ("missing", [name for name in COLUMNS if name not in names]),
-        ("more than once", [name for name in COLUMNS if names.count(name) > 1]),
+        ("more than once", [name for name in (*COLUMNS, MANAGER) if names.count(name) > 1]),
     ):
         if found:
             raise GoalsConfigError(
@@ -96,13 +106,13 @@ def _header(values: list[str], delimiter: str) -> list[str]:
 
 def check_gid(gid: str, what: str) -> str:
     """The gid without blanks around it, or `GoalsConfigError`: Asana's ids are strings of digits."""
-    if re.fullmatch("[0-9]+", gid.strip()):
+    if is_gid(gid.strip()):
         return gid.strip()
     raise GoalsConfigError(f"{what} must be Asana's numeric id (digits only); what was given is not")
 
 
 def shared_gids(employees: Iterable[Employee]) -> dict[str, list[str]]:
-    """Asana users that more than one employee claims to be, with the employees' ids."""
+    """Asana users that more than one employee claims, with the employees' ids. A user can be only one employee."""
     claims: dict[str, list[str]] = {}
     for employee in employees:
         if employee.asana_user_gid:
@@ -111,7 +121,9 @@ def shared_gids(employees: Iterable[Employee]) -> dict[str, list[str]]:
 
 
 def _employee(row: dict[str, str]) -> Employee:
-    return Employee(row["employee_id"], row["full_name"], row["email"], row["asana_user_gid"] or None)
+    return Employee(
+        row["employee_id"], row["full_name"], row["email"], row["asana_user_gid"] or None, row.get(MANAGER) or None
+    )
 
 
 def _problem(row: dict[str, str], surplus: int) -> str:
@@ -121,16 +133,16 @@ def _problem(row: dict[str, str], surplus: int) -> str:
         return "employee_id is empty or has characters that cannot be printed"
     if not row["full_name"]:
         return "full_name is empty"
-    if len(row["full_name"].splitlines()) > 1 or len(row["email"].splitlines()) > 1:
-        # A quote without its pair swallows the next line, and with it gives one person the gid of another.
-        return "full_name or email goes over several lines (a quote may lack its pair)"
-    if row["asana_user_gid"] and not re.fullmatch("[0-9]+", row["asana_user_gid"]):
+    if any(len(row.get(name, "").splitlines()) > 1 for name in ("full_name", "email", MANAGER)):
+        # An unpaired quote swallows the next line, and so gives one person the gid of another.
+        return "full_name or email spans several lines (a closing quote may be missing)"
+    if row["asana_user_gid"] and not is_gid(row["asana_user_gid"]):
         return "asana_user_gid is not digits only (a spreadsheet may have turned it into 1.2E+15)"
     return ""
 
 
 def _doubles(lines: Mapping[int, Employee]) -> dict[int, str]:
-    """What is wrong with lines that contradict each other; which of them is right cannot be told."""
+    """What is wrong with lines that contradict each other. We cannot tell which is right, so all of them are bad."""
     times = Counter(employee.employee_id for employee in lines.values())
     claims = shared_gids(lines.values())
     bad = {}
@@ -139,5 +151,5 @@ def _doubles(lines: Mapping[int, Employee]) -> dict[int, str]:
             who = dict.fromkeys(claims[employee.asana_user_gid])
             bad[number] = f"asana_user_gid {employee.asana_user_gid} is claimed by {', '.join(who)}"
         if times[employee.employee_id] > 1:
-            bad[number] = f"employee_id {employee.employee_id} stands {times[employee.employee_id]} times"
+            bad[number] = f"employee_id {employee.employee_id} appears {times[employee.employee_id]} times"
     return bad

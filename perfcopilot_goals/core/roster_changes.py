@@ -1,20 +1,21 @@
 """What importing a file changes in a roster, decided before anything is written.
 
-How a file is read is `roster`.
+`roster` parses the file.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from perfcopilot_goals.core.roster import shared_gids
 from perfcopilot_goals.domain.employee import Employee
 
 
 @dataclass(frozen=True)
 class Changes:
-    """`written` are the employees to add and change, as they are to be; all else are employee ids.
+    """What an import does. `written` are the employees to add or change, in their new form; the others are ids.
 
-    `kept` stay mapped although the file leaves their Asana user empty, `remapped` get another one than they had, and
-    `absent` are not in the file: with a replace they are removed. `bad` lines claim somebody else's Asana user.
+    `remapped` get another Asana user than they had. `kept` stay mapped although the file leaves their Asana user empty.
+    `absent` are not in the file; with a replace they are removed. `bad` lines claim somebody else's Asana user.
     """
 
     written: list[Employee]
@@ -27,19 +28,24 @@ class Changes:
     bad: dict[int, str]
 
 
-def plan_import(roster: Iterable[Employee], lines: Mapping[int, Employee], *, replaces: bool = False) -> Changes:
-    """What these lines change. An empty Asana user means "not known", so whoever is mapped stays mapped."""
+def plan_import(
+    roster: Iterable[Employee], lines: Mapping[int, Employee], *, replaces: bool = False, has_managers: bool = True
+) -> Changes:
+    """What these lines change. An empty Asana user means "not known", so mapped employees stay mapped.
+
+    `has_managers` is False if the file has no column for managers. Then managers stay as they are.
+    """
     before = {employee.employee_id: employee for employee in roster}
     bad: dict[int, str] = {}
     while True:
         good = {number: line for number, line in lines.items() if number not in bad}
-        given = {line.employee_id: _mapped_as(before.get(line.employee_id), line) for line in good.values()}
+        given = {n.employee_id: _completed(n, before.get(n.employee_id), has_managers) for n in good.values()}
         in_file = {line.employee_id for line in lines.values()}
         stay = {i: employee for i, employee in before.items() if i in in_file or not replaces}
         wrong = _claims_of_others(good, stay | given)
         if not wrong:
             break
-        # Whoever is left out keeps what they had, and that another line may claim.
+        # An employee whose line is left out keeps their Asana user, and another line may claim that one.
         bad |= wrong
     written = [employee for i, employee in given.items() if before.get(i) != employee]
     return Changes(
@@ -54,8 +60,15 @@ def plan_import(roster: Iterable[Employee], lines: Mapping[int, Employee], *, re
     )
 
 
-def _mapped_as(before: Employee | None, line: Employee) -> Employee:
-    return replace(line, asana_user_gid=before.asana_user_gid) if before and line.asana_user_gid is None else line
+def _completed(line: Employee, before: Employee | None, has_managers: bool) -> Employee:
+    """The line, with what the file leaves open filled in as it was."""
+    if before is None:
+        return line
+    return replace(
+        line,
+        asana_user_gid=line.asana_user_gid or before.asana_user_gid,
+        manager_email=line.manager_email if has_managers else before.manager_email,
+    )
 
 
 def _had(before: Mapping[str, Employee], employee: Employee) -> str | None:
@@ -63,17 +76,14 @@ def _had(before: Mapping[str, Employee], employee: Employee) -> str | None:
 
 
 def _claims_of_others(lines: Mapping[int, Employee], roster: Mapping[str, Employee]) -> dict[int, str]:
-    """Lines whose Asana user is another employee's, who does not give it up in the same file."""
-    holders: dict[str, list[str]] = {}
-    for employee in roster.values():
-        if employee.asana_user_gid:
-            holders.setdefault(employee.asana_user_gid, []).append(employee.employee_id)
+    """Lines that claim another employee's Asana user, unless the same file takes it from that employee."""
+    shared = shared_gids(roster.values())
     wrong = {}
     for number, line in lines.items():
-        others = [i for i in holders.get(line.asana_user_gid or "", []) if i != line.employee_id]
+        others = [i for i in shared.get(line.asana_user_gid or "", []) if i != line.employee_id]
         if others:
             wrong[number] = (
-                f"asana_user_gid {line.asana_user_gid} is that of {others[0]} in the roster; "
-                f"if {line.employee_id} is right, employee unmap {others[0]} first"
+                f"asana_user_gid {line.asana_user_gid} belongs to {others[0]} in the roster; "
+                f"if {line.employee_id} is right, run employee unmap for {others[0]} first"
             )
     return wrong

@@ -1,7 +1,7 @@
 """Whether a sync may go on although some lists of sub-goals were not read.
 
-The key results of a goal whose list was not read go away with the write. For a few goals that is right: they were
-deleted or hidden while the sync ran, and a check names them. For many at once, the token has lost access.
+If a goal's list was not read, the write removes the goal's key results. For a few goals that is right: they were
+deleted or hidden while the sync ran, and a check names them. If it is many at once, the token has lost access.
 """
 
 from collections.abc import Collection, Mapping
@@ -9,17 +9,17 @@ from collections.abc import Collection, Mapping
 from perfcopilot_goals.domain.subgoal_lists import Unread
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, GoalsError
 
-# So many goals with stored key results may be refused at once, and such a share of them: one in so many.
+# Of the goals with stored key results, up to five or up to one in ten may be refused at once.
 REFUSED_AT_MOST = 5
 REFUSED_ONE_IN = 10
-# Goals that an error names before it only counts the rest.
+# An error names this many goals and counts the rest.
 NAMED = 10
 
 
 def refusal_of_lists(
     read: Collection[str], unread: Mapping[str, Unread], with_key_results: Collection[str], *, allow_empty: bool
 ) -> GoalsError | None:
-    """The error that has to end the sync before anything is written, or None where it may go on.
+    """The error that must end the sync before anything is written, or None if it may go on.
 
     `read` and `unread` are the goals that were walked, `with_key_results` those that have key results stored. The first
     row that fits decides:
@@ -27,15 +27,15 @@ def refusal_of_lists(
     ==================================================================  ==================================
     lists                                                               result
     ==================================================================  ==================================
-    none read, at least one 403                                         `AsanaAccessError`
-    none read, two or more, all of them 404, none of which names a goal `AsanaContractError`
+    none read, at least one 403                                         `AsanaAccessError`.
+    none read, two or more, all of them 404, none of which names a goal `AsanaContractError`.
     403 for more than 5 and more than a tenth of `with_key_results`     `AsanaAccessError`, or None with
-                                                                        `allow_empty`
-    anything else: no list, lists that were read, single goals hidden,  None
-    deleted, or gone without a reason, all goals deleted by name
+                                                                        `allow_empty`.
+    anything else: no list, all read, single goals hidden, deleted or
+    gone without a reason, all goals deleted by name                    None.
     ==================================================================  ==================================
 
-    A goal without stored key results has none to lose, so its 403 counts in the first row alone.
+    A goal without stored key results has none to lose, so its 403 counts only in the first row.
     """
     whys = list(unread.values())
     if not read and Unread.FORBIDDEN in whys:

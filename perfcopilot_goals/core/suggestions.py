@@ -1,8 +1,8 @@
-"""Who an employee may be in Asana: the roster's unmapped employees beside the workspace's users.
+"""Who an employee may be in Asana: compares the roster's unmapped employees with the workspace's users.
 
-Only an e-mail that is the same and unique on both sides is sure enough to be applied. Everything else is a hint for a
-person to decide on, or a collision that a person has to resolve: a wrong match puts one person's goals into another's
-review. Add a rule here when people look for a match by another sign; unless it can never be wrong, it is a hint.
+Only an e-mail that is the same and unique on both sides is sure enough to be applied. A wrong match puts one person's
+goals into another's review. So everything else is a hint for a person to decide on, or a collision for a person to
+resolve. Add a rule here when people look for a match by another sign. Unless it can never be wrong, it is a hint.
 """
 
 from collections import Counter, defaultdict
@@ -15,14 +15,14 @@ from perfcopilot_goals.domain.employee import Employee
 
 EXACT, HINT, COLLISION, NOTHING = KINDS = ("exact", "hint", "collision", "nothing")
 
-# Names as like as this are worth a look; below the other, an exact e-mail deserves one too.
+# Names at least as similar as the first are worth a look. Below the second, even an exact e-mail needs one.
 SIMILAR, DISSIMILAR = 0.85, 0.5
 _SHOWN = 5
 
 
 @dataclass(frozen=True)
 class AsanaUser:
-    """A user of the workspace; `email` is None where Asana keeps it back."""
+    """A user of the workspace. `email` is None if Asana does not show it."""
 
     gid: str
     name: str
@@ -31,9 +31,10 @@ class AsanaUser:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What there is to say of one unmapped employee. `score` is the similarity of names, where those decided.
+    """What we found for one unmapped employee.
 
-    `gid` is None where nobody fits or several do; `why` then names them.
+    `gid` is None if nobody fits, or if several do; then `why` names them. `score` is the similarity of the names, if
+    those decided.
     """
 
     employee_id: str
@@ -61,12 +62,12 @@ def suggest_users(roster: Iterable[Employee], users: Iterable[AsanaUser]) -> lis
     people = list(roster)
     by_address = _ByAddress(people, list(users))
     unmapped = [e for e in people if e.asana_user_gid is None]
-    told = [by_address.look(e) for e in unmapped]
-    taken = {e.asana_user_gid for e in people} | {s.gid for s in told if s.kind == EXACT}
+    found = [by_address.look(e) for e in unmapped]
+    taken = {e.asana_user_gid for e in people} | {s.gid for s in found if s.kind == EXACT}
     hints = _Hints([user for user in by_address.users if user.gid not in taken])
     return _with_rivals(
-        # Where an address leads to users, what is in the way is told; a guess beside it would only mislead.
-        [s if by_address.leads(e) else hints.add_to(s, e) for s, e in zip(told, unmapped, strict=True)]
+        # If the address leads to users, the suggestion says what is in the way. A guess beside it would only mislead.
+        [s if by_address.leads(e) else hints.add_to(s, e) for s, e in zip(found, unmapped, strict=True)]
     )
 
 
@@ -84,12 +85,12 @@ class _ByAddress:
             self._at[address_of(user.email)].append(user)
 
     def leads(self, employee: Employee) -> bool:
-        """Whether the employee's address is one of the workspace's users'."""
+        """Whether a user of the workspace has the employee's address."""
         address = address_of(employee.email)
         return bool(address) and address in self._at
 
     def look(self, employee: Employee) -> Suggestion:
-        """What the employee's address says: exact, what collides, or nothing."""
+        """What the employee's address alone says: an exact match, a collision, or nothing."""
 
         def say(kind: str, why: str, user: AsanaUser | None = None) -> Suggestion:
             gid, name = (user.gid, user.name) if user else (None, None)
@@ -97,7 +98,7 @@ class _ByAddress:
 
         address = address_of(employee.email)
         if not address:
-            return say(COLLISION, "the roster has no e-mail address of theirs")
+            return say(COLLISION, "the roster has no e-mail address for them")
         found = self._at.get(address, [])
         user = found[0] if len(found) == 1 else None
         if others := [other for other in self._sharing[address] if other != employee.employee_id]:
@@ -113,7 +114,7 @@ class _ByAddress:
 
 
 class _Hints:
-    """Users who are nobody yet, by what a person would look for."""
+    """Users whom no employee is mapped to yet, by the signs that a person would look for."""
 
     def __init__(self, users: list[AsanaUser]) -> None:
         self._untagged: dict[str, list[AsanaUser]] = defaultdict(list)
@@ -131,13 +132,13 @@ class _Hints:
         """The suggestion with the best hint: the address without its +tag, then its local part, then the name."""
         local, at, domain = untagged(address_of(employee.email))
         for found, sign in (
-            (self._untagged.get(local + at + domain), "the same e-mail but for a +tag"),
+            (self._untagged.get(local + at + domain), "the same e-mail except for a +tag"),
             (self._local.get(local), "the same e-mail under another domain"),
         ):
             if at and found:
                 return _hinted(suggestion, found, sign, None)
         score, found = self._similar(employee.full_name)
-        return _hinted(suggestion, found, "the same name" if score == 1 else "a like name", score)
+        return _hinted(suggestion, found, "the same name" if score == 1 else "a similar name", score)
 
     def _similar(self, name: str) -> tuple[float, list[AsanaUser]]:
         candidates = {gid: user for sign in name_keys(name) for gid, user in self._named.get(sign, {}).items()}
@@ -159,7 +160,7 @@ def _hinted(suggestion: Suggestion, found: list[AsanaUser], sign: str, score: fl
 
 
 def _with_rivals(suggestions: list[Suggestion]) -> list[Suggestion]:
-    """Hints that lead several employees to one user say so."""
+    """The suggestions; a hint that leads several employees to one user now says so."""
     led = Counter(s.gid for s in suggestions if s.kind == HINT)
     return [
         replace(s, why=f"{s.why}; fits {led[s.gid]} employees") if s.gid and s.kind == HINT and led[s.gid] > 1 else s

@@ -1,27 +1,27 @@
-"""What keeps a text from being an Asana token, told by its kind and never by its content.
+"""What is wrong with a text that should be an Asana token. It names the kind of fault, never the content.
 
-Where a token is kept and who may read it is `services.tokens`.
+`services.tokens` says where a token is kept and who may read it.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterator
 
-# More than any token has; a header of this length is refused by most servers.
+# Longer than any token. Most servers refuse a header of this length.
 TOKEN_CHARS = 4_096
 
 _BYTE_ORDER_MARK = "\ufeff"
 _QUOTES = "\"'`´“”„‟‘’‚‛«»‹›＂＇"
-# `$TOKEN`, `${TOKEN}` and `%TOKEN%` are what a file of variables holds where nothing fills them in.
+# A file of variables holds `$TOKEN`, `${TOKEN}` or `%TOKEN%` if nothing filled them in.
 _OPENING, _CLOSING = "<[{($%", ">]})%"
-# Letters and symbols without a picture; all else that nobody sees counts as not printable.
+# Letters and symbols that show nothing. Python counts all other invisible characters as not printable.
 _FILLERS = "\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 
 
 def find_token_faults(text: str) -> list[str]:
-    """What is wrong with a token that was stripped of white space; empty where it can be sent.
+    """What is wrong with a token, stripped of white space; empty if it can be sent.
 
-    Each fault is the rest of a sentence that begins with "the token".
+    Each fault completes a sentence that begins with "the token".
     """
     if faults := list(_usual_faults(text)):
         return faults
@@ -35,7 +35,7 @@ def find_token_faults(text: str) -> list[str]:
 
 
 def _usual_faults(text: str) -> Iterator[str]:
-    """What people leave around a token when they copy it."""
+    """What people often copy along with a token."""
     if text.startswith(_BYTE_ORDER_MARK):
         yield "begins with a byte-order mark"
     if len(text.splitlines()) > 1:
@@ -54,7 +54,7 @@ def _usual_faults(text: str) -> Iterator[str]:
 
 
 def _unseen(text: str) -> Iterator[str]:
-    """Characters that nobody sees, by kind and place; white space is not among them."""
+    """Invisible characters, by kind and place. White space is not among them."""
     places: dict[str, str] = {}
     for number, character in enumerate(text):
         kind = _kind(character)

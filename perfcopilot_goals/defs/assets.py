@@ -92,7 +92,8 @@ def raw_workspace_goals(context: dg.AssetExecutionContext, connections: Connecti
     fields = [*tables()["raw_workspace_goals"].asana_fields, WORKSPACE_FIELD]
     answers = fetch_goals(client, workspace_gid, fields, asana.reporter(connections, "goals listed"))
     goals = parse_goals(answers, workspace_gid, asana.erased(connections).has_user)
-    return Slice(goals.rows, asana.notes() | {"repeated_goals": goals.repeated})
+    users = asana.check_users(connections)
+    return Slice(goals.rows, asana.notes() | users | {"repeated_goals": goals.repeated})
 
 
 @_slice_asset("pandas")

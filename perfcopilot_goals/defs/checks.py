@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from perfcopilot_goals.core.automation import STALE_AFTER, find_stale
-from perfcopilot_goals.core.checks import BLOCKS, CHECKS, IDS_SHOWN, RAW, SUBGOALS, Check, Facts
+from perfcopilot_goals.core.checks import BLOCKS, CHECKS, IDS_LISTED, IDS_SHOWN, RAW, SUBGOALS, Check, Facts, show_ids
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.partitions import connections_partitions
 from perfcopilot_goals.defs.resources import Store
@@ -21,6 +21,7 @@ from perfcopilot_goals.storage.employees import read_mapping
 from perfcopilot_goals.storage.overview import read_last_syncs, read_truncated
 from perfcopilot_goals.storage.slices import read_slice
 from perfcopilot_goals.storage.sync_log import read_source
+from perfcopilot_goals.storage.users_check import read_mapping_conflicts, read_users_check
 
 
 def gather_facts(database: Database, connection: str, checks: list[Check]) -> Facts:
@@ -40,6 +41,8 @@ def gather_facts(database: Database, connection: str, checks: list[Check]) -> Fa
             unread_subgoal_lists=list(noted.get("unread", [])),
             hidden_subgoals={hidden["goal_gid"]: hidden["count"] for hidden in noted.get("hidden", [])},
             goals_before=listed.rows_before if listed else 0,
+            mapping_conflicts=read_mapping_conflicts(transaction, connection),
+            users_checked_at=read_users_check(transaction, connection).checked_at,
         )
 
 
@@ -62,12 +65,13 @@ def _checks_of(table: str) -> dg.AssetChecksDefinition:
             results = [(check, check.evaluate(facts)) for check in asked]
         for check, result in results:
             limit = {} if result.limit is None else {"limit": result.limit}
+            as_of = {} if result.as_of is None else {"as_of": result.as_of}
             yield dg.AssetCheckResult(
                 asset_key=table,
                 check_name=check.name,
                 passed=result.passed,
                 severity=dg.AssetCheckSeverity.ERROR if check.is_structural else dg.AssetCheckSeverity.WARN,
-                metadata={"count": result.count, "ids": ", ".join(result.ids), **limit},
+                metadata={"count": result.count, "ids": result.shown, **_all_ids(result.ids), **limit, **as_of},
             )
 
     return run
@@ -107,8 +111,13 @@ def _roll_up(ids: list[str]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not ids,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"count": len(ids), "ids": ", ".join(ids[:IDS_SHOWN])},
+        metadata={"count": len(ids), "ids": show_ids(ids, len(ids)), **_all_ids(ids)},
     )
+
+
+def _all_ids(ids: list[str]) -> dict[str, dg.MetadataValue]:
+    """The ids behind those that are shown, up to a thousand, as JSON."""
+    return {"all_ids": dg.MetadataValue.json(ids[:IDS_LISTED])} if len(ids) > IDS_SHOWN else {}
 
 
 ROLL_UPS = [no_connection_is_truncated, no_connection_is_stale]

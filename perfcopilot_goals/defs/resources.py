@@ -16,6 +16,7 @@ from perfcopilot_goals.domain.block import BlockHistory
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.services.databases import open_database
+from perfcopilot_goals.services.mapping import check_mapping
 from perfcopilot_goals.services.redaction import redact
 from perfcopilot_goals.services.sync_access import open_client, require_employees
 from perfcopilot_goals.settings import load_settings
@@ -108,6 +109,24 @@ class Asana(dg.ConfigurableResource[Any]):
         """The people of the connection whose goals must not be stored; to be read after the sync was entered."""
         with self.store.database.connect("reading who was erased") as database:
             return read_erased(database, connection.connection)
+
+    def check_users(self, connection: Connection) -> dict[str, Any]:
+        """Looks once a day whether the mapping agrees with Asana's users; returns notes, and never fails the sync."""
+        seen = check_mapping(self.store.database, self.client_for(connection), connection)
+        if seen is None:
+            return {}
+        if isinstance(seen, GoalsError):
+            kind, status = type(seen).__name__, {} if seen.status is None else {"users_status": seen.status}
+            why = f"{kind}, status {seen.status}" if status else str(seen)
+            dg.get_dagster_logger().warning(
+                f"{connection.connection}: the mapping was not compared with Asana's users ({why}); the sync goes on."
+            )
+            return {"users_error": kind, **status}
+        return {
+            "users": seen.users,
+            "mapping_conflicts": len(seen.conflicts),
+            "asana_users_gone": len(seen.gone),
+        }
 
     def last_route(self, connection: Connection) -> str | None:
         """The sub-goal route that answered the connection's last complete sync."""

@@ -7,7 +7,7 @@ SUBGOAL_ROUTES = ("auto", "subgoals", "goal_relationships")
 
 @dataclass(frozen=True)
 class Connection:
-    """One connection's settings."""
+    """One connection's settings. `check_users`: once a day a sync compares the mapping with Asana's users."""
 
     connection: str
     workspace_gid: str | None
@@ -16,6 +16,7 @@ class Connection:
     requests_per_minute: int
     subgoal_route: str
     enabled: bool
+    check_users: bool = True
 
 
 def subgoals_request(route: str | None, goal_gid: str) -> str:

@@ -2,5 +2,5 @@
 
 GOALS_PER_EMPLOYEE = 200
 DESCRIPTION_CHARS = 1_000
-# What a connection may be set to. More than a thousand a second no token is allowed and no process sends.
+# The rates that a connection may be set to. No token may send, and no process sends, over a thousand a second.
 REQUESTS_PER_MINUTE = range(1, 60_001)

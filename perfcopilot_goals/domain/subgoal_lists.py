@@ -1,4 +1,4 @@
-"""How a goal's list of sub-goals may fail to be read."""
+"""Why a goal's list of sub-goals may not have been read."""
 
 from enum import IntEnum
 
@@ -6,6 +6,9 @@ from enum import IntEnum
 class Unread(IntEnum):
     """Why a list was not read. The greater the value, the more the response says about the goal."""
 
-    NOT_FOUND = 1  # a 404 that does not name the goal; a route that is gone answers so, too
-    GOAL_UNKNOWN = 2  # a 404 that names the goal, as only a route that exists does
-    FORBIDDEN = 3  # a 403: the goal exists, and the token's user may not read its sub-goals
+    # A 404 that does not name the goal. A route that is gone sends it too.
+    NOT_FOUND = 1
+    # A 404 that names the goal. Only a route that exists does that.
+    GOAL_UNKNOWN = 2
+    # A 403: the goal exists, but the token's user may not read its sub-goals.
+    FORBIDDEN = 3

@@ -1,4 +1,4 @@
-"""A sync as the sync log has it, the tables it writes, and where an input came from."""
+"""A sync as the sync log records it, the tables it writes, and where an input came from."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ SYNC_STATES = ("running", "complete", "failed")
 
 @dataclass(frozen=True)
 class Source:
-    """Where an input came from: the run that wrote it, its sync's moment, and what its own inputs were then.
+    """Where an input came from: the run that wrote it, when its sync began, and what its own inputs were.
 
     `rows_before` is how many rows the write replaced.
 
-    The roster is written by people: a digest of its mapping stands for the run, and it has no moment.
+    People write the roster, not a run. So its `run_id` is a digest of the mapping, and its `synced_at` is None.
     """
 
     run_id: str
@@ -45,9 +45,9 @@ class Sync:
 
 @dataclass(frozen=True)
 class LastSync:
-    """An enabled connection with its latest sync and its latest complete one.
+    """An enabled connection, with its latest sync and its latest complete one.
 
-    `updated_at` is the latest change of its settings, or the import of its roster where that came later.
+    `updated_at` is when its settings last changed, or when its roster was imported if that was later.
     """
 
     connection: str

@@ -1,7 +1,7 @@
-"""An http(s) address taken apart, so that what is called is what was checked.
+"""Parses an http(s) address, so that the host that was checked is the host that is called.
 
-Libraries read some addresses in two ways: `https://app.asana.com\\@evil` has either host. Here such an address is no
-address. Which hosts are right is up to whoever asks.
+Libraries read some addresses in two ways: `https://app.asana.com\\@evil` can have either host. Here such an address is
+refused. The caller decides which hosts are right.
 """
 
 import ipaddress
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class WebAddress:
-    """The parts of an address. `host` is in lower case and without brackets; the address has no user."""
+    """The parts of an address without a user. `host` is in lower case and without brackets."""
 
     scheme: str
     host: str
@@ -29,11 +29,11 @@ class WebAddress:
 
 
 def parse_web_address(url: str) -> WebAddress:
-    """The address, or `ValueError` whose text goes on after "the address", and does not repeat it.
+    """The address, or a `ValueError` whose text continues "the address …" and does not repeat it.
 
-    `requests` reads an address by urllib3 and connects by what the standard library reads, so both have to agree.
+    `requests` parses an address with urllib3 and connects by the standard library's parse, so both must agree.
     """
-    # Not before an address is there to be read: `--help` loads no library for HTTP.
+    # Imported here because `--help` must load no HTTP library.
     from urllib3.exceptions import LocationParseError  # noqa: PLC0415
     from urllib3.util import parse_url  # noqa: PLC0415
 
@@ -46,7 +46,7 @@ def parse_web_address(url: str) -> WebAddress:
     except (LocationParseError, ValueError):
         agree = False
     if read is None:
-        # Raised out here: the library's error repeats the address, and would come along as the context.
+        # Raised outside the except block: the library's error repeats the address, and would be kept as the context.
         raise ValueError("is not a URL")
     host = (read.host or "").strip("[]").lower()
     if not host or not agree or read.scheme not in ("http", "https"):

@@ -1,13 +1,13 @@
-"""The Postgres that runs when none is configured: started by whoever needs it first, stopped by the last one out.
+"""The Postgres that runs when none is configured. Its first user starts it, and its last user stops it.
 
-Add here what the rest of the product asks of it. Who uses it is in `users`, what is done to it in `process`, what it is
-told in `launch`, with which programs in `programs`, where it is in `files`.
+Add here what the rest of the product needs from it. `users` counts its users, `process` asks, starts and stops it,
+`launch` has its command line, `programs` its binaries, and `files` its folders.
 
-The UI, the daemon, the run workers and the command line share one server, and a process that asked for its URL is a
-user of it until it exits. One that a signal ends, SIGTERM too, cannot stop it: then the server stays, without users,
-until the next user exits. A forked child is a user only once it asks, and never stops the server in its parent's name.
+The UI, the daemon, the run workers and the command line share one server. A process that asked for its URL is a user
+of it until it exits. A process that a signal ends (SIGTERM too) cannot stop the server, which then runs on without
+users until the next user exits. A forked child is a user only once it asks, and never leaves in its parent's name.
 
-After `keep_running` nothing stops the server but `stop_local_postgres`. That is a file, and so outlives a reboot.
+After `keep_running` only `stop_local_postgres` stops the server. A file records that, so it outlives a reboot.
 """
 
 import secrets
@@ -31,27 +31,27 @@ DATABASE = "perfcopilot"
 
 
 def local_database_url(settings: Settings) -> str:
-    """The URL of the own server's database, which serves when this returns and from then on until this process ends."""
-    with one_at_a_time, _told_as_store_errors():
+    """The URL of the local Postgres' database. The server runs from now on, at least until this process ends."""
+    with one_at_a_time, _as_store_errors():
         files = locate(settings)
         make_folders(settings, files)
         become_user(files)
-        answer, port = process.ask(files, DATABASE)
-        if answer != "serves":
+        response, port = process.ask(files, DATABASE)
+        if response != "serves":
             with locked(files.start_lock):
                 port = _serve(files)
         return f"postgresql://postgres:{files.password()}@127.0.0.1:{port}/{DATABASE}"
 
 
 def is_running(settings: Settings) -> bool:
-    """Whether the own server runs, also while it starts or stops. Does not make this process a user of it."""
-    with _told_as_store_errors():
+    """Whether the server runs, starts or is stopping. Does not make this process a user of it."""
+    with _as_store_errors():
         return _runs(locate(settings))
 
 
 def keep_running(settings: Settings) -> None:
-    """From now on nobody's exit stops the server, only `stop_local_postgres` does. Starts nothing."""
-    with one_at_a_time, _told_as_store_errors():
+    """From now on only `stop_local_postgres` stops the server, not the exit of its last user. Starts nothing."""
+    with one_at_a_time, _as_store_errors():
         files = locate(settings)
         make_folders(settings, files)
         with locked(files.start_lock):
@@ -59,16 +59,16 @@ def keep_running(settings: Settings) -> None:
 
 
 def stop_local_postgres(settings: Settings) -> bool:
-    """Stop the server whoever uses it, and forget that it was to be kept; whether anything ran."""
-    with one_at_a_time, _told_as_store_errors():
+    """Stop the server even if it has users, and undo `keep_running`. Returns whether anything ran."""
+    with one_at_a_time, _as_store_errors():
         files = locate(settings)
         with turn(files):
             return _stop(files)
 
 
 def remove_local_postgres(settings: Settings) -> None:
-    """Stop the server and delete everything of it, the database too, inside the home and outside."""
-    with one_at_a_time, _told_as_store_errors():
+    """Stop the server and delete all of its files, the database too, inside the home and outside."""
+    with one_at_a_time, _as_store_errors():
         files = locate(settings)
         with turn(files):
             _stop(files)
@@ -76,18 +76,18 @@ def remove_local_postgres(settings: Settings) -> None:
                 if folder.exists():
                     shutil.rmtree(folder)
         if files.base != files.notes:
-            with suppress(OSError):  # other homes are in it, or it never was
+            with suppress(OSError):  # it holds other homes, or never existed
                 OUTSIDE.rmdir()
 
 
 def _serve(files: ServerFiles) -> int:
-    """The port of the server: of one that is coming up or that crashed and came back, or of one started now."""
+    """The server's port. Waits for a server that is coming up or recovering; starts one if none runs."""
     if not claim(files):
         _stop(files)
         shutil.rmtree(files.data)
         claim(files)
-    answer, port = process.ask(files)
-    if answer != "serves":
+    response, port = process.ask(files)
+    if response != "serves":
         port = process.wait_until_serving(files)
     if not port:
         if not files.data.exists():
@@ -95,9 +95,9 @@ def _serve(files: ServerFiles) -> int:
                 write_private(files.password_file, secrets.token_urlsafe(32))
             initialise(files, files.password())
         port = process.start(files)
-    with process.connect(files, port) as connection:
-        if connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone() is None:
-            connection.execute(f"create database {DATABASE}")
+    with process.connect(files, port) as conn:
+        if conn.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone() is None:
+            conn.execute(f"create database {DATABASE}")
     return port
 
 
@@ -114,10 +114,10 @@ def _stop(files: ServerFiles) -> bool:
 
 
 @contextmanager
-def _told_as_store_errors() -> Iterator[None]:
+def _as_store_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise GoalsStoreError(f"local Postgres: {error.filename}: {error.strerror}", "58030") from None
     except psycopg.Error as error:
-        raise GoalsStoreError("local Postgres: a statement of its supervisor failed", error.sqlstate or "") from None
+        raise GoalsStoreError("local Postgres: setting up its database failed", error.sqlstate or "") from None

@@ -1,12 +1,12 @@
-"""The local Postgres on disk: where its folders are, whose they are, and the user that the server runs as.
+"""The local Postgres on disk: where its folders are, who owns them, and which user the server runs as.
 
-Add here what is a path, an owner or a mode. What runs a program is in `programs`.
+Add here what is a path, an owner or a mode. `programs` runs the programs.
 
-As an ordinary user everything is in `PERFCOPILOT_HOME/postgres`. As root it is not: Postgres refuses to run as root,
-and the user that it runs as (`PERFCOPILOT_POSTGRES_USER`) may be unable to enter the checkout. Then the password and
-the locks stay in the home, and the data, the log and, where that user cannot run the installed ones, a copy of the
-programs are in `/var/lib/perfcopilot-goals/<hash of the home's path>`. No user is added, and no mode of a folder that
-was there is changed.
+For an ordinary user everything is in `PERFCOPILOT_HOME/postgres`. For root that does not work. Postgres refuses to run
+as root, and the user that it runs as (`PERFCOPILOT_POSTGRES_USER`) may not be able to enter the checkout. So only the
+password and the locks stay in the home. The data and the log are in `/var/lib/perfcopilot-goals/<hash of the home's
+path>`. If that user cannot run the installed programs, a copy of them is there too. No user is added, and no existing
+folder's mode is changed.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ ELSEWHERE = "or set PERFCOPILOT_DATABASE_URL to a Postgres of yours"
 
 @dataclass(frozen=True)
 class ServerFiles:
-    """`notes` is in the home and the caller's, `base` is the server's folder, `user` runs it (None: the caller)."""
+    """`notes` is the caller's folder in the home, `base` the server's folder, `user` runs it (None: the caller)."""
 
     notes: Path
     base: Path
@@ -34,7 +34,7 @@ class ServerFiles:
 
     @property
     def data(self) -> Path:
-        """There only when complete."""
+        """The cluster. The folder exists only once it is complete."""
         return self.base / "data"
 
     @property
@@ -43,7 +43,7 @@ class ServerFiles:
 
     @property
     def alive_lock(self) -> Path:
-        """Locked by the server, which inherits the open file: free once its last process has ended, zombie or not."""
+        """Locked by the server's processes, which inherit the open file. Free once all have ended, even as zombies."""
         return self.base / "alive.lock"
 
     @property
@@ -63,7 +63,7 @@ class ServerFiles:
         return self.notes / "password"
 
     def password(self) -> str:
-        """The password, or "" where there is none."""
+        """The password, or "" if there is none."""
         try:
             return self.password_file.read_text("utf-8", "replace").strip()
         except (FileNotFoundError, NotADirectoryError):
@@ -71,7 +71,7 @@ class ServerFiles:
 
 
 def locate(settings: Settings) -> ServerFiles:
-    """Where the server of this home is, and for root the user it runs as. Nothing is created."""
+    """Where this home's server is, and as root the user that it runs as. Creates nothing."""
     home = settings.home.resolve()
     notes = home / "postgres"
     if os.geteuid() != 0:
@@ -83,37 +83,37 @@ def locate(settings: Settings) -> ServerFiles:
         problem = "there is no such user here" if user is None else "Postgres refuses to run as root"
         raise GoalsConfigError(
             f"local Postgres: PERFCOPILOT_POSTGRES_USER is {settings.postgres_user}, and {problem}; "
-            f"name an existing unprivileged user in it, {ELSEWHERE}"
+            f"set it to an existing unprivileged user, {ELSEWHERE}"
         )
     if (notes / "data").exists():
-        # Another, empty database outside would look as if everything were lost.
+        # A second, empty database outside would look as if everything were lost.
         raise GoalsStoreError(
-            f"local Postgres: the database in {notes} belongs to uid {(notes / 'data').stat().st_uid}, this is root; "
-            f"run it as that user, or choose another PERFCOPILOT_HOME",
+            f"local Postgres: the database in {notes} belongs to uid {(notes / 'data').stat().st_uid}, but this is "
+            f"root; run the command as that user, or choose another PERFCOPILOT_HOME",
             "42501",
         )
     return ServerFiles(notes, OUTSIDE / hashlib.sha256(os.fsencode(home)).hexdigest()[:16], user)
 
 
 def make_folders(settings: Settings, files: ServerFiles) -> None:
-    """The folders that everything else is in."""
+    """Make the folders that hold everything else."""
     make_home(settings)
     make_folder(files.notes, 0o700)
     if files.base != files.notes:
         make_folder(OUTSIDE, 0o755)
-        # The server's user passes through to its data, and can put nothing of its own where root reads and writes.
+        # The server's user may pass through to its data, but cannot put anything where root reads and writes.
         make_folder(files.base, 0o711)
 
 
 def make_folder(path: Path, mode: int) -> None:
-    """The folder with that mode, whatever the umask; one that is there already keeps what it has."""
+    """Make the folder with that mode, whatever the umask. One that exists keeps its mode."""
     with suppress(FileExistsError):
         path.mkdir()
         path.chmod(mode)
 
 
 def write_private(path: Path, text: str) -> None:
-    """A file of mode 0600, there whole or not at all."""
+    """Write a file of mode 0600, whole or not at all."""
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -122,7 +122,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def claim(files: ServerFiles) -> bool:
-    """Mark the server's folder as this home's. False if its data is of an earlier home at this path, now deleted."""
+    """Mark the server's folder as this home's. False if its data is from an earlier home at this path, now deleted."""
     if files.base == files.notes:
         return True
     inside, outside = files.notes / "id", files.base / "id"

@@ -1,6 +1,6 @@
 """The command line of the local Postgres: its settings, its port, its log.
 
-Add here what the server is told when it starts. Whether it came up is seen by `process`.
+Add here what the server gets when it starts. `process` sees whether it came up.
 """
 
 import os
@@ -20,8 +20,8 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",
-    # The message of an error, its detail and its statement can quote what a goal says. `log` leaves errors out and
-    # keeps what is about the server itself; the others are for whoever lowers the first one to look for something.
+    # An error's message, detail and statement can quote a goal's text. `log` leaves errors out and keeps what is about
+    # the server itself. The other settings matter if somebody lowers that level while looking for something.
     "log_min_messages": "log",
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
@@ -32,9 +32,9 @@ _SETTINGS = {
 
 
 def launch(files: ServerFiles, use_last_port: bool) -> int:
-    """Start a server on a free port without waiting for it; how long the log was before."""
-    # No process of ours lives, so this names one that is gone, or a stranger that has its number now, and then Postgres
-    # would refuse to start. Data that is in use all the same it recognises by its shared memory.
+    """Start a server on a free port without waiting for it. Returns the log's length before the start."""
+    # No process of our server lives, so the file names one that is gone. If another program has that number now,
+    # Postgres would refuse to start. It still notices data in use, by its shared memory.
     (files.data / "postmaster.pid").unlink(missing_ok=True)
     if files.log.exists() and files.log.stat().st_size > LOG_BYTES:
         files.log.replace(files.log.with_name("server.log.1"))
@@ -45,8 +45,8 @@ def launch(files: ServerFiles, use_last_port: bool) -> int:
     try:
         length = os.fstat(log).st_size
         with locked(files.alive_lock) as alive:
-            # The shell ends at once and leaves the server to process 1: no child of ours, so it outlives us, and with
-            # no file of ours open but these two, so nobody who reads our output to its end waits for it.
+            # The shell ends at once and leaves the server to process 1. So it is no child of ours and outlives us. It
+            # has only these two of our files open, so a program that reads our output to its end does not wait for it.
             popen(files, ["/bin/sh", "-c", '"$@" >&2 &', "sh", *server], log, alive).wait(PROGRAM_SECONDS)
         return length
     finally:
@@ -54,10 +54,10 @@ def launch(files: ServerFiles, use_last_port: bool) -> int:
 
 
 def _free_port(files: ServerFiles, use_last: bool) -> int:
-    """The port of the last time if it is free: who still has that URL, after a crash or a stop, can go on with it."""
+    """The last port if it is free, so that a process with the old URL can go on after a crash or a stop."""
     note = files.base / "port"
     with socket.socket() as free:
-        # As Postgres does it: connections that have just ended do not count.
+        # As Postgres does: connections that have just ended do not keep the port.
         free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             free.bind(("127.0.0.1", int(note.read_text()) if use_last else 0))

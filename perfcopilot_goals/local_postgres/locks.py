@@ -1,8 +1,8 @@
-"""The file locks on which the processes that share the local Postgres meet.
+"""The file locks by which processes share the local Postgres.
 
-Add here only what is about locks in general; which files they are on is in `files`.
+Add here only what is about locks in general; `files` says which files are locked.
 
-All are flocks: the kernel gives them back at whatever end a process comes to, and they need no `/proc`.
+All are flocks: the kernel releases them however a process ends, and they need no `/proc`.
 """
 
 import fcntl
@@ -14,14 +14,14 @@ from pathlib import Path
 
 from perfcopilot_goals.errors import GoalsStoreError
 
-# Longer than a cold start takes on a slow disk, as that happens under a lock.
+# A cold start happens under a lock, so this is longer than one takes on a slow disk.
 LOCK_SECONDS = 120.0
-# A forked child shares its parent's locks, and would keep them locked after the parent has let go: it closes them.
+# A forked child shares its parent's locks and would hold them after the parent lets go. So it closes these.
 _descriptors: set[int] = set()
 
 
 def lock(path: Path, kind: int) -> int:
-    """The descriptor of the locked file; `unlock` gives it back, and so does the end of the process."""
+    """The descriptor of the locked file. `unlock` releases the lock, and so does the end of the process."""
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -44,14 +44,14 @@ def lock(path: Path, kind: int) -> int:
 
 
 def unlock(descriptor: int) -> None:
-    """Let go of what `lock` gave."""
+    """Release what `lock` returned."""
     _descriptors.discard(descriptor)
     os.close(descriptor)
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[int]:
-    """The block has the file for itself."""
+    """Hold the file's exclusive lock for the length of the block."""
     descriptor = lock(path, fcntl.LOCK_EX)
     try:
         yield descriptor
@@ -60,7 +60,7 @@ def locked(path: Path) -> Iterator[int]:
 
 
 def is_at(descriptor: int, path: Path) -> bool:
-    """Whether the open file is still the one at that path: its folder may have been deleted and made anew."""
+    """Whether the open file is still the one at that path. Its folder may have been deleted and made anew."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
@@ -68,7 +68,7 @@ def is_at(descriptor: int, path: Path) -> bool:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether some process has the file for itself. No file, no process."""
+    """Whether a process holds the file's exclusive lock. False if there is no file."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except (FileNotFoundError, NotADirectoryError):

@@ -1,7 +1,7 @@
 """The local Postgres as a process: asking it, starting it, waiting for it, stopping it.
 
-Add here what is done to a server by whoever holds the start lock. Its command line is in `launch`, who may do what and
-when is in the package itself.
+Add here what the holder of the start lock does to a server. Its command line is in `launch`. The package itself decides
+who may do what, and when.
 """
 
 import time
@@ -15,19 +15,19 @@ from perfcopilot_goals.local_postgres.launch import launch
 from perfcopilot_goals.local_postgres.locks import is_locked
 from perfcopilot_goals.local_postgres.programs import find_programs, run
 
-# To recover from a crash, or to shut down with a long checkpoint.
+# Enough to recover from a crash, or to shut down with a long checkpoint.
 WAIT_SECONDS = 30.0
 _PORT_TRIES = 5
 Response = Literal["serves", "refuses", "silent"]
 
 
 def is_alive(files: ServerFiles) -> bool:
-    """Whether any process of the server lives, be it starting, serving or shutting down."""
+    """Whether any process of the server lives, whether it starts, serves or shuts down."""
     return is_locked(files.alive_lock)
 
 
 def ask(files: ServerFiles, database: str = "postgres") -> tuple[Response, int]:
-    """What the server of this data says to our password, and its port."""
+    """How the server of this data responds to our password, and its port."""
     try:
         lines = (files.data / "postmaster.pid").read_text("utf-8", "replace").splitlines()
         port = int(lines[3]) if lines[7].strip() == "ready" else 0
@@ -36,17 +36,17 @@ def ask(files: ServerFiles, database: str = "postgres") -> tuple[Response, int]:
     if port == 0:
         return "silent", 0
     try:
-        with connect(files, port, database) as connection:
-            row = connection.execute("select current_setting('data_directory')").fetchone()
+        with connect(files, port, database) as conn:
+            row = conn.execute("select current_setting('data_directory')").fetchone()
     except psycopg.Error as error:
-        # libpq has no SQLSTATE for a connection that failed. The text is English, as initdb was told --locale=C.
+        # libpq has no SQLSTATE for a connection that failed. The text is English, because initdb ran with --locale=C.
         return ("refuses" if "authentication failed" in str(error) else "silent"), port
-    # A copied home names the original's port and has its password: what answers there is not ours.
+    # A copied home names the original's port and has its password: the server there is not ours.
     return ("serves" if row == (str(files.data),) else "silent"), port
 
 
 def connect(files: ServerFiles, port: int, database: str = "postgres") -> psycopg.Connection:
-    """A connection that commits by itself. Everything that a PG variable of the caller could change is said."""
+    """A connection in autocommit mode. It sets everything that the caller's PG variables could change."""
     return psycopg.connect(
         host="127.0.0.1", hostaddr="127.0.0.1", port=port, dbname=database,
         user="postgres", password=files.password() or "lost",
@@ -55,7 +55,7 @@ def connect(files: ServerFiles, port: int, database: str = "postgres") -> psycop
 
 
 def start(files: ServerFiles) -> int:
-    """Start the server on its complete data; its port once it serves. No process of it may live."""
+    """Start the server on its complete data and return its port once it serves. No process of it may live."""
     for attempt in range(_PORT_TRIES):
         length = launch(files, use_last_port=attempt == 0)
         port = wait_until_serving(files)
@@ -70,36 +70,36 @@ def start(files: ServerFiles) -> int:
 
 
 def wait_until_serving(files: ServerFiles) -> int:
-    """The port once the server that lives takes our password; 0 once no process of it lives."""
+    """The port, once the running server accepts our password; 0 once no process of it lives."""
     deadline = time.monotonic() + WAIT_SECONDS
     while is_alive(files):
-        answer, port = ask(files)
-        if answer == "serves":
+        response, port = ask(files)
+        if response == "serves":
             return port
-        if answer == "refuses":
+        if response == "refuses":
             raise GoalsStoreError(
-                f"local Postgres: its server runs and refuses the password in {files.password_file}; put the right one "
+                f"local Postgres: its server runs but refuses the password in {files.password_file}; put the right one "
                 f"back, or begin with an empty database: run perfcopilot-goals database-stop and delete {files.data}",
                 "28P01",
             )
         if time.monotonic() > deadline:
             raise GoalsStoreError(
-                f"local Postgres: a server has neither answered nor ended for {WAIT_SECONDS:.0f} seconds; try again, "
-                f"or stop it with perfcopilot-goals database-stop; its log is {files.log}"
+                f"local Postgres: its server has neither responded nor ended for {WAIT_SECONDS:.0f} seconds; try "
+                f"again, or stop it with perfcopilot-goals database-stop; its log is {files.log}"
             )
         time.sleep(0.02)
     return 0
 
 
 def stop(files: ServerFiles) -> None:
-    """Stop the server, whoever is connected, and wait until its last process has ended."""
+    """Stop the server even if it has connections, and wait until its last process has ended."""
     pg_ctl = find_programs(files) / "pg_ctl"
     for mode in ("fast", "immediate"):
-        # Not a signal of ours: the process' number is in a file that the server's user can write, and we may be root.
+        # We send no signal ourselves: the server's user can write the file with the process id, and we may be root.
         run(files, pg_ctl, "stop", "-D", str(files.data), "-m", mode, "-W")
         deadline = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < deadline:
             if not is_alive(files):
                 return
             time.sleep(0.01)
-    raise GoalsStoreError(f"local Postgres: its server did not stop when asked to; its log is {files.log}")
+    raise GoalsStoreError(f"local Postgres: its server did not stop when asked; its log is {files.log}")

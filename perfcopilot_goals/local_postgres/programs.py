@@ -2,8 +2,8 @@
 
 Add here what runs one of them to its end. The server, which runs on, is in `process`.
 
-The wheel's own manager is not used: as root it adds a user and opens every folder above the data to everybody, it
-trusts whoever connects, and it counts its users in a file, where those that were killed stay for ever.
+We do not use the wheel's own manager. As root it adds a user and opens every folder above the data to everybody. It
+lets in every client without a password. It counts its users in a file, where killed ones stay for ever.
 """
 
 import errno
@@ -23,14 +23,14 @@ _PROGRAMS = ("postgres", "initdb", "pg_ctl")
 
 
 def find_programs(files: ServerFiles) -> Path:
-    """The folder of `postgres`, `initdb` and `pg_ctl`; of a copy, if the server's user cannot run what is installed."""
-    # For a top-level name find_spec runs nothing of the package.
+    """The folder of `postgres`, `initdb` and `pg_ctl`: a copy if the server's user cannot run the installed ones."""
+    # For a top-level name find_spec runs no code of the package.
     spec = util.find_spec(WHEEL)
     places = list(spec.submodule_search_locations or []) if spec else []
     trees = {int(tree.name[9:]): tree for place in places for tree in Path(place).glob("pginstall[1-9]*")}
     if not trees:
         raise GoalsConfigError(f"local Postgres: the package {WHEEL} has no Postgres here; run make setup, {ELSEWHERE}")
-    # A wheel brings the major version before its own along: data stays with the version that made it.
+    # A wheel also holds the major version before its own. Data stays with the version that made it.
     version = files.data / "PG_VERSION"
     tree = trees.get(int(version.read_text()) if version.exists() else 0) or trees[max(trees)]
     if files.user is None or _can_run(files, tree):
@@ -47,7 +47,7 @@ def find_programs(files: ServerFiles) -> Path:
 
 
 def initialise(files: ServerFiles, password: str) -> None:
-    """An empty cluster, complete or not there at all: it is made aside and renamed."""
+    """Make an empty cluster, complete or not at all: it is made in another folder and renamed."""
     aside = files.base / "new"
     shutil.rmtree(aside, ignore_errors=True)
     make_folder(aside, 0o711)
@@ -66,10 +66,10 @@ def initialise(files: ServerFiles, password: str) -> None:
         "--pwfile",
         str(aside / "password"),
     ]
-    # Sorted by code point and cased by Unicode, both from Postgres' own tables: the same on every machine.
+    # Sorting by code point and case by Unicode, both from Postgres' own tables: the same on every machine.
     arguments += ["-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     try:
-        # initdb outlives a caller that is killed. With the lock it counts as a server, and the next start waits for it.
+        # initdb outlives a caller that is killed. Holding the lock, it counts as a server; the next start waits for it.
         with locked(files.alive_lock) as alive:
             failure = run(files, find_programs(files) / "initdb", *arguments, inherited=(alive,))
         if failure:
@@ -80,7 +80,7 @@ def initialise(files: ServerFiles, password: str) -> None:
 
 
 def run(files: ServerFiles, program: Path, *arguments: str, inherited: tuple[int, ...] = ()) -> str:
-    """Run a program as the server's user; "" when it went well, or else the last line that it wrote."""
+    """Run a program as the server's user. Returns "" if it succeeded, otherwise the last line that it wrote."""
     with popen(files, [str(program), *arguments], subprocess.PIPE, *inherited) as process:
         try:
             errors = process.communicate(timeout=PROGRAM_SECONDS)[1].decode("utf-8", "replace").strip().splitlines()
@@ -94,11 +94,11 @@ def run(files: ServerFiles, program: Path, *arguments: str, inherited: tuple[int
 
 
 def popen(files: ServerFiles, command: list[str], errors: int, *inherited: int) -> subprocess.Popen[bytes]:
-    """The command as the server's user, in the server's folder, in a session of its own."""
+    """Start the command as the server's user, in the server's folder, in a session of its own."""
     return subprocess.Popen(
         command,
         cwd=files.base,
-        # Nothing of the caller's: its PG variables would be obeyed and its locale would translate the messages.
+        # Not the caller's environment: its PG variables would count, and its locale would translate the messages.
         env={"PATH": "/usr/bin:/bin", "HOME": str(files.base), "LC_ALL": "C"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -117,16 +117,16 @@ def _can_run(files: ServerFiles, tree: Path) -> bool:
     except OSError as error:
         if error.errno in (errno.EACCES, errno.ENOENT):
             return False
-        # A root without the right to become another user, as in some containers.
+        # In some containers root may not become another user.
         raise GoalsStoreError(
-            f"local Postgres: cannot become the user of PERFCOPILOT_POSTGRES_USER ({error.strerror}), and Postgres "
-            f"refuses to run as root; run this as an ordinary user, {ELSEWHERE}",
+            f"local Postgres: cannot become the user that PERFCOPILOT_POSTGRES_USER names ({error.strerror}), and "
+            f"Postgres refuses to run as root; run this as an ordinary user, {ELSEWHERE}",
             "42501",
         ) from None
 
 
 def _copy(tree: Path, copies: Path) -> None:
-    """What a server needs, about half of the tree, and the libraries beside the package, if the wheel has any."""
+    """Copy what a server needs: about half of the tree, and the libraries beside the package if there are any."""
     tree = tree.resolve()
     for old in copies.parent.glob("programs-*"):
         shutil.rmtree(old)
@@ -142,7 +142,7 @@ def _copy(tree: Path, copies: Path) -> None:
     if libraries.exists():
         shutil.copytree(libraries, draft / libraries.name)
     for made in (draft, *draft.rglob("*")):
-        # Installed under a umask of 077, the copy would be as closed as the original.
+        # Under a umask of 077 the copy would be as closed as the original.
         if not made.is_symlink():
             made.chmod(0o755 if made.is_dir() or made.stat().st_mode & 0o100 else 0o644)
     draft.rename(copies)

@@ -1,9 +1,10 @@
-"""Who uses the local Postgres, and what the last one does when it leaves.
+"""Who uses the local Postgres, and what the last user does when it exits.
 
-Add here what concerns this process as one user among several. What is done to the server is in `process`.
+Add here what concerns this process as one user among several. `process` acts on the server.
 
-The kernel counts: a user holds a shared lock on a file until it ends, so no crash leaves a count behind. A process that
-exits takes the start lock and tries for that file alone; if it gets it, nobody else is left, and it stops the server.
+The kernel counts the users: each holds a shared lock on one file until it ends, so a crash leaves no wrong count. A
+process that exits takes the start lock and then tries for the exclusive lock on that file. If it gets it, it was the
+last user, and it stops the server.
 """
 
 import atexit
@@ -22,10 +23,10 @@ _held: dict[ServerFiles, int] = {}
 
 
 def become_user(files: ServerFiles) -> None:
-    """Count this process among the users, until it ends."""
+    """Count this process among the users until it ends."""
     held = _held.get(files)
     if held is not None and not is_at(held, files.users_lock):
-        # The home was deleted and made anew: the others hold another file by now.
+        # The home was deleted and made anew: other users lock the new file.
         unlock(_held.pop(files))
         held = None
     if held is None:
@@ -35,23 +36,23 @@ def become_user(files: ServerFiles) -> None:
 
 
 def turn(files: ServerFiles) -> AbstractContextManager[object]:
-    """The start lock, as long as there is a home to have it."""
+    """The start lock; nothing to lock if there is no home yet."""
     return locked(files.start_lock) if files.notes.exists() else nullcontext()
 
 
 def _leave() -> None:
     while _held:
         files, held = _held.popitem()
-        # Whatever goes wrong in an exit, the exit of the next user is another chance.
+        # If anything goes wrong here, the exit of the next user is another chance.
         with suppress(GoalsError, OSError), turn(files):
             if files.notes.exists() and not is_at(held, files.users_lock):
-                continue  # a home made anew: its server is its users'
+                continue  # the home was made anew; its server belongs to its own users
             try:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if process.is_alive(files) and not files.keep_marker.exists():
                     process.stop(files)
             finally:
-                # Inside the turn, so that of two who leave together the second finds the file free.
+                # Under the start lock: of two users that exit together, the second must find the file free.
                 unlock(held)
 
 
@@ -60,7 +61,7 @@ def _forget_in_child() -> None:
     one_at_a_time.release()
 
 
-# A child is no user until it asks, and must not leave in its parent's name. No fork falls into the middle of a start.
+# A child is no user until it asks, and must not leave in its parent's name. The lock keeps forks out of a start.
 os.register_at_fork(
     before=one_at_a_time.acquire, after_in_parent=one_at_a_time.release, after_in_child=_forget_in_child
 )

@@ -1,4 +1,5 @@
 """The tables, each declared once.
 
-`models` declares them, `tables` derives from the declaration, `rows` has what is needed of them without pandas.
+`models` declares them and `tables` derives the rest. `lineage` says which columns a column comes from. `dictionary`
+writes `docs/tables.md`.
 """

@@ -8,12 +8,12 @@ PAGE = Path("docs") / "tables.md"
 
 _HEAD = """# The tables
 
-Schema `perfcopilot_goals`. Written from the models by `make docs`; a test holds it to them and them to the database.
-Ids are text. Names that end in `_at` are instants in UTC, in `_on` dates.
+Schema `perfcopilot_goals`. `make docs` writes this page from the models. Tests hold the page and the database to them.
+Ids are text. A name that ends in `_at` is an instant in UTC; one that ends in `_on` is a date.
 
-Beside the tables there are two views for the application over `mapped_goal_rows`: `goals` (its goals) and
-`goal_key_results` (its key results, with `key_result_gid` for `row_gid`). A third, `goal_counts`, is for those who
-count: per connection, `kind` and `status` the number of `goals` and of `employees`, without ids, names or descriptions.
+There are also three views over `mapped_goal_rows`. Two are for the application: `goals` has the goals, and
+`goal_key_results` the key results, with `key_result_gid` for `row_gid`. The third, `goal_counts`, is for analysts. It
+has the number of `goals` and `employees` per connection, `kind` and `status`, without ids, names or descriptions.
 """
 
 

@@ -1,8 +1,8 @@
 """The pandera models, one per table.
 
-A model's docstring is the table's grain; `Config.unique` its primary key; each column has its type, whether it may be
-null, its description and, where Asana is its source, the path of Asana's field. A new column is added here and in a
-migration; a test holds the two together.
+A model's docstring is the table's grain, and `Config.unique` its primary key. A column has a type, a description and
+whether it may be null. If Asana is its source, it also has the path of Asana's field. Add a new column here and in a
+migration; a test compares the two.
 """
 
 from typing import Annotated, Any
@@ -14,12 +14,11 @@ from pandera.typing import Series
 
 from perfcopilot_goals.domain.block import BLOCK_REASONS, KINDS, STATUSES
 from perfcopilot_goals.domain.connection import SUBGOAL_ROUTES
-from perfcopilot_goals.domain.employee import ERASED_KINDS
+from perfcopilot_goals.domain.employee import ERASED_KINDS, MAPPING_CONFLICTS
+from perfcopilot_goals.domain.gid import GID_PATTERN
 from perfcopilot_goals.domain.limits import DESCRIPTION_CHARS, GOALS_PER_EMPLOYEE
 from perfcopilot_goals.domain.sync import SYNC_STATES
 
-# `$` also matches before a trailing newline, and `\d` any script's digits; an Asana gid has neither.
-_GID = r"\A[0-9]+\Z"
 _CONNECTION = r"\A[a-z0-9][a-z0-9_-]{0,62}\Z"
 
 # Python strings or None in a column of objects. pandas' own type of text would turn None into NaN.
@@ -28,7 +27,7 @@ Instant = Annotated[pd.DatetimeTZDtype, "us", "UTC"]
 
 
 def _gid(description: str, *, nullable: bool = False, asana: str | None = None) -> Any:
-    return pa.Field(str_matches=_GID, nullable=nullable, description=description, metadata={"asana": asana})
+    return pa.Field(str_matches=GID_PATTERN, nullable=nullable, description=description, metadata={"asana": asana})
 
 
 def _field(description: str, *, asana: str | None = None, nullable: bool = False, **checks: Any) -> Any:
@@ -56,42 +55,42 @@ class RawWorkspaceGoals(_Slice):
     name: Series[Text] = _field("The goal's name as Asana gave it.", asana="name")
     owner_gid: Series[Text] = _gid("Asana's id of the owner; null where nobody owns it.", nullable=True, asana="owner")
     html_notes: Series[Text] = _field(
-        f"The description, its first {DESCRIPTION_CHARS:,} characters.",
+        f"The first {DESCRIPTION_CHARS:,} characters of the description.",
         asana="html_notes",
         nullable=True,
         str_length={"max_value": DESCRIPTION_CHARS},
     )
-    html_notes_chars: Series[pd.Int64Dtype] = _field("Length of the description before the cut.", nullable=True, ge=0)
+    html_notes_chars: Series[pd.Int64Dtype] = _field("Characters of the whole description.", nullable=True, ge=0)
     due_on: Series[pandas_engine.Date] = _field("Due date.", nullable=True, asana="due_on")
     start_on: Series[pandas_engine.Date] = _field("Start date.", nullable=True, asana="start_on")
     status_type: Series[Text] = _field(
-        "Status word of the latest posted update, raw; null where there is none.",
+        "Raw status word of the latest posted update; null where there is none.",
         nullable=True,
         asana="current_status_update.status_type",
     )
-    asana_status: Series[Text] = _field("Asana's separate `status` field, raw.", nullable=True, asana="status")
+    asana_status: Series[Text] = _field("Raw word of Asana's separate `status` field.", nullable=True, asana="status")
 
     class Config:
         unique = ["connection", "goal_gid"]
 
 
 class OwnedGoals(_Slice):
-    """One row per goal that a mapped employee owns, the first 200 of each in the order of Asana's list."""
+    """One row per goal that a mapped employee owns: the first 200 per employee, in the order of Asana's list."""
 
     goal_gid: Series[Text] = _gid("Asana's id of the goal.")
     employee_id: Series[Text] = _field("The employee who owns it.")
     owned_rank: Series[int] = _field("Place among the employee's goals, from 1.", ge=1, le=GOALS_PER_EMPLOYEE)
-    owned_total: Series[int] = _field("How many goals the employee owns in all, also beyond the cap.", ge=1)
+    owned_total: Series[int] = _field("How many goals the employee owns, including those beyond the cap.", ge=1)
     truncated: Series[bool] = _field(f"Whether the employee owns more than {GOALS_PER_EMPLOYEE} goals.")
     name: Series[Text] = _field("The goal's name as Asana gave it.")
     description: Series[Text] = _field(
-        f"The description (`html_notes`), its first {DESCRIPTION_CHARS:,} characters.",
+        f"The first {DESCRIPTION_CHARS:,} characters of the description (`html_notes`).",
         nullable=True,
         str_length={"max_value": DESCRIPTION_CHARS},
     )
     due_on: Series[pandas_engine.Date] = _field("Due date.", nullable=True)
     start_on: Series[pandas_engine.Date] = _field("Start date.", nullable=True)
-    status_type: Series[Text] = _field("Status word of the latest posted update, raw.", nullable=True)
+    status_type: Series[Text] = _field("Raw status word of the latest posted update.", nullable=True)
 
     class Config:
         unique = ["connection", "goal_gid"]
@@ -105,12 +104,12 @@ class Subgoals(_Slice):
     position: Series[int] = _field("Place in Asana's list of the parent's sub-goals, from 0.", ge=0)
     name: Series[Text] = _field("The sub-goal's name as Asana gave it.", asana="name")
     owner_gid: Series[Text] = _gid(
-        "Asana's id of its owner, who need not be the parent's.", nullable=True, asana="owner"
+        "Asana's id of the sub-goal's owner, who need not own the parent.", nullable=True, asana="owner"
     )
     due_on: Series[pandas_engine.Date] = _field("Due date.", nullable=True, asana="due_on")
     start_on: Series[pandas_engine.Date] = _field("Start date.", nullable=True, asana="start_on")
     status_type: Series[Text] = _field(
-        "Status word of the latest posted update, raw.", nullable=True, asana="current_status_update.status_type"
+        "Raw status word of the latest posted update.", nullable=True, asana="current_status_update.status_type"
     )
 
     class Config:
@@ -118,20 +117,20 @@ class Subgoals(_Slice):
 
 
 class MappedGoalRows(_Slice):
-    """One row per goal or key result as PerfCopilot stores it."""
+    """One row per goal or key result, as PerfCopilot uses it."""
 
-    goal_gid: Series[Text] = _gid("Asana's id of the goal; for a key result its parent's.")
-    row_gid: Series[Text] = _gid("The goal's own gid, or the sub-goal's.")
+    goal_gid: Series[Text] = _gid("Asana's id of the goal; for a key result, of its parent.")
+    row_gid: Series[Text] = _gid("Asana's id of the goal or sub-goal itself.")
     employee_id: Series[Text] = _field("The employee who owns the goal.")
     kind: Series[Text] = _field("`goal` or `key_result`.", isin=KINDS)
-    position: Series[int] = _field("Place within the employee, from 0; key results follow their goal.", ge=0)
+    position: Series[int] = _field("Place among the employee's rows, from 0; key results follow their goal.", ge=0)
     name: Series[Text] = _field("The name as Asana gave it.")
     description: Series[Text] = _field(
-        "The description, of goals only.", nullable=True, str_length={"max_value": DESCRIPTION_CHARS}
+        "The description; only goals have one.", nullable=True, str_length={"max_value": DESCRIPTION_CHARS}
     )
     start_on: Series[pandas_engine.Date] = _field("Start date.", nullable=True)
     due_on: Series[pandas_engine.Date] = _field("Due date.", nullable=True)
-    status_type: Series[Text] = _field("Asana's status word, raw.", nullable=True)
+    status_type: Series[Text] = _field("Asana's raw status word.", nullable=True)
     status: Series[Text] = _field("The status that reviews use.", isin=STATUSES)
 
     class Config:
@@ -139,17 +138,19 @@ class MappedGoalRows(_Slice):
 
 
 class PromptBlocks(_Slice):
-    """One row per mapped employee, also those with no goals: the `[GOALS]` block of their review's prompt."""
+    """One row per mapped employee, with or without goals: the `[GOALS]` block of their review's prompt."""
 
     employee_id: Series[Text] = _field("The employee under review.")
-    block: Series[Text] = _field("The block, lines joined by a line feed, none at the end.")
-    goals_owned: Series[int] = _field("Goals the employee owns, also beyond the cap.", ge=0)
+    block: Series[Text] = _field("The block; line feeds join its lines, and none ends it.")
+    goals_owned: Series[int] = _field("Goals the employee owns, including those beyond the cap.", ge=0)
     goals_listed: Series[int] = _field("Goals in the block.", ge=0, le=GOALS_PER_EMPLOYEE)
     key_results_listed: Series[int] = _field("Key results in the block.", ge=0)
     truncated: Series[bool] = _field("Whether goals are missing from the block because of the cap.")
-    citations: Series[object] = _field("Per goal or key-result line: `line` (from 1), `goal_gid`, `key_result_gid`.")
+    citations: Series[object] = _field(
+        "For each goal or key-result line: `line` (from 1), `goal_gid`, `key_result_gid`."
+    )
     reason: Series[Text] = _field(
-        "Why the block is as it is: `ok`, `truncated`, or of an empty one `owns_no_goals`, `had_goals_before` (an "
+        "Why the block is as it is: `ok` or `truncated`; if it is empty, `owns_no_goals`, `had_goals_before` (an "
         "earlier block had some) or `asana_user_gone`.",
         isin=BLOCK_REASONS,
     )
@@ -169,6 +170,13 @@ class Connections(_Connected):
     enabled: Series[bool] = _field("Whether it is synced on schedule.")
     created_at: Series[Instant] = _field("When it was added.")
     updated_at: Series[Instant] = _field("When a setting last changed.")
+    check_users: Series[bool] = _field("Whether a sync compares the mapping with Asana's users once a day.")
+    users_checked_at: Series[Instant] = _field(
+        "When the mapping was last compared with Asana's users; null if it never was, or not since the workspace "
+        "changed or somebody was erased.",
+        nullable=True,
+    )
+    users_seen: Series[pd.Int64Dtype] = _field("How many users Asana listed then.", nullable=True, ge=0)
 
     class Config:
         unique = ["connection"]
@@ -185,8 +193,17 @@ class Employees(_Connected):
     )
     updated_at: Series[Instant] = _field("When the row last changed.")
     asana_gone_at: Series[Instant] = _field(
-        "Since when the mapped user is not among the workspace's users, by what `employee suggest` saw.", nullable=True
+        "When the mapped user was first found missing from the workspace's users; null otherwise.",
+        nullable=True,
     )
+    mapping_conflict: Series[Text] = _field(
+        "How the e-mails contradict the mapping, by the last comparison; null if they do not. "
+        "`email_of_another_user`: the employee's e-mail is another Asana user's. `user_of_another_employee`: the "
+        "Asana user's e-mail is another employee's. `both`: both of these.",
+        nullable=True,
+        isin=MAPPING_CONFLICTS,
+    )
+    manager_email: Series[Text] = _field("E-mail address of their manager, if the roster names one.", nullable=True)
 
     class Config:
         unique = ["connection", "employee_id"]
@@ -201,28 +218,28 @@ class Syncs(_Connected):
     finished_at: Series[Instant] = _field("When it ended; null while it runs.", nullable=True)
     state: Series[Text] = _field("`running`, `complete` or `failed`.", isin=SYNC_STATES)
     error_code: Series[Text] = _field("Class of the error that ended it.", nullable=True)
-    requests: Series[int] = _field("Requests sent to Asana, also rejected and repeated ones.", ge=0)
+    requests: Series[int] = _field("Requests sent to Asana, including rejected and repeated ones.", ge=0)
     throttled: Series[int] = _field("Requests that Asana rejected with 429.", ge=0)
-    subgoal_route: Series[Text] = _field("The route that answered with sub-goals.", nullable=True)
-    counts: Series[object] = _field("Figures of the sync, and per written table its rows, moment and inputs.")
+    subgoal_route: Series[Text] = _field("The route by which the sub-goals were read.", nullable=True)
+    counts: Series[object] = _field("Counts of the sync, and for each written table its rows, time and inputs.")
 
     class Config:
         unique = ["connection", "run_id"]
 
 
 class Erased(_Connected):
-    """One row per id of an erased person: they are recognised by it and not stored again."""
+    """One row per id of an erased person: a sync recognises them by it and does not store them again."""
 
     kind: Series[Text] = _field("`employee_id`, `asana_user_gid` or `email`.", isin=ERASED_KINDS)
     digest: Series[Text] = _field("HMAC-SHA-256 of connection, kind and id, in hexadecimal. Never the id.")
-    erased_at: Series[Instant] = _field("When; a sync whose fetch began before does not write any more.")
+    erased_at: Series[Instant] = _field("When they were erased; a sync whose fetch began earlier does not write.")
 
     class Config:
         unique = ["connection", "kind", "digest"]
 
 
 class ErasureKeys(_Connected):
-    """One row per connection of which somebody was erased: the key of its digests in `erased`."""
+    """One row per connection with an erased person: the key of its digests in `erased`."""
 
     key: Series[Text] = _field("256 random bits in hexadecimal.")
 

@@ -1,8 +1,7 @@
-"""What is derived from the models.
+"""What is derived from the models beside this file.
 
-Validation, the order in which a load names its columns, Dagster's column schema, the fields asked of Asana and
-`docs/tables.md` all come from the models beside this file. What a column's value *means* stays in `core`, how it is
-stored in `storage`.
+Validation, the column order of a load, Dagster's column schema, the fields asked of Asana, and `docs/tables.md`. What
+a column's value *means* stays in `core`, how it is stored in `storage`.
 """
 
 import datetime as dt
@@ -20,7 +19,7 @@ from perfcopilot_goals.schemas import models
 
 SLICE_COLUMNS = ("connection", "synced_at", "run_id")
 
-# pandera's name of a type -> Postgres' and pandas' names. Text, dates and JSON stay objects, so that None is None.
+# pandera's name of a type -> Postgres' and pandas' names. Text, dates and JSON stay objects, so that None stays None.
 _TYPES = {
     "str": ("text", "object"),
     "int64": ("integer", "int64"),
@@ -73,13 +72,13 @@ class Table:
 
     @property
     def asana_fields(self) -> list[str]:
-        """Asana's paths of the columns, in order; `gid` is not among them because it always comes."""
+        """Asana's paths of the columns, in order. `gid` is left out, because Asana always sends it."""
         return [column.asana for column in self.columns if column.asana and column.asana != "gid"]
 
 
 @cache
 def tables() -> dict[str, Table]:
-    """Every table by name, the five asset tables first and in the order of the pipeline."""
+    """Every table by name. The five asset tables come first, in the order of the pipeline."""
     return {name: _table(name, model) for name, model in _MODELS.items()}
 
 
@@ -99,9 +98,9 @@ def own_columns(table: str) -> list[str]:
 
 
 def frame(table: str, rows: Iterable[Sequence[Any]], columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Rows of plain Python values as a frame with the table's dtypes, whatever they hold; zero rows have them too.
+    """Rows of plain Python values as a frame with the table's dtypes, even without any row.
 
-    `columns` names the values' columns; by default those that are the table's own, in its order.
+    `columns` names the columns of the values. By default these are the table's own columns, in its order.
     """
     names = own_columns(table) if columns is None else columns
     values: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(names)
@@ -110,7 +109,7 @@ def frame(table: str, rows: Iterable[Sequence[Any]], columns: Sequence[str] | No
 
 
 def stamp(rows: pd.DataFrame, connection: str, synced_at: dt.datetime, run_id: str) -> pd.DataFrame:
-    """The rows with the three columns that every slice has, put first."""
+    """The rows, with the three columns that every slice has in front."""
     stamps = pd.DataFrame(
         {
             "connection": pd.Series(connection, index=rows.index, dtype="object"),
@@ -122,22 +121,22 @@ def stamp(rows: pd.DataFrame, connection: str, synced_at: dt.datetime, run_id: s
 
 
 def validate(table: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows as pandera returns them, or `GoalsSchemaError` with rule, column and count of each breach."""
+    """The rows as pandera returns them, or `GoalsSchemaError` with the column, rule and count of each breach."""
     try:
         return tables()[table].model.to_schema().validate(rows, lazy=True)
     except pa.errors.SchemaErrors as error:
         breaches = _breaches(error.failure_cases)
     except (TypeError, ValueError):
-        # pandera compares the values of a key, and lists or dicts cannot be.
+        # pandera compares the values of a key; lists and dicts cannot be compared.
         breaches = "the key: values that cannot be compared"
-    # Raised out here: pandera's own error quotes every failing value, and would come along as the context.
+    # Raised outside the except block: pandera's error quotes every failing value, and would be kept as the context.
     raise GoalsSchemaError(
-        f"{table} was refused, nothing was written: {breaches}. If Asana's answers changed, their parsing must follow"
+        f"{table} was refused, nothing was written: {breaches}. If Asana's responses changed, adapt how they are parsed"
     )
 
 
 def _breaches(cases: pd.DataFrame) -> str:
-    """Column, rule and count of each breach; where a column itself is the breach, pandera has its name as the value."""
+    """Column, rule and count of each breach. If a whole column is the breach, pandera has its name as the value."""
     is_about_columns = cases["check"].isin(["column_in_dataframe", "column_in_schema"])
     columns = cases["column"].mask(is_about_columns, cases["failure_case"]).astype(str)
     counts = Counter(zip(columns, cases["check"].astype(str), strict=True))
@@ -146,13 +145,13 @@ def _breaches(cases: pd.DataFrame) -> str:
 
 @dataclass
 class Slice:
-    """What an asset hands over to be stored: its rows, and notes on how they came about (figures and ids only)."""
+    """What an asset hands over to be stored: its rows, and notes on how they came about (only counts and ids)."""
 
     rows: pd.DataFrame
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     def hand_over(self) -> pd.DataFrame:
-        """The rows, which are no longer here afterwards.
+        """Return the rows and keep none.
 
         A run in the caller's process keeps what its assets returned until it ends: 300 MB for 100,000 goals.
         """

@@ -33,6 +33,7 @@ DEFAULTS: Mapping[str, Any] = {
     "base_url": DEFAULT_BASE_URL,
     "requests_per_minute": 1_500,
     "subgoal_route": "auto",
+    "check_users": True,
     "enabled": True,
 }
 

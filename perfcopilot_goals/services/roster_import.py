@@ -63,8 +63,9 @@ def import_roster(
         read_connection(transaction, connection)
         lock_roster(transaction, connection)
         erased = read_erased(transaction, connection)
-        lines = {number: line for number, line in file.lines.items() if not erased.has_person(line)}
-        changes = plan_import(read_employees(transaction, connection), lines, replaces=replaces)
+        lines = {n: erased.without_manager(line) for n, line in file.lines.items() if not erased.has_person(line)}
+        before = read_employees(transaction, connection)
+        changes = plan_import(before, lines, replaces=replaces, has_managers=file.has_managers)
         bad = file.bad | changes.bad
         if bad and not skip_bad:
             raise refusal_of_lines(bad)

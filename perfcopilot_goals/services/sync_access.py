@@ -11,6 +11,7 @@ from perfcopilot_goals.asana.address import check_base_url
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock, token_identity
 from perfcopilot_goals.domain.connection import Connection
+from perfcopilot_goals.domain.gid import is_gid
 from perfcopilot_goals.errors import GoalsConfigError, GoalsError
 from perfcopilot_goals.services.redaction import redact, redact_credentials
 from perfcopilot_goals.services.tokens import load_token
@@ -23,7 +24,7 @@ from perfcopilot_goals.storage.locks import WAIT_SECONDS, token_lock
 def require_workspace(connection: Connection) -> str:
     """The connection's workspace GID, or `GoalsConfigError`: without it nothing is pulled."""
     gid = (connection.workspace_gid or "").strip()
-    if gid.isascii() and gid.isdigit():
+    if is_gid(gid):
         return gid
     problem = "is not a string of digits" if gid else "is not set"
     raise GoalsConfigError(

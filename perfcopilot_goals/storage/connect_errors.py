@@ -200,15 +200,18 @@ _BY_CODE = {cause.sqlstate: cause for cause in _CAUSES if cause.sqlstate in ("57
 _QUOTED = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
 
 
-def find_cause(error: psycopg.Error | UnicodeError) -> Cause:
-    """Why the connect failed, by the words and else by the code that came with them."""
+def find_cause(error: psycopg.Error | UnicodeError, *, is_logged_in: bool = False) -> Cause:
+    """Why the connect failed, by the words and else by the code that came with them.
+
+    After the login only what the server says is a cause: a line that is lost then says nothing of the address.
+    """
     # Python's own, of a name that DNS cannot hold; each version words it in its own way, and not all name the codec.
     if isinstance(error, UnicodeError) and getattr(error, "encoding", "idna") == "idna":
         return _NO_SUCH_HOST
     # Names are blanked first: one may be called "starting up".
     text = _QUOTED.sub('""', str(error))
     for cause in _CAUSES:
-        if re.search(cause.words, text, re.IGNORECASE | re.DOTALL):
+        if (cause.sqlstate or not is_logged_in) and re.search(cause.words, text, re.IGNORECASE | re.DOTALL):
             return cause
     state = getattr(error, "sqlstate", None) or ""
     said = f"Postgres said {f'SQLSTATE {state}' if state else 'no answer'}"

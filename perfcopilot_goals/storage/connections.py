@@ -13,6 +13,7 @@ from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.storage.database import SCHEMA
 from perfcopilot_goals.storage.locks import lock_slices
+from perfcopilot_goals.storage.users_check import forget_gone_users, forget_users_check
 
 _COLUMNS = sql.SQL(", ").join(sql.Identifier(f.name) for f in fields(Connection))
 _TABLE = sql.Identifier(SCHEMA, "connections")
@@ -68,11 +69,18 @@ def add_connection(database: psycopg.Connection, connection: Connection) -> None
 
 
 def set_connection(database: psycopg.Connection, name: str, changes: dict[str, Any]) -> Connection:
-    """The connection with these columns changed; `updated_at` moves only if one really did."""
+    """The connection with these columns changed; `updated_at` moves only if one really did.
+
+    With another workspace, what was found out about the users of the former one is dropped.
+    """
     before = read_connection(database, name)
     changes = {column: value for column, value in changes.items() if getattr(before, column) != value}
     if not changes:
         return before
+    is_another_workspace = bool(changes.keys() & {"workspace_gid", "base_url"})
+    if is_another_workspace:
+        # A check of the users and an erasure write to the same rows, in another order, behind the same lock.
+        lock_slices(database, name)
     assignments = sql.SQL(", ").join(
         sql.SQL("{} = {}").format(sql.Identifier(column), sql.Placeholder(column)) for column in changes
     )
@@ -80,6 +88,9 @@ def set_connection(database: psycopg.Connection, name: str, changes: dict[str, A
         _TABLE, assignments, sql.Placeholder("connection")
     )
     database.execute(query, {**changes, "connection": name})
+    if is_another_workspace:
+        forget_users_check(database, name)
+        forget_gone_users(database, name)
     return read_connection(database, name)
 
 

@@ -88,12 +88,22 @@ class Database:
         told: Cause | None = None
         patience = CONNECT_SECONDS
         while True:
+            parameters = self._parameters(patience)
             try:
-                conn = self._open_session(patience)
-                conn.autocommit = autocommit
-                return conn
+                conn = psycopg.connect(**parameters)
             except (psycopg.Error, UnicodeError) as error:
                 cause = find_cause(error)
+            else:
+                try:
+                    self._begin_session(conn, parameters)
+                    conn.autocommit = autocommit
+                    return conn
+                except psycopg.Error as error:
+                    conn.close()
+                    cause = find_cause(error, is_logged_in=True)
+                except BaseException:
+                    conn.close()
+                    raise
             waited = self.monotonic() - began
             left = cause.wait_seconds - waited
             if left <= 0:
@@ -106,33 +116,27 @@ class Database:
             # What holds the line while it wakes the database is not cut off again and again.
             patience = max(CONNECT_SECONDS, int(left))
 
-    def _open_session(self, connect_timeout: int) -> psycopg.Connection:
-        """A connection whose session has our limits, UTC and UTF-8, and is ours alone."""
-        given = conninfo_to_dict(self.url)
+    def _parameters(self, connect_timeout: int) -> dict[str, Any]:
         parameters: dict[str, Any] = {"connect_timeout": connect_timeout, "application_name": "perfcopilot_goals"}
         # Said also where there are none, so that PGOPTIONS of the environment does not count.
-        parameters |= {"options": ""} | given | {"client_encoding": "UTF8"}
-
+        parameters |= {"options": ""} | conninfo_to_dict(self.url) | {"client_encoding": "UTF8"}
         # No prepared statements: behind a pooler a session may have those of somebody before.
-        parameters |= {"autocommit": True, "prepare_threshold": None}
+        return parameters | {"autocommit": True, "prepare_threshold": None}
+
+    def _begin_session(self, conn: psycopg.Connection, parameters: dict[str, Any]) -> None:
+        """Give the session our limits and UTC, once it is known to be ours alone."""
 
         @contextmanager
         def another() -> Iterator[psycopg.Connection]:
             with psycopg.connect(**parameters) as other, _ended_after(other, float(parameters["connect_timeout"])):
                 yield other
 
-        conn = psycopg.connect(**parameters)
-        try:
-            with _ended_after(conn, 3 * CONNECT_SECONDS):
-                if self.url not in _checked_urls:
-                    check_sessions(conn, another)
-                    _checked_urls.add(self.url)
-                # Not as `options` of the start-up, which poolers refuse.
-                conn.execute(_session_settings(str(given.get("options") or "")))
-        except BaseException:
-            conn.close()
-            raise
-        return conn
+        with _ended_after(conn, 3 * CONNECT_SECONDS):
+            if self.url not in _checked_urls:
+                check_sessions(conn, another)
+                _checked_urls.add(self.url)
+            # Not as `options` of the start-up, which poolers refuse.
+            conn.execute(_session_settings(str(parameters["options"])))
 
 
 def _session_settings(options: str) -> sql.Composed:

@@ -1,12 +1,13 @@
 """The table `employees`: each connection's roster."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
+from perfcopilot_goals.core.roster import shared_gids
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.storage.database import SCHEMA
@@ -29,7 +30,7 @@ class Imported:
 def read_employees(database: psycopg.Connection, connection: str) -> list[Employee]:
     """The roster, by employee id."""
     query = sql.SQL(
-        "select employee_id, full_name, email, asana_user_gid from {} where connection = %s "
+        "select employee_id, full_name, email, asana_user_gid, manager_email from {} where connection = %s "
         'order by employee_id collate "C"'
     ).format(_TABLE)
     with database.cursor(row_factory=class_row(Employee)) as cursor:
@@ -50,21 +51,23 @@ def import_employees(database: psycopg.Connection, connection: str, employees: I
     erased = read_erased(database, connection)
     before = {row.employee_id: row for row in read_employees(database, connection)}
     named = {row.employee_id: row for row in employees}
-    given = {key: row for key, row in named.items() if not erased.has_person(row)}
+    given = {key: erased.without_manager(row) for key, row in named.items() if not erased.has_person(row)}
     _check_unique(before | given)
     new = [row for key, row in given.items() if key not in before]
     changed = [row for key, row in given.items() if key in before and before[key] != row]
     query = sql.SQL(
-        "insert into {} (connection, employee_id, full_name, email, asana_user_gid, updated_at) "
-        "values (%s, %s, %s, %s, %s, now()) on conflict (connection, employee_id) do update set "
+        "insert into {} (connection, employee_id, full_name, email, asana_user_gid, manager_email, updated_at) "
+        "values (%s, %s, %s, %s, %s, %s, now()) on conflict (connection, employee_id) do update set "
         "full_name = excluded.full_name, email = excluded.email, asana_user_gid = excluded.asana_user_gid, "
-        "updated_at = excluded.updated_at, asana_gone_at = case when employees.asana_user_gid = "
-        "excluded.asana_user_gid then employees.asana_gone_at end"
+        "manager_email = excluded.manager_email, updated_at = excluded.updated_at, asana_gone_at = case when "
+        "employees.asana_user_gid = excluded.asana_user_gid then employees.asana_gone_at end, "
+        # What contradicted the former e-mail or the former user says nothing of the new one.
+        "mapping_conflict = case when employees.asana_user_gid = excluded.asana_user_gid "
+        "and employees.email = excluded.email then employees.mapping_conflict end"
     ).format(_TABLE)
+    rows = [(connection, r.employee_id, r.full_name, r.email, r.asana_user_gid, r.manager_email) for r in new + changed]
     with database.cursor() as cursor:
-        cursor.executemany(
-            query, [(connection, r.employee_id, r.full_name, r.email, r.asana_user_gid) for r in new + changed]
-        )
+        cursor.executemany(query, rows)
     return Imported(len(new), len(changed), len(given) - len(new) - len(changed), len(named) - len(given))
 
 
@@ -105,7 +108,7 @@ def map_employee(database: psycopg.Connection, connection: str, employee_id: str
         )
     row = roster[employee_id]
     if row.asana_user_gid != gid:
-        import_employees(database, connection, [Employee(row.employee_id, row.full_name, row.email, gid)])
+        import_employees(database, connection, [replace(row, asana_user_gid=gid)])
 
 
 def map_unmapped(database: psycopg.Connection, connection: str, gid_of: Mapping[str, str]) -> int:
@@ -119,11 +122,7 @@ def map_unmapped(database: psycopg.Connection, connection: str, gid_of: Mapping[
 
 
 def _check_unique(roster: dict[str, Employee]) -> None:
-    claims: dict[str, list[str]] = {}
-    for row in roster.values():
-        if row.asana_user_gid:
-            claims.setdefault(row.asana_user_gid, []).append(row.employee_id)
-    doubled = [f"{gid} by {' and '.join(sorted(ids))}" for gid, ids in claims.items() if len(ids) > 1]
+    doubled = [f"{gid} by {' and '.join(sorted(ids))}" for gid, ids in shared_gids(roster.values()).items()]
     if doubled:
         raise GoalsConfigError(
             f"nothing was changed: an Asana user can be one employee only, and these are claimed twice: "

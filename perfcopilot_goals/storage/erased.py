@@ -7,11 +7,12 @@ they are removed is in `erasure`.
 import hmac
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import sql
 
+from perfcopilot_goals.core.similarity import address_of
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.storage.database import SCHEMA
 from perfcopilot_goals.storage.locks import lock_slices
@@ -40,14 +41,20 @@ class Erased:
         """Whether one of the employee's ids is that of an erased person."""
         return bool(self.digests) and any(self._has(kind, value) for kind, value in known_by(employee).items())
 
+    def without_manager(self, employee: Employee) -> Employee:
+        """The employee, without the address of a manager who was erased."""
+        address = address_of(employee.manager_email)
+        is_erased = bool(address and self.digests) and self._has("email", address)
+        return replace(employee, manager_email=None) if is_erased else employee
+
     def _has(self, kind: str, value: str) -> bool:
         return (kind, _digest(self.key, self.connection, kind, value)) in self.digests
 
 
 def known_by(employee: Employee) -> Mapping[str, str]:
     """What the person could come back by, per kind; what is empty says nothing about anybody."""
-    email = employee.email.strip().casefold()
-    ids = {"employee_id": employee.employee_id, "asana_user_gid": employee.asana_user_gid, "email": email}
+    address = address_of(employee.email)
+    ids = {"employee_id": employee.employee_id, "asana_user_gid": employee.asana_user_gid, "email": address}
     return {kind: value for kind, value in ids.items() if value}
 
 

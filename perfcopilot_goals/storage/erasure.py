@@ -12,12 +12,14 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from perfcopilot_goals.core.similarity import address_of
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.storage.database import SCHEMA, Database
 from perfcopilot_goals.storage.employees import read_employees
 from perfcopilot_goals.storage.erased import known_by, read_erased, remember_erased
+from perfcopilot_goals.storage.users_check import forget_users_check
 
 _TABLES = {name: sql.Identifier(SCHEMA, name) for name in (*SLICE_TABLES, "employees", "syncs")}
 # Ids in the tables that hold goals: where one of these stands after an erasure, it is somebody else's as well.
@@ -31,7 +33,8 @@ union select goal_gid from {mapped_goal_rows} where connection = %(connection)s 
 
 @dataclass(frozen=True)
 class Erasure:
-    """What was taken out: rows by table, sub-goals that lost their owner, and the ids that may stand elsewhere.
+    """What was taken out: rows by table, sub-goals that lost their owner, employees who lost their manager's address,
+    and the ids that may stand elsewhere.
 
     `other_ids` are those of the people who stay. `is_unmapped`: it was not known who they are in Asana, so goals of
     theirs, if there are any, could not be told from others'. `is_email_shared`: somebody else has the same address, so
@@ -45,6 +48,7 @@ class Erasure:
     is_unmapped: bool
     is_email_shared: bool
     running_syncs: int
+    unmanaged: int = 0
 
 
 def erase_employee(transaction: psycopg.Connection, connection: str, employee_id: str) -> Erasure:
@@ -77,6 +81,8 @@ def erase_employee(transaction: psycopg.Connection, connection: str, employee_id
     disown = "update {} set owner_gid = null where connection = %(connection)s and owner_gid = %(gid)s"
     disowned = transaction.execute(sql.SQL(disown).format(_TABLES["subgoals"]), values).rowcount
     is_shared = _remember(transaction, connection, person, list(roster.values()))
+    unmanaged = 0 if is_shared else _unmanage(transaction, connection, person, list(roster.values()))
+    forget_users_check(transaction, connection)
     status = sql.SQL(_STANDING).format(**_TABLES)
     gids -= {gid for (gid,) in transaction.execute(status, {"connection": connection, "gids": sorted(gids)})}
     running = sql.SQL("select count(*) from {} where connection = %(connection)s and state = 'running'")
@@ -90,6 +96,7 @@ def erase_employee(transaction: psycopg.Connection, connection: str, employee_id
         is_unmapped=person.asana_user_gid is None,
         is_email_shared=is_shared,
         running_syncs=running_syncs,
+        unmanaged=unmanaged,
     )
 
 
@@ -121,6 +128,16 @@ def _remember(transaction: psycopg.Connection, connection: str, person: Employee
         del ids["email"]
     remember_erased(transaction, connection, ids)
     return is_shared
+
+
+def _unmanage(transaction: psycopg.Connection, connection: str, person: Employee, others: list[Employee]) -> int:
+    """Take the person's address from those who have it as their manager's; returns how many did."""
+    address = address_of(person.email)
+    reports = [e.employee_id for e in others if address and address_of(e.manager_email) == address]
+    query = sql.SQL(
+        "update {} set manager_email = null, updated_at = now() where connection = %s and employee_id = any(%s)"
+    ).format(_TABLES["employees"])
+    return transaction.execute(query, [connection, reports]).rowcount
 
 
 def _their_gids(transaction: psycopg.Connection, values: dict[str, Any]) -> tuple[list[str], set[str]]:

@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from perfcopilot_goals.core.erasure import spellings
+from perfcopilot_goals.core.similarity import address_of, fold
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA, Database
 from perfcopilot_goals.storage.local_files import local_files
@@ -37,9 +38,8 @@ def find_traces(database: Database, settings: Settings, canaries: Sequence[str])
     searches = {canary: _Search(canary, ids) for canary in canaries if canary}
     found: dict[str, list[str]] = {}
     for place, value in _values(database, settings):
-        folded = value.casefold()
         for canary, search in searches.items():
-            if place not in found.get(canary, []) and search.hits(folded):
+            if place not in found.get(canary, []) and search.hits(value):
                 found.setdefault(canary, []).append(place)
     return found
 
@@ -49,16 +49,18 @@ _HASH = re.compile(r"(?<!\w)(?:(?=\w*[a-f])[0-9a-f]{32,}|[0-9a-f]{8}(?:-[0-9a-f]
 
 
 class _Search:
-    """One text to look for in others that are case-folded."""
+    """One text to look for in others, in whatever case; an address only where it would be taken for the same."""
 
     def __init__(self, canary: str, ids: Iterable[str]) -> None:
-        self._spellings = {spelling.casefold() for spelling in spellings(canary)}
-        longer = {i.casefold() for i in ids if canary.casefold() in i.casefold() and len(i) > len(canary)}
+        self._fold = fold if address_of(canary) else str.casefold
+        self._spellings = {self._fold(spelling) for spelling in spellings(canary)}
+        longer = {self._fold(i) for i in ids if self._fold(canary) in self._fold(i) and len(i) > len(canary)}
         # Longest first, as the first alternative that fits is taken.
         names = "|".join(map(re.escape, sorted(longer, key=len, reverse=True)))
         self._others = re.compile(rf"(?<!\w)(?:{names})(?!\w)") if longer else None
 
-    def hits(self, folded: str) -> bool:
+    def hits(self, value: str) -> bool:
+        folded = self._fold(value)
         if not any(spelling in folded for spelling in self._spellings):
             return False
         rest = _HASH.sub("", self._others.sub("", folded) if self._others else folded)

@@ -14,12 +14,15 @@ DEFAULT_PREFIX = "perfcopilot"
 ROLES = ("owner", "loader", "application", "analyst")
 
 # Whoever can write a connection can send its token elsewhere, and whoever can write the roster can give one person the
-# goals of another. A sync only reads both, so the loader does; people who change them are members of the owner.
+# goals of another. A sync reads both, and notes beside them what Asana's users say of the mapping. So the loader may
+# write those columns and no others; people who change settings or roster are members of the owner.
 RIGHTS = {
     "loader": {
         **dict.fromkeys(SLICE_TABLES, "select, insert, delete"),
         "syncs": "select, insert, update, delete",
-        **dict.fromkeys(("connections", "employees", "erased", "erasure_keys", "alembic_version"), "select"),
+        "connections": "select, update (users_checked_at, users_seen)",
+        "employees": "select, update (asana_gone_at, mapping_conflict)",
+        **dict.fromkeys(("erased", "erasure_keys", "alembic_version"), "select"),
     },
     "application": dict.fromkeys(("goals", "goal_key_results", "prompt_blocks"), "select"),
     "analyst": {"goal_counts": "select"},

@@ -12,7 +12,7 @@ from psycopg import sql
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA, Database
 
-HEAD = "0003"
+HEAD = "0004"
 _NO_RIGHT = "42501"
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals migration', 0))"
 

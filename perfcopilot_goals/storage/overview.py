@@ -12,6 +12,7 @@ from perfcopilot_goals.domain.sync import LastSync
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.storage.database import SCHEMA
 from perfcopilot_goals.storage.sync_log import read_last_route, read_last_sync, read_source
+from perfcopilot_goals.storage.users_check import read_users_check
 
 PAGE_SIZE = 100
 
@@ -59,17 +60,19 @@ class StoredBlock:
 
 @dataclass(frozen=True)
 class Plan:
-    """Requests of the next sync by what the last one found: pages of goals, walks, further pages of one, probing."""
+    """Requests of the next sync by what the last one found: pages of goals, walks, further pages of one, probing, and
+    pages of users where they are to be checked."""
 
     list_pages: int
     walks: int
     further_pages: int
     route_probes: int
+    user_pages: int
     is_guess: bool
 
     @property
     def requests(self) -> int:
-        return self.list_pages + self.walks + self.further_pages + self.route_probes
+        return self.list_pages + self.walks + self.further_pages + self.route_probes + self.user_pages
 
 
 def read_connection_status(database: psycopg.Connection, connection: str) -> ConnectionStatus:
@@ -175,7 +178,14 @@ def read_plan(database: psycopg.Connection, connection: str, route: str) -> Plan
     listed, owned, further = counts
     last_route = read_last_route(database, connection)
     probes = 1 if route == "auto" and last_route is None and owned else 0
-    return Plan(max(1, -(-listed // PAGE_SIZE)), owned, further, probes, is_guess=listed == 0)
+    check = read_users_check(database, connection)
+    user_pages = _pages(check.users) if check.is_due else 0
+    return Plan(_pages(listed), owned, further, probes, user_pages, is_guess=listed == 0)
+
+
+def _pages(objects: int) -> int:
+    """Requests that a list of so many takes; an empty one takes one, too."""
+    return max(1, -(-objects // PAGE_SIZE))
 
 
 def _why_no_block(database: psycopg.Connection, connection: str, employee_id: str) -> str:

@@ -1,4 +1,4 @@
-"""A clock that nobody waits for, and clients that are closed when the test ends."""
+"""A clock whose waits take no time, and clients that are closed when the test ends."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,7 +20,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def connect(clock: FakeClock) -> Iterator[Connect]:
-    """A client of a sandbox, or of a base URL, with the canary for a token and hardly any pacing."""
+    """A client of a sandbox, or of a base URL. Its token is the canary, and it is hardly paced."""
     clients: list[AsanaClient] = []
 
     def connect(asana: Sandbox | str, **options: Any) -> AsanaClient:

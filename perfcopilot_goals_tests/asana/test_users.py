@@ -1,4 +1,4 @@
-"""The users of a workspace: all pages or an error, and what is asked for."""
+"""The users of a workspace: all pages or an error, with the right fields."""
 
 import pytest
 
@@ -18,7 +18,7 @@ from perfcopilot_goals_tests.asana.worlds import WORKSPACE, serve
 
 
 def people_world(people: int) -> World:
-    """So many users, every third of whom has no address to show."""
+    """A world with this many users. Every third one shows no address."""
     persons = [Person(f"{n:04d}", BODY, None if n % 3 == 0 else f"p{n}@example.com") for n in range(people)]
     return World(WORKSPACE, "Canary works", {person.gid: person for person in persons})
 
@@ -59,7 +59,15 @@ def test_a_list_that_does_not_come_whole_is_an_error(
         fetch_users(connect(asana), WORKSPACE)
 
 
+@pytest.mark.fault("B41")
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 451, 503])
+def test_the_error_has_the_status_that_the_list_was_refused_with(status: int, connect: Connect) -> None:
+    with serve(people_world(1), faults=faults.status(status)) as asana, pytest.raises(GoalsError) as refused:
+        fetch_users(connect(asana), WORKSPACE)
+    assert refused.value.status == status
+
+
 def test_a_workspace_without_any_user_is_not_believed(connect: Connect) -> None:
-    """Everybody who is mapped would count as gone."""
+    """Otherwise every mapped employee would count as gone."""
     with serve(World("78", "Empty", {})) as asana, raises(AsanaContractError, "GET /users: the workspace has no users"):
         fetch_users(connect(asana), "78")

@@ -35,7 +35,22 @@ def test_a_blank_keeps_who_is_mapped_and_the_rest_of_the_line_counts() -> None:
     assert (changes.written, changes.kept, changes.unchanged) == ([person(2, "2", "Bo")], ["E1", "E2"], 2)
 
 
-def test_another_user_than_before_is_told() -> None:
+def managed(number: int, manager: str | None) -> Employee:
+    return Employee(f"E{number}", "Ada", f"{number}@example.com", None, manager)
+
+
+def test_a_file_without_managers_leaves_them_and_one_with_a_blank_takes_them_away() -> None:
+    roster = [managed(1, "boss@example.com"), managed(2, None)]
+    lines = {2: managed(1, None), 3: managed(2, None), 4: managed(3, None)}
+    without = plan_import(roster, lines, has_managers=False)
+    assert (without.written, without.unchanged) == ([managed(3, None)], 2)
+    blank = plan_import(roster, lines, has_managers=True)
+    assert (blank.written, blank.changed) == ([managed(1, None), managed(3, None)], ["E1"])
+    named = plan_import(roster, {2: managed(2, "boss@example.com")})
+    assert named.written == [managed(2, "boss@example.com")]
+
+
+def test_an_employee_who_gets_another_user_is_reported() -> None:
     changes = planned([person(1, "1"), person(2)], person(1, "9"), person(2, "2"))
     assert (changes.changed, changes.remapped) == (["E1", "E2"], ["E1"])
 
@@ -46,15 +61,15 @@ def test_two_employees_may_swap_their_users() -> None:
 
 
 def test_a_line_that_claims_a_mapped_employees_user_is_bad_whether_that_one_is_in_the_file_or_not() -> None:
-    told = "asana_user_gid 1 is that of E1 in the roster; if E2 is right, employee unmap E1 first"
+    told = "asana_user_gid 1 belongs to E1 in the roster; if E2 is right, run employee unmap for E1 first"
     for file in ([person(2, "1")], [person(2, "1"), person(1)]):
         changes = planned([person(1, "1"), person(2)], *file)
         assert changes.bad == {2: told}
         assert changes.written == []
 
 
-def test_whoever_waits_for_a_user_of_a_bad_line_is_bad_too() -> None:
-    """E1 does not get 2, so it keeps 1, which E3 claims."""
+def test_a_line_that_waits_for_the_user_of_a_bad_line_is_bad_too() -> None:
+    """E1 does not get user 2, so it keeps user 1, which E3 claims."""
     roster = [person(1, "1"), person(2, "2"), person(3)]
     assert sorted(planned(roster, person(1, "2"), person(2), person(3, "1")).bad) == [2, 4]
 
@@ -70,7 +85,7 @@ EMPLOYEES = st.builds(person, st.integers(1, 5), st.sampled_from([None, "1", "2"
 
 
 def _consistent(people: list[Employee]) -> list[Employee]:
-    """One per employee, and each user once: what `parse_roster` and the table let through."""
+    """One line per employee and each user once, which is all that `parse_roster` and the table allow."""
     found: dict[str, Employee] = {}
     for one in people:
         gids = {e.asana_user_gid for e in found.values()} - {None}

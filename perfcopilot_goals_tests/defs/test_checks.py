@@ -18,7 +18,12 @@ BY_TABLE = {
         "every_goal_has_an_owner",
         "every_owner_is_an_employee",
     },
-    "owned_goals": {"every_employee_is_mapped", "no_employee_is_truncated", "no_description_is_truncated"},
+    "owned_goals": {
+        "every_employee_is_mapped",
+        "every_mapping_agrees_with_asana",
+        "no_employee_is_truncated",
+        "no_description_is_truncated",
+    },
     "subgoals": {"every_subgoal_list_was_read", "no_subgoal_is_hidden"},
     "mapped_goal_rows": {"every_status_word_is_known", "status_agrees_with_asana", "no_goal_was_lost"},
     "prompt_blocks": {"every_mapped_employee_has_a_block", "no_block_is_truncated"},
@@ -70,13 +75,15 @@ def test_one_connections_answer_does_not_hide_the_others(running: Running) -> No
         assert newest.status.value == ("SUCCEEDED" if is_mapped else "FAILED")
 
 
-def test_a_check_counts_exactly_and_names_ten(running: Running) -> None:
+def test_a_check_counts_exactly_shows_ten_ids_and_holds_all(running: Running) -> None:
     for number in range(12):
         running.world.goals[f"4{number:02}"] = Goal(f"4{number:02}", "Nobody's", None)
     check = results(running.sync(checked=True))["every_goal_has_an_owner"]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert told(check)["count"] == 14
-    assert told(check)["ids"].split(", ") == ["104", "107", *(f"4{number:02}" for number in range(8))]
+    every = ["104", "107", *(f"4{number:02}" for number in range(12))]
+    assert told(check)["ids"].split(", ") == [*every[:10], "… and 4 more"]
+    assert told(check)["all_ids"] == every
 
 
 def test_check_results_of_the_small_company(running: Running) -> None:

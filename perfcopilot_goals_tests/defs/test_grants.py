@@ -78,6 +78,8 @@ def test_a_member_of_the_loader_runs_a_whole_sync_and_retention_and_one_of_the_o
         running.connect()
         for _ in range(2):
             assert running.sync(checked=True).success
+        (settings,) = running.rows("connections")
+        assert (settings["users_seen"], asana.count("/users")) == (2, 1), "it may note what it saw of the users"
         assert instance.get_runs_count() == 2
         later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
         purged = purge(InstanceRuns(instance), Database(logins["loader"]), load_settings(), later)
@@ -111,6 +113,13 @@ def test_a_member_of_the_loader_runs_a_whole_sync_and_retention_and_one_of_the_o
         "create table payroll.more (id text)",
         "update perfcopilot_goals.connections set base_url = 'https://example.com'",
         "insert into perfcopilot_goals.employees select * from perfcopilot_goals.employees",
+        "update perfcopilot_goals.connections set check_users = false",
+        "update perfcopilot_goals.connections set workspace_gid = '1'",
+        "update perfcopilot_goals.connections set updated_at = now()",
+        "update perfcopilot_goals.employees set asana_user_gid = '1'",
+        "update perfcopilot_goals.employees set email = 'x@example.com'",
+        "update perfcopilot_goals.employees set manager_email = 'x@example.com'",
+        "delete from perfcopilot_goals.employees",
         "delete from perfcopilot_goals.erased",
         "update perfcopilot_goals.prompt_blocks set block = ''",
         "update perfcopilot_goals.alembic_version set version_num = ''",
@@ -166,6 +175,10 @@ def test_a_member_of_the_owner_migrates_without_the_right_to_create_schemas(
     logins: dict[str, str], fresh_url: str
 ) -> None:
     with psycopg.connect(fresh_url) as admin:
+        for column in ("check_users", "users_checked_at", "users_seen"):
+            admin.execute(f"alter table perfcopilot_goals.connections drop column {column}")
+        for column in ("mapping_conflict", "manager_email"):
+            admin.execute(f"alter table perfcopilot_goals.employees drop column {column}")
         admin.execute("drop view perfcopilot_goals.goal_counts")
         admin.execute("drop table perfcopilot_goals.erased, perfcopilot_goals.erasure_keys")
     set_version(fresh_url, "0002")
@@ -184,15 +197,18 @@ def test_granting_again_changes_nothing_and_takes_back_what_does_not_belong(
     logins: dict[str, str], fresh_url: str, prefix: str
 ) -> None:
     query = (
-        "select relnamespace, relname, array(select unnest(relacl)::text order by 1), relowner from pg_class "
-        "where relnamespace::regnamespace::text like 'perfcopilot%' order by 1, 2"
+        "select relnamespace, relname, array(select unnest(relacl)::text order by 1), relowner, "
+        "array(select attname || unnest(attacl)::text from pg_attribute where attrelid = c.oid order by 1) "
+        "from pg_class c where relnamespace::regnamespace::text like 'perfcopilot%' order by 1, 2"
     )
     with psycopg.connect(fresh_url, autocommit=True) as admin:
         before = admin.execute(query).fetchall()
         admin.execute(f"grant select on perfcopilot_goals.employees to {prefix}_application")
+        admin.execute(f"grant update (email) on perfcopilot_goals.employees to {prefix}_loader")
         assert not denied(logins["application"], "select * from perfcopilot_goals.employees")
         assert granted("--apply", "--prefix", prefix).exit_code == 0
         assert denied(logins["application"], "select * from perfcopilot_goals.employees")
+        assert denied(logins["loader"], "update perfcopilot_goals.employees set email = ''")
         assert admin.execute(query).fetchall() == before
 
 

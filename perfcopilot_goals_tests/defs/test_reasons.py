@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from perfcopilot_goals.storage.employees import note_users
+from perfcopilot_goals.sandbox import Person
 from perfcopilot_goals_tests.defs.running_instance import Running, figures
 
 
@@ -16,6 +16,7 @@ def counted(result: Any) -> dict[str, int]:
 
 
 def test_a_block_that_lost_its_goals_says_so_until_there_are_some_again(running: Running) -> None:
+    running.world.people["3"] = Person("3", "Cleo", None)
     running.map("E3", "3")
     assert counted(running.sync()) == {"ok": 2, "owns_no_goals": 1}
     assert reasons(running) == {"E1": "ok", "E2": "ok", "E3": "owns_no_goals"}
@@ -32,9 +33,9 @@ def test_a_block_that_lost_its_goals_says_so_until_there_are_some_again(running:
     assert reasons(running)["E2"] == "ok"
 
 
-def test_a_user_who_was_found_gone_explains_an_empty_block(running: Running) -> None:
+def test_a_user_whom_the_sync_finds_gone_explains_an_empty_block(running: Running) -> None:
+    del running.world.people["2"]
     running.map("E3", "3")
-    with running.database.connect("noting") as transaction:
-        assert note_users(transaction, running.name, ["1"]) == ["E2", "E3"]
     assert counted(running.sync()) == {"ok": 2, "asana_user_gone": 1}
     assert reasons(running) == {"E1": "ok", "E2": "ok", "E3": "asana_user_gone"}
+    assert [row["employee_id"] for row in running.rows("employees") if row["asana_gone_at"]] == ["E2", "E3"]

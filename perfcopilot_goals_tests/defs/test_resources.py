@@ -99,4 +99,4 @@ def test_progress_is_told_with_its_counts() -> None:
 def test_progress_is_logged_at_the_end_and_not_at_every_step(running: Running) -> None:
     result = running.sync()
     log = [entry.user_message for entry in running.instance.all_logs(result.run_id)]
-    assert [line for line in log if "goals walked" in line] == [f"{running.name}: 4 of 4 goals walked, 6 requests"]
+    assert [line for line in log if "goals walked" in line] == [f"{running.name}: 4 of 4 goals walked, 7 requests"]

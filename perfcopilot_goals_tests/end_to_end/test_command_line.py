@@ -118,7 +118,8 @@ def test_without_a_workspace_gid_nothing_is_asked_and_nothing_is_touched(
                 assert database.execute(f"select count(*) from perfcopilot_goals.{table}").fetchone() == (0,)
         assert cli("connection", "set", "acme", "--workspace-gid", WORKSPACE).returncode == 0
         assert cli("sync", "acme").returncode == 0
-        assert len(asana.requests) == 1 + 2 + 1
+        # A page of goals, one of users, two goals to walk, and the route that is not there.
+        assert len(asana.requests) == 1 + 1 + 2 + 1
 
 
 def test_one_connection_that_fails_leaves_the_other_unharmed_and_gives_the_exit_code(cli: Cli, roster: Path) -> None:

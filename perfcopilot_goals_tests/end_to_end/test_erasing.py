@@ -25,10 +25,10 @@ FIRST, UNREAD, SHARED, CHILD = (f"13000000000073{number}" for number in ("01", "
 NEDS = "1300000000000009"
 TEXTS = ["Quilla Canary", "Quilla@Canary.example", "Canary goal", "Canary notes"]
 IDS = ["E003", PAT, FIRST, UNREAD]
-ROSTER = f"""employee_id,full_name,email,asana_user_gid
-E003,Quilla Canary,quilla@canary.example,{PAT}
-E0031,Ned Stays,ned@example.com,{NED}
-E004,Una Mapped,una@example.com,
+ROSTER = f"""employee_id,full_name,email,asana_user_gid,manager_email
+E003,Quilla Canary,quilla@canary.example,{PAT},
+E0031,Ned Stays,ned@example.com,{NED},quilla@canary.example
+E004,Una Mapped,una@example.com,,ned@example.com
 """
 
 

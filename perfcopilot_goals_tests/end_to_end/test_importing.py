@@ -56,6 +56,25 @@ def test_twenty_bad_lines_of_five_thousand_are_named_and_nothing_changes_until_t
     assert set(people(acme)) == {f"E{n}" for n in range(2, 5_002) if str(n) not in wrong}
 
 
+def managers(cli: Cli) -> dict[str, str | None]:
+    rows = json.loads(cli("employee", "list", "acme", "--json").stdout)
+    return {row["employee_id"]: row["manager_email"] for row in rows}
+
+
+def test_managers_come_with_a_column_of_theirs_and_outlive_a_file_without_it(acme: Cli, tmp_path: Path) -> None:
+    file = file_of(
+        tmp_path, "E1,Ada,ada@x.example,11,boss@x.example", "E2,Bo,bo@x.example,12,", header=f"{HEADER},manager_email"
+    )
+    done = acme("employee", "import", "acme", file)
+    assert "Ignored" not in done.stdout
+    assert managers(acme) == {"E1": "boss@x.example", "E2": None}
+    again = acme("employee", "import", "acme", file_of(tmp_path, "E1,Ada,ada@x.example,11", "E2,Bo Li,bo@x.example,12"))
+    assert "acme: 0 added, 1 changed, 1 as they were." in again.stdout
+    assert managers(acme) == {"E1": "boss@x.example", "E2": None}
+    acme("employee", "import", "acme", file_of(tmp_path, "E1,Ada,ada@x.example,11,", header=f"{HEADER},manager_email"))
+    assert managers(acme) == {"E1": None, "E2": None}
+
+
 def test_what_spreadsheets_write_is_read_and_other_columns_are_named(acme: Cli, tmp_path: Path) -> None:
     header = "Team;asana_user_gid;full_name;employee_id;email;Start date"
     file = file_of(tmp_path, "Sales;11;Zoë Thimble;E1;zoe@example.com;", header=header, encoding="utf-8-sig")
@@ -133,7 +152,7 @@ def test_a_line_that_claims_a_mapped_employees_user_is_bad(acme: Cli, tmp_path: 
     file = file_of(tmp_path, "E2,Bo,,12", "E3,Cy,,11")
     refused = acme("employee", "import", "acme", file)
     assert refused.returncode == 2
-    assert "line 3: asana_user_gid 11 is that of E1 in the roster" in refused.stderr
+    assert "line 3: asana_user_gid 11 belongs to E1 in the roster" in refused.stderr
     assert people(acme) == {"E1": "11"}
     skipped = acme("employee", "import", "acme", file, "--skip-bad")
     assert skipped.returncode == 0

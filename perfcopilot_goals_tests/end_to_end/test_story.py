@@ -26,8 +26,8 @@ pytestmark = pytest.mark.long
 WRONG, WITHOUT, RIGHT = "wrong", "without", "right"
 NAMES = [RIGHT, WITHOUT, WRONG]
 UNKNOWN_GID = "1299999999999999"
-# One page of goals, two owned goals to walk, and the route that answers none of them.
-REQUESTS = 4
+# One page of goals, one of users, two owned goals to walk, and the route that answers none of them.
+REQUESTS = 5
 # A tick comes within a minute, a sensor or a backfill is looked at within half a minute, a run takes some seconds.
 TICK_SECONDS, HEALING_SECONDS, RUN_SECONDS = 120.0, 120.0, 90.0
 

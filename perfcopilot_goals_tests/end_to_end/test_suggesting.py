@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from perfcopilot_goals.asana.pacing import token_identity
-from perfcopilot_goals.sandbox import Person, Sandbox, World, roster_csv, sample_company
+from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World, roster_csv, sample_company
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.locks import token_lock
 from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
@@ -57,10 +57,93 @@ def test_the_sample_companys_exact_addresses_are_applied_and_nothing_else(cli: C
         "E038": ("collision", "the same e-mail as E039"),
         "E039": ("collision", "the same e-mail as E038"),
         "E040": ("nothing", "no Asana user has that e-mail"),
-        "E041": ("collision", "the roster has no e-mail address of theirs"),
+        "E041": ("collision", "the roster has no e-mail address for them"),
     }
     assert mapped(cli) == before | {VERA: vera, WILLEM: willem}
     assert asked == ["/users", "/users"], "42 users are one page, and nothing else is asked"
+
+
+SWAPPED = """\
+employee_id,full_name,email,asana_user_gid
+E001,Ana,ana@example.com,1202000000000002
+E002,Bo,bo@example.com,1202000000000001
+E003,Cy,cy@example.com,1202000000000003
+E004,Di,di@example.com,
+"""
+
+
+def swapped_company() -> World:
+    """Ana, Bo and Cy own a goal each; Cy uses a private address in Asana."""
+    emails = {"Ana": "ana@example.com", "Bo": "bo@example.com", "Cy": "cy@mail.example"}
+    people = {f"120200000000000{n}": Person(f"120200000000000{n}", *one) for n, one in enumerate(emails.items(), 1)}
+    world = World("1201000000000009", "Swapped", people)
+    for gid, person in people.items():
+        world.add(Goal(gid.replace("1202", "1205"), f"{person.name}'s goal", gid))
+    return world
+
+
+@pytest.mark.fault("B40")
+def test_swapped_employees_are_named_by_the_sync_and_by_suggest_until_they_are_put_right(
+    cli: Cli, tmp_path: Path
+) -> None:
+    roster = tmp_path / "swapped.csv"
+    roster.write_text(SWAPPED, "utf-8")
+    with Sandbox(swapped_company(), token=TOKEN) as asana:
+        connect(cli, asana, roster)
+        assert json.loads(cli("plan", "acme", "--json").stdout)["user_pages"] == 1
+        synced = cli("sync", "acme")
+        assert synced.returncode == 0
+        assert "WARN every_mapping_agrees_with_asana: 2 (E001, E002)" in synced.stdout
+        assert "Bo's goal" in cli("prompt", "acme", "E001").stdout
+        planned = json.loads(cli("plan", "acme", "--json").stdout)
+        assert (planned["user_pages"], planned["requests"]) == (0, 4)
+
+        shown = cli("employee", "suggest", "acme").stdout
+        assert (
+            "  E001 is mapped to 1202000000000002: that user has the e-mail of E002, and E001 has the e-mail of user "
+            "1202000000000001\n" in shown
+        )
+        assert "perfcopilot-goals employee unmap acme EMPLOYEE" in shown
+        assert "E003" not in shown
+        told = json.loads(cli("employee", "suggest", "acme", "--json").stdout)
+        assert told["conflicts"] == [
+            {
+                "employee_id": employee_id,
+                "gid": gid,
+                "kind": "both",
+                "other_gids": [other_gid],
+                "other_employee_ids": [other],
+            }
+            for employee_id, gid, other, other_gid in (
+                ("E001", "1202000000000002", "E002", "1202000000000001"),
+                ("E002", "1202000000000001", "E001", "1202000000000002"),
+            )
+        ]
+
+        asked = cli("employee", "erase", "acme", "E002")
+        assert asked.returncode == 1
+        assert asked.stderr.startswith("E002 may be mapped to somebody else's Asana user, whose goals are then erased")
+        for employee_id in ("E001", "E002"):
+            cli("employee", "unmap", "acme", employee_id)
+        applied = cli("employee", "suggest", "acme", "--apply")
+        assert "acme: 2 applied" in applied.stdout
+        assert "is mapped to" not in applied.stdout
+        assert "every_mapping_agrees_with_asana" not in cli("sync", "acme").stdout
+    assert "Ana's goal" in cli("prompt", "acme", "E001").stdout
+
+
+def test_a_connection_says_whether_it_looks_at_the_users_and_can_be_told_not_to(cli: Cli) -> None:
+    def listed() -> dict[str, bool]:
+        return {row["connection"]: row["check_users"] for row in json.loads(cli("connection", "list", "--json").stdout)}
+
+    assert cli("connection", "add", "acme").returncode == 0
+    assert cli("connection", "add", "globex", "--no-check-users").returncode == 0
+    assert listed() == {"acme": True, "globex": False}
+    assert cli("connection", "set", "acme", "--no-check-users").returncode == 0
+    assert cli("connection", "set", "globex", "--check-users").returncode == 0
+    assert listed() == {"acme": False, "globex": True}
+    assert "check_users" in cli("connection", "list").stdout
+    assert json.loads(cli("plan", "acme", "--json").stdout)["user_pages"] == 0
 
 
 def test_after_apply_the_next_sync_brings_the_goals(cli: Cli, tmp_path: Path) -> None:

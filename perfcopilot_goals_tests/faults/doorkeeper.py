@@ -11,27 +11,28 @@ from perfcopilot_goals_tests.faults.proxy import Proxy
 _REQUESTS_FOR_ENCRYPTION = (80877103, 80877104)
 
 
-def refusal(code: str, words: str, severity: str = "FATAL") -> bytes:
+def refusal(code: str, words: str) -> bytes:
     """Postgres' ErrorResponse."""
-    fields = "".join(f"{kind}{value}\0" for kind, value in zip("SVCM", (severity, "FATAL", code, words), strict=True))
+    fields = "".join(f"{kind}{value}\0" for kind, value in zip("SVCM", ("FATAL", "FATAL", code, words), strict=True))
     body = fields.encode() + b"\0"
     return b"E" + (len(body) + 4).to_bytes(4) + body
 
 
-def welcome(code: str, words: str) -> bytes:
-    """A login without a password that succeeds, and the refusal of whatever is said then."""
-    authenticated, ready = b"R\0\0\0\x08\0\0\0\0", b"Z\0\0\0\x05I"
-    return authenticated + ready + refusal(code, words)
+# A login without a password that succeeds.
+WELCOME = b"R\0\0\0\x08\0\0\0\0" + b"Z\0\0\0\x05I"
 
 
 class Doorkeeper:
     """Listens in front of Postgres and answers the first `times` clients itself: with `answer`, or by `keep`ing them.
 
+    Whoever was welcomed is told `then` at their first statement. All are hung up on afterwards.
     Later ones are let through to the server on `port`; without one it never lets anybody through.
     """
 
-    def __init__(self, answer: bytes = b"", *, times: int | None = None, port: int = 1, keep: bool = False) -> None:
-        self._answer, self._left, self._keep = answer, times, keep
+    def __init__(
+        self, answer: bytes = b"", then: bytes = b"", *, times: int | None = None, port: int = 1, keep: bool = False
+    ) -> None:
+        self._answer, self._then, self._left, self._keep = answer, then, times, keep
         self._through = Proxy(port)
         self._kept: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -69,3 +70,6 @@ class Doorkeeper:
             while int.from_bytes(client.recv(65536)[4:8]) in _REQUESTS_FOR_ENCRYPTION:
                 client.sendall(b"N")
             client.sendall(self._answer)
+            if self._answer == WELCOME:
+                client.recv(65536)
+                client.sendall(self._then)

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 
 import dagster as dg
+import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
@@ -60,11 +61,22 @@ def test_whichever_request_fails_for_good_the_slices_are_old_or_new(rig: Rig, fa
             return fault(request, answer) if seen.index(request.target) == at - 1 else answer
 
         rig.asana.faults = fail  # type: ignore[assignment]
+        let_users_be_looked_at(rig)
         result = rig.syncs().run()
         if result.success:
+            if len(targets) >= number and targets[number - 1].startswith("/users?"):
+                # The one list that a sync can do without.
+                assert content(rig.url, ONE) == rig.states[NEW]
+                continue
             assert len(targets) < number, "a request failed for good and the sync said nothing"
             return
         check_after(rig, result, f"request {number}")
+
+
+def let_users_be_looked_at(rig: Rig) -> None:
+    """As on the first sync of a day."""
+    with psycopg.connect(rig.url) as admin:
+        admin.execute("update perfcopilot_goals.connections set users_checked_at = null")
 
 
 @pytest.mark.fault("E2", "E3", "E4", "F1")

@@ -18,7 +18,7 @@ from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connect_errors import WAKING_SECONDS
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals_tests.clock import FakeClock
-from perfcopilot_goals_tests.faults.doorkeeper import Doorkeeper, refusal
+from perfcopilot_goals_tests.faults.doorkeeper import WELCOME, Doorkeeper, refusal
 from perfcopilot_goals_tests.storage.examples import chain, told
 
 CANARY = "hunter2canary"
@@ -272,6 +272,24 @@ def test_a_line_that_is_held_while_the_database_wakes_is_waited_for(
         with patient(f"{url}?connect_timeout=2", FakeClock()).connect("asking") as conn:
             assert conn.execute("select 1").fetchone() == (1,)
     assert caplog.messages == ["The database's host does not answer; waiting up to 60 seconds for it."]
+
+
+@pytest.mark.fault("E4", "E30")
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"", "Postgres said no answer"),
+        (refusal("XX000", "was es auch sei"), r"Postgres said SQLSTATE XX000"),
+        (refusal("28P01", "Passwort-Authentifizierung fehlgeschlagen"), r"Postgres refused the user or the password"),
+    ],
+    ids=["hangs up", "says something", "says it in another language"],
+)
+def test_a_session_that_breaks_right_after_the_login_is_not_waited_for(answer: bytes, said: str) -> None:
+    clock = FakeClock()
+    with Doorkeeper(WELCOME, answer) as door:
+        error = failure_of(f"postgresql://u:{CANARY}@127.0.0.1:{door.port}/goals", clock)
+    assert_tells(error, said, "PERFCOPILOT_DATABASE_URL")
+    assert clock.waits == []
 
 
 def test_a_wait_can_be_interrupted() -> None:

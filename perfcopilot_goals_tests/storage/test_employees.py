@@ -154,6 +154,16 @@ def test_an_employee_is_mapped_and_unmapped(database: Database) -> None:
     assert roster(database) == [CLEO]
 
 
+def test_mapping_and_unmapping_leave_the_manager(database: Database) -> None:
+    managed = Employee("E4", "Di Thimble", "di@example.com", None, "boss@example.com")
+    imported(database, managed)
+    mapped(database, "E4", "4")
+    mapped(database, "E4", None)
+    assert roster(database) == [managed]
+    assert imported(database, Employee("E4", "Di Thimble", "di@example.com", None, None)) == Imported(0, 1, 0)
+    assert roster(database)[0].manager_email is None
+
+
 def test_mapping_refuses_who_is_unknown_and_who_is_somebody_else(database: Database) -> None:
     imported(database, ADA, CLEO)
     with pytest.raises(GoalsConfigError, match="connection acme has no employee 'E7'"):

@@ -175,6 +175,41 @@ def test_an_address_that_a_colleague_shares_bars_nobody(database: Database) -> N
     assert imported(database, shared) == Imported(0, 0, 1)
 
 
+@pytest.mark.fault("B42", "H20")
+@pytest.mark.parametrize(
+    ("erased", "colleague"),
+    [
+        ("maß@example.com", "mass@example.com"),
+        ("mass@example.com", "maß@example.com"),
+        ("kay@example.com", "\u212aay@example.com"),
+        ("i@example.com", "\u0130@example.com"),
+        ("n/a", "n/a"),
+    ],
+    ids=ascii,
+)
+def test_an_address_that_only_casefold_makes_equal_bars_nobody_and_one_in_capitals_does(
+    database: Database, erased: str, colleague: str
+) -> None:
+    imported(database, Employee("E7", "Kim", erased, None))
+    erase(database, "E7")
+    assert imported(database, Employee("E8", "Lee", colleague, None)) == Imported(1, 0, 0)
+    if "@" in erased:
+        back = imported(database, Employee("E9", "Kim", erased.replace("example", "EXAMPLE"), None))
+        assert back == Imported(0, 0, 0, erased=1)
+
+
+@pytest.mark.fault("H20")
+def test_the_address_of_an_erased_manager_goes_from_their_reports_and_does_not_come_back(database: Database) -> None:
+    report = Employee("E6", "Eve", "eve@example.com", None, " ADA@example.com")
+    other = Employee("E7", "Fay", "fay@example.com", None, "ben@example.com")
+    imported(database, report, other)
+    assert erase(database).unmanaged == 1
+    managers = {row["employee_id"]: row["manager_email"] for row in stored(database, "employees")}
+    assert managers == {"E2": None, "E3": None, "E6": None, "E7": "ben@example.com"}
+    assert imported(database, report) == Imported(0, 0, 1), "the roster that still names her changes nothing"
+    assert "ada@example.com" not in str(stored(database, "employees")).lower()
+
+
 def test_who_has_no_address_and_no_asana_user_bars_nobody_else_without_them(database: Database) -> None:
     assert erase(database, "E3").is_unmapped
     assert imported(database, Employee("E6", "Eve", "", None)) == Imported(1, 0, 0)

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.employees import import_employees
 from perfcopilot_goals.storage.erasure_scan import find_traces
 from perfcopilot_goals.storage.sync_log import begin_sync
 from perfcopilot_goals_tests.storage.examples import add
@@ -31,6 +33,22 @@ def test_a_short_id_is_found_wherever_it_stands_but_not_where_a_hash_holds_it_by
     settings = load_settings({"PERFCOPILOT_HOME": str(tmp_path / "state")})
     found = find_traces(database, settings, ["E003"])
     assert found == ({"E003": ["perfcopilot_goals.syncs.run_id"]} if is_there else {})
+
+
+@pytest.mark.fault("B42")
+@pytest.mark.parametrize(
+    ("looked_for", "is_there"),
+    [("maß@example.com", False), ("MASS@example.com", True), ("straße", True)],
+    ids=["another-address", "the-same-address", "a-text-in-whatever-spelling"],
+)
+def test_a_colleagues_address_that_only_casefold_makes_equal_is_not_the_erased_persons(
+    looked_for: str, is_there: bool, database: Database, tmp_path: Path
+) -> None:
+    add(database, "acme")
+    with database.connect("importing") as transaction:
+        import_employees(transaction, "acme", [Employee("E2", "Lee Strasse", "mass@example.com", None)])
+    settings = load_settings({"PERFCOPILOT_HOME": str(tmp_path / "state")})
+    assert bool(find_traces(database, settings, [looked_for])) is is_there
 
 
 def test_an_id_of_digits_alone_is_no_hash_however_long(database: Database, tmp_path: Path) -> None:

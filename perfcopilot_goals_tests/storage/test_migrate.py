@@ -14,11 +14,15 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.schemas.tables import Table, tables
 from perfcopilot_goals.storage import migrate
+from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.employees import read_employees
 from perfcopilot_goals.storage.migrate import HEAD, ensure_migrated
+from perfcopilot_goals.storage.users_check import UsersCheck, read_users_check
 from perfcopilot_goals_tests.storage.examples import told
 
 
@@ -133,6 +137,23 @@ def test_blocks_from_before_get_the_reason_that_their_figures_bear_out(empty_url
         ).fetchall()
     assert rows == [("E1", "truncated"), ("E2", "ok"), ("E3", "owns_no_goals")]
     assert relations(empty_url) == ALL_RELATIONS
+
+
+def test_connections_from_before_are_to_be_checked_and_rosters_stay_as_they_were(empty_url: str) -> None:
+    migrate_to(empty_url, "0003")
+    with psycopg.connect(empty_url) as connection:
+        connection.execute(
+            "insert into perfcopilot_goals.connections values "
+            "('acme', '77', 'env:T', 'https://app.asana.com/api/1.0', 1500, 'auto', true, now(), now())"
+        )
+        connection.execute(
+            "insert into perfcopilot_goals.employees values ('acme', 'E1', 'Ada', 'ada@example.com', '11', now(), null)"
+        )
+    ensure_migrated(Database(empty_url))
+    with Database(empty_url).connect("reading") as transaction:
+        assert read_connection(transaction, "acme").check_users
+        assert read_users_check(transaction, "acme") == UsersCheck(None, 1, is_due=True)
+        assert read_employees(transaction, "acme") == [Employee("E1", "Ada", "ada@example.com", "11", None)]
 
 
 def hold_up_views(url: str, body: str) -> None:
