@@ -4,16 +4,17 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from perfcopilot_goals.sandbox.faults import Script
 
-from perfcopilot_goals.defs.observation import sources_sensor
+from perfcopilot_goals.defs.observation import roster_and_settings_sensor
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.employee import Employee
-from perfcopilot_goals.sandbox import Fault, Person, faults
+from perfcopilot_goals.sandbox import Fault, Person
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.employees import import_employees
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.defs.running_instance import Running, figures, results
+from perfcopilot_goals_tests.scripted_faults import Script
 
 CHECK = "every_mapping_agrees_with_asana"
 
@@ -159,7 +160,7 @@ def test_a_look_is_no_change_of_settings_or_roster(running: Running) -> None:
         with dg.build_sensor_context(
             instance=running.instance, cursor=cursor, resources={"store": StoreResource(settings=load_settings())}
         ) as context:
-            result = sources_sensor(context)
+            result = roster_and_settings_sensor(context)
         assert isinstance(result, dg.SensorResult)
         return result
 
