@@ -30,7 +30,6 @@ def as_failures(connection: str, note: Callable[[str], None]) -> Iterator[None]:
         raise dg.Failure(
             description=str(error.about(connection)),
             metadata={ERROR_CODE: type(error).__name__},
-            allow_retries=error.retryable,
         ) from None
     except dg.Failure:
         raise
@@ -40,7 +39,6 @@ def as_failures(connection: str, note: Callable[[str], None]) -> Iterator[None]:
         raise dg.Failure(
             description=f"{kind} in connection {connection}, an error of the program itself: {_where(error)}",
             metadata={ERROR_CODE: kind},
-            allow_retries=False,
         ) from None
     except BaseException:
         # Somebody ended the run (Ctrl-C, SIGTERM, Dagster's cancel); without this the sync log would say that it runs.

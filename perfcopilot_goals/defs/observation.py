@@ -17,12 +17,14 @@ PER_TICK = 500
 
 
 @dg.sensor(
-    name="sources_sensor",
+    name="roster_and_settings_sensor",
     minimum_interval_seconds=SENSOR_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Observes the connections' settings and rosters when they change.",
 )
-def sources_sensor(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult | dg.SkipReason:
+def roster_and_settings_sensor(
+    context: dg.SensorEvaluationContext, store: StoreResource
+) -> dg.SensorResult | dg.SkipReason:
     """One observation for each table and connection that changed; the cursor remembers what was seen."""
     states = store.read_or_skip("reading connections and rosters", read_sources)
     if isinstance(states, dg.SkipReason):
