@@ -8,11 +8,12 @@ import pytest
 from perfcopilot_goals.defs.observation import sources_sensor
 from perfcopilot_goals.defs.resources import Store
 from perfcopilot_goals.domain.employee import Employee
-from perfcopilot_goals.sandbox import Fault, Person, faults
-from perfcopilot_goals.sandbox.faults import Script
+from perfcopilot_goals.sandbox import Fault, Person
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.employees import import_employees
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.defs.running_instance import Running, figures, results
+from perfcopilot_goals_tests.scripted_faults import Script
 
 CHECK = "every_mapping_agrees_with_asana"
 

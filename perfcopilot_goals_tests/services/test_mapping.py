@@ -11,8 +11,7 @@ from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import AsanaAccessError, GoalsConfigError, GoalsError, GoalsStoreError
-from perfcopilot_goals.sandbox import Fault, Person, Request, Response, Sandbox, World, faults
-from perfcopilot_goals.sandbox.faults import Script
+from perfcopilot_goals.sandbox import Fault, Person, Request, Response, Sandbox, World
 from perfcopilot_goals.services.mapping import UsersSeen, check_mapping, suggest_mapping
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import set_connection
@@ -20,7 +19,9 @@ from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees, read_mapping
 from perfcopilot_goals.storage.erasure import erase_employee
 from perfcopilot_goals.storage.users_check import read_mapping_conflicts, read_users_check
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.clock import FakeClock
+from perfcopilot_goals_tests.scripted_faults import Script
 from perfcopilot_goals_tests.storage.examples import add, connection, everything, stored
 
 TOKEN = "sandbox-token"
