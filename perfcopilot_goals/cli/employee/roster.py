@@ -1,73 +1,93 @@
-"""`employee …`: the roster of a connection."""
+"""`employee import` and `employee list`."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
-from perfcopilot_goals.cli.erasing import erase
-from perfcopilot_goals.cli.roster_import import import_
-from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table
-from perfcopilot_goals.cli.suggesting import suggest
+from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
 from perfcopilot_goals.cli.terminal import echo
-from perfcopilot_goals.cli.unmapped import unmapped
+from perfcopilot_goals.core.roster_changes import Changes
+from perfcopilot_goals.services.mapping import list_employees
+from perfcopilot_goals.services.roster_import import RosterImport, import_roster, read_roster_file
 
 COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
 
 
-@click.group()
-def employee() -> None:
-    """The roster: who works here, and who they are in Asana."""
-
-
-for command in (import_, unmapped, suggest, erase):
-    employee.add_command(command)
-
-
-@employee.command("list")
+@click.command("list")
 @click.argument("name")
 @as_json
-@click.pass_obj
+@pass_session
 def list_(session: Session, name: str, as_json: bool) -> None:
     """List the roster of a connection."""
-    from perfcopilot_goals.storage.connections import read_connection
-    from perfcopilot_goals.storage.employees import read_employees
-
-    with session.database.connect("reading the roster") as database:
-        read_connection(database, name)
-        rows = [asdict(person) for person in read_employees(database, name)]
+    rows = [asdict(employee) for employee in list_employees(session.database, name)]
     if as_json:
         print_json(rows)
     else:
         print_table(rows, COLUMNS, f"{name} has no employees yet: perfcopilot-goals employee import {name} FILE.csv")
 
 
-@employee.command("map")
+@click.command("import")
 @click.argument("name")
-@click.argument("employee_id", metavar="EMPLOYEE")
-@click.argument("gid")
-@click.pass_obj
-def map_(session: Session, name: str, employee_id: str, gid: str) -> None:
-    """Say which Asana user an employee is."""
-    from perfcopilot_goals.core.roster import check_gid
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--skip-bad", is_flag=True, help="Import the good lines and name the others.")
+@click.option("--replace", "replaces", is_flag=True, help="Remove the employees who are not in the file.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@pass_session
+def import_(session: Session, name: str, file: Path, *, skip_bad: bool, replaces: bool, dry_run: bool) -> None:
+    """Add and change employees from a CSV: employee_id,full_name,email,asana_user_gid and, optional, manager_email.
 
-    _map(session, name, employee_id, check_gid(gid, "the Asana user's GID"))
-    echo(f"{employee_id} is Asana user {gid}. The next sync brings the goals: perfcopilot-goals sync {name}")
+    Other columns are ignored. If a line is bad, it is named and nothing is imported. An empty asana_user_gid keeps the
+    mapping; `employee unmap` removes it. A file without manager_email keeps the managers. Only --replace removes
+    employees who are not in the file.
+    """
+    if replaces and skip_bad:
+        raise click.UsageError("--replace with --skip-bad would remove the employees of bad lines; choose one")
+    done = import_roster(
+        session.database, name, read_roster_file(file), skip_bad=skip_bad, replaces=replaces, dry_run=dry_run
+    )
+    if dry_run:
+        _show_plan(name, done.changes, done.removed)
+    else:
+        _show_result(name, done.changes, done.removed)
+    if done.erased:
+        echo(f"{done.erased} were left out: they were erased from {name}.")
+    _show_remarks(name, done, replaces=replaces)
 
 
-@employee.command("unmap")
-@click.argument("name")
-@click.argument("employee_id", metavar="EMPLOYEE")
-@click.pass_obj
-def unmap(session: Session, name: str, employee_id: str) -> None:
-    """Take back which Asana user an employee is."""
-    _map(session, name, employee_id, None)
-    echo(f"{employee_id} is not mapped any more. The next sync drops the block: perfcopilot-goals sync {name}")
+def _show_plan(name: str, changes: Changes, removed: Sequence[str]) -> None:
+    echo(f"{name}: nothing was changed. An import of this file would be:")
+    for what, ids in (
+        ("added", changes.added),
+        ("changed", changes.changed),
+        ("removed", removed),
+        ("another Asana user than before", changes.remapped),
+    ):
+        echo(f"  {what}: {len(ids)}" + (f" ({', '.join(ids)})" if ids else ""))
+    echo(f"  as they were: {changes.unchanged}")
 
 
-def _map(session: Session, name: str, employee_id: str, gid: str | None) -> None:
-    from perfcopilot_goals.storage.connections import read_connection
-    from perfcopilot_goals.storage.employees import map_employee
+def _show_result(name: str, changes: Changes, removed: Sequence[str]) -> None:
+    done = f"{len(changes.added)} added, {len(changes.changed)} changed, {changes.unchanged} as they were"
+    echo(f"{name}: {done}" + (f", {len(removed)} removed." if removed else "."))
+    if removed:
+        echo(f"The blocks of those removed disappear with the next sync: perfcopilot-goals sync {name}")
 
-    with session.database.connect("changing the roster") as database:
-        read_connection(database, name)
-        map_employee(database, name, employee_id, gid)
+
+def _show_remarks(name: str, done: RosterImport, *, replaces: bool) -> None:
+    """Prints what else a person should know about the file; bad lines go to stderr."""
+    for number, problem in sorted(done.bad.items()):
+        echo(f"left out, line {number}: {problem}", err=True)
+    if done.file.ignored:
+        echo(f"Ignored columns: {', '.join(done.file.ignored)}")
+    if done.changes.kept:
+        echo(
+            f"{len(done.changes.kept)} kept their Asana user, because the file leaves it empty. "
+            f"To unlink one: perfcopilot-goals employee unmap {name} EMPLOYEE"
+        )
+    if done.changes.absent and not replaces and not done.bad:
+        echo(f"{len(done.changes.absent)} employees are not in the file and stay; --replace removes them.")
+    kept = set(done.changes.kept)
+    if unmapped := sum(e.asana_user_gid is None and e.employee_id not in kept for e in done.file.lines.values()):
+        echo(f"{unmapped} of them are not mapped to an Asana user: perfcopilot-goals employee unmapped {name}")
