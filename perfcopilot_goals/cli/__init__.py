@@ -1,7 +1,7 @@
 """The command line: parses, calls a service, prints, and decides nothing.
 
-A command is a function in a module named for what it is about, and an entry below. Its module is imported when the
-command runs, so `--help` answers at once.
+A command is a function in a module named for what it is about, and an entry below or in `groups`. Its module is
+imported when the command is called, so `--help` answers at once.
 """
 
 import sys
@@ -18,12 +18,12 @@ INTERRUPTED = 130
 
 # Name: where it is, and its line in the list of commands.
 COMMANDS = {
-    "connection": ("perfcopilot_goals.cli.connection:connection", "Add, change, check and remove Asana workspaces."),
+    "connection": ("perfcopilot_goals.cli.groups:connection", "Add, change, check and remove Asana workspaces."),
     "database-stop": ("perfcopilot_goals.cli.admin_commands:database_stop", "Stop the local Postgres."),
     "database-url": ("perfcopilot_goals.cli.admin_commands:database_url", "Print the database's URL with password."),
     "demo": ("perfcopilot_goals.cli.dev:demo", "Show it all with a sample company; needs nothing."),
     "dev": ("perfcopilot_goals.cli.dev:dev", "Run the Dagster UI and its daemon on 127.0.0.1."),
-    "employee": ("perfcopilot_goals.cli.employee:employee", "Import the roster and map it to Asana users."),
+    "employee": ("perfcopilot_goals.cli.groups:employee", "Import the roster and map it to Asana users."),
     "grants": ("perfcopilot_goals.cli.admin_commands:grants", "Print or make the database's four roles."),
     "plan": ("perfcopilot_goals.cli.status:plan", "Show how long the next sync takes."),
     "prompt": ("perfcopilot_goals.cli.status:prompt", "Print an employee's stored [GOALS] block."),

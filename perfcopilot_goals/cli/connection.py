@@ -32,11 +32,6 @@ COLUMNS = (
 )
 
 
-@click.group()
-def connection() -> None:
-    """Add, change, check and remove connections: the Asana workspaces that are synced, each with its token."""
-
-
 def _settings(function: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(
         [
@@ -49,7 +44,7 @@ def _settings(function: Callable[..., None]) -> Callable[..., None]:
                 "--check-users/--no-check-users",
                 default=None,
                 help="Whether a sync asks Asana once a day for its users, to warn about employees mapped to the wrong "
-                "one. It does, unless you say no.",
+                "one. A new connection does.",
             ),
         ]
     ):
@@ -57,7 +52,7 @@ def _settings(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-@connection.command("add")
+@click.command("add")
 @click.argument("name")
 @_settings
 @pass_session
@@ -68,7 +63,7 @@ def add(session: Session, /, name: str, **given: Any) -> None:
     echo(f"Added connection {name}. Next: perfcopilot-goals employee import {name} FILE.csv")
 
 
-@connection.command("set")
+@click.command("set")
 @click.argument("name")
 @_settings
 @click.option("--enable/--disable", "enabled", default=None, help="Whether it is synced on schedule.")
@@ -83,7 +78,7 @@ def set_(session: Session, /, name: str, **given: Any) -> None:
     echo(f"Connection {name} is set. Next: perfcopilot-goals sync {name}")
 
 
-@connection.command("list")
+@click.command("list")
 @as_json
 @pass_session
 def list_(session: Session, as_json: bool) -> None:
@@ -95,7 +90,7 @@ def list_(session: Session, as_json: bool) -> None:
         print_table(rows, COLUMNS, "No connections yet. Add one: perfcopilot-goals connection add NAME")
 
 
-@connection.command("check")
+@click.command("check")
 @click.argument("name")
 @as_json
 @pass_session
@@ -132,7 +127,7 @@ def _show_check(found: ConnectionCheck) -> None:
         )
 
 
-@connection.command("remove")
+@click.command("remove")
 @click.argument("name")
 @pass_session
 def remove(session: Session, name: str) -> None:

@@ -91,14 +91,13 @@ def list_unmapped(database: Database, name: str) -> UnmappedEmployees:
 
 def set_mapping(database: Database, name: str, employee_id: str, gid: str | None) -> None:
     """Maps an employee to an Asana user, or with None unlinks them; `GoalsConfigError` if that cannot be."""
-    try:
-        checked = None if gid is None else check_gid(gid, "the Asana user's GID")
-        with database.connect("changing the roster") as conn:
-            read_connection(conn, name)
-            map_employee(conn, name, employee_id, checked)
-    except GoalsError as error:
-        error.about(name)
-        raise
+    with database.connect("changing the roster") as conn:
+        read_connection(conn, name)
+        try:
+            map_employee(conn, name, employee_id, None if gid is None else check_gid(gid, "the Asana user's GID"))
+        except GoalsError as error:
+            error.about(name)
+            raise
 
 
 def suggest_mapping(

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from perfcopilot_goals.core.roster import RosterFile, parse_roster, refusal_of_lines
 from perfcopilot_goals.core.roster_changes import Changes, plan_import
 from perfcopilot_goals.core.roster_text import decode_roster
@@ -58,33 +60,33 @@ def import_roster(
     Imports all lines or, with `GoalsConfigError`, none. A bad line is an error unless `skip_bad`. With `dry_run`
     nothing is written.
     """
-    try:
-        return _import(database, connection, text, skip_bad=skip_bad, replaces=replaces, dry_run=dry_run)
-    except GoalsError as error:
-        error.about(connection)
-        raise
+    with database.connect("importing the roster") as conn:
+        read_connection(conn, connection)
+        try:
+            return _import(conn, connection, text, skip_bad=skip_bad, replaces=replaces, dry_run=dry_run)
+        except GoalsError as error:
+            error.about(connection)
+            raise
 
 
 def _import(
-    database: Database, connection: str, text: str, *, skip_bad: bool, replaces: bool, dry_run: bool
+    conn: psycopg.Connection, connection: str, text: str, *, skip_bad: bool, replaces: bool, dry_run: bool
 ) -> RosterImport:
     if replaces and skip_bad:
         raise GoalsConfigError("a replace that skips bad lines would remove their employees; nothing was changed")
     file = parse_roster(text)
-    with database.connect("importing the roster") as conn:
-        read_connection(conn, connection)
-        lock_roster(conn, connection)
-        erased = read_erased(conn, connection)
-        lines = {n: erased.without_manager(line) for n, line in file.lines.items() if not erased.has_person(line)}
-        before = read_employees(conn, connection)
-        changes = plan_import(before, lines, replaces=replaces, has_managers=file.has_managers)
-        bad = file.bad | changes.bad
-        if bad and not skip_bad:
-            raise refusal_of_lines(bad)
-        removed = changes.absent if replaces else []
-        if removed and not lines:
-            raise GoalsConfigError("the file names nobody, and --replace would remove all; nothing was changed")
-        if not dry_run:
-            remove_employees(conn, connection, removed)
-            import_employees(conn, connection, changes.written)
+    lock_roster(conn, connection)
+    erased = read_erased(conn, connection)
+    lines = {n: erased.without_manager(line) for n, line in file.lines.items() if not erased.has_person(line)}
+    before = read_employees(conn, connection)
+    changes = plan_import(before, lines, replaces=replaces, has_managers=file.has_managers)
+    bad = file.bad | changes.bad
+    if bad and not skip_bad:
+        raise refusal_of_lines(bad)
+    removed = changes.absent if replaces else []
+    if removed and not lines:
+        raise GoalsConfigError("the file names nobody, and --replace would remove all; nothing was changed")
+    if not dry_run:
+        remove_employees(conn, connection, removed)
+        import_employees(conn, connection, changes.written)
     return RosterImport(file, changes, removed, bad, len(file.lines) - len(lines))

@@ -1,16 +1,1 @@
-"""`employee …`: the roster of a connection, and who its employees are in Asana."""
-
-import click
-
-from perfcopilot_goals.cli.employee.erasure import erase
-from perfcopilot_goals.cli.employee.mapping import map_, suggest, unmap, unmapped
-from perfcopilot_goals.cli.employee.roster import import_, list_
-
-
-@click.group()
-def employee() -> None:
-    """Import the roster, and map its employees to their Asana users."""
-
-
-for command in (import_, list_, unmapped, suggest, map_, unmap, erase):
-    employee.add_command(command)
+"""The commands of `employee …`: the roster of a connection, and who its employees are in Asana."""
