@@ -26,11 +26,12 @@ class Settings:
     project_root: Path
     home: Path
     dagster_home: Path
-    database_url: str | None
+    # Its password is a secret, so it stays out of every repr.
+    database_url: str | None = field(repr=False)
     asana_hosts: frozenset[str]
     sync_cron: str
     postgres_user: str
-    # A Slack-compatible webhook's URL is its secret, so it stays out of every repr.
+    # A Slack-compatible webhook's URL is its secret.
     alert_webhook: str | None = field(default=None, repr=False)
     ui_url: str = DEFAULT_UI_URL
     retention_days: int | None = None

@@ -14,7 +14,7 @@ from urllib3.util import Retry
 from perfcopilot_goals.core.alerts import newly_truncated, parse_alerted, render_alerted, tell_failure, tell_truncated
 from perfcopilot_goals.core.checks import BLOCKS
 from perfcopilot_goals.defs.failures import ERROR_CODE
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.limits import GOALS_PER_EMPLOYEE
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.services.redaction import redact
@@ -66,7 +66,7 @@ def alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         minimum_interval_seconds=SENSOR_SECONDS,
         description="Posts to the webhook once for each employee who comes to own more goals than the cap.",
     )
-    def truncation_alert(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
+    def truncation_alert(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult | dg.SkipReason:
         now = store.read_or_skip("reading truncated blocks", read_truncated)
         if isinstance(now, dg.SkipReason):
             return now

@@ -12,7 +12,7 @@ from perfcopilot_goals.defs.partitions import (
     partitions_of,
     register_partitions,
 )
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.storage.connections import read_connections
 from perfcopilot_goals.storage.overview import read_last_syncs
@@ -43,7 +43,7 @@ def sync_schedule(cron: str) -> dg.ScheduleDefinition:
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Syncs every enabled connection. The time is PERFCOPILOT_SYNC_CRON, in UTC.",
     )
-    def schedule(context: dg.ScheduleEvaluationContext, store: Store) -> Iterator[dg.RunRequest]:
+    def schedule(context: dg.ScheduleEvaluationContext, store: StoreResource) -> Iterator[dg.RunRequest]:
         with store.database.connect("reading the connections") as database:
             names = [connection.connection for connection in read_connections(database) if connection.enabled]
         waiting = context.instance.get_runs(dg.RunsFilter(job_name=JOB, statuses=[dg.DagsterRunStatus.QUEUED]))
@@ -78,7 +78,7 @@ IN_FLIGHT = [
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Keeps the partitions equal to the enabled connections.",
 )
-def connections_sensor(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
+def connections_sensor(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult | dg.SkipReason:
     """Add partitions at once, remove them when no run of them is in flight; a failed read changes nothing."""
     found = store.read_or_skip("reading the connections", read_connections)
     if isinstance(found, dg.SkipReason):
@@ -101,7 +101,9 @@ def connections_sensor(context: dg.SensorEvaluationContext, store: Store) -> dg.
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Syncs a connection again when its settings changed after a sync failed for want of a right one.",
 )
-def fixed_connection_sensor(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
+def fixed_connection_sensor(
+    context: dg.SensorEvaluationContext, store: StoreResource
+) -> dg.SensorResult | dg.SkipReason:
     """One run per mended connection and change: the run key holds the moment of the change."""
     found = store.read_or_skip("reading the latest syncs", read_last_syncs)
     if isinstance(found, dg.SkipReason):

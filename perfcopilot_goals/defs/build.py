@@ -15,14 +15,14 @@ from perfcopilot_goals.defs.checks import CHECK_DEFINITIONS, ROLL_UPS
 from perfcopilot_goals.defs.io_manager import SliceIOManager
 from perfcopilot_goals.defs.observation import sources_sensor
 from perfcopilot_goals.defs.progress import LogProgress, Report
-from perfcopilot_goals.defs.resources import Asana, Store
+from perfcopilot_goals.defs.resources import AsanaResource, StoreResource
 from perfcopilot_goals.defs.retention import retention, retention_schedule
 from perfcopilot_goals.settings import Settings
 
 
 def build_definitions(settings: Settings, report: Report | None = None, clock: Clock = SYSTEM_CLOCK) -> dg.Definitions:
     """Assets, checks, job, schedule and resources. Nothing is connected to before a run needs it."""
-    store = Store()
+    store = StoreResource(settings=settings)
     return dg.Definitions(
         assets=[*SOURCE_ASSETS, *SLICE_ASSETS],
         asset_checks=[*CHECK_DEFINITIONS, *ROLL_UPS],
@@ -33,7 +33,7 @@ def build_definitions(settings: Settings, report: Report | None = None, clock: C
         executor=dg.in_process_executor,
         resources={
             "store": store,
-            "asana": Asana(store=store, report=report or LogProgress(), clock=clock),
+            "asana": AsanaResource(store=store, report=report or LogProgress(), clock=clock),
             IO_MANAGER: SliceIOManager(store=store, clock=clock),
         },
     )

@@ -5,16 +5,15 @@ hidden by the next healthy one.
 """
 
 import datetime as dt
-import warnings
 from collections.abc import Iterator
 
 import dagster as dg
 
 from perfcopilot_goals.core.automation import STALE_AFTER, find_stale
-from perfcopilot_goals.core.checks import BLOCKS, CHECKS, IDS_SHOWN, RAW, SUBGOALS, Check, Facts
+from perfcopilot_goals.core.checks import BLOCKS, CHECKS, IDS_LISTED, IDS_SHOWN, RAW, SUBGOALS, Check, Facts, show_ids
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.partitions import connections_partitions
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import read_mapping
@@ -30,8 +29,7 @@ def gather_facts(database: Database, connection: str, checks: list[Check]) -> Fa
     for check in checks:
         for table, names in check.reads.items():
             columns.setdefault(table, {}).update(dict.fromkeys(names))
-    with database.connect("reading for checks") as transaction:
-        transaction.execute("set transaction isolation level repeatable read, read only")
+    with database.connect("reading for checks", snapshot=True) as transaction:
         walked = read_source(transaction, connection, SUBGOALS)
         noted = walked.notes if walked else {}
         listed = read_source(transaction, connection, RAW)
@@ -49,15 +47,13 @@ def gather_facts(database: Database, connection: str, checks: list[Check]) -> Fa
 def _checks_of(table: str) -> dg.AssetChecksDefinition:
     """One step for all checks of a table: a step of its own for each costs more than what it checks."""
     checks = {check.name: check for check in CHECKS if check.table == table}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.PreviewWarning)  # partitions of a check are a preview in Dagster 1.13
-        specs = [
-            dg.AssetCheckSpec(c.name, asset=table, description=c.description, partitions_def=connections_partitions)
-            for c in checks.values()
-        ]
+    specs = [
+        dg.AssetCheckSpec(c.name, asset=table, description=c.description, partitions_def=connections_partitions)
+        for c in checks.values()
+    ]
 
     @dg.multi_asset_check(name=f"checks_of_{table}", specs=specs, can_subset=True)
-    def run(context: dg.AssetCheckExecutionContext, store: Store) -> Iterator[dg.AssetCheckResult]:
+    def run(context: dg.AssetCheckExecutionContext, store: StoreResource) -> Iterator[dg.AssetCheckResult]:
         selected = {key.name for key in context.selected_asset_check_keys}
         asked = [check for name, check in checks.items() if name in selected]
         with as_failures(context.partition_key, lambda _: None):
@@ -71,7 +67,7 @@ def _checks_of(table: str) -> dg.AssetChecksDefinition:
                 check_name=check.name,
                 passed=result.passed,
                 severity=dg.AssetCheckSeverity.ERROR if check.is_structural else dg.AssetCheckSeverity.WARN,
-                metadata={"count": result.count, "ids": ", ".join(result.ids), **limit, **as_of},
+                metadata={"count": result.count, "ids": result.shown, **_all_ids(result.ids), **limit, **as_of},
             )
 
     return run
@@ -88,7 +84,7 @@ CHECK_DEFINITIONS = [_checks_of(table) for table in SLICE_TABLES]
     asset=BLOCKS,
     description="Connections with truncated blocks, each with how many employees. See its no_block_is_truncated.",
 )
-def no_connection_is_truncated(store: Store) -> dg.AssetCheckResult:
+def no_connection_is_truncated(store: StoreResource) -> dg.AssetCheckResult:
     """Over all connections."""
     with as_failures("(all)", lambda _: None), store.database.connect("reading truncated blocks") as database:
         truncated = read_truncated(database)
@@ -100,7 +96,7 @@ def no_connection_is_truncated(store: Store) -> dg.AssetCheckResult:
     description=f"Enabled connections without a complete sync for {STALE_AFTER.total_seconds() / 3600:.0f} hours. "
     "Look at their latest run: perfcopilot-goals status says what failed.",
 )
-def no_connection_is_stale(store: Store) -> dg.AssetCheckResult:
+def no_connection_is_stale(store: StoreResource) -> dg.AssetCheckResult:
     """Over all connections."""
     with as_failures("(all)", lambda _: None), store.database.connect("reading the latest syncs") as database:
         stale = find_stale(read_last_syncs(database), dt.datetime.now(dt.UTC))
@@ -111,8 +107,13 @@ def _roll_up(ids: list[str]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not ids,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"count": len(ids), "ids": ", ".join(ids[:IDS_SHOWN])},
+        metadata={"count": len(ids), "ids": show_ids(ids, len(ids)), **_all_ids(ids)},
     )
+
+
+def _all_ids(ids: list[str]) -> dict[str, dg.MetadataValue]:
+    """The ids behind those that are shown, up to a thousand, as JSON."""
+    return {"all_ids": dg.MetadataValue.json(ids[:IDS_LISTED])} if len(ids) > IDS_SHOWN else {}
 
 
 ROLL_UPS = [no_connection_is_truncated, no_connection_is_stale]

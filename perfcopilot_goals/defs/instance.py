@@ -26,8 +26,9 @@ with starting():
 
     from perfcopilot_goals.services.databases import open_database
     from perfcopilot_goals.settings import Settings, load_settings, make_home
-    from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, STATEMENT_SECONDS, Database
+    from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
     from perfcopilot_goals.storage.migrate import ensure_migrated
+    from perfcopilot_goals.storage.sessions import STATEMENT_SECONDS
 
 # For so long after a statement a connection is taken to be alive without asking it.
 TRUSTED_SECONDS = 1.0
@@ -81,7 +82,9 @@ class InstanceStorage(DagsterPostgresStorage):
         ensure_migrated(database)
         with database.connect("opening Dagster's storage") as lock:
             # One at a time: of several processes that open a new database together, Dagster lets some fail.
-            lock.execute("select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals dagster storage', 0))")
+            driver(lock).execute(
+                "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals dagster storage', 0))"
+            )
             storage = cls(dagster_url(database), inst_data=inst_data)
         _keep_connections(storage)
         return storage

@@ -13,13 +13,13 @@ from perfcopilot_goals.asana.pacing import Clock
 from perfcopilot_goals.core.lineage import ROSTER, check_inputs, roster_digest
 from perfcopilot_goals.defs.columns import column_lineage
 from perfcopilot_goals.defs.failures import as_failures
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.sync import SLICE_TABLES, Source
 from perfcopilot_goals.errors import GoalsGuardError
+from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.tables import Slice, stamp, validate
 from perfcopilot_goals.storage.connections import read_connection
-from perfcopilot_goals.storage.database import SCHEMA
 from perfcopilot_goals.storage.employees import read_mapping
 from perfcopilot_goals.storage.slices import Replacement, load_slice, replace_slice
 from perfcopilot_goals.storage.sync_log import begin_sync
@@ -37,7 +37,7 @@ class SliceIOManager(dg.ConfigurableIOManager):
     list, and lets a connection sync whose roster is empty. Set it for one run, in the launchpad or on the command line.
     """
 
-    store: Store
+    store: StoreResource
     clock: dg.ResourceDependency[Clock]
     allow_empty: bool = False
     # What the latest inputs came from; the step that loaded them is the one that writes next.

@@ -8,7 +8,7 @@ import json
 import dagster as dg
 
 from perfcopilot_goals.core.automation import find_changed
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.storage.sources import SourceState, read_sources
 
 SENSOR_SECONDS = 30
@@ -22,7 +22,7 @@ PER_TICK = 500
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Observes the connections' settings and rosters when they change.",
 )
-def sources_sensor(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
+def sources_sensor(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult | dg.SkipReason:
     """One observation for each table and connection that changed; the cursor remembers what was seen."""
     states = store.read_or_skip("reading connections and rosters", read_sources)
     if isinstance(states, dg.SkipReason):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import dagster as dg
-import psycopg
+import sqlalchemy as sa
 from pydantic import PrivateAttr
 
 from perfcopilot_goals.asana.client import AsanaClient, RequestStats
@@ -19,7 +19,7 @@ from perfcopilot_goals.services.databases import open_database
 from perfcopilot_goals.services.mapping import check_mapping
 from perfcopilot_goals.services.redaction import redact
 from perfcopilot_goals.services.sync_access import open_client, require_employees
-from perfcopilot_goals.settings import load_settings
+from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.connections import has_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.erased import Erased, read_erased
@@ -31,21 +31,23 @@ from perfcopilot_goals.storage.sync_log import begin_sync, fail_sync, read_last_
 Read = TypeVar("Read")
 
 
-class Store(dg.ConfigurableResource[Any]):
+class StoreResource(dg.ConfigurableResource[Any]):
     """The database with the goals, opened and migrated when it is first needed."""
+
+    settings: dg.ResourceDependency[Settings]
 
     _database: Database | None = PrivateAttr(default=None)
 
     @property
     def database(self) -> Database:
         if self._database is None:
-            database = open_database(load_settings())
+            database = open_database(self.settings)
             redact(database.password)
             ensure_migrated(database)
             self._database = database
         return self._database
 
-    def read_or_skip(self, doing: str, read: Callable[[psycopg.Connection], Read]) -> Read | dg.SkipReason:
+    def read_or_skip(self, doing: str, read: Callable[[sa.Connection], Read]) -> Read | dg.SkipReason:
         """What a sensor looks at, or why it is skipped: a read that failed is no reason to change anything."""
         try:
             with self.database.connect(doing) as database:
@@ -78,10 +80,10 @@ class Store(dg.ConfigurableResource[Any]):
         return note
 
 
-class Asana(dg.ConfigurableResource[Any]):
+class AsanaResource(dg.ConfigurableResource[Any]):
     """Asana as one run uses it: one client, so that its steps share pace, budget and figures; and the token's lock."""
 
-    store: Store
+    store: StoreResource
     report: dg.ResourceDependency[Report]
     clock: dg.ResourceDependency[Clock]
     _client: AsanaClient | None = PrivateAttr(default=None)
@@ -91,8 +93,10 @@ class Asana(dg.ConfigurableResource[Any]):
     def client_for(self, connection: Connection) -> AsanaClient:
         """The run's client, once the token is ours; `GoalsConfigError` before any request if a setting is missing."""
         if self._client is None:
-            settings = load_settings()
-            opened = open_client(self.store.database, connection, settings, clock=self.clock, on_wait=self._tell_wait)
+            store = self.store
+            opened = open_client(
+                store.database, connection, store.settings, clock=self.clock, on_wait=self._report_wait
+            )
             self._client = self._open.enter_context(opened)
         return self._client
 
@@ -164,7 +168,7 @@ class Asana(dg.ConfigurableResource[Any]):
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         self._open.close()
 
-    def _tell_wait(self, line: str) -> None:
+    def _report_wait(self, line: str) -> None:
         dg.get_dagster_logger().info(line)
         self.report(line)
 

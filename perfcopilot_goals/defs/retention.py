@@ -6,9 +6,8 @@ from collections.abc import Iterable
 import dagster as dg
 
 from perfcopilot_goals.defs.failures import as_failures
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.services.retention import cutoff_of, purge
-from perfcopilot_goals.settings import load_settings
 
 JOB = "retention"
 _CRON = "47 3 * * *"
@@ -42,11 +41,11 @@ class RetentionConfig(dg.Config):
 
 
 @dg.op
-def delete_old_history(context: dg.OpExecutionContext, config: RetentionConfig, store: Store) -> None:
+def delete_old_history(context: dg.OpExecutionContext, config: RetentionConfig, store: StoreResource) -> None:
     """Delete sync log entries, runs with their events, ticks, and what was printed, older than so many days."""
     with as_failures("(all)", lambda _: None):
         cutoff = cutoff_of(config.days, dt.datetime.now(dt.UTC))
-        done = purge(InstanceRuns(context.instance), store.database, load_settings(), cutoff)
+        done = purge(InstanceRuns(context.instance), store.database, store.settings, cutoff)
     context.log.info(
         f"Deleted {done.syncs} syncs, {done.runs} runs, {done.ticks} ticks and {done.files} files "
         f"from before {cutoff:%Y-%m-%d}."

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perfcopilot_goals.core.erasure import Redaction
+from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.dagster_rows import redact_rows, runs_of_others
-from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA, Database
+from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database
 from perfcopilot_goals.storage.erasure import Erasure, erase_employee, redact_sync_log, vacuum
 from perfcopilot_goals.storage.erasure_scan import find_traces
 from perfcopilot_goals.storage.local_files import redact_files

@@ -9,7 +9,7 @@ are not stored.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import psycopg
+import sqlalchemy as sa
 
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
@@ -149,14 +149,14 @@ def check_mapping(database: Database, client: AsanaClient, connection: Connectio
         return error.about(name)
 
 
-def _without_erased(conn: psycopg.Connection, name: str, users: list[AsanaUser]) -> list[AsanaUser]:
+def _without_erased(conn: sa.Connection, name: str, users: list[AsanaUser]) -> list[AsanaUser]:
     """The users without those of erased people. Nobody else changes the roster until the transaction ends."""
     lock_roster(conn, name)
     erased = read_erased(conn, name)
     return [user for user in users if not erased.has_user(user.gid)]
 
 
-def _record(conn: psycopg.Connection, connection: Connection, users: list[AsanaUser], listed: int) -> UsersSeen:
+def _record(conn: sa.Connection, connection: Connection, users: list[AsanaUser], listed: int) -> UsersSeen:
     """Compares the roster with the users and records the result; `listed` is how many users Asana listed."""
     name = connection.connection
     conflicts = find_conflicts(read_employees(conn, name), users)

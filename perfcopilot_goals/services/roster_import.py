@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
+import sqlalchemy as sa
 
 from perfcopilot_goals.core.roster import RosterFile, parse_roster, refusal_of_lines
 from perfcopilot_goals.core.roster_changes import Changes, plan_import
@@ -70,7 +70,7 @@ def import_roster(
 
 
 def _import(
-    conn: psycopg.Connection, connection: str, text: str, *, skip_bad: bool, replaces: bool, dry_run: bool
+    conn: sa.Connection, connection: str, text: str, *, skip_bad: bool, replaces: bool, dry_run: bool
 ) -> RosterImport:
     if replaces and skip_bad:
         raise GoalsConfigError("a replace that skips bad lines would remove their employees; nothing was changed")

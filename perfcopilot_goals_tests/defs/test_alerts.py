@@ -10,11 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import dagster as dg
+import psycopg
 import pytest
 
 from perfcopilot_goals.defs.alerts import alert_sensors, post
 from perfcopilot_goals.defs.build import build_definitions
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.sandbox import Goal
 from perfcopilot_goals.settings import load_settings
@@ -77,7 +78,9 @@ def sensors(webhook: Webhook) -> dict[str, dg.SensorDefinition]:
 
 def truncation_alert(webhook: Webhook, cursor: str | None, running: Running) -> str | None:
     """One evaluation; the cursor that it leaves."""
-    with dg.build_sensor_context(instance=running.instance, cursor=cursor, resources={"store": Store()}) as context:
+    with dg.build_sensor_context(
+        instance=running.instance, cursor=cursor, resources={"store": StoreResource(settings=load_settings())}
+    ) as context:
         result = sensors(webhook)["truncation_alert"](context)
         assert isinstance(result, dg.SensorResult)
         return result.cursor
@@ -151,7 +154,7 @@ def test_an_employee_id_that_would_notify_a_whole_channel_arrives_as_plain_lette
 ) -> None:
     for number in range(201):
         running.world.add(Goal(f"{5000 + number}", f"Canary {number}", "1"))
-    with running.database.connect("renaming") as transaction:
+    with psycopg.connect(running.database.url) as transaction:
         transaction.execute(
             "update perfcopilot_goals.employees set employee_id = '<!channel>' where employee_id = 'E1' "
             "and connection = %s",

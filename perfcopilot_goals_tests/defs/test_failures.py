@@ -10,12 +10,13 @@ import psycopg
 import pytest
 
 from perfcopilot_goals.defs import assets
+from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.errors import AsanaAccessError, AsanaUnavailableError, GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.local_postgres.files import locate
 from perfcopilot_goals.sandbox import Goal, Sandbox, World
 from perfcopilot_goals.schemas.tables import Slice
-from perfcopilot_goals.settings import Settings
+from perfcopilot_goals.settings import Settings, load_settings
 from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.defs.running_instance import Running, error_code, failure, failures, small_world
 from perfcopilot_goals_tests.scripted_faults import Script, asks_subgoals_of
@@ -75,7 +76,7 @@ class Places:
                 "select table_name from information_schema.tables where table_schema = 'perfcopilot_dagster'"
             ).fetchall()
             for (table,) in [*tables]:
-                rows = connection.execute(f"select t::text from perfcopilot_dagster.{table} t")  # type: ignore[arg-type]
+                rows = connection.execute(f"select t::text from perfcopilot_dagster.{table} t")
                 found[table] = "\n".join(row for (row,) in rows)
             sync_log = connection.execute("select t::text from perfcopilot_goals.syncs t").fetchall()
             found["syncs"] = str(sync_log)
@@ -163,13 +164,15 @@ def test_a_token_that_is_no_token_is_not_repeated(
 
 
 @pytest.mark.fault("D5", "H3")
-def test_a_database_url_is_not_repeated(running: Running, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_url_is_not_repeated(running: Running, places: Places) -> None:
     for place, code in (
         ("[::1/db", "GoalsConfigError"),
         ("127.0.0.1:1/db", "GoalsStoreError"),
         ("h1:1,127.0.0.1:1/db", "GoalsStoreError"),
     ):
-        monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", f"postgresql://user:{PASSWORD}@{place}")
+        running.definitions = build_definitions(
+            load_settings({"PERFCOPILOT_DATABASE_URL": f"postgresql://user:{PASSWORD}@{place}"})
+        )
         assert error_code(running.sync()) == code, place
     places.assert_clean()
     assert running.asana.count() == 0
@@ -188,7 +191,7 @@ def trap(database_url: str) -> Iterator[Callable[[str], None]]:
 
     def lay(statement: str) -> None:
         with psycopg.connect(database_url) as connection:
-            connection.execute(statement)  # type: ignore[arg-type]
+            connection.execute(statement)
 
     yield lay
     for statement in undo:

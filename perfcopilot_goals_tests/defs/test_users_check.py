@@ -3,12 +3,14 @@
 from typing import Any
 
 import dagster as dg
+import psycopg
 import pytest
 
 from perfcopilot_goals.defs.observation import sources_sensor
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.sandbox import Fault, Person
+from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.employees import import_employees
 from perfcopilot_goals_tests import scripted_faults as faults
@@ -26,7 +28,7 @@ def swap(running: Running) -> None:
 
 
 def let_a_day_pass(running: Running) -> None:
-    with running.database.connect("moving time") as transaction:
+    with psycopg.connect(running.database.url) as transaction:
         transaction.execute("update perfcopilot_goals.connections set users_checked_at = now() - interval '1 day'")
 
 
@@ -128,10 +130,9 @@ def test_users_that_fail_after_retries_leave_the_sync_all_of_its_own(
 ) -> None:
     """Three retries of the users; then three lists of sub-goals need three each, and ten are all that a sync has."""
     from perfcopilot_goals.defs.build import build_definitions
-    from perfcopilot_goals.settings import load_settings
     from perfcopilot_goals_tests.clock import FakeClock
 
-    running.definitions = build_definitions(load_settings({}), clock=FakeClock())
+    running.definitions = build_definitions(load_settings(), clock=FakeClock())
     script = Script().on(faults.status(503, "Busy"), path="/users")
     for gid in ("101", "102", "103"):
         script.on(faults.status(503, "Busy"), path="/goal_relationships", query={"supported_goal": gid}, times=3)
@@ -157,7 +158,9 @@ def test_a_look_is_no_change_of_settings_or_roster(running: Running) -> None:
     swap(running)
 
     def observe(cursor: str | None) -> dg.SensorResult:
-        with dg.build_sensor_context(instance=running.instance, cursor=cursor, resources={"store": Store()}) as context:
+        with dg.build_sensor_context(
+            instance=running.instance, cursor=cursor, resources={"store": StoreResource(settings=load_settings())}
+        ) as context:
             result = sources_sensor(context)
         assert isinstance(result, dg.SensorResult)
         return result
