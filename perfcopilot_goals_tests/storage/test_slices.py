@@ -101,17 +101,17 @@ def hold_at_row(database: Database) -> Iterator[Callable[[int], None]]:
 
     def hold(number: int) -> None:
         with database.connect("laying a trap") as transaction:
-            transaction.execute(
+            driver(transaction).execute(
                 "create function hold() returns trigger language plpgsql as $$ begin "
                 f"if new.position = {number - 1} then perform pg_sleep(20); end if; return new; end $$"
             )
-            transaction.execute(
+            driver(transaction).execute(
                 f"create trigger hold before insert on perfcopilot_goals.{RAW} for each row execute function hold()"
             )
 
     yield hold
     with database.connect("taking the trap away") as transaction:
-        transaction.execute("drop function hold cascade")
+        driver(transaction).execute("drop function hold cascade")
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
@@ -507,7 +507,7 @@ def test_every_slice_is_read_in_the_order_of_its_key(database: Database, table: 
     write(database, frame(table, [(*one, *A_ROW[table]) for one in keys]), table=table)
     with database.connect("reading") as transaction:
         # By the index of the key the rows would come in order by themselves.
-        transaction.execute("set local enable_indexscan = off; set local enable_bitmapscan = off")
+        driver(transaction).execute("set local enable_indexscan = off; set local enable_bitmapscan = off")
         rows = read_slice(transaction, table, "acme")
     assert list(rows[key].itertuples(index=False, name=None)) == sorted(keys)
 
