@@ -58,8 +58,8 @@ def run(scale: Scale) -> Iterator[dict[str, Any]]:
                         stream.write_row(row)
 
         def empty() -> None:
-            with place.database.connect("emptying") as transaction:
-                transaction.execute("truncate perfcopilot_goals.raw_workspace_goals")
+            with psycopg.connect(place.database.url) as conn:
+                conn.execute("truncate perfcopilot_goals.raw_workspace_goals")
 
         # Each time all, so that what the machine does besides falls on all.
         times: dict[str, list[float]] = {}

@@ -1,4 +1,4 @@
-"""The tree of errors: what the contract's sections 6 and 7 promise of every one."""
+"""The tree of errors: what sections 6 and 7 of the contract promise about each."""
 
 import re
 
@@ -19,7 +19,7 @@ CONTRACT = {
 CLASSES = [getattr(errors, name) for name in CONTRACT]
 
 
-def test_the_tree_is_the_contracts_with_its_exit_codes() -> None:
+def test_the_tree_and_its_exit_codes_are_the_contracts() -> None:
     assert {name: code for name, (code, _) in CONTRACT.items()} == EXIT_CODES
     assert set(GoalsError.__subclasses__()) == set(CLASSES)
     assert not any(kind.__subclasses__() for kind in CLASSES)
@@ -54,12 +54,10 @@ def test_a_class_says_whether_a_retry_can_help(kind: type[GoalsError]) -> None:
         ("42P01", False), ("42501", False), ("XX000", False), ("0", False),
     ],
 )  # fmt: skip
-def test_a_store_error_tells_its_sqlstate_and_only_what_passes_by_itself_is_retried(
-    sqlstate: str, retryable: bool
-) -> None:
+def test_a_store_error_has_its_sqlstate_and_only_passing_ones_are_retried(sqlstate: str, retryable: bool) -> None:
     error = GoalsStoreError("replacing goals", sqlstate)
     assert (error.sqlstate, error.retryable) == (sqlstate, retryable)
-    # Each error has its own answer; the class keeps none.
+    # Each error decides for itself; the class remembers nothing.
     assert GoalsStoreError("x", "08006").retryable
 
 
@@ -97,7 +95,7 @@ def test_an_error_about_a_connection_names_it_once_and_in_what_to_do(error: Goal
     assert str(error.about("acme")) == told
 
 
-def test_an_answer_of_another_shape_always_says_what_to_do() -> None:
+def test_a_response_of_another_shape_always_says_what_to_do() -> None:
     assert str(AsanaContractError("GET /goals: no data").about("acme")) == (
         "AsanaContractError: connection acme: GET /goals: no data. Run it again; if the error stays, Asana's API has "
         "changed: upgrade perfcopilot-goals or report it"
@@ -107,7 +105,7 @@ def test_an_answer_of_another_shape_always_says_what_to_do() -> None:
     )
 
 
-def test_an_error_that_names_no_connection_tells_what_to_do_with_a_placeholder() -> None:
+def test_an_error_without_a_connection_says_what_to_do_with_a_placeholder() -> None:
     error = GoalsConfigError("no GID", action="Set it: connection set {connection} --workspace-gid GID")
     assert str(error) == "GoalsConfigError: no GID. Set it: connection set NAME --workspace-gid GID"
 

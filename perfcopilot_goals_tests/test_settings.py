@@ -1,7 +1,8 @@
-"""The environment's settings, and the secrets among them that are never told."""
+"""The settings from the environment. The secrets among them are never shown."""
 
 import dataclasses
 import stat
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -105,7 +106,7 @@ def test_a_proxy_is_an_http_url_with_a_port_and_perhaps_a_user_and_a_password(ur
     ids=ascii,
 )  # fmt: skip
 @pytest.mark.fault("A46")
-def test_a_proxy_of_another_form_is_refused_and_its_password_not_told(url: str) -> None:
+def test_a_proxy_of_another_form_is_refused_and_its_password_not_repeated(url: str) -> None:
     with pytest.raises(GoalsConfigError, match="PERFCOPILOT_ASANA_PROXY is not of the form") as refused:
         load_settings({"PERFCOPILOT_ASANA_PROXY": url})
     assert SECRET not in told(refused.value)
@@ -114,9 +115,9 @@ def test_a_proxy_of_another_form_is_refused_and_its_password_not_told(url: str) 
 
 @usual
 @given(st.text(characters))
-def test_any_text_as_a_proxy_is_one_that_urls_agree_on_or_one_of_our_errors_that_does_not_tell_it(value: str) -> None:
+def test_any_text_as_a_proxy_is_a_url_or_one_of_our_errors_that_does_not_repeat_it(value: str) -> None:
     for url in (f"http://u:{SECRET}{value}@proxy.example:3128", f"http://u:{SECRET}@{value}:3128", f"http://{value}"):
-        settings = attempt(lambda url=url: load_settings({"PERFCOPILOT_ASANA_PROXY": url}))
+        settings = attempt(partial(load_settings, {"PERFCOPILOT_ASANA_PROXY": url}))
         if isinstance(settings, GoalsConfigError):
             assert SECRET not in told(settings)
         else:
@@ -134,7 +135,7 @@ def test_folders_are_absolute_and_know_the_users_home(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("name", ["PERFCOPILOT_HOME", "DAGSTER_HOME"])
-def test_the_home_of_a_user_who_is_not_here_is_a_setting_to_mend(name: str) -> None:
+def test_the_home_of_an_unknown_user_is_a_setting_to_correct(name: str) -> None:
     with pytest.raises(GoalsConfigError, match=name):
         load_settings({name: "~no-such-user-here/state"})
 

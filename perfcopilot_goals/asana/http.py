@@ -4,8 +4,8 @@ Nothing is retried here. `BrokenResponse` is a failure on the way, which a retry
 that no retry mends: a certificate that is not trusted, or a proxy that refuses. A response that arrived whole is
 returned, whatever its status.
 
-The timeouts of `requests` apply to each read. A server that sends a byte now and then could hold a request for ever, in
-the body, the headers, the TLS handshake or a proxy's reply. So every wait for the server runs in `_within_bounds`,
+The timeouts of `requests` apply to each read. A server that sends a byte now and then could hold a request for ever: in
+body or headers, in the TLS handshake, in a proxy's reply. So every wait for the server runs in `_within_bounds`,
 which knows the request's own deadline and whether the sync is being given up. Two waits are not interrupted: resolving
 a name, and opening a TCP connection, which has five seconds.
 """

@@ -60,7 +60,7 @@ def _fetch_pages(
         except Refused as refused:
             if refused.status != 400 or refused.is_expired_offset or _is_about_workspace(refused, params):
                 raise
-            raise _refusal_of_page(request, page) from None
+            raise _refusal_of_page(request, page).answered(refused.status) from None
         objects += parse_data(response, request)
         with client.lock:
             client.stats.pages += 1

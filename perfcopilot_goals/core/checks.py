@@ -1,6 +1,6 @@
 """What the checks say about a connection's slices, as pure functions.
 
-A result counts exactly and names at most ten ids: gids and employee ids, never a goal's text or a person's name.
+A result counts exactly, shows ten ids and holds a thousand: gids and employee ids, never a goal's text or a name.
 `CHECKS` is the catalogue. A function's name is the sentence that is true while the check is green. Its docstring is the
 check's description: what the ids are, and what to do. `Facts` has all that it reads.
 """
@@ -17,6 +17,8 @@ from perfcopilot_goals.domain.limits import DESCRIPTION_CHARS, GOALS_PER_EMPLOYE
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 
 IDS_SHOWN = 10
+# The metadata of a check holds at most this many ids. Otherwise an event could have megabytes.
+IDS_LISTED = 1_000
 RAW, OWNED, SUBGOALS, ROWS, BLOCKS = SLICE_TABLES
 
 # Asana's `status` field names colours while a goal is open, and the outcome once it is closed.
@@ -32,8 +34,8 @@ class Facts:
     """What a check may look at: the columns that it reads from the slices, the roster's mapping, and the sync's notes.
 
     `hidden_subgoals` are counts by parent. `goals_before` is the number of goals in the workspace's list before this
-    sync replaced it. `users_checked_at` is when the mapping was last compared with Asana's users, `mapping_conflicts`
-    are the employees whom that contradicted.
+    sync replaced it. `users_checked_at` is when the mapping was last compared with Asana's users. `mapping_conflicts`
+    are the employees whose mapping that comparison contradicted.
     """
 
     slices: Mapping[str, pd.DataFrame]
@@ -47,7 +49,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How many ids break the check's sentence, which ones (the first ten), and the limit if there is one.
+    """How many ids break the check's sentence, which ones (the first thousand), and the limit if there is one.
 
     `as_of` is when the data was looked at, if that was not in the sync; "never" if nobody has looked yet.
     """
@@ -60,6 +62,11 @@ class CheckResult:
     @property
     def passed(self) -> bool:
         return self.count == 0
+
+    @property
+    def shown(self) -> str:
+        """The first ten ids as people read them, and how many more there are."""
+        return show_ids(self.ids, self.count)
 
 
 @dataclass(frozen=True)
@@ -90,9 +97,15 @@ def _check(table: str, *, reads: Reads, structural: bool = False) -> Callable[[_
     return enter
 
 
+def show_ids(ids: Sequence[str], count: int) -> str:
+    """The first ten ids, and `… and N more` where `count` is larger."""
+    more = [f"… and {count - IDS_SHOWN:,} more"] if ids and count > IDS_SHOWN else []
+    return ", ".join([*ids[:IDS_SHOWN], *more])
+
+
 def _about(ids: Iterable[object], limit: int | None = None) -> CheckResult:
     every = [str(i) for i in ids]
-    return CheckResult(len(every), every[:IDS_SHOWN], limit)
+    return CheckResult(len(every), every[:IDS_LISTED], limit)
 
 
 @_check(RAW, reads={RAW: ["goal_gid"]})

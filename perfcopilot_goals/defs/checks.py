@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from perfcopilot_goals.core.automation import STALE_AFTER, find_stale
-from perfcopilot_goals.core.checks import BLOCKS, CHECKS, IDS_SHOWN, RAW, SUBGOALS, Check, Facts
+from perfcopilot_goals.core.checks import BLOCKS, CHECKS, IDS_LISTED, IDS_SHOWN, RAW, SUBGOALS, Check, Facts, show_ids
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.partitions import connections_partitions
 from perfcopilot_goals.defs.resources import StoreResource
@@ -29,8 +29,7 @@ def gather_facts(database: Database, connection: str, checks: list[Check]) -> Fa
     for check in checks:
         for table, names in check.reads.items():
             columns.setdefault(table, {}).update(dict.fromkeys(names))
-    with database.connect("reading for checks") as conn:
-        conn.execute("set transaction isolation level repeatable read, read only")
+    with database.connect("reading for checks", snapshot=True) as conn:
         walked = read_source(conn, connection, SUBGOALS)
         notes = walked.notes if walked else {}
         listed = read_source(conn, connection, RAW)
@@ -68,7 +67,7 @@ def _checks_of(table: str) -> dg.AssetChecksDefinition:
                 check_name=check.name,
                 passed=result.passed,
                 severity=dg.AssetCheckSeverity.ERROR if check.is_structural else dg.AssetCheckSeverity.WARN,
-                metadata={"count": result.count, "ids": ", ".join(result.ids), **limit, **as_of},
+                metadata={"count": result.count, "ids": result.shown, **_all_ids(result.ids), **limit, **as_of},
             )
 
     return run
@@ -108,8 +107,13 @@ def _roll_up(ids: list[str]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not ids,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"count": len(ids), "ids": ", ".join(ids[:IDS_SHOWN])},
+        metadata={"count": len(ids), "ids": show_ids(ids, len(ids)), **_all_ids(ids)},
     )
+
+
+def _all_ids(ids: list[str]) -> dict[str, dg.MetadataValue]:
+    """The ids behind those that are shown, up to a thousand, as JSON."""
+    return {"all_ids": dg.MetadataValue.json(ids[:IDS_LISTED])} if len(ids) > IDS_SHOWN else {}
 
 
 ROLL_UPS = [no_connection_is_truncated, no_connection_is_stale]

@@ -29,8 +29,9 @@ with starting():
 
     from perfcopilot_goals.services.databases import open_database
     from perfcopilot_goals.settings import Settings, load_settings, make_home
-    from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, STATEMENT_SECONDS, Database
+    from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
     from perfcopilot_goals.storage.migrate import ensure_migrated
+    from perfcopilot_goals.storage.sessions import STATEMENT_SECONDS
 
 # A connection that was used within so many seconds is taken to be alive.
 TRUSTED_SECONDS = 1.0
@@ -84,7 +85,9 @@ class InstanceStorage(DagsterPostgresStorage):
         ensure_migrated(database)
         with database.connect("opening Dagster's storage") as lock:
             # One process at a time: Dagster fails in some of several processes that open a new database together.
-            lock.execute("select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals dagster storage', 0))")
+            driver(lock).execute(
+                "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals dagster storage', 0))"
+            )
             storage = cls(dagster_url(database), inst_data=inst_data)
         _keep_connections(storage)
         return storage

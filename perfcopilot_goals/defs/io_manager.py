@@ -17,9 +17,9 @@ from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.sync import SLICE_TABLES, Source
 from perfcopilot_goals.errors import GoalsGuardError
+from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.tables import Slice, stamp, validate
 from perfcopilot_goals.storage.connections import read_connection
-from perfcopilot_goals.storage.database import SCHEMA
 from perfcopilot_goals.storage.employees import read_mapping
 from perfcopilot_goals.storage.slices import Replacement, load_slice, replace_slice
 from perfcopilot_goals.storage.sync_log import begin_sync

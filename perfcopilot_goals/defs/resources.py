@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import dagster as dg
-import psycopg
+import sqlalchemy as sa
 from pydantic import PrivateAttr
 
 from perfcopilot_goals.asana.client import AsanaClient, RequestStats
@@ -47,7 +47,7 @@ class StoreResource(dg.ConfigurableResource[Any]):
             self._database = database
         return self._database
 
-    def read_or_skip(self, doing: str, read: Callable[[psycopg.Connection], Read]) -> Read | dg.SkipReason:
+    def read_or_skip(self, doing: str, read: Callable[[sa.Connection], Read]) -> Read | dg.SkipReason:
         """What a sensor needs, or why it skips: a failed read is no reason to change anything."""
         try:
             with self.database.connect(doing) as conn:

@@ -2,7 +2,7 @@
 
 Add here what is a path, an owner or a mode. `programs` runs the programs.
 
-For an ordinary user everything is in `PERFCOPILOT_HOME/postgres`. For root that does not work: Postgres refuses to run
+For an ordinary user everything is in `PERFCOPILOT_HOME/postgres`. For root that does not work. Postgres refuses to run
 as root, and the user that it runs as (`PERFCOPILOT_POSTGRES_USER`) may not be able to enter the checkout. So only the
 password and the locks stay in the home. The data and the log are in `/var/lib/perfcopilot-goals/<hash of the home's
 path>`. If that user cannot run the installed programs, a copy of them is there too. No user is added, and no existing

@@ -1,4 +1,5 @@
 """What the product does, one module per use case: plain functions over a database, an Asana client and a clock.
 
-No click, no Dagster, no HTML: whatever any front offers, it offers by way of these. Decisions are in `core`.
+No click, no Dagster, no HTML: every front calls these and does nothing to the database by itself. Decisions are in
+`core`.
 """

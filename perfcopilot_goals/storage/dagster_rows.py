@@ -7,47 +7,47 @@ parts of a document may be changed is decided by whoever hands over `redact`. Ru
 import re
 from collections.abc import Callable, Iterable
 
-import psycopg
+import sqlalchemy as sa
 from psycopg import sql
 
 from perfcopilot_goals.core.erasure import spellings
-from perfcopilot_goals.storage.database import DAGSTER_SCHEMA
+from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, driver
 
 PARTITION_TAG = "dagster/partition"
 _BATCH = 500
 
 
 def redact_rows(
-    transaction: psycopg.Connection, connection: str, ids: Iterable[str], redact: Callable[[str], str]
+    conn: sa.Connection, connection: str, ids: Iterable[str], redact: Callable[[str], str]
 ) -> dict[str, int]:
     """Every document that names one of the ids, rewritten by `redact`; returns the changed rows by table.
 
     Runs of another connection are left alone: its employees may have the same ids.
     """
-    foreign = runs_of_others(transaction, connection)
+    foreign = runs_of_others(conn, connection)
     pattern = _pattern(ids)
     changed: dict[str, int] = {}
-    for table, columns in _columns(transaction).items():
+    for table, columns in _columns(conn).items():
         run_column = next((name for name in ("run_id", "last_run_id") if name in columns), None)
         for column in columns:
-            rows = _redact_column(transaction, (table, column, run_column), pattern, foreign, redact)
+            rows = _redact_column(conn, (table, column, run_column), pattern, foreign, redact)
             if rows:
                 changed[table] = changed.get(table, 0) + rows
     return changed
 
 
-def runs_of_others(transaction: psycopg.Connection, connection: str) -> set[str]:
+def runs_of_others(conn: sa.Connection, connection: str) -> set[str]:
     """Ids of the runs of other connections; none where Dagster has not been yet."""
-    exists = transaction.execute("select to_regclass(%s) is not null", [f"{DAGSTER_SCHEMA}.run_tags"]).fetchone()
+    exists = driver(conn).execute("select to_regclass(%s) is not null", [f"{DAGSTER_SCHEMA}.run_tags"]).fetchone()
     if not exists or not exists[0]:
         return set()
     query = sql.SQL("select run_id from {} where key = %s and value <> %s").format(
         sql.Identifier(DAGSTER_SCHEMA, "run_tags")
     )
-    return {run_id for (run_id,) in transaction.execute(query, [PARTITION_TAG, connection])}
+    return {run_id for (run_id,) in driver(conn).execute(query, [PARTITION_TAG, connection])}
 
 
-def _columns(transaction: psycopg.Connection) -> dict[str, list[str]]:
+def _columns(conn: sa.Connection) -> dict[str, list[str]]:
     """The columns of text in Dagster's tables that have an `id` to write back by."""
     query = (
         "select table_name, array_agg(column_name::text order by ordinal_position) from information_schema.columns c "
@@ -55,11 +55,11 @@ def _columns(transaction: psycopg.Connection) -> dict[str, list[str]]:
         "information_schema.columns k where (k.table_schema, k.table_name) = (c.table_schema, c.table_name) and "
         "k.column_name = 'id') group by table_name order by table_name"
     )
-    return dict(transaction.execute(query, [DAGSTER_SCHEMA]).fetchall())
+    return dict(driver(conn).execute(query, [DAGSTER_SCHEMA]).fetchall())
 
 
 def _redact_column(
-    transaction: psycopg.Connection,
+    conn: sa.Connection,
     place: tuple[str, str, str | None],
     pattern: str,
     foreign: set[str],
@@ -77,12 +77,12 @@ def _redact_column(
     )
     changed = []
     # A cursor on the server: a short id is in every event, and the event log may be large.
-    with transaction.cursor(name="documents") as documents:
+    with driver(conn).cursor(name="documents") as documents:
         documents.itersize = _BATCH
         for row_id, run_id, document in documents.execute(read, [pattern]):
             if run_id not in foreign and (redacted := redact(document)) != document:
                 changed.append((redacted, row_id))
-    with transaction.cursor() as cursor:
+    with driver(conn).cursor() as cursor:
         cursor.executemany(write, changed)
     return len(changed)
 

@@ -3,14 +3,15 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-import psycopg
+import sqlalchemy as sa
 from psycopg import sql
 from psycopg.rows import class_row
 
 from perfcopilot_goals.core.roster import shared_gids
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.storage.database import SCHEMA
+from perfcopilot_goals.schemas import SCHEMA
+from perfcopilot_goals.storage.database import driver
 from perfcopilot_goals.storage.erased import read_erased
 from perfcopilot_goals.storage.locks import lock_roster
 
@@ -27,29 +28,29 @@ class Imported:
     erased: int = 0
 
 
-def read_employees(database: psycopg.Connection, connection: str) -> list[Employee]:
+def read_employees(conn: sa.Connection, connection: str) -> list[Employee]:
     """The roster, by employee id."""
     query = sql.SQL(
         "select employee_id, full_name, email, asana_user_gid, manager_email from {} where connection = %s "
         'order by employee_id collate "C"'
     ).format(_TABLE)
-    with database.cursor(row_factory=class_row(Employee)) as cursor:
+    with driver(conn).cursor(row_factory=class_row(Employee)) as cursor:
         return cursor.execute(query, [connection]).fetchall()
 
 
-def read_mapping(database: psycopg.Connection, connection: str) -> dict[str, str | None]:
+def read_mapping(conn: sa.Connection, connection: str) -> dict[str, str | None]:
     """Each employee's Asana user, None for those who are not mapped."""
     query = sql.SQL("select employee_id, asana_user_gid from {} where connection = %s").format(_TABLE)
-    return dict(database.execute(query, [connection]).fetchall())
+    return dict(driver(conn).execute(query, [connection]).fetchall())
 
 
-def import_employees(database: psycopg.Connection, connection: str, employees: Iterable[Employee]) -> Imported:
+def import_employees(conn: sa.Connection, connection: str, employees: Iterable[Employee]) -> Imported:
     """Add and change these employees, leave the others; all or, with `GoalsConfigError`, none.
 
     Who has an id of an erased person is not stored again.
     """
-    erased = read_erased(database, connection)
-    before = {row.employee_id: row for row in read_employees(database, connection)}
+    erased = read_erased(conn, connection)
+    before = {row.employee_id: row for row in read_employees(conn, connection)}
     named = {row.employee_id: row for row in employees}
     given = {key: erased.without_manager(row) for key, row in named.items() if not erased.has_person(row)}
     _check_unique(before | given)
@@ -66,20 +67,20 @@ def import_employees(database: psycopg.Connection, connection: str, employees: I
         "and employees.email = excluded.email then employees.mapping_conflict end"
     ).format(_TABLE)
     rows = [(connection, r.employee_id, r.full_name, r.email, r.asana_user_gid, r.manager_email) for r in new + changed]
-    with database.cursor() as cursor:
+    with driver(conn).cursor() as cursor:
         cursor.executemany(query, rows)
     return Imported(len(new), len(changed), len(given) - len(new) - len(changed), len(named) - len(given))
 
 
-def remove_employees(database: psycopg.Connection, connection: str, employee_ids: Iterable[str]) -> int:
+def remove_employees(conn: sa.Connection, connection: str, employee_ids: Iterable[str]) -> int:
     """These employees off the roster; their goals and blocks go with the next sync. Returns how many there were."""
     query = sql.SQL("delete from {} where connection = %s and employee_id = any(%s)").format(_TABLE)
-    return database.execute(query, [connection, list(employee_ids)]).rowcount
+    return driver(conn).execute(query, [connection, list(employee_ids)]).rowcount
 
 
-def note_users(database: psycopg.Connection, connection: str, gids: Collection[str]) -> list[str]:
+def note_users(conn: sa.Connection, connection: str, gids: Collection[str]) -> list[str]:
     """Note which employees' users are not among these, the workspace's, and since when; returns those employees."""
-    database.execute(
+    driver(conn).execute(
         sql.SQL(
             "update {} set asana_gone_at = case when asana_gone_at is null then now() end "
             "where connection = %s and (asana_user_gid = any(%s)) = (asana_gone_at is not null)"
@@ -90,17 +91,17 @@ def note_users(database: psycopg.Connection, connection: str, gids: Collection[s
         "select employee_id from {} where connection = %s and asana_gone_at is not null "
         'order by employee_id collate "C"'
     ).format(_TABLE)
-    return [employee_id for (employee_id,) in database.execute(query, [connection]).fetchall()]
+    return [employee_id for (employee_id,) in driver(conn).execute(query, [connection]).fetchall()]
 
 
-def map_employee(database: psycopg.Connection, connection: str, employee_id: str, gid: str | None) -> None:
+def map_employee(conn: sa.Connection, connection: str, employee_id: str, gid: str | None) -> None:
     """Say who an employee is in Asana, or with None that it is not known."""
-    lock_roster(database, connection)
-    if read_erased(database, connection).has_user(gid):
+    lock_roster(conn, connection)
+    if read_erased(conn, connection).has_user(gid):
         raise GoalsConfigError(
             f"connection {connection}: this Asana user was erased and cannot be mapped; nothing was changed"
         )
-    roster = {row.employee_id: row for row in read_employees(database, connection)}
+    roster = {row.employee_id: row for row in read_employees(conn, connection)}
     if employee_id not in roster:
         raise GoalsConfigError(
             f"connection {connection} has no employee {employee_id[:80]!r}; "
@@ -108,17 +109,17 @@ def map_employee(database: psycopg.Connection, connection: str, employee_id: str
         )
     row = roster[employee_id]
     if row.asana_user_gid != gid:
-        import_employees(database, connection, [replace(row, asana_user_gid=gid)])
+        import_employees(conn, connection, [replace(row, asana_user_gid=gid)])
 
 
-def map_unmapped(database: psycopg.Connection, connection: str, gid_of: Mapping[str, str]) -> int:
+def map_unmapped(conn: sa.Connection, connection: str, gid_of: Mapping[str, str]) -> int:
     """Say of these employees, as far as nobody has yet, who they are in Asana; returns how many that were."""
     query = sql.SQL(
         "update {} e set asana_user_gid = given.gid, updated_at = now() "
         "from unnest(%s::text[], %s::text[]) as given (employee_id, gid) "
         "where e.connection = %s and e.employee_id = given.employee_id and e.asana_user_gid is null"
     ).format(_TABLE)
-    return database.execute(query, [list(gid_of), list(gid_of.values()), connection]).rowcount
+    return driver(conn).execute(query, [list(gid_of), list(gid_of.values()), connection]).rowcount
 
 
 def _check_unique(roster: dict[str, Employee]) -> None:

@@ -9,12 +9,13 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import psycopg
+import sqlalchemy as sa
 from psycopg import sql
 
 from perfcopilot_goals.core.similarity import address_of
 from perfcopilot_goals.domain.employee import Employee
-from perfcopilot_goals.storage.database import SCHEMA
+from perfcopilot_goals.schemas import SCHEMA
+from perfcopilot_goals.storage.database import driver
 from perfcopilot_goals.storage.locks import lock_slices
 
 _TABLE = sql.Identifier(SCHEMA, "erased")
@@ -58,43 +59,43 @@ def known_by(employee: Employee) -> Mapping[str, str]:
     return {kind: value for kind, value in ids.items() if value}
 
 
-def read_erased(transaction: psycopg.Connection, connection: str) -> Erased:
+def read_erased(conn: sa.Connection, connection: str) -> Erased:
     """The connection's erased people.
 
     Behind the connection's lock, which the transaction then holds: an erasure that is under way is waited for. So
     whatever is read or fetched after this either knows of an erasure, or is older than it and refused when written.
     """
-    lock_slices(transaction, connection)
+    lock_slices(conn, connection)
     digests = sql.SQL("select kind, digest from {} where connection = %s").format(_TABLE)
-    rows = transaction.execute(digests, [connection]).fetchall()
-    return Erased(connection, _read_key(transaction, connection) or "", frozenset(rows))
+    rows = driver(conn).execute(digests, [connection]).fetchall()
+    return Erased(connection, _read_key(conn, connection) or "", frozenset(rows))
 
 
-def has_erasure_since(transaction: psycopg.Connection, connection: str, moment: object) -> bool:
+def has_erasure_since(conn: sa.Connection, connection: str, moment: object) -> bool:
     """Whether somebody of the connection was erased at that moment or later."""
     query = sql.SQL("select true from {} where connection = %s and erased_at >= %s limit 1").format(_TABLE)
-    return transaction.execute(query, [connection, moment]).fetchone() is not None
+    return driver(conn).execute(query, [connection, moment]).fetchone() is not None
 
 
-def remember_erased(transaction: psycopg.Connection, connection: str, ids: Mapping[str, str]) -> None:
+def remember_erased(conn: sa.Connection, connection: str, ids: Mapping[str, str]) -> None:
     """Note the ids, by kind, as those of an erased person. The connection's lock is held."""
-    key = _read_key(transaction, connection)
+    key = _read_key(conn, connection)
     if key is None:
         key = secrets.token_hex(32)
         insert = sql.SQL("insert into {} (connection, key) values (%s, %s)").format(_KEYS)
-        transaction.execute(insert, [connection, key])
+        driver(conn).execute(insert, [connection, key])
     # The clock's time and not the transaction's, which may have begun long before it had the lock.
     note = sql.SQL(
         "insert into {} (connection, kind, digest, erased_at) values (%s, %s, %s, clock_timestamp()) "
         "on conflict (connection, kind, digest) do update set erased_at = excluded.erased_at"
     ).format(_TABLE)
     for kind, value in ids.items():
-        transaction.execute(note, [connection, kind, _digest(key, connection, kind, value)])
+        driver(conn).execute(note, [connection, kind, _digest(key, connection, kind, value)])
 
 
-def _read_key(transaction: psycopg.Connection, connection: str) -> str | None:
+def _read_key(conn: sa.Connection, connection: str) -> str | None:
     query = sql.SQL("select key from {} where connection = %s").format(_KEYS)
-    row = transaction.execute(query, [connection]).fetchone()
+    row = driver(conn).execute(query, [connection]).fetchone()
     return row[0] if row else None
 
 

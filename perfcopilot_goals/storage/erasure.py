@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
+import sqlalchemy as sa
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
@@ -16,7 +16,8 @@ from perfcopilot_goals.core.similarity import address_of
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.storage.database import SCHEMA, Database
+from perfcopilot_goals.schemas import SCHEMA
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.employees import read_employees
 from perfcopilot_goals.storage.erased import known_by, read_erased, remember_erased
 from perfcopilot_goals.storage.users_check import forget_users_check
@@ -51,14 +52,14 @@ class Erasure:
     unmanaged: int = 0
 
 
-def erase_employee(transaction: psycopg.Connection, connection: str, employee_id: str) -> Erasure:
+def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Erasure:
     """Delete the employee's rows and leave digests of their ids; `GoalsConfigError` if there is no such employee.
 
     Of one who was erased before only the id is left to look for, in what a sync that was under way has noted since.
     Holds the connection's lock until the transaction ends. A sync that has fetched by then is refused when it writes.
     """
-    erased = read_erased(transaction, connection)
-    roster = {row.employee_id: row for row in read_employees(transaction, connection)}
+    erased = read_erased(conn, connection)
+    roster = {row.employee_id: row for row in read_employees(conn, connection)}
     others = {i for row in roster.values() for i in (row.employee_id, row.asana_user_gid) if i} - {employee_id}
     if employee_id not in roster and erased.has_employee(employee_id):
         return Erasure({}, 0, frozenset({employee_id}), frozenset(others), False, False, 0)
@@ -69,24 +70,24 @@ def erase_employee(transaction: psycopg.Connection, connection: str, employee_id
         )
     person = roster.pop(employee_id)
     values: dict[str, Any] = {"connection": connection, "employee_id": employee_id, "gid": person.asana_user_gid}
-    values["goals"], gids = _their_gids(transaction, values)
+    values["goals"], gids = _their_gids(conn, values)
     rows = {
-        "raw_workspace_goals": _delete(transaction, values, "raw_workspace_goals", "owner_gid = %(gid)s"),
-        "owned_goals": _delete(transaction, values, "owned_goals", "employee_id = %(employee_id)s"),
-        "subgoals": _delete(transaction, values, "subgoals", "goal_gid = any(%(goals)s)"),
-        "mapped_goal_rows": _delete(transaction, values, "mapped_goal_rows", "employee_id = %(employee_id)s"),
-        "prompt_blocks": _delete(transaction, values, "prompt_blocks", "employee_id = %(employee_id)s"),
-        "employees": _delete(transaction, values, "employees", "employee_id = %(employee_id)s"),
+        "raw_workspace_goals": _delete(conn, values, "raw_workspace_goals", "owner_gid = %(gid)s"),
+        "owned_goals": _delete(conn, values, "owned_goals", "employee_id = %(employee_id)s"),
+        "subgoals": _delete(conn, values, "subgoals", "goal_gid = any(%(goals)s)"),
+        "mapped_goal_rows": _delete(conn, values, "mapped_goal_rows", "employee_id = %(employee_id)s"),
+        "prompt_blocks": _delete(conn, values, "prompt_blocks", "employee_id = %(employee_id)s"),
+        "employees": _delete(conn, values, "employees", "employee_id = %(employee_id)s"),
     }
     disown = "update {} set owner_gid = null where connection = %(connection)s and owner_gid = %(gid)s"
-    disowned = transaction.execute(sql.SQL(disown).format(_TABLES["subgoals"]), values).rowcount
-    is_shared = _remember(transaction, connection, person, list(roster.values()))
-    unmanaged = 0 if is_shared else _unmanage(transaction, connection, person, list(roster.values()))
-    forget_users_check(transaction, connection)
+    disowned = driver(conn).execute(sql.SQL(disown).format(_TABLES["subgoals"]), values).rowcount
+    is_shared = _remember(conn, connection, person, list(roster.values()))
+    unmanaged = 0 if is_shared else _unmanage(conn, connection, person, list(roster.values()))
+    forget_users_check(conn, connection)
     status = sql.SQL(_STANDING).format(**_TABLES)
-    gids -= {gid for (gid,) in transaction.execute(status, {"connection": connection, "gids": sorted(gids)})}
+    gids -= {gid for (gid,) in driver(conn).execute(status, {"connection": connection, "gids": sorted(gids)})}
     running = sql.SQL("select count(*) from {} where connection = %(connection)s and state = 'running'")
-    (running_syncs,) = transaction.execute(running.format(_TABLES["syncs"]), values).fetchone() or (0,)
+    (running_syncs,) = driver(conn).execute(running.format(_TABLES["syncs"]), values).fetchone() or (0,)
     theirs = {employee_id, *([person.asana_user_gid] if person.asana_user_gid else [])}
     return Erasure(
         rows,
@@ -100,65 +101,65 @@ def erase_employee(transaction: psycopg.Connection, connection: str, employee_id
     )
 
 
-def redact_sync_log(transaction: psycopg.Connection, connection: str, redact: Callable[[Any], Any]) -> int:
+def redact_sync_log(conn: sa.Connection, connection: str, redact: Callable[[Any], Any]) -> int:
     """What the connection's syncs noted, without the ids; returns how many of them had noted one."""
     read = sql.SQL("select run_id, counts from {} where connection = %s").format(_TABLES["syncs"])
     write = sql.SQL("update {} set counts = %s where connection = %s and run_id = %s").format(_TABLES["syncs"])
     changed = 0
-    for run_id, counts in transaction.execute(read, [connection]).fetchall():
+    for run_id, counts in driver(conn).execute(read, [connection]).fetchall():
         redacted = redact(counts)
         if redacted != counts:
-            transaction.execute(write, [Jsonb(redacted), connection, run_id])
+            driver(conn).execute(write, [Jsonb(redacted), connection, run_id])
             changed += 1
     return changed
 
 
 def vacuum(database: Database, tables: list[tuple[str, str]]) -> None:
     """Have Postgres drop what it keeps of rows that are gone: dead rows, and values in the planner's statistics."""
-    with database.connect("cleaning up after an erasure", autocommit=True) as connection:
+    with database.connect("cleaning up after an erasure", autocommit=True) as conn:
         for schema, table in tables:
-            connection.execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(schema, table)))
+            driver(conn).execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(schema, table)))
 
 
-def _remember(transaction: psycopg.Connection, connection: str, person: Employee, others: list[Employee]) -> bool:
+def _remember(conn: sa.Connection, connection: str, person: Employee, others: list[Employee]) -> bool:
     """Leave the digests. A mailbox that is a colleague's too must not keep the colleague out; returns if it is."""
     ids = dict(known_by(person))
     is_shared = "email" in ids and any(known_by(other).get("email") == ids["email"] for other in others)
     if is_shared:
         del ids["email"]
-    remember_erased(transaction, connection, ids)
+    remember_erased(conn, connection, ids)
     return is_shared
 
 
-def _unmanage(transaction: psycopg.Connection, connection: str, person: Employee, others: list[Employee]) -> int:
+def _unmanage(conn: sa.Connection, connection: str, person: Employee, others: list[Employee]) -> int:
     """Take the person's address from those who have it as their manager's; returns how many did."""
     address = address_of(person.email)
     reports = [e.employee_id for e in others if address and address_of(e.manager_email) == address]
     query = sql.SQL(
         "update {} set manager_email = null, updated_at = now() where connection = %s and employee_id = any(%s)"
     ).format(_TABLES["employees"])
-    return transaction.execute(query, [connection, reports]).rowcount
+    return driver(conn).execute(query, [connection, reports]).rowcount
 
 
-def _their_gids(transaction: psycopg.Connection, values: dict[str, Any]) -> tuple[list[str], set[str]]:
+def _their_gids(conn: sa.Connection, values: dict[str, Any]) -> tuple[list[str], set[str]]:
     """The goals that are the person's, and these with all that stands under them."""
-    goals = _gids(transaction, values, "raw_workspace_goals", "goal_gid", "owner_gid = %(gid)s")
+    goals = _gids(conn, values, "raw_workspace_goals", "goal_gid", "owner_gid = %(gid)s")
     for table in ("owned_goals", "mapped_goal_rows"):
-        goals |= _gids(transaction, values, table, "goal_gid", "employee_id = %(employee_id)s")
-    below = _gids(transaction, values | {"goals": list(goals)}, "subgoals", "subgoal_gid", "goal_gid = any(%(goals)s)")
-    below |= _gids(transaction, values, "mapped_goal_rows", "row_gid", "employee_id = %(employee_id)s")
+        goals |= _gids(conn, values, table, "goal_gid", "employee_id = %(employee_id)s")
+    below = _gids(conn, values | {"goals": list(goals)}, "subgoals", "subgoal_gid", "goal_gid = any(%(goals)s)")
+    below |= _gids(conn, values, "mapped_goal_rows", "row_gid", "employee_id = %(employee_id)s")
     return sorted(goals), goals | below
 
 
-def _gids(transaction: psycopg.Connection, values: dict[str, Any], table: str, column: str, condition: str) -> set[str]:
+def _gids(conn: sa.Connection, values: dict[str, Any], table: str, column: str, condition: str) -> set[str]:
     query = sql.SQL("select {} from {} where connection = %(connection)s and {}").format(
         sql.Identifier(column), _TABLES[table], sql.SQL(condition)
     )
-    return {gid for (gid,) in transaction.execute(query, values)}
+    return {gid for (gid,) in driver(conn).execute(query, values)}
 
 
-def _delete(transaction: psycopg.Connection, values: dict[str, Any], table: str, condition: str) -> int:
+def _delete(conn: sa.Connection, values: dict[str, Any], table: str, condition: str) -> int:
     query = sql.SQL("delete from {} where connection = %(connection)s and {}").format(
         _TABLES[table], sql.SQL(condition)
     )
-    return transaction.execute(query, values).rowcount
+    return driver(conn).execute(query, values).rowcount

@@ -9,13 +9,14 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
-import psycopg
+import sqlalchemy as sa
 from psycopg import sql
 
 from perfcopilot_goals.core.erasure import spellings
 from perfcopilot_goals.core.similarity import address_of, fold
+from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.settings import Settings
-from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA, Database
+from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
 from perfcopilot_goals.storage.local_files import local_files
 
 _SCHEMAS = [SCHEMA, DAGSTER_SCHEMA]
@@ -33,8 +34,8 @@ def find_traces(database: Database, settings: Settings, canaries: Sequence[str])
     A longer id of somebody on a roster that holds the text is somebody else: E003 does not stand in E0031. Nor does it
     stand in a hash.
     """
-    with database.connect("reading the rosters") as connection:
-        ids = [i for row in connection.execute(_IDS) for i in row if i]
+    with database.connect("reading the rosters") as conn:
+        ids = [i for row in driver(conn).execute(_IDS) for i in row if i]
     searches = {canary: _Search(canary, ids) for canary in canaries if canary}
     found: dict[str, list[str]] = {}
     for place, value in _values(database, settings):
@@ -68,11 +69,11 @@ class _Search:
 
 
 def _values(database: Database, settings: Settings) -> Iterator[tuple[str, str]]:
-    with database.connect("searching the database") as connection:
-        connection.execute("set transaction isolation level repeatable read, read only")
-        for schema, table, columns in _tables(connection):
-            yield from _rows(connection, schema, table, columns)
-        for column, values in connection.execute(_STATISTICS, [_SCHEMAS]):
+    with database.connect("searching the database") as conn:
+        driver(conn).execute("set transaction isolation level repeatable read, read only")
+        for schema, table, columns in _tables(conn):
+            yield from _rows(conn, schema, table, columns)
+        for column, values in driver(conn).execute(_STATISTICS, [_SCHEMAS]):
             yield f"statistics of {column}", values
     for path in local_files(settings):
         place = str(path.relative_to(settings.home))
@@ -80,21 +81,21 @@ def _values(database: Database, settings: Settings) -> Iterator[tuple[str, str]]
         yield place, path.read_bytes().decode("utf-8", "replace")
 
 
-def _tables(connection: psycopg.Connection) -> list[tuple[str, str, list[str]]]:
+def _tables(conn: sa.Connection) -> list[tuple[str, str, list[str]]]:
     query = (
         "select nspname, relname, array_agg(attname::text order by attnum) from pg_class c "
         "join pg_namespace n on n.oid = relnamespace join pg_attribute a on attrelid = c.oid "
         "where nspname = any(%s) and relkind in ('r', 'p') and attnum > 0 and not attisdropped "
         "group by 1, 2 order by 1, 2"
     )
-    return connection.execute(query, [_SCHEMAS]).fetchall()
+    return driver(conn).execute(query, [_SCHEMAS]).fetchall()
 
 
-def _rows(connection: psycopg.Connection, schema: str, table: str, columns: list[str]) -> Iterator[tuple[str, str]]:
+def _rows(conn: sa.Connection, schema: str, table: str, columns: list[str]) -> Iterator[tuple[str, str]]:
     copy = sql.SQL("copy {} ({}) to stdout").format(
         sql.Identifier(schema, table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    with connection.cursor() as cursor, cursor.copy(copy) as dump:
+    with driver(conn).cursor() as cursor, cursor.copy(copy) as dump:
         for row in dump.rows():
             for column, value in zip(columns, row, strict=True):
                 if value is not None:

@@ -8,7 +8,8 @@ import re
 
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA, Database
+from perfcopilot_goals.schemas import SCHEMA
+from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
 
 DEFAULT_PREFIX = "perfcopilot"
 ROLES = ("owner", "loader", "application", "analyst")
@@ -85,5 +86,5 @@ def render_grants(prefix: str = DEFAULT_PREFIX) -> str:
 
 def apply_grants(database: Database, prefix: str = DEFAULT_PREFIX) -> None:
     """Make the roles and give them their rights, all or nothing. The tables, Dagster's too, are there."""
-    with database.connect("granting rights") as transaction:
-        transaction.execute(render_grants(prefix).encode())
+    with database.connect("granting rights") as conn:
+        driver(conn).execute(render_grants(prefix).encode())

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import psycopg
+import sqlalchemy as sa
 
 from perfcopilot_goals.errors import AsanaUnavailableError
-from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.database import Database, driver
 
 WAIT_SECONDS = 30 * 60.0
 POLL_SECONDS = 2.0
@@ -17,16 +18,16 @@ TELL_SECONDS = 30.0
 HELD_SECONDS = 4 * 3600.0
 
 
-def lock_slices(transaction: psycopg.Connection, connection: str) -> None:
+def lock_slices(conn: sa.Connection, connection: str) -> None:
     """Until the transaction ends, nobody else replaces or removes a slice of the connection."""
     lock = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals slice ' || %s, 0))"
-    transaction.execute(lock, [connection])
+    driver(conn).execute(lock, [connection])
 
 
-def lock_roster(transaction: psycopg.Connection, connection: str) -> None:
+def lock_roster(conn: sa.Connection, connection: str) -> None:
     """Until the transaction ends, nobody else changes the connection's roster by what it read of it."""
     lock = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals roster ' || %s, 0))"
-    transaction.execute(lock, [connection])
+    driver(conn).execute(lock, [connection])
 
 
 @contextmanager
@@ -46,10 +47,10 @@ def token_lock(
     half minute. After `wait_seconds`, `AsanaUnavailableError`.
     """
     key = f"perfcopilot_goals token {token_identity}"
-    with database.connect("waiting for the token", autocommit=True, seconds=HELD_SECONDS) as connection:
+    with database.connect("waiting for the token", autocommit=True, seconds=HELD_SECONDS, own=True) as conn:
         began = tell_at = monotonic()
         while True:
-            taken = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [key]).fetchone()
+            taken = driver(conn).execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [key]).fetchone()
             if taken and taken[0]:
                 break
             now = monotonic()
@@ -67,4 +68,4 @@ def token_lock(
         finally:
             # A pooler ends the session when it gets to it. Where the line is lost, Postgres has ended it.
             with suppress(psycopg.Error):
-                connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [key])
+                driver(conn).execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [key])

@@ -6,11 +6,12 @@ database that is already at `HEAD` is recognised by one query.
 
 from pathlib import Path
 
-import psycopg
+import sqlalchemy as sa
 from psycopg import sql
 
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
-from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA, Database
+from perfcopilot_goals.schemas import SCHEMA
+from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
 
 HEAD = "0004"
 _NO_RIGHT = "42501"
@@ -36,32 +37,33 @@ def ensure_migrated(database: Database) -> None:
 
 
 def _ensure_migrated(database: Database) -> None:
-    with database.connect("reading the schema's version") as connection:
-        if _read_version(connection) == HEAD:
+    with database.connect("reading the schema's version") as conn:
+        if _read_version(conn) == HEAD:
             return
     with database.connect("migrating the schema") as lock:
         # Held until the block ends; the upgrade below runs on a connection of its own.
-        lock.execute(_LOCK)
+        driver(lock).execute(_LOCK)
         version = _read_version(lock)
         if version == HEAD:
             return
         _check_known(version)
-        with database.connect("creating the schemas") as connection:
+        with database.connect("creating the schemas") as conn:
             for name in (SCHEMA, DAGSTER_SCHEMA):
                 # Asked first: even with "if not exists" this takes the right to create schemas.
-                exists = connection.execute("select to_regnamespace(%s) is not null", [name]).fetchone()
+                exists = driver(conn).execute("select to_regnamespace(%s) is not null", [name]).fetchone()
                 if not exists or not exists[0]:
-                    connection.execute(sql.SQL("create schema {}").format(sql.Identifier(name)))
-        _upgrade(database)
+                    driver(conn).execute(sql.SQL("create schema {}").format(sql.Identifier(name)))
+        with database.connect("migrating the schema") as conn:
+            _upgrade(conn)
 
 
-def _read_version(connection: psycopg.Connection) -> str | None:
+def _read_version(conn: sa.Connection) -> str | None:
     """The migration that the tables are at; None where there are none yet."""
     table = f"{SCHEMA}.alembic_version"
-    exists = connection.execute("select to_regclass(%s) is not null", [table]).fetchone()
+    exists = driver(conn).execute("select to_regclass(%s) is not null", [table]).fetchone()
     if not exists or not exists[0]:
         return None
-    row = connection.execute(sql.SQL("select version_num from {}").format(sql.SQL(table))).fetchone()
+    row = driver(conn).execute(sql.SQL("select version_num from {}").format(sql.SQL(table))).fetchone()
     return str(row[0]) if row else None
 
 
@@ -74,20 +76,15 @@ def _check_known(version: str | None) -> None:
         )
 
 
-def _upgrade(database: Database) -> None:
+def _upgrade(conn: sa.Connection) -> None:
     from alembic import command  # noqa: PLC0415  slow to import
     from alembic.config import Config  # noqa: PLC0415
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(_migrations()))
     # Handed over as an object: a URL in Alembic's configuration would be interpolated, and its password may hold a %.
-    config.attributes["open"] = lambda: database.open("migrating the schema")
-    try:
-        command.upgrade(config, "head")
-    except DBAPIError as error:
-        # The driver's own error, which whoever opened the connection turns into ours.
-        raise (error.orig or error) from None
+    config.attributes["conn"] = conn
+    command.upgrade(config, "head")
 
 
 def _migrations() -> Path:

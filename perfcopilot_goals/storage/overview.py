@@ -4,13 +4,14 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
+import sqlalchemy as sa
 from psycopg import sql
 from psycopg.rows import class_row
 
 from perfcopilot_goals.domain.sync import LastSync
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.storage.database import SCHEMA
+from perfcopilot_goals.schemas import SCHEMA
+from perfcopilot_goals.storage.database import driver
 from perfcopilot_goals.storage.sync_log import read_last_route, read_last_sync, read_source
 from perfcopilot_goals.storage.users_check import read_users_check
 
@@ -75,30 +76,34 @@ class Plan:
         return self.list_pages + self.walks + self.further_pages + self.route_probes + self.user_pages
 
 
-def read_connection_status(database: psycopg.Connection, connection: str) -> ConnectionStatus:
+def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionStatus:
     """How the connection stands now."""
-    counts = database.execute(
-        sql.SQL(
-            "select c.enabled, "
-            "(select count(*) from {rows} r where r.connection = c.connection and kind = 'goal'), "
-            "(select count(*) from {rows} r where r.connection = c.connection and kind = 'key_result'), "
-            "(select count(*) from {employees} e where e.connection = c.connection), "
-            "(select count(*) from {employees} e where e.connection = c.connection and asana_user_gid is null), "
-            "(select count(*) from {blocks} b where b.connection = c.connection and truncated), clock_timestamp() "
-            "from {connections} c where c.connection = %s"
-        ).format(
-            rows=_table("mapped_goal_rows"),
-            employees=_table("employees"),
-            blocks=_table("prompt_blocks"),
-            connections=_table("connections"),
-        ),
-        [connection],
-    ).fetchone()
+    counts = (
+        driver(conn)
+        .execute(
+            sql.SQL(
+                "select c.enabled, "
+                "(select count(*) from {rows} r where r.connection = c.connection and kind = 'goal'), "
+                "(select count(*) from {rows} r where r.connection = c.connection and kind = 'key_result'), "
+                "(select count(*) from {employees} e where e.connection = c.connection), "
+                "(select count(*) from {employees} e where e.connection = c.connection and asana_user_gid is null), "
+                "(select count(*) from {blocks} b where b.connection = c.connection and truncated), clock_timestamp() "
+                "from {connections} c where c.connection = %s"
+            ).format(
+                rows=_table("mapped_goal_rows"),
+                employees=_table("employees"),
+                blocks=_table("prompt_blocks"),
+                connections=_table("connections"),
+            ),
+            [connection],
+        )
+        .fetchone()
+    )
     assert counts is not None
     enabled, goals, key_results, employees, unmapped, truncated, now = counts
-    complete = read_last_sync(database, connection, "complete")
-    latest = read_last_sync(database, connection)
-    walked = read_source(database, connection, "subgoals")
+    complete = read_last_sync(conn, connection, "complete")
+    latest = read_last_sync(conn, connection)
+    walked = read_source(conn, connection, "subgoals")
     noted = walked.notes if walked else {}
     failed = latest if latest and latest.state == "failed" else None
     return ConnectionStatus(
@@ -118,7 +123,7 @@ def read_connection_status(database: psycopg.Connection, connection: str) -> Con
     )
 
 
-def read_last_syncs(database: psycopg.Connection) -> list[LastSync]:
+def read_last_syncs(conn: sa.Connection) -> list[LastSync]:
     """Every enabled connection with its latest sync and its latest complete one, by one statement.
 
     A roster whose oldest entry is newer than the settings counts as their latest change: it was imported after them.
@@ -132,53 +137,57 @@ def read_last_syncs(database: psycopg.Connection) -> list[LastSync]:
         "where s.connection = c.connection order by started_at desc limit 1) latest on true "
         "where c.enabled order by c.connection"
     ).format(syncs=_table("syncs"), connections=_table("connections"), employees=_table("employees"))
-    with database.cursor(row_factory=class_row(LastSync)) as cursor:
+    with driver(conn).cursor(row_factory=class_row(LastSync)) as cursor:
         return cursor.execute(query).fetchall()
 
 
-def read_truncated(database: psycopg.Connection) -> dict[str, dict[str, int]]:
+def read_truncated(conn: sa.Connection) -> dict[str, dict[str, int]]:
     """Connections with truncated blocks, and of each the employees with how many goals they own."""
     query = sql.SQL(
         "select connection, jsonb_object_agg(employee_id, goals_owned) from {} where truncated "
         "group by connection order by connection"
     )
-    return dict(database.execute(query.format(_table("prompt_blocks"))).fetchall())
+    return dict(driver(conn).execute(query.format(_table("prompt_blocks"))).fetchall())
 
 
-def read_block(database: psycopg.Connection, connection: str, employee_id: str) -> StoredBlock:
+def read_block(conn: sa.Connection, connection: str, employee_id: str) -> StoredBlock:
     """The stored block of one employee, or `GoalsConfigError` saying why there is none."""
     query = sql.SQL(
         "select b.*, e.updated_at > b.synced_at as roster_changed from {} b join {} e using (connection, employee_id) "
         "where connection = %s and employee_id = %s and e.asana_user_gid is not null"
     ).format(_table("prompt_blocks"), _table("employees"))
-    with database.cursor(row_factory=class_row(StoredBlock)) as cursor:
+    with driver(conn).cursor(row_factory=class_row(StoredBlock)) as cursor:
         block = cursor.execute(query, [connection, employee_id]).fetchone()
     if block is None:
-        raise GoalsConfigError(_why_no_block(database, connection, employee_id))
+        raise GoalsConfigError(_why_no_block(conn, connection, employee_id))
     return block
 
 
-def read_plan(database: psycopg.Connection, connection: str, route: str) -> Plan:
+def read_plan(conn: sa.Connection, connection: str, route: str) -> Plan:
     """What the next sync of the connection will ask, if Asana has what it had last time."""
-    counts = database.execute(
-        sql.SQL(
-            "select (select count(*) from {raw} where connection = %(c)s), "
-            "(select count(*) from {owned} where connection = %(c)s), "
-            "(select coalesce(sum((goals - 1) / {page}), 0)::integer from "
-            "(select count(*) as goals from {subgoals} where connection = %(c)s group by goal_gid) as by_goal)"
-        ).format(
-            raw=_table("raw_workspace_goals"),
-            owned=_table("owned_goals"),
-            subgoals=_table("subgoals"),
-            page=sql.Literal(PAGE_SIZE),
-        ),
-        {"c": connection},
-    ).fetchone()
+    counts = (
+        driver(conn)
+        .execute(
+            sql.SQL(
+                "select (select count(*) from {raw} where connection = %(c)s), "
+                "(select count(*) from {owned} where connection = %(c)s), "
+                "(select coalesce(sum((goals - 1) / {page}), 0)::integer from "
+                "(select count(*) as goals from {subgoals} where connection = %(c)s group by goal_gid) as by_goal)"
+            ).format(
+                raw=_table("raw_workspace_goals"),
+                owned=_table("owned_goals"),
+                subgoals=_table("subgoals"),
+                page=sql.Literal(PAGE_SIZE),
+            ),
+            {"c": connection},
+        )
+        .fetchone()
+    )
     assert counts is not None
     listed, owned, further = counts
-    last_route = read_last_route(database, connection)
+    last_route = read_last_route(conn, connection)
     probes = 1 if route == "auto" and last_route is None and owned else 0
-    check = read_users_check(database, connection)
+    check = read_users_check(conn, connection)
     user_pages = _pages(check.users) if check.is_due else 0
     return Plan(_pages(listed), owned, further, probes, user_pages, is_guess=listed == 0)
 
@@ -188,11 +197,11 @@ def _pages(objects: int) -> int:
     return max(1, -(-objects // PAGE_SIZE))
 
 
-def _why_no_block(database: psycopg.Connection, connection: str, employee_id: str) -> str:
+def _why_no_block(conn: sa.Connection, connection: str, employee_id: str) -> str:
     query = sql.SQL("select asana_user_gid from {} where connection = %s and employee_id = %s").format(
         _table("employees")
     )
-    row = database.execute(query, [connection, employee_id]).fetchone()
+    row = driver(conn).execute(query, [connection, employee_id]).fetchone()
     if row is None:
         return (
             f"connection {connection} has no employee {employee_id[:80]!r}; "

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import fields
 
-import psycopg
+import sqlalchemy as sa
 from psycopg import sql
 from psycopg.rows import class_row
 
 from perfcopilot_goals.domain.sync import Sync
+from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.settings import Settings
-from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA
+from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, driver
 from perfcopilot_goals.storage.local_files import local_files
 
 _TABLE = sql.Identifier(SCHEMA, "syncs")
@@ -19,37 +20,37 @@ _TABLE = sql.Identifier(SCHEMA, "syncs")
 _PRINTED = {".out", ".err", ".complete"}
 
 
-def read_sync_log(database: psycopg.Connection) -> list[Sync]:
+def read_sync_log(conn: sa.Connection) -> list[Sync]:
     """Every sync of every connection."""
     columns = sql.SQL(", ").join(sql.Identifier(f.name) for f in fields(Sync))
-    with database.cursor(row_factory=class_row(Sync)) as cursor:
+    with driver(conn).cursor(row_factory=class_row(Sync)) as cursor:
         return cursor.execute(sql.SQL("select {} from {}").format(columns, _TABLE)).fetchall()
 
 
-def delete_syncs(database: psycopg.Connection, syncs: Iterable[Sync]) -> int:
+def delete_syncs(conn: sa.Connection, syncs: Iterable[Sync]) -> int:
     """These gone from the sync log, unless one has been taken up again since it was read; returns how many."""
     query = sql.SQL("delete from {} where connection = %s and run_id = %s and state <> 'running'").format(_TABLE)
-    return sum(database.execute(query, [sync.connection, sync.run_id]).rowcount for sync in syncs)
+    return sum(driver(conn).execute(query, [sync.connection, sync.run_id]).rowcount for sync in syncs)
 
 
-def delete_orphaned_checks(database: psycopg.Connection) -> int:
+def delete_orphaned_checks(conn: sa.Connection) -> int:
     """The answers of checks whose run is gone, which Dagster leaves behind; returns how many."""
-    if not _is_there(database, "runs"):
+    if not _is_there(conn, "runs"):
         return 0
     query = sql.SQL(
         "delete from {} c where run_id is not null and not exists (select from {} r where r.run_id = c.run_id)"
     )
     tables = (sql.Identifier(DAGSTER_SCHEMA, name) for name in ("asset_check_executions", "runs"))
-    return database.execute(query.format(*tables)).rowcount
+    return driver(conn).execute(query.format(*tables)).rowcount
 
 
-def delete_ticks(database: psycopg.Connection, cutoff: dt.datetime, *, dry_run: bool) -> int:
+def delete_ticks(conn: sa.Connection, cutoff: dt.datetime, *, dry_run: bool) -> int:
     """Ticks of sensors and schedules from before the cutoff; returns how many.
 
     Dagster keeps those of a sensor for ever unless they were skipped. The last one of each stays: by it Dagster knows
     where to go on.
     """
-    if not _is_there(database, "job_ticks"):
+    if not _is_there(conn, "job_ticks"):
         return 0
     old = sql.SQL(
         "from {ticks} where timestamp < %s and id not in (select distinct on (coalesce(selector_id, job_origin_id)) id "
@@ -58,9 +59,9 @@ def delete_ticks(database: psycopg.Connection, cutoff: dt.datetime, *, dry_run: 
     # Dagster's column has no time zone; what it writes there is UTC.
     moment = cutoff.astimezone(dt.UTC).replace(tzinfo=None)
     if dry_run:
-        (count,) = database.execute(sql.SQL("select count(*) {}").format(old), [moment]).fetchone() or (0,)
+        (count,) = driver(conn).execute(sql.SQL("select count(*) {}").format(old), [moment]).fetchone() or (0,)
         return int(count)
-    return database.execute(sql.SQL("delete {}").format(old), [moment]).rowcount
+    return driver(conn).execute(sql.SQL("delete {}").format(old), [moment]).rowcount
 
 
 def delete_printed(
@@ -87,7 +88,7 @@ def delete_printed(
     return len(old)
 
 
-def _is_there(database: psycopg.Connection, table: str) -> bool:
+def _is_there(conn: sa.Connection, table: str) -> bool:
     """Whether Dagster has made this table yet."""
-    exists = database.execute("select to_regclass(%s) is not null", [f"{DAGSTER_SCHEMA}.{table}"]).fetchone()
+    exists = driver(conn).execute("select to_regclass(%s) is not null", [f"{DAGSTER_SCHEMA}.{table}"]).fetchone()
     return bool(exists and exists[0])

@@ -3,14 +3,13 @@
 import datetime as dt
 from dataclasses import dataclass
 
-import psycopg
-from psycopg import sql
-from psycopg.rows import class_row
+import sqlalchemy as sa
 
-from perfcopilot_goals.storage.database import SCHEMA
+from perfcopilot_goals.schemas.sql_tables import ordered, sql_table
 from perfcopilot_goals.storage.sync_log import read_source
 
 RAW = "raw_workspace_goals"
+_EMPLOYEES = sql_table("employees")
 
 
 @dataclass(frozen=True)
@@ -45,25 +44,30 @@ class Waiting:
     listed_at: dt.datetime | None
 
 
-def read_unmapped(database: psycopg.Connection, connection: str) -> list[Unmapped]:
+def read_unmapped(conn: sa.Connection, connection: str) -> list[Unmapped]:
     """The unmapped employees, by employee id."""
-    query = sql.SQL(
-        "select employee_id, full_name, email, asana_user_gid, updated_at as unchanged_since from {} "
-        'where connection = %s and asana_user_gid is null order by employee_id collate "C"'
-    ).format(sql.Identifier(SCHEMA, "employees"))
-    with database.cursor(row_factory=class_row(Unmapped)) as cursor:
-        return cursor.execute(query, [connection]).fetchall()
+    e = _EMPLOYEES.c
+    query = (
+        sa.select(e.employee_id, e.full_name, e.email, e.asana_user_gid, e.updated_at)
+        .where(e.connection == connection, e.asana_user_gid.is_(None))
+        .order_by(ordered(e.employee_id))
+    )
+    return [Unmapped(*row) for row in conn.execute(query)]
 
 
-def read_waiting(database: psycopg.Connection, connection: str) -> Waiting:
+def read_waiting(conn: sa.Connection, connection: str) -> Waiting:
     """The goals of the latest list that belong to nobody here, owners with most of them first."""
-    query = sql.SQL(
-        "select owner_gid, count(*)::integer from {} g where connection = %s and not exists (select from {} e "
-        "where e.connection = g.connection and e.asana_user_gid = g.owner_gid) "
-        'group by owner_gid order by count(*) desc, owner_gid collate "C"'
-    ).format(sql.Identifier(SCHEMA, RAW), sql.Identifier(SCHEMA, "employees"))
-    goals = database.execute(query, [connection]).fetchall()
-    source = read_source(database, connection, RAW)
+    g, e = sql_table(RAW).c, _EMPLOYEES.c
+    goals_count = sa.func.count()
+    query = (
+        sa.select(g.owner_gid, goals_count)
+        .where(g.connection == connection)
+        .where(~sa.exists().where(e.connection == g.connection, e.asana_user_gid == g.owner_gid))
+        .group_by(g.owner_gid)
+        .order_by(goals_count.desc(), ordered(g.owner_gid))
+    )
+    goals = conn.execute(query).all()
+    source = read_source(conn, connection, RAW)
     return Waiting(
         owners=[Owner(gid, count) for gid, count in goals if gid is not None],
         goals_without_owner=next((count for gid, count in goals if gid is None), 0),

@@ -8,13 +8,14 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import psycopg
+import sqlalchemy as sa
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.errors import GoalsGuardError
-from perfcopilot_goals.storage.database import SCHEMA
+from perfcopilot_goals.schemas import SCHEMA
+from perfcopilot_goals.storage.database import driver
 
 _CONNECTIONS = sql.Identifier(SCHEMA, "connections")
 _EMPLOYEES = sql.Identifier(SCHEMA, "employees")
@@ -32,7 +33,7 @@ class UsersCheck:
     is_due: bool
 
 
-def read_users_check(transaction: psycopg.Connection, connection: str) -> UsersCheck:
+def read_users_check(conn: sa.Connection, connection: str) -> UsersCheck:
     """The connection's last comparison. The next one is due on the next day, in UTC, unless it is switched off.
 
     By days rather than by 24 hours: a daily sync that begins a second earlier than yesterday's would skip its turn.
@@ -42,30 +43,34 @@ def read_users_check(transaction: psycopg.Connection, connection: str) -> UsersC
         "check_users and coalesce((users_checked_at at time zone 'UTC')::date "
         "< (clock_timestamp() at time zone 'UTC')::date, true) from {} c where connection = %s"
     ).format(_EMPLOYEES, _CONNECTIONS)
-    row = transaction.execute(query, [connection]).fetchone()
+    row = driver(conn).execute(query, [connection]).fetchone()
     return UsersCheck(*row) if row else UsersCheck(None, 0, is_due=False)
 
 
 def record_users_check(
-    transaction: psycopg.Connection, connection: Connection, *, users: int, conflicts: Mapping[str, str]
+    conn: sa.Connection, connection: Connection, *, users: int, conflicts: Mapping[str, str]
 ) -> None:
     """Record a comparison: how many users there were, and the kind of each conflict by employee id.
 
     `connection` is as it was when its users were asked for. `GoalsGuardError` where it has another workspace by now.
     """
-    recorded = transaction.execute(
-        sql.SQL(
-            "update {} set users_checked_at = clock_timestamp(), users_seen = %s "
-            "where connection = %s and workspace_gid is not distinct from %s and base_url = %s returning true"
-        ).format(_CONNECTIONS),
-        [users, connection.connection, connection.workspace_gid, connection.base_url],
-    ).fetchone()
+    recorded = (
+        driver(conn)
+        .execute(
+            sql.SQL(
+                "update {} set users_checked_at = clock_timestamp(), users_seen = %s "
+                "where connection = %s and workspace_gid is not distinct from %s and base_url = %s returning true"
+            ).format(_CONNECTIONS),
+            [users, connection.connection, connection.workspace_gid, connection.base_url],
+        )
+        .fetchone()
+    )
     if recorded is None:
         raise GoalsGuardError(
             "the workspace was changed while its users were being asked for, so nothing was recorded of them",
             connection=connection.connection,
         )
-    transaction.execute(
+    driver(conn).execute(
         sql.SQL(
             "update {} set mapping_conflict = %(kinds)s ->> employee_id where connection = %(connection)s "
             "and mapping_conflict is distinct from %(kinds)s ->> employee_id"
@@ -74,30 +79,30 @@ def record_users_check(
     )
 
 
-def read_mapping_conflicts(transaction: psycopg.Connection, connection: str) -> list[str]:
+def read_mapping_conflicts(conn: sa.Connection, connection: str) -> list[str]:
     """Employees whose mapping contradicted the e-mails at the last comparison, by id."""
     query = sql.SQL(
         "select employee_id from {} where connection = %s and mapping_conflict is not null "
         'order by employee_id collate "C"'
     ).format(_EMPLOYEES)
-    return [employee_id for (employee_id,) in transaction.execute(query, [connection])]
+    return [employee_id for (employee_id,) in driver(conn).execute(query, [connection])]
 
 
-def forget_users_check(transaction: psycopg.Connection, connection: str) -> None:
+def forget_users_check(conn: sa.Connection, connection: str) -> None:
     """Drop the conflicts and the moment, so that the next sync compares again.
 
     For when what was compared is no longer: another workspace was set, or somebody whom a conflict may be about was
     erased.
     """
-    transaction.execute(
+    driver(conn).execute(
         sql.SQL("update {} set users_checked_at = null, users_seen = null where connection = %s").format(_CONNECTIONS),
         [connection],
     )
     query = sql.SQL("update {} set mapping_conflict = null where connection = %s and mapping_conflict is not null")
-    transaction.execute(query.format(_EMPLOYEES), [connection])
+    driver(conn).execute(query.format(_EMPLOYEES), [connection])
 
 
-def forget_gone_users(transaction: psycopg.Connection, connection: str) -> None:
+def forget_gone_users(conn: sa.Connection, connection: str) -> None:
     """Drop the notes on whose Asana user is gone: they are of another workspace."""
     query = sql.SQL("update {} set asana_gone_at = null where connection = %s and asana_gone_at is not null")
-    transaction.execute(query.format(_EMPLOYEES), [connection])
+    driver(conn).execute(query.format(_EMPLOYEES), [connection])

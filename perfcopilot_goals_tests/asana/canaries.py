@@ -1,6 +1,6 @@
-"""Planted secrets, and `raises`: an error that is expected holds none of them, wherever one may look.
+"""Planted secrets, and `raises`: an expected error must hold none of them, wherever one looks.
 
-Every failing test of this folder expects its error with `raises`. Canaries go into tokens, goals' names and bodies; a
+Every test of this folder that expects an error uses `raises`. Canaries go into tokens, goals' names and bodies. A
 test's own source must not spell them out, because a formatted traceback shows source lines.
 """
 
@@ -20,7 +20,7 @@ SECRETS = (TOKEN, GOAL_NAME, BODY)
 
 @contextmanager
 def raises(kind: type[GoalsError], *words: str) -> Iterator[pytest.ExceptionInfo[GoalsError]]:
-    """The error is exactly of this kind, says each of these words, and tells no secret."""
+    """Expect an error of exactly this kind that has each of these words and no secret."""
     with pytest.raises(kind) as caught:
         yield caught
     assert_tells_nothing(caught.value)
@@ -32,7 +32,7 @@ def raises(kind: type[GoalsError], *words: str) -> Iterator[pytest.ExceptionInfo
 
 
 def assert_tells_nothing(error: BaseException, secrets: tuple[str, ...] = SECRETS) -> None:
-    """No secret in anything that a log, Dagster or a person would get to see of the error and what led to it."""
+    """Assert that no secret is in the error or its causes, as a log, Dagster or a person would see them."""
     shown = ["".join(traceback.format_exception(error))]
     for one in _chain(error):
         shown += [str(one), repr(one), repr(one.args), repr(vars(one)), repr(getattr(one, "__notes__", []))]

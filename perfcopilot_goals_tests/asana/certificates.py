@@ -72,7 +72,7 @@ def _openssl(*words: object) -> None:
 
 @dataclass
 class TLSServer:
-    """Sends each client the same bytes, all at once or with a pause before each, and counts who came and who asked."""
+    """Sends each client the same bytes, at once or with a pause before each. Counts connections and requests."""
 
     port: int
     connections: int = 0
@@ -114,7 +114,7 @@ def tls_server(certificate: Path, answer: bytes, pause_seconds: float = 0.0) -> 
     threading.Thread(target=listen, daemon=True).start()
     try:
         yield server
-        time.sleep(0.05)  # a second attempt that should not be would come now
+        time.sleep(0.05)  # a second attempt, which must not happen, would come now
     finally:
         closing.set()
         listener.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""A clock that nobody waits for, and clients that are closed when the test ends."""
+"""A clock whose waits take no time, and clients that are closed when the test ends."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,12 +20,12 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def connect(clock: FakeClock) -> Iterator[Connect]:
-    """A client of a sandbox, or of a base URL, with the canary for a token and hardly any pacing."""
+    """A client of a sandbox, or of a base URL. Its token is the canary, and it is hardly paced."""
     clients: list[AsanaClient] = []
 
     def connect(asana: Sandbox | str, **options: Any) -> AsanaClient:
         base_url = asana if isinstance(asana, str) else asana.base_url
-        settings = {"clock": clock, "jitter": lambda: 0.5, "requests_per_minute": 100_000} | options
+        settings: dict[str, Any] = {"clock": clock, "jitter": lambda: 0.5, "requests_per_minute": 100_000} | options
         clients.append(AsanaClient(base_url, TOKEN, **settings))
         return clients[-1]
 

@@ -1,4 +1,4 @@
-"""A company's proxy: opens tunnels (CONNECT) to a server on this machine, and keeps what it could read of them."""
+"""A company's proxy: opens tunnels (CONNECT) to a server on this machine, and records what it can read of them."""
 
 import base64
 import socket
@@ -34,7 +34,7 @@ class ConnectProxy:
 
     @property
     def seen(self) -> str:
-        """All that a curious proxy would have."""
+        """All that a curious proxy could read."""
         return "".join(self.heads) + self.tunnelled.decode("latin-1")
 
     def serve_one(self, client: socket.socket) -> None:
@@ -77,7 +77,7 @@ def _send(to: socket.socket, data: bytes, pause_seconds: float) -> None:
 
 @contextmanager
 def serving(proxy: ConnectProxy) -> Iterator[ConnectProxy]:
-    """The proxy at work on a port of its own."""
+    """The running proxy, on a port of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
     proxy.port = listener.getsockname()[1]
 

@@ -1,4 +1,4 @@
-"""Where the token may be sent, and that a refusal repeats nothing of the address."""
+"""Where the token may be sent. An error repeats nothing of a refused address."""
 
 import pytest
 
@@ -168,7 +168,7 @@ def test_a_refusal_repeats_nothing_of_the_address(form: str) -> None:
 @pytest.mark.parametrize(
     "token", ["", " ", "two words", "newline\n", "\r", "tök", "€", "\x00", "tab\t", "\ud800"], ids=ascii
 )
-def test_d1_d2_a_token_that_is_none_is_refused_without_its_value(token: str) -> None:
+def test_d1_d2_a_text_that_is_no_token_is_refused_and_not_repeated(token: str) -> None:
     with raises(GoalsConfigError, "no request was sent") as caught:
         AsanaClient("http://127.0.0.1:1", f"{TOKEN}{token}" if token.strip() else token, clock=FakeClock())
     assert not token.strip() or token not in str(caught.value)

@@ -1,4 +1,4 @@
-"""How often, and after what wait, a request is made again; and what an error then says."""
+"""How often a request is repeated, after what wait, and what an error then says."""
 
 import random
 import threading
@@ -39,7 +39,7 @@ from perfcopilot_goals_tests.scripted_faults import Script
 
 
 class Stamped:
-    """A fault that notes the clock at each request."""
+    """A fault that records the clock at each request."""
 
     def __init__(self, fault: Fault, clock: FakeClock) -> None:
         self.fault = fault
@@ -55,8 +55,8 @@ class Stamped:
         return [later - sooner for sooner, later in zip(self.moments, self.moments[1:], strict=False)]
 
 
-def throttled(retry_after: str | None = None, **times: int) -> Script:
-    return Script().on(faults.status(429, f"{BODY} {TOKEN}", retry_after=retry_after), **times)
+def throttled(retry_after: str | None = None, *, first: int = 1, times: float = float("inf")) -> Script:
+    return Script().on(faults.status(429, f"{BODY} {TOKEN}", retry_after=retry_after), first=first, times=times)
 
 
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 408, 429], ids=lambda status: f"A16 {status}")
@@ -99,7 +99,7 @@ def test_a10_nobody_comes_back_before_the_time_that_asana_asked_for(
                 assert jitter == 0 or gap > asked
 
 
-def test_a10_those_who_were_told_the_same_do_not_come_back_together(connect: Connect, clock: FakeClock) -> None:
+def test_a10_requests_with_the_same_retry_after_do_not_come_back_together(connect: Connect, clock: FakeClock) -> None:
     gaps = set()
     with serve(flat_world(3)) as asana:
         for seed in range(10):
@@ -114,7 +114,7 @@ def test_a10_those_who_were_told_the_same_do_not_come_back_together(connect: Con
 def test_a11_a_wait_past_the_deadline_is_not_waited(
     asked: str, status: int, connect: Connect, clock: FakeClock
 ) -> None:
-    """More digits than twelve were taken for no Retry-After at all, and asked again at once."""
+    """A Retry-After of more than twelve digits once counted as absent, and the request was repeated at once."""
     with serve(flat_world(3), faults=faults.status(status, retry_after=asked)) as asana:
         with raises(AsanaUnavailableError, "deadline", f"asked to wait {asked[:12] if len(asked) < 13 else 10**12} s"):
             parse_goals(connect(asana))
@@ -156,7 +156,7 @@ def test_a14_without_a_retry_after_the_waits_suit_a_window_of_a_minute(
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.999], ids=["least", "most"])
-def test_a16_a_server_that_fails_is_given_seconds(jitter: float, connect: Connect, clock: FakeClock) -> None:
+def test_a16_after_a_server_error_the_waits_are_seconds(jitter: float, connect: Connect, clock: FakeClock) -> None:
     stamped = Stamped(faults.status(503), clock)
     with serve(flat_world(3), faults=stamped) as asana, raises(AsanaUnavailableError, "503"):
         parse_goals(connect(asana, jitter=lambda: jitter))
@@ -168,14 +168,14 @@ def test_a16_a_server_that_fails_is_given_seconds(jitter: float, connect: Connec
 def test_a15_retries_of_a_sync_stay_within_a_fifth_of_its_requests_and_ten(
     status: int, sound: int, connect: Connect
 ) -> None:
-    """Fifty workers with four attempts each would make four times the traffic of an outage."""
+    """Fifty workers with four attempts each would send four times the traffic into an outage."""
     world = flat_world(400)
     script = Script().on(faults.status(status), first=sound + 1)
     with serve(world, faults=script, routes="both") as asana:
         client = connect(asana)
         with raises(AsanaUnavailableError, "nothing was written"):
             walk_subgoals(client, list(world.goals), FIELDS)
-        needed = sound + 50  # what had answered, and what was in flight when the trouble began
+        needed = sound + 50  # the requests that had succeeded, and those in flight when the trouble began
         assert asana.count() <= needed + 0.2 * needed + 10
 
 
@@ -198,7 +198,7 @@ def test_a15_clients_of_one_token_wait_together_when_one_is_throttled(connect: C
     with serve(flat_world(3), faults=(stamped := Stamped(throttled("30", times=1), clock))) as asana:
         first, second = connect(asana), connect(asana)
         assert len(parse_goals(first)) == 3
-        clock.now = stamped.moments[0]  # as if the second had asked at the same moment
+        clock.now = stamped.moments[0]  # as if the second client had asked at the same moment
         assert len(parse_goals(second)) == 3
     assert stamped.moments[2] >= stamped.moments[0] + 30
 
@@ -255,7 +255,7 @@ def test_retries_of_requests_apart_are_not_taken_from_the_syncs(connect: Connect
 
 
 @pytest.mark.fault("B41")
-def test_an_error_knows_the_status_that_brought_it_about(connect: Connect) -> None:
+def test_an_error_knows_the_status_that_caused_it(connect: Connect) -> None:
     with serve(flat_world(1), faults=failing_users()) as asana, pytest.raises(AsanaUnavailableError) as caught:
         connect(asana).get("/users", {"workspace": WORKSPACE})
     assert caught.value.status == 503
@@ -265,8 +265,8 @@ def test_an_error_knows_the_status_that_brought_it_about(connect: Connect) -> No
 
 
 @pytest.mark.fault("B41", "A11")
-def test_time_that_requests_apart_take_is_not_the_syncs(connect: Connect, clock: FakeClock) -> None:
-    """Whoever waits ten minutes for a list that it can do without has its quarter of an hour still."""
+def test_the_time_of_requests_apart_does_not_count_against_the_sync(connect: Connect, clock: FakeClock) -> None:
+    """A sync that waits ten minutes for a list it can do without still has its quarter of an hour."""
     ten_minutes = faults.status(503, retry_after="600")
     with serve(flat_world(1), faults=Script().on(ten_minutes, times=1)) as asana:
         client = connect(asana)
@@ -291,8 +291,8 @@ def test_a_429_to_a_request_apart_closes_the_gate_for_all(connect: Connect, cloc
         assert (client.stats.throttled, client.pacer.slowed_to < 1) == (1, True)
 
 
-def test_the_deadline_moves_with_the_requests_that_are_to_come(connect: Connect, clock: FakeClock) -> None:
-    """At a slow rate a long list took longer than the grace, and could never be read."""
+def test_the_deadline_moves_with_the_requests_that_are_announced(connect: Connect, clock: FakeClock) -> None:
+    """At a slow rate a long list took longer than the grace period and could never be read."""
     with serve(flat_world(900)) as asana:
         assert len(parse_goals(connect(asana, requests_per_minute=1))) == 900
     assert clock.now - 1_000 > GRACE_SECONDS
@@ -301,7 +301,12 @@ def test_the_deadline_moves_with_the_requests_that_are_to_come(connect: Connect,
 def test_a_sync_that_takes_too_long_ends_at_its_deadline(connect: Connect, clock: FakeClock) -> None:
     with serve(flat_world(150)) as asana:
         client = connect(asana)
-        asana.faults = lambda request, response: (setattr(clock, "now", clock.now + GRACE_SECONDS + 1), response)[1]
+
+        def late(_: Request, response: Response) -> Response:
+            clock.now += GRACE_SECONDS + 1
+            return response
+
+        asana.faults = late
         with raises(AsanaUnavailableError, "the sync's own deadline would pass", "nothing was written"):
             parse_goals(client)
         assert asana.count() == 1
@@ -314,7 +319,7 @@ NO_ENVELOPES = [
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 451])
-def test_a_no_is_told_by_its_status_whatever_its_body_is(status: int, connect: Connect) -> None:
+def test_a_refusal_is_known_by_its_status_whatever_its_body(status: int, connect: Connect) -> None:
     with serve(flat_world(3)) as asana:
         client = connect(asana)
         for number, body in enumerate(NO_ENVELOPES, 1):
@@ -334,7 +339,7 @@ def test_a_status_that_was_not_agreed_breaks_the_contract_at_once(status: int, c
         assert asana.count() == 1
 
 
-def test_b20_announced_changes_are_noted_by_name_and_whether_they_affect_us(connect: Connect) -> None:
+def test_b20_announced_changes_are_recorded_by_name_and_whether_they_affect_us(connect: Connect) -> None:
     changes = (
         "name=goal_sals_api;info=https://forum.asana.com/t/1;affected=true,"
         "name=teamless_projects;info=https://forum.asana.com/t/2,name=;affected=true,nonsense"
@@ -347,7 +352,7 @@ def test_b20_announced_changes_are_noted_by_name_and_whether_they_affect_us(conn
     assert client.stats.changes == {"goal_sals_api": True, "teamless_projects": False}
 
 
-def test_the_figures_count_requests_pages_throttles_and_waits(connect: Connect, clock: FakeClock) -> None:
+def test_the_request_stats_count_requests_pages_throttles_and_waits(connect: Connect, clock: FakeClock) -> None:
     with serve(flat_world(250), faults=throttled("10", times=1)) as asana:
         client = connect(asana)
         parse_goals(client)
@@ -393,12 +398,12 @@ kinds = st.one_of(
 
 
 def asked_wait(kind: str) -> int | None:
-    """The seconds that a kind of trouble asks for."""
+    """The seconds that this kind of trouble asks to wait."""
     return int(kind.split(" ")[2]) if " for " in kind and kind.endswith(" s") else None
 
 
 def trouble(script: list[str]) -> Script:
-    """Request by request what befalls it; after the last all is well."""
+    """The trouble of each request in turn. After the last there is none."""
     rules = Script()
     for number, kind in enumerate(script, 1):
         asked = asked_wait(kind)
@@ -407,7 +412,7 @@ def trouble(script: list[str]) -> Script:
     return rules
 
 
-# Any trouble at all; or only such as passes, so much of it that the budget is what ends it.
+# Any trouble; or only trouble that passes, but so much of it that the budget ends the sync.
 scripts = st.lists(kinds, max_size=50) | st.lists(
     st.sampled_from(["fine", "429", "500", "cut"]), min_size=30, max_size=60
 )
@@ -416,7 +421,7 @@ scripts = st.lists(kinds, max_size=50) | st.lists(
 @pytest.mark.hypothesis
 @pytest.mark.fault("A10", "A11", "A14", "A15", "B23")
 def test_any_trouble_ends_within_the_bounds_in_the_whole_list_or_one_of_our_errors() -> None:
-    """Twenty-five short pages, so that a slow token's minute is full before the list is read."""
+    """The list has twenty-five short pages, so that a slow token's minute is full before its end."""
     pages = 25
     with serve(flat_world(2 * pages)) as asana:
         with closing(AsanaClient(asana.base_url, TOKEN)) as client:

@@ -1,7 +1,7 @@
-"""What may happen to one answer on the wire, and that none of it is taken for a good one.
+"""What can happen to one response on the wire. No broken one is taken for a good one.
 
-Time within a request is real, as the fault is; such clients get a fraction of a second instead of a minute. TLS is
-`test_tls`, waiting between attempts `test_client`.
+Faults and the time within a request are real, so these clients get a fraction of a second instead of a minute. TLS is
+tested in `test_tls`, and waiting between attempts in `test_client`.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.core.examples import usual
 from perfcopilot_goals_tests.scripted_faults import Script
 
-# Fault, and how long a request may take in all; None where the fault ends it at once.
+# The fault, and how long a request may take in all. None if the fault ends it at once.
 BROKEN = [
     pytest.param(faults.cut_body(), None, id="A1 body shorter than its length"),
     pytest.param(faults.cut_body(0), None, id="A1 body missing"),
@@ -51,12 +52,12 @@ BROKEN = [
 
 
 def raw(*steps: bytes | float, status: int = 200) -> Fault:
-    """These bytes and pauses, whatever was asked."""
+    """A response of these bytes and pauses to any request."""
     return lambda _request, _regular: Raw(status, steps)
 
 
 @pytest.mark.parametrize(("fault", "seconds"), BROKEN)
-def test_an_answer_that_broke_is_asked_for_again(fault: Fault, seconds: float | None, connect: Connect) -> None:
+def test_a_broken_response_is_asked_for_again(fault: Fault, seconds: float | None, connect: Connect) -> None:
     script = Script().on(fault, path="/goals", times=1)
     with serve(flat_world(3), faults=script) as asana:
         client = connect(asana, request_seconds=seconds or 10)
@@ -65,7 +66,7 @@ def test_an_answer_that_broke_is_asked_for_again(fault: Fault, seconds: float | 
 
 
 @pytest.mark.parametrize(("fault", "seconds"), BROKEN)
-def test_an_answer_that_breaks_each_time_fails_after_four_attempts(
+def test_a_response_that_breaks_each_time_fails_after_four_attempts(
     fault: Fault, seconds: float | None, connect: Connect, clock: FakeClock
 ) -> None:
     with serve(flat_world(3), faults=fault) as asana:
@@ -86,8 +87,8 @@ def test_a1_a_page_that_was_cut_is_read_again_as_a_whole_and_no_other(page: int,
         assert asana.count() == 4
 
 
-def test_a7_a_server_that_drips_for_ever_is_left_after_the_request_s_own_time(connect: Connect) -> None:
-    """Each byte restarts the read timeout of requests, so that a minute's limit would hold for hours."""
+def test_a7_a_server_that_drips_for_ever_is_given_up_at_the_request_s_deadline(connect: Connect) -> None:
+    """Each byte restarts the read timeout of `requests`, so a limit of one minute could last for hours."""
 
     def forever() -> Iterator[bytes | float]:
         yield b"HTTP/1.1 200 OK\r\n"
@@ -144,7 +145,9 @@ def test_f3_a_request_that_hangs_ends_when_the_client_is_closed(fault: Fault, co
         pytest.param(faults.reply(418, BODY.encode()), 1, id="418"),
     ],
 )
-def test_a20_an_answer_without_a_list_is_no_empty_list(fault: Fault, requests: int, connect: Connect) -> None:
+def test_a20_a_response_without_a_list_is_not_taken_for_an_empty_list(
+    fault: Fault, requests: int, connect: Connect
+) -> None:
     with serve(flat_world(3), faults=fault) as asana:
         with raises(AsanaContractError, "GET /goals"):
             parse_goals(connect(asana))
@@ -220,7 +223,7 @@ def test_a_redirect_is_not_followed(location: str, status: int, connect: Connect
 
 @pytest.mark.parametrize("target", ["http://[", "http://[::1", "\\\\evil", "http://a b/", "http://" + "a" * 300, "%zz"])
 def test_a18_a_redirect_to_nowhere_is_one_of_our_errors_too(target: str, connect: Connect) -> None:
-    """requests parses the target even if told not to follow it, and falls over those that are no URL."""
+    """`requests` parses the target even if told not to follow it, and fails on one that is no URL."""
     with serve(flat_world(3), faults=faults.reply(302, Location=target)) as asana, raises(AsanaContractError):
         parse_goals(connect(asana))
 
@@ -234,16 +237,17 @@ def test_a19_a_page_for_people_breaks_the_contract_by_its_content_type(content_t
         assert asana.count() == 1
 
 
-def test_an_answer_that_does_not_say_what_it_is_may_be_json(connect: Connect) -> None:
+def test_a_response_without_a_content_type_may_be_json(connect: Connect) -> None:
     with serve(flat_world(3), faults=lambda _, response: Response(200, response.body, {})) as asana:
         assert len(parse_goals(connect(asana))) == 3
 
 
 @pytest.mark.parametrize("status", [200, 302, 503], ids=str)
 def test_a21_a_bomb_is_not_unpacked(status: int, connect: Connect) -> None:
-    """Of a redirect, too, whose body requests would read whole before it looks where to go."""
+    """Nor is that of a redirect, whose body `requests` would read whole before it looks where to go."""
     bomb = faults.gzip_bomb(64 * 2**20)
-    regular = bomb(Request(1, "GET", "/goals", {}), Response(200))  # type: ignore[arg-type]
+    regular = bomb(Request(1, "GET", "/goals", Message()), Response(200))
+    assert isinstance(regular, Response)
     answer = Response(status, regular.body, {**regular.headers, "Location": "/login"})
     with serve(flat_world(3), faults=lambda _, __: answer) as asana:
         client = connect(asana)
@@ -258,8 +262,8 @@ def test_a21_a_bomb_is_not_unpacked(status: int, connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("kind", ["plain", "after the end of a gzip stream", "a chunk of negative size"])
-def test_a21_a_body_without_end_is_not_read_on(kind: str, connect: Connect) -> None:
-    """What follows a gzip stream inflates to nothing, and http.client reads a negative chunk to the end of the line."""
+def test_a21_an_endless_body_is_not_read_to_its_end(kind: str, connect: Connect) -> None:
+    """Bytes after a gzip stream inflate to nothing, and http.client reads a negative chunk until the server stops."""
     sent = []
 
     def endless(_: Request, response: Response) -> Raw:
@@ -281,7 +285,7 @@ def test_a21_a_body_without_end_is_not_read_on(kind: str, connect: Connect) -> N
         assert sum(sent) < BODY_BYTES + 16 * 2**20  # what fits into the sockets' buffers was sent as well
 
 
-def test_bytes_after_an_answer_are_not_the_next_answer(connect: Connect) -> None:
+def test_bytes_after_a_response_are_not_the_next_response(connect: Connect) -> None:
     forged = b'HTTP/1.1 200 OK\r\nContent-Length: 28\r\n\r\n{"data":[],"next_page":null}'
 
     def add(_: Request, response: Response) -> Raw:
@@ -319,7 +323,7 @@ def test_a5_a_damaged_gzip_stream_is_asked_for_again(damage: Any, connect: Conne
         assert asana.count() == 2
 
 
-def test_compressed_answers_are_asked_for_and_read(connect: Connect) -> None:
+def test_compressed_responses_are_asked_for_and_read(connect: Connect) -> None:
     with serve(flat_world(250), compresses=True) as asana:
         assert parse_goals(connect(asana)) == list(asana.world.goals)
 
@@ -347,13 +351,13 @@ def test_a28_a_refused_port_is_unavailable_after_four_attempts(connect: Connect,
 
 
 @pytest.mark.fault("A47", "F3")
-def test_a_connection_attempt_that_nobody_answers_delays_the_end_by_no_more_than_its_five_seconds(
+def test_an_unanswered_connection_attempt_delays_the_end_by_at_most_its_five_seconds(
     connect: Connect,
 ) -> None:
-    """The one wait for a server that is not interrupted."""
+    """This is the only wait for a server that is not interrupted."""
     with contextlib.ExitStack() as opened:
         listener = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        for _ in range(3):  # Linux queues one more than it is told, and is silent to the rest
+        for _ in range(3):  # Linux queues one more than it was told to, and ignores the others
             waiting = opened.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(listener.getsockname())
@@ -407,7 +411,7 @@ def test_what_is_not_http_is_one_of_our_errors(bytes_sent: bytes, connect: Conne
 def test_a29_proxy_netrc_and_bundle_of_the_environment_are_ignored(
     connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An http proxy sees the token, and a .netrc entry takes its place."""
+    """An http proxy would see the token, and a .netrc entry would replace it."""
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login somebody password else\n")
     (tmp_path / ".netrc").chmod(0o600)
     seen: list[str | None] = []
@@ -464,10 +468,8 @@ def test_h9_debug_logs_of_the_library_hold_neither_token_nor_query(
         assert not [line for line in logged if secret in line]
 
 
-def test_h9_a_response_that_is_odd_is_not_logged_with_what_is_in_it(
-    connect: Connect, caplog: pytest.LogCaptureFixture
-) -> None:
-    """urllib3 logs headers that it cannot parse, with the URL and a traceback, where everybody sees them."""
+def test_h9_the_content_of_an_odd_response_is_not_logged(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    """urllib3 logs headers that it cannot parse, with the URL and a traceback, at a level that everybody sees."""
     odd = b"HTTP/1.1 200 OK\r\nContent-Length: 28\r\nno header: but\r\n" + BODY.encode() + b"\r\nX: 1\r\n\r\n"
     with serve(flat_world(1), faults=raw(odd + b'{"data":[],"next_page":null}')) as asana:
         assert parse_goals(connect(asana)) == []
@@ -501,7 +503,7 @@ def test_cookies_are_not_kept(connect: Connect) -> None:
     assert sent == [None, None, None]
 
 
-def test_no_more_is_asked_than_the_fields_that_are_used(connect: Connect) -> None:
+def test_only_the_fields_that_are_used_are_asked_for(connect: Connect) -> None:
     with serve(flat_world(101)) as asana:
         parse_goals(connect(asana))
         first, second = asana.requests

@@ -33,7 +33,7 @@ def test_a_workspace_that_is_seen_is_one_request(connect: Connect) -> None:
         assert asana.count() == 1
 
 
-def test_a_token_that_is_refused_is_told(connect: Connect) -> None:
+def test_a_refused_token_is_reported(connect: Connect) -> None:
     with Sandbox(flat_world(1), token="another") as asana, raises(AsanaAccessError, "GET /users/me answered 401"):
         fetch_identity(connect(asana))
 
@@ -51,7 +51,7 @@ def test_a_token_that_is_refused_is_told(connect: Connect) -> None:
     ],
 )
 @pytest.mark.fault("C33")
-def test_an_answer_of_another_shape_is_told_with_request_field_and_what_to_do(
+def test_a_response_of_another_shape_is_reported_with_request_field_and_what_to_do(
     body: str, field: str, connect: Connect
 ) -> None:
     words = [f"GET /users/me: field {field} is ", "nothing was written", "Run it again"]
@@ -59,7 +59,7 @@ def test_an_answer_of_another_shape_is_told_with_request_field_and_what_to_do(
         fetch_identity(connect(asana))
 
 
-def test_a_request_that_asana_does_not_take_is_told(connect: Connect) -> None:
+def test_a_request_that_asana_rejects_is_reported(connect: Connect) -> None:
     refused = faults.status(400, f"opt_fields: Unknown field {BODY}")
     with (
         serve(flat_world(1), faults=refused) as asana,

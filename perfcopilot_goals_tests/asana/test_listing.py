@@ -1,4 +1,4 @@
-"""A list is read to its end or not at all; and what a refused workspace means to whoever has to mend it."""
+"""A list is read to its end or not at all. A refused workspace is reported with what to do."""
 
 import math
 from typing import Any
@@ -42,7 +42,7 @@ def test_goals_come_with_the_fields_that_were_asked_for(connect: Connect) -> Non
     assert goal["current_status_update"]["status_type"] == "at_risk"
 
 
-def test_each_page_tells_how_many_goals_there_are_so_far(connect: Connect) -> None:
+def test_each_page_reports_how_many_goals_there_are_so_far(connect: Connect) -> None:
     told: list[int] = []
     with serve(flat_world(250)) as asana:
         parse_goals(connect(asana), on_page=told.append)
@@ -51,7 +51,7 @@ def test_each_page_tells_how_many_goals_there_are_so_far(connect: Connect) -> No
 
 @pytest.mark.parametrize("page", [1, 2, 7])
 def test_b1_b2_a_token_that_is_refused_ends_the_list_at_once(page: int, connect: Connect) -> None:
-    """Revoked on page seven: what came before is nothing to write."""
+    """A token can be revoked on page seven. The pages before it must not be written."""
     script = Script().on(faults.status(401, f"Not Authorized {BODY}"), path="/goals", first=page)
     with serve(flat_world(800), faults=script) as asana:
         with raises(AsanaAccessError, "GET /goals answered 401", "token_ref", "nothing was written"):
@@ -59,7 +59,7 @@ def test_b1_b2_a_token_that_is_refused_ends_the_list_at_once(page: int, connect:
         assert asana.count() == page
 
 
-def test_b1_another_token_is_refused_by_the_server_itself(connect: Connect) -> None:
+def test_b1_another_token_is_refused_by_the_sandbox_itself(connect: Connect) -> None:
     with Sandbox(flat_world(3), token="another") as asana, raises(AsanaAccessError, "401", "does not accept the token"):
         parse_goals(connect(asana))
 
@@ -103,7 +103,7 @@ def test_b3_a_refusal_is_no_empty_list_and_says_what_to_do(
 )
 @pytest.mark.parametrize("message", ["opt_fields: Unknown field", "Bad Request", "limit: Must be from 1 to 100"])
 @pytest.mark.fault("C32")
-def test_a_request_that_asana_does_not_take_is_told_from_a_list_that_broke_off(
+def test_a_rejected_request_is_told_apart_from_a_list_that_broke_off(
     page: int, words: list[str], message: str, connect: Connect
 ) -> None:
     script = Script().on(faults.status(400, f"{message} {BODY}"), path="/goals", first=page)
@@ -118,7 +118,7 @@ def test_a_request_that_asana_does_not_take_is_told_from_a_list_that_broke_off(
     [("78", GoalsConfigError), ("abc", GoalsConfigError), ("", GoalsConfigError), ("99", AsanaAccessError)],
     ids=["unknown", "no number", "empty", "not its user's"],
 )
-def test_b3_a_workspace_that_the_token_does_not_see_is_told_by_the_stand_in(
+def test_b3_a_workspace_that_the_token_does_not_see_is_refused_by_the_sandbox_itself(
     gid: str, kind: type[GoalsError], connect: Connect
 ) -> None:
     with serve(flat_world(3), closed_workspaces=["99"]) as asana, raises(kind):
@@ -154,7 +154,7 @@ def test_b4_an_offset_is_used_within_its_quarter_of_an_hour_or_again_from_the_st
     assert pages == [100, 200, 100, 200, 300, 400, 450]
 
 
-def test_b4_a_token_of_the_user_that_expired_is_no_offset_that_did(connect: Connect) -> None:
+def test_b4_an_expired_user_token_is_not_taken_for_an_expired_offset(connect: Connect) -> None:
     script = Script().on(faults.status(401, "The bearer token has expired."), first=2)
     with serve(flat_world(450), faults=script) as asana:
         with raises(AsanaAccessError):
@@ -181,14 +181,14 @@ def test_pages_without_end_end(fault: Fault, pages: int, words: str, connect: Co
 
 @pytest.mark.parametrize("rows", [0, 1, 37], ids=lambda rows: f"B7 {rows} rows")
 @pytest.mark.fault("B7")
-def test_a_short_or_empty_page_ends_nothing_while_there_is_a_next_one(rows: int, connect: Connect) -> None:
+def test_a_short_or_empty_page_does_not_end_a_list_that_has_a_next_one(rows: int, connect: Connect) -> None:
     with serve(flat_world(250), faults=Script().on(faults.short_pages(rows), path="/goals")) as asana:
         assert parse_goals(connect(asana)) == list(asana.world.goals)
         assert asana.count() == 6
 
 
 def pages_of(rows: list[Any], sizes: list[int]) -> Fault:
-    """The list in pages of these sizes, 0 to 100, and what is left in one more."""
+    """The list in pages of these sizes (0 to 100), and the rest in one more."""
     ends = [0]
     for size in sizes:
         ends.append(min(ends[-1] + size, len(rows)))
@@ -220,8 +220,8 @@ def test_where_the_pages_end_makes_no_difference(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("where", ["http://127.0.0.1:{}/api/1.0", "https://evil.example", "//127.0.0.1:{}", ""])
-def test_b8_where_a_next_page_points_to_is_never_asked(where: str, connect: Connect) -> None:
-    """Following the uri would have sent the token there."""
+def test_b8_the_uri_of_a_next_page_is_never_requested(where: str, connect: Connect) -> None:
+    """Following the uri would send the token there."""
     with serve(flat_world(250)) as other, serve(flat_world(250)) as asana:
         asana.faults = faults.foreign_next_page(where.format(other.port))
         assert parse_goals(connect(asana)) == list(asana.world.goals)
@@ -254,7 +254,7 @@ def test_a_list_without_data_or_next_page_is_not_taken_for_a_whole_one(key: str,
     ids=ascii,
 )
 def test_a_next_page_without_an_offset_breaks_the_contract(next_page: Any, connect: Connect) -> None:
-    """An offset that UTF-8 cannot hold was an error of the encoder, with the offset in it."""
+    """An offset that UTF-8 cannot hold once raised an encoder's error, with the offset in it."""
     with serve(flat_world(3), faults=faults.edit(lambda body: body | {"next_page": next_page})) as asana:
         with raises(AsanaContractError, "`next_page` is missing or has no offset"):
             parse_goals(connect(asana))

@@ -1,4 +1,4 @@
-"""No minute holds more requests than the token's limit; nobody passes a closed gate; retries are budgeted."""
+"""No minute has more requests than the token's limit, no request passes a closed gate, and retries have a budget."""
 
 import threading
 from itertools import pairwise
@@ -25,7 +25,7 @@ from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.core.examples import usual
 
 rates = st.one_of(st.sampled_from([1, 2, 10, 11, 150, 1_500]), st.integers(1, 3_000))
-# Seconds of pause, then so many who come together or so far apart: crowds, trickles and long silences.
+# Seconds of pause, then requests that come together or at some distance: crowds, trickles and long silences.
 arrivals = st.lists(
     st.tuples(
         st.one_of(st.just(0.0), st.floats(0, 5), st.sampled_from([30.0, 59.9, 60.0, 61.0, 600.0])),
@@ -38,7 +38,7 @@ NEVER = threading.Event()
 
 
 class Crowd(FakeClock):
-    """A clock for many who wait at once: waiting moves nothing, and is remembered as the moment it ends."""
+    """A clock for many that wait at once. A wait takes no time; the moment at which it would end is recorded."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Crowd(FakeClock):
 
 
 def departures(pacer: Pacer, clock: FakeClock, pauses: list[float]) -> list[float]:
-    """When each left who came so long after the one before."""
+    """When each request leaves, if they come at these distances from each other."""
     left = []
     for pause in pauses:
         clock.now += pause
@@ -105,8 +105,9 @@ def test_a_burst_leaves_at_once_and_the_next_one_waits(rate: int, burst: int) ->
         clock.now += 3_600  # a long pause earns one burst, not more
 
 
-def test_a_wait_is_told_before_it_begins() -> None:
-    clock, told = FakeClock(), []
+def test_a_wait_is_reported_before_it_begins() -> None:
+    clock = FakeClock()
+    told: list[float] = []
     pacer = Pacer(60, clock)
     for _ in range(7):
         pacer.acquire(NEVER, told.append)
@@ -144,7 +145,7 @@ def test_nobody_passes_a_closed_gate_and_the_limit_holds_behind_it(rate: int, st
 
 
 def test_a_gate_that_closes_while_others_wait_holds_them_too() -> None:
-    """A worker that slept for its turn went out into a closed gate."""
+    """A worker that slept until its turn once sent its request through a closed gate."""
 
     class Interrupted(FakeClock):
         def wait(self, seconds: float, stop: threading.Event) -> None:
@@ -169,7 +170,7 @@ def test_a_second_closing_never_shortens_the_first() -> None:
 
 
 @pytest.mark.parametrize("asked", [1, 40], ids=["before a wait", "in a wait"])
-def test_whoever_is_stopped_does_not_leave(asked: int) -> None:
+def test_a_stopped_request_does_not_leave(asked: int) -> None:
     stop = threading.Event()
     pacer = Pacer(60, FakeClock())
     for _ in range(asked - 1):
@@ -189,7 +190,7 @@ def test_f3_a_wait_on_the_real_clock_ends_when_it_is_stopped() -> None:
 
 
 @pytest.mark.parametrize("rate", [1, 10, 150, 1_500])
-def test_the_time_told_for_many_requests_is_the_time_they_take(rate: int) -> None:
+def test_the_time_predicted_for_many_requests_is_the_time_they_take(rate: int) -> None:
     clock = FakeClock()
     pacer = Pacer(rate, clock)
     for _ in range(300):
@@ -204,7 +205,7 @@ def test_a_token_has_one_pacer_whatever_connections_share_it() -> None:
 
 
 def test_b23_two_connections_of_one_token_share_its_minute_also_when_their_rates_differ() -> None:
-    """A connection that was set to 150 had a pacer of its own, beside the one of its token's 1,500."""
+    """A connection set to 150 once had a pacer of its own, in addition to its token's pacer for 1,500."""
     clock = FakeClock()
     fast = pacer_for(TOKEN, 1_500, clock)
     for _ in range(1_500):
@@ -216,7 +217,7 @@ def test_b23_two_connections_of_one_token_share_its_minute_also_when_their_rates
     assert most_in_a_minute(moments) <= 150
 
 
-def test_a_token_cannot_be_had_back_from_its_identity() -> None:
+def test_a_token_cannot_be_recovered_from_its_hash() -> None:
     assert TOKEN not in token_identity(TOKEN)
     assert token_identity(TOKEN) == token_identity(TOKEN) != token_identity(f"{TOKEN}2")
 
@@ -257,12 +258,12 @@ def test_back_offs_grow(waits: tuple[float, ...]) -> None:
 
 
 def spacing(pacer: Pacer, clock: FakeClock) -> float:
-    """Seconds between two that come together, once the burst is spent."""
+    """Seconds between two waiting requests, once the burst is spent."""
     moments = departures(pacer, clock, [0.0] * (BURST + 20))
     return moments[-1] - moments[-2]
 
 
-def test_a_rejection_slows_what_follows_by_a_fifth_and_the_lessons_add_up_to_half() -> None:
+def test_each_rejection_takes_a_fifth_of_the_rate_down_to_half_of_it() -> None:
     clock = FakeClock()
     pacer = Pacer(1_500, clock)
     full = spacing(pacer, clock)
@@ -275,7 +276,7 @@ def test_a_rejection_slows_what_follows_by_a_fifth_and_the_lessons_add_up_to_hal
     assert spacing(pacer, clock) == pytest.approx(full, rel=0.01)
 
 
-def test_those_who_were_rejected_together_are_one_lesson() -> None:
+def test_requests_that_were_rejected_together_slow_the_rate_once() -> None:
     clock = FakeClock()
     pacer = Pacer(1_500, clock)
     for _ in range(50):

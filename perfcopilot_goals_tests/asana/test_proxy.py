@@ -1,6 +1,6 @@
-"""A company's proxy between us and Asana: it opens a tunnel and learns nothing, and what it refuses is told as such.
+"""A company's proxy between us and Asana: it opens a tunnel and learns nothing. Its refusals are reported as such.
 
-The proxy and the server behind it are real; the server's name is one that only the proxy resolves.
+The proxy and the server behind it are real. Only the proxy can resolve the server's name.
 """
 
 import threading
@@ -102,7 +102,7 @@ def test_a_tunnel_that_was_closed_is_opened_again_with_the_credentials(certifica
 
 
 @pytest.mark.fault("A40", "A29")
-def test_a_proxy_of_the_environment_does_not_take_the_place_of_the_one_that_is_set(
+def test_a_proxy_of_the_environment_does_not_replace_the_one_in_the_settings(
     server: TLSServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with proxy_to(server) as proxy, proxy_to(server) as ambient:
@@ -116,7 +116,7 @@ def test_a_proxy_of_the_environment_does_not_take_the_place_of_the_one_that_is_s
 
 @pytest.mark.fault("A40")
 def test_plain_http_on_this_machine_does_not_go_through_the_proxy(connect: Connect) -> None:
-    """It would hand the token to the proxy in clear."""
+    """Otherwise the proxy would see the token in clear text."""
     with serve(flat_world(3)) as asana, serving(ConnectProxy(asana.port)) as proxy:
         assert len(parse_goals(connect(asana, proxy=proxy.url))) == 3
     assert proxy.heads == []
@@ -131,7 +131,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("status", "words"), REFUSALS)
-def test_a_proxy_that_refuses_is_a_setting_to_mend_and_asked_once(
+def test_a_proxy_that_refuses_is_a_setting_to_correct_and_is_asked_once(
     status: int, words: list[str], server: TLSServer, connect: Connect, clock: FakeClock
 ) -> None:
     reply = f"HTTP/1.1 {status} {BODY}\r\nContent-Type: text/html\r\n\r\n{BODY}".encode()
@@ -145,7 +145,7 @@ def test_a_proxy_that_refuses_is_a_setting_to_mend_and_asked_once(
 
 @pytest.mark.parametrize("credentials", [None, "somebody:else"], ids=["none given", "wrong ones"])
 @pytest.mark.fault("A41")
-def test_credentials_that_the_proxy_does_not_take_are_not_told(
+def test_credentials_that_the_proxy_rejects_are_not_repeated(
     credentials: str | None, server: TLSServer, connect: Connect
 ) -> None:
     with proxy_to(server, credentials=CREDENTIALS) as proxy:
@@ -203,10 +203,10 @@ def test_a_proxy_that_does_not_speak_http_is_named(reply: bytes, server: TLSServ
     [{"reply_pause_seconds": 0.05}, {"tunnel_pause_seconds": 0.01}],
     ids=["A42 its reply drips", "A45 the handshake drips"],
 )
-def test_a_tunnel_that_takes_for_ever_is_left_after_the_requests_own_time(
+def test_a_tunnel_that_takes_for_ever_is_given_up_at_the_requests_deadline(
     pauses: dict[str, float], server: TLSServer, connect: Connect
 ) -> None:
-    """A timeout of each read alone would hold for as long as a byte comes now and then."""
+    """A timeout for each read would not end it while a byte comes now and then."""
     with proxy_to(server, **pauses) as proxy:
         before = time.monotonic()
         with raises(AsanaUnavailableError, f"through {NAMED}", "after 4 attempts"):
@@ -247,7 +247,7 @@ def test_a_proxy_that_inspects_traffic_under_an_issuer_of_its_own_gets_no_token(
 
 
 @pytest.mark.fault("A42")
-def test_where_asana_is_out_of_reach_a_proxy_is_named_as_a_way_out(connect: Connect) -> None:
+def test_an_error_suggests_a_proxy_when_asana_is_out_of_reach(connect: Connect) -> None:
     direct = connect("https://asana.invalid/api/1.0", allowed_hosts={"asana.invalid"})
     with raises(AsanaUnavailableError, "does not resolve", "only through a proxy, name it in PERFCOPILOT_ASANA_PROXY"):
         parse_goals(direct)
@@ -255,7 +255,7 @@ def test_where_asana_is_out_of_reach_a_proxy_is_named_as_a_way_out(connect: Conn
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.fault("A42")
-def test_no_proxy_is_named_as_a_way_to_this_machine(scheme: str, connect: Connect) -> None:
+def test_no_proxy_is_suggested_for_a_server_on_this_machine(scheme: str, connect: Connect) -> None:
     with raises(AsanaUnavailableError, "a connection that was refused") as caught:
         parse_goals(connect(f"{scheme}://127.0.0.1:1/api/1.0"))
     assert "PROXY" not in str(caught.value)

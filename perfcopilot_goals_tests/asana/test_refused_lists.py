@@ -1,7 +1,7 @@
 """Any mixture of 200, 403 and 404 on both routes: what the walk brings, and whether the sync may go on with it.
 
-The walk asks a real server. What that has said is then judged twice: by the product, and by a plain model that knows
-nothing of how a route is found.
+The walk asks a real server. Its responses are then judged twice: by the product, and by a plain model that does not
+know how a route is found.
 """
 
 import threading
@@ -40,7 +40,7 @@ WHY = {
     "names nothing": Unread.NOT_FOUND,
     "names the route": Unread.NOT_FOUND,
 }
-# What says more about a goal comes first.
+# Responses that say more about a goal come first.
 ANSWERS: list[Answer] = ["read", "refused", "names the goal", "names nothing", "names the route"]
 MISSING = ANSWERS[2:]
 SILENT = ANSWERS[3:]
@@ -48,13 +48,13 @@ ROUTES = (SUBGOALS, GOAL_RELATIONSHIPS)
 KINDS: list[tuple[Answer, ...]] = [kinds for count in (1, 2, 3) for kinds in combinations(ANSWERS, count)]
 KINDS += [(ANSWERS[0], *ANSWERS[1:2] * 2)] * 5 + [(ANSWERS[3],)] * 3
 GOALS = 12
-# Taken in turn, so that a request tells which case it belongs to.
+# Used in turn, so that a request shows which case it belongs to.
 TOKENS = [f"{TOKEN}-{number}" for number in range(64)]
 
 
 @dataclass
 class Case:
-    """What each route says of each goal, and how the sync comes to it."""
+    """What each route says about each goal, and how the sync asks."""
 
     says: dict[str, dict[str, Answer]]
     setting: str
@@ -62,13 +62,13 @@ class Case:
     stored: set[str]
     allow_empty: bool
     token: str = TOKEN
-    # Route, goal and answer of every request, in order.
+    # Route, goal and response of every request, in order.
     said: list[tuple[str, str, Answer]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, request: Request, response: Response) -> Response | Raw:
         if request.headers["Authorization"] != f"Bearer {self.token}":
-            return response  # sent for an earlier case, by a worker that nobody waited for
+            return response  # from a worker of an earlier case that was not waited for
         is_relation = request.path == "/goal_relationships"
         route = GOAL_RELATIONSHIPS if is_relation else SUBGOALS
         gid = request.query["supported_goal"] if is_relation else request.path.split("/")[2]
@@ -78,7 +78,7 @@ class Case:
         return response if answer == "read" else REFUSALS[answer](request, response)
 
     def best(self) -> dict[str, Answer]:
-        """Of each goal that was asked for, the answer that says most."""
+        """For each goal that was asked for, the response that says most."""
         found: dict[str, Answer] = {}
         for _, gid, answer in self.said:
             found[gid] = min(answer, found.get(gid, answer), key=ANSWERS.index)
@@ -94,14 +94,14 @@ class Case:
 
 @st.composite
 def cases(draw: st.DrawFn, goals: list[str]) -> Case:
-    """Few kinds of answers a route, so that routes are among them that are gone, or refuse all or many goals."""
+    """Each route sends few kinds of responses. So some routes are gone, and some refuse all or many goals."""
     walked = goals[: draw(st.sampled_from([*range(GOALS), *[GOALS] * 6]))]
     says: dict[str, dict[str, Answer]] = {}
     for route in ROUTES:
         kinds = draw(st.sampled_from(KINDS))
         says[route] = {gid: draw(st.sampled_from(kinds)) for gid in walked}
     stored = draw(st.sampled_from([walked, walked[1:], walked[::2], []]))
-    # Goals that have key results stored and are not walked any more.
+    # Goals that have key results stored but are not walked any more.
     elsewhere = [f"9{number}" for number in range(draw(st.sampled_from([0, 0, 50, 100])))]
     return Case(
         says,
@@ -113,7 +113,7 @@ def cases(draw: st.DrawFn, goals: list[str]) -> Case:
 
 
 def expected(case: Case) -> str:
-    """By what was said in all: who loses key results, and whether that may be."""
+    """The model's verdict on all responses: which goals lose key results, and whether that is allowed."""
     answers = Counter(case.best().values())
     lost = sum(answer == "refused" and gid in case.stored for gid, answer in case.best().items())
     if answers["refused"] and not answers["read"]:
@@ -126,7 +126,7 @@ def expected(case: Case) -> str:
 
 
 def judged(case: Case, found: Walk) -> str:
-    """The product's own answer to that, by its error."""
+    """The product's verdict, by its error."""
     error = refusal_of_lists(found.subgoals, found.unread, case.stored, allow_empty=case.allow_empty)
     if isinstance(error, AsanaAccessError):
         return "access lost" if found.subgoals else "no access"
@@ -135,7 +135,7 @@ def judged(case: Case, found: Walk) -> str:
 
 
 def check_walk(case: Case, found: Walk, goals: list[str]) -> None:
-    """What was read, and why the rest was not, is what the server said; no goal is missing."""
+    """Assert that the walk's result is what the server said: each goal was read, or is unread for the right reason."""
     best = case.best()
     assert best.keys() == set(goals)
     assert list(found.subgoals) == [gid for gid in goals if best[gid] == "read"]
@@ -147,7 +147,7 @@ def check_walk(case: Case, found: Walk, goals: list[str]) -> None:
 
 
 def check_sync_that_goes_on(case: Case, found: Walk, goals: list[str]) -> None:
-    """Nothing was lost by a route that is gone, and none was mistaken for it."""
+    """Assert that no list was lost to a route that is gone, and that no goal was mistaken for such a route."""
     if not set(found.unread.values()) <= {Unread.FORBIDDEN}:
         assert case.routes_that_said(*MISSING) == {*ROUTES}, "a 404 counts only where the other route has one too"
     if case.setting != AUTO:
@@ -162,12 +162,12 @@ def check_sync_that_goes_on(case: Case, found: Walk, goals: list[str]) -> None:
 
 
 def check_no_route(case: Case, goals: list[str]) -> None:
-    """The walk failed: no route was left, and refusals would have said more."""
+    """Assert that the walk failed rightly: no route was left, and there was no refusal that would say more."""
     answers = Counter(case.best().values())
     is_left = case.setting == AUTO or case.routes_that_said("read") - {case.setting}
     assert "names the route" in {answer for _, _, answer in case.said} or (case.setting != AUTO and is_left)
     if len(goals) <= PROBES:
-        # More are asked together, and what is under way when no route is left is not waited for.
+        # More goals are asked together, and requests under way when no route is left are not waited for.
         assert answers["read"] or not answers["refused"]
 
 
@@ -199,7 +199,7 @@ def test_any_mixture_of_refusals_ends_as_the_table_says_and_loses_no_list_that_c
             end = judged(case, found)
             ends[end] += 1
             if end == "no access" and case.routes_that_said("names the route"):
-                # Where no route was left, what was under way is not in it.
+                # If no route was left, it lacks the requests that were under way.
                 assert case.routes_that_said("refused")
                 return
             check_walk(case, found, walked)

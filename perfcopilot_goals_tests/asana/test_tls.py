@@ -1,4 +1,4 @@
-"""Encrypted connections: a server that is not who it should be gets nothing, a good one no more time than others."""
+"""Encrypted connections: a wrong server gets nothing, and a slow one gets no more time than without TLS."""
 
 import socket
 import threading
@@ -28,8 +28,8 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a28_a_server_of_an_unknown_issuer_gets_neither_the_token_nor_a_second_try(
     good: Path, connect: Connect, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was told as a certificate for the wrong name, and as something that may pass."""
-    # The bundle variables of requests would have it trusted, were they looked at (A29).
+    """It was once reported as a certificate for the wrong name, and as something that may pass."""
+    # If the bundle variables of `requests` counted, they would make it trusted (A29).
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(good))
     monkeypatch.setenv("CURL_CA_BUNDLE", str(good))
     with tls_server(good, EMPTY_LIST) as server:
@@ -73,7 +73,7 @@ def test_a_certificate_of_a_known_issuer_has_to_be_right_as_well(
 
 
 @pytest.mark.fault("A43")
-def test_a_certificate_that_is_refused_for_another_reason_is_told_with_openssls_words(
+def test_a_certificate_that_is_refused_for_another_reason_is_reported_in_openssls_words(
     connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     certificate = make_certificate(tmp_path, "IP:127.0.0.1", purpose="clientAuth")
@@ -108,7 +108,7 @@ def test_naming_a_private_issuer_leaves_the_usual_ones_trusted(good: Path, monke
 def test_a_server_with_a_good_certificate_is_asked(
     good: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # What OpenSSL itself is told to trust, an operator's own issuer among it, is trusted.
+    # Issuers that OpenSSL itself is told to trust, such as an operator's own, are trusted.
     monkeypatch.setenv("SSL_CERT_FILE", str(good))
     with tls_server(good, EMPTY_LIST) as server:
         client = connect(server.base_url)
@@ -122,7 +122,7 @@ def test_a_server_with_a_good_certificate_is_asked(
 def test_a_file_of_issuers_that_holds_none_is_named_before_anything_is_sent(
     kind: str, good: Path, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OpenSSL passes over it in silence, and then the server's issuer is unknown."""
+    """OpenSSL ignores such a file silently, and then the server's issuer is unknown."""
     file = tmp_path / "issuers.pem"
     if kind == "folder":
         file.mkdir()
@@ -140,7 +140,7 @@ def test_a_file_of_issuers_that_holds_none_is_named_before_anything_is_sent(
     assert server.connections == 0
 
 
-def test_a7_dripping_over_tls_ends_with_the_request_s_own_time(
+def test_a7_dripping_over_tls_ends_at_the_request_s_deadline(
     good: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(good))
@@ -167,7 +167,7 @@ def test_f3_a_hanging_read_over_tls_ends_when_the_client_is_closed(
 
 
 @pytest.mark.fault("A45")
-def test_a_handshake_that_nobody_answers_has_the_time_of_a_connection(connect: Connect) -> None:
+def test_an_unanswered_handshake_ends_after_the_time_for_connecting(connect: Connect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = connect(f"https://127.0.0.1:{listener.getsockname()[1]}", request_seconds=0.3)
         before = time.monotonic()

@@ -1,4 +1,4 @@
-"""The users of a workspace: all pages or an error, and what is asked for."""
+"""The users of a workspace: all pages or an error, with the right fields."""
 
 import pytest
 
@@ -18,7 +18,7 @@ from perfcopilot_goals_tests.asana.worlds import WORKSPACE, serve
 
 
 def people_world(people: int) -> World:
-    """So many users, every third of whom has no address to show."""
+    """A world with this many users. Every third one shows no address."""
     persons = [Person(f"{n:04d}", BODY, None if n % 3 == 0 else f"p{n}@example.com") for n in range(people)]
     return World(WORKSPACE, "Canary works", {person.gid: person for person in persons})
 
@@ -68,6 +68,6 @@ def test_the_error_has_the_status_that_the_list_was_refused_with(status: int, co
 
 
 def test_a_workspace_without_any_user_is_not_believed(connect: Connect) -> None:
-    """Everybody who is mapped would count as gone."""
+    """Otherwise every mapped employee would count as gone."""
     with serve(World("78", "Empty", {})) as asana, raises(AsanaContractError, "GET /users: the workspace has no users"):
         fetch_users(connect(asana), "78")

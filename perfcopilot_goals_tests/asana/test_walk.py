@@ -1,4 +1,4 @@
-"""The walk over sub-goals: by either route, a request a goal, and never a route that is gone taken for no sub-goals."""
+"""The walk over sub-goals: by either route, one request a goal. A route that is gone never reads as "no sub-goals"."""
 
 import math
 import threading
@@ -27,7 +27,7 @@ UNKNOWN_GOAL = faults.status(404, f"goal: Unknown object: 12 {BODY}")
 NOT_FOUND = faults.status(404, f"Not Found {BODY}")
 NO_ROUTE = faults.status(404, "No matching route for request")
 FORBIDDEN = faults.status(403, f"You do not have access to this goal. {BODY}")
-# How a route that is gone may answer: as Asana does, without a reason, as if the goal were gone, from another server.
+# Responses of a route that is gone: Asana's own, one without a reason, one as if the goal were gone, another server's.
 GONE = {"Asana's": NO_ROUTE, "no reason": NOT_FOUND, "a lie": UNKNOWN_GOAL, "a page": faults.html(404)}
 PATHS = {SUBGOALS: "/goals/*/subgoals", GOAL_RELATIONSHIPS: "/goal_relationships"}
 WHY = {UNKNOWN_GOAL: Unread.GOAL_UNKNOWN, NOT_FOUND: Unread.NOT_FOUND, FORBIDDEN: Unread.FORBIDDEN}
@@ -38,7 +38,7 @@ def walk(client: AsanaClient, asana: Sandbox, **options: Any) -> Walk:
 
 
 def refusal(found: Walk) -> GoalsError | None:
-    """What ends the sync after this walk, for a connection that has no key results stored."""
+    """The error that ends the sync after this walk, for a connection without stored key results."""
     return refusal_of_lists(found.subgoals, found.unread, (), allow_empty=False)
 
 
@@ -57,7 +57,7 @@ def test_every_setting_gives_the_same_subgoals(compresses: bool, connect: Connec
         expected = {gid: asana.world.subgoals[gid] for gid in parents_of(asana.world)}
     for route, one in found.items():
         assert gids_of(one) == expected
-        assert list(one.subgoals) == list(expected)  # in the order that was asked, whoever answered first
+        assert list(one.subgoals) == list(expected)  # in the order of the request, whichever response came first
         assert (one.route, one.unread, one.hidden) == (SUBGOALS if route == AUTO else route, {}, {})
     first, *others = (one.subgoals for one in found.values())
     assert all(other == first for other in others)
@@ -100,7 +100,7 @@ def test_a_whole_sync_costs_its_pages_a_request_a_goal_and_at_most_one(
 def test_five_goals_that_are_gone_on_both_routes_cost_one_request_more(
     routes: Any, last_route: str, where: str, fault: Fault, connect: Connect
 ) -> None:
-    """The other route was asked for each of the first goals again, until one was there."""
+    """The other route was once asked for each of the first goals, until one was there."""
     world = family_world(24)
     goals = parents_of(world)
     gone = {"first": goals[:5], "last": goals[-5:], "spread": goals[::5]}[where]
@@ -159,8 +159,8 @@ def test_goals_that_are_all_gone_are_unread_where_asana_names_them(route: str, g
 
 
 @pytest.mark.parametrize("goals", [2, 5, 60])
-def test_lists_that_are_all_missing_without_a_reason_are_no_lists_of_nothing(goals: int, connect: Connect) -> None:
-    """An address that is wrong answers 404 to everything; it would have taken every key result away."""
+def test_lists_that_are_all_missing_without_a_reason_are_not_taken_for_empty_ones(goals: int, connect: Connect) -> None:
+    """A wrong address answers 404 to everything. Every key result would have been removed."""
     with serve(family_world(goals), routes="both", faults=NOT_FOUND) as asana:
         found = walk(connect(asana), asana)
         assert asana.count() <= goals + 2
@@ -184,10 +184,10 @@ def test_a_token_that_may_read_no_subgoals_at_all_is_refused(goals: int, route: 
 )
 @pytest.mark.parametrize("goals", [1, 2, 5, 60])
 @pytest.mark.parametrize(("route", "other"), [ROUTES, ROUTES[::-1]], ids=ROUTES)
-def test_lists_that_the_only_route_there_is_refuses_are_refused_however_the_other_says_that_it_is_gone(
+def test_lists_that_the_only_route_refuses_are_refused_however_the_other_says_it_is_gone(
     route: str, other: str, goals: int, gone: Fault, connect: Connect
 ) -> None:
-    """`Not Found` by the route used last, 403 by the other: the sync went on with no key results."""
+    """The route used last said `Not Found`, the other 403. The sync went on without key results."""
     script = Script().on(gone, path=PATHS[route]).on(FORBIDDEN, path=PATHS[other])
     with serve(family_world(goals), routes="both", faults=script) as asana:
         found = walk(connect(asana), asana, last_route=route)
@@ -199,7 +199,7 @@ def test_lists_that_the_only_route_there_is_refuses_are_refused_however_the_othe
 @pytest.mark.fault("B30")
 @pytest.mark.parametrize("gone", [UNKNOWN_GOAL, NOT_FOUND, faults.html(404)], ids=["lie", "none", "page"])
 @pytest.mark.parametrize("route", ROUTES)
-def test_a_fixed_route_that_is_gone_in_other_words_while_the_other_refuses_is_refused(
+def test_a_fixed_route_that_is_gone_in_other_words_counts_as_refused_if_the_other_refuses(
     route: str, gone: Fault, connect: Connect
 ) -> None:
     (other,) = {*ROUTES} - {route}
@@ -217,7 +217,7 @@ def test_a_fixed_route_that_is_gone_in_other_words_while_the_other_refuses_is_re
 def test_goals_that_the_other_route_refuses_do_not_hide_that_the_route_in_use_is_gone(
     hidden: list[str], gone: Fault, connect: Connect
 ) -> None:
-    """The first goal and the last, which are asked by both, were hidden: all between lost their key results."""
+    """The first and the last goal, which both routes are asked for, were hidden. All between lost their key results."""
     script = Script().on(gone, path=PATHS[SUBGOALS]).on(FORBIDDEN, when=asks_subgoals_of(*hidden))
     with serve(family_world(5), routes="both", faults=script) as asana:
         found = walk(connect(asana), asana, last_route=SUBGOALS)
@@ -228,10 +228,10 @@ def test_goals_that_the_other_route_refuses_do_not_hide_that_the_route_in_use_is
 
 @pytest.mark.fault("B33")
 @pytest.mark.parametrize("setting", [AUTO, SUBGOALS])
-def test_a_route_that_goes_away_in_the_middle_is_found_out_though_the_goal_that_tells_was_hidden(
+def test_a_route_that_goes_away_in_the_middle_is_noticed_though_the_telling_goal_was_hidden(
     setting: str, connect: Connect
 ) -> None:
-    """The last goals, of which the other route was asked for one, were hidden; all others passed for deleted."""
+    """The other route was asked for one of the last goals, and these were hidden. All others counted as deleted."""
     hidden = [str(gid) for gid in range(1141, 1201)]
     script = (
         Script()
@@ -250,7 +250,7 @@ def test_a_route_that_goes_away_in_the_middle_is_found_out_though_the_goal_that_
 
 @pytest.mark.fault("B33")
 @pytest.mark.parametrize("setting", [AUTO, SUBGOALS])
-def test_lists_that_a_route_loses_in_the_middle_and_the_other_refuses_are_refused_not_deleted(
+def test_lists_lost_in_the_middle_that_the_other_route_refuses_count_as_refused_not_deleted(
     setting: str, connect: Connect
 ) -> None:
     script = Script().on(NOT_FOUND, path=PATHS[SUBGOALS], first=31).on(FORBIDDEN, path=PATHS[GOAL_RELATIONSHIPS])
@@ -258,13 +258,13 @@ def test_lists_that_a_route_loses_in_the_middle_and_the_other_refuses_are_refuse
         found = walk(connect(asana), asana, route=setting)
     assert (len(found.subgoals), set(found.unread.values())) == (30, {Unread.FORBIDDEN})
     assert isinstance(refusal_of_lists(found.subgoals, found.unread, found.unread, allow_empty=False), AsanaAccessError)
-    # The next sync is to begin with the route that had lists, or it would be refused for ever.
+    # The next sync must begin with the route that had lists, or it would be refused for ever.
     assert found.route == SUBGOALS
 
 
 @pytest.mark.fault("B33")
-def test_a_goal_that_the_other_route_names_as_gone_does_not_speak_for_a_route_that_names_none(connect: Connect) -> None:
-    """The first and the last goal were deleted; a route that is gone too said no more of them than of all others."""
+def test_a_goal_that_only_the_other_route_names_as_gone_does_not_prove_the_route_in_use(connect: Connect) -> None:
+    """The first and the last goal were deleted. A route that is gone says no more about them than about all others."""
     world = family_world(5)
     script = Script().on(NOT_FOUND, path=PATHS[SUBGOALS])
     goals = parents_of(world)
@@ -278,7 +278,7 @@ def test_a_goal_that_the_other_route_names_as_gone_does_not_speak_for_a_route_th
 
 
 @pytest.mark.fault("B33")
-def test_a_first_goal_that_is_gone_on_both_routes_hides_no_route_that_is_gone_in_other_words(connect: Connect) -> None:
+def test_a_first_goal_gone_on_both_routes_does_not_hide_a_route_gone_in_other_words(connect: Connect) -> None:
     script = Script().on(NOT_FOUND, path=PATHS[SUBGOALS]).on(NOT_FOUND, when=asks_subgoals_of("1001"))
     with serve(family_world(5), routes="both", faults=script) as asana:
         found = walk(connect(asana), asana, last_route=SUBGOALS)
@@ -287,8 +287,8 @@ def test_a_first_goal_that_is_gone_on_both_routes_hides_no_route_that_is_gone_in
 
 
 @pytest.mark.fault("B33")
-def test_what_a_route_said_before_it_told_that_it_is_gone_counts_for_nothing(connect: Connect) -> None:
-    """While a route was switched off, some answers said so and others named a goal: those goals lost their lists."""
+def test_what_a_route_said_before_it_proved_to_be_gone_does_not_count(connect: Connect) -> None:
+    """While a route was switched off, some responses said so and others named a goal. Those goals lost their lists."""
     script = (
         Script()
         .on(UNKNOWN_GOAL, path="/goals/1002/subgoals")
@@ -303,7 +303,7 @@ def test_what_a_route_said_before_it_told_that_it_is_gone_counts_for_nothing(con
 
 @pytest.mark.fault("B33")
 def test_a_list_that_fails_for_good_after_the_change_of_routes_fails_the_walk(connect: Connect) -> None:
-    """It passed for a list of a deleted goal."""
+    """It once counted as the list of a deleted goal."""
     script = (
         Script()
         .on(NOT_FOUND, path=PATHS[SUBGOALS], first=31)
@@ -316,7 +316,7 @@ def test_a_list_that_fails_for_good_after_the_change_of_routes_fails_the_walk(co
 
 @pytest.mark.fault("B30")
 @pytest.mark.parametrize("setting", [AUTO, GOAL_RELATIONSHIPS])
-def test_refusals_say_more_than_a_route_that_one_goal_says_is_unknown(setting: str, connect: Connect) -> None:
+def test_refusals_count_more_than_one_goal_that_says_the_route_is_unknown(setting: str, connect: Connect) -> None:
     script = Script().on(NO_ROUTE, when=asks_subgoals_of("1003")).on(FORBIDDEN)
     with serve(family_world(6), faults=script) as asana:
         found = walk(connect(asana), asana, route=setting)
@@ -324,7 +324,7 @@ def test_refusals_say_more_than_a_route_that_one_goal_says_is_unknown(setting: s
 
 
 def test_refusals_do_not_keep_all_others_waiting_in_line(connect: Connect) -> None:
-    """A token that may read no sub-goals was told so goal by goal: half an hour for a few thousand."""
+    """A token that may read no sub-goals was refused goal by goal, for half an hour with a few thousand goals."""
     with serve(family_world(100, 0), routes="both", faults=faults.in_turn(FORBIDDEN, faults.slow(0.05))) as asana:
         assert isinstance(refusal(walk(connect(asana), asana)), AsanaAccessError)
         assert asana.max_in_flight > 20
@@ -332,7 +332,7 @@ def test_refusals_do_not_keep_all_others_waiting_in_line(connect: Connect) -> No
 
 @pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.parametrize("route", ROUTES)
-def test_a_first_goal_that_is_refused_hides_no_route_that_is_gone(route: Any, status: int, connect: Connect) -> None:
+def test_a_refused_first_goal_does_not_hide_a_route_that_is_gone(route: Any, status: int, connect: Connect) -> None:
     script = Script().on(faults.status(status, "goal: Unknown object: 1001"), when=asks_subgoals_of("1001"))
     with serve(family_world(20), routes=route, faults=script) as asana:
         found = walk(connect(asana), asana)
@@ -357,7 +357,7 @@ def test_a_fixed_route_that_is_gone_breaks_the_contract(gone: Fault, route: str,
 @pytest.mark.parametrize(
     "gone", [NO_ROUTE, NOT_FOUND, UNKNOWN_GOAL, faults.html(404)], ids=["Asana", "none", "lie", "page"]
 )
-def test_auto_goes_over_whatever_words_a_route_that_is_gone_answers_with(
+def test_auto_switches_routes_in_whatever_words_the_old_one_says_it_is_gone(
     gone: Fault, route: str, other: str, connect: Connect
 ) -> None:
     with serve(family_world(20), routes="both", faults=Script().on(gone, path=PATHS[route])) as asana:
@@ -377,7 +377,7 @@ def test_both_routes_gone_breaks_the_contract(setting: str, connect: Connect) ->
 
 @pytest.mark.parametrize("gone", GONE.values(), ids=GONE)
 def test_a_route_that_goes_away_in_the_middle_takes_the_whole_sync_to_the_other(gone: Fault, connect: Connect) -> None:
-    """A 404 of a path that Asana no longer knew ended the walk, though the other route was there."""
+    """A 404 for a path that Asana no longer knew once ended the walk, although the other route was there."""
     script = Script().on(gone, path=PATHS[SUBGOALS], first=31)
     with serve(family_world(200), routes="both", faults=script) as asana:
         found = walk(connect(asana), asana)
@@ -403,7 +403,7 @@ def test_a_goal_gone_later_in_the_walk_is_confirmed_once_by_the_other_route(conn
     assert (found.route, found.unread) == (SUBGOALS, {goals[20]: Unread.GOAL_UNKNOWN})
 
 
-def test_a_goal_that_the_other_route_does_not_know_as_gone_means_the_route_is(connect: Connect) -> None:
+def test_a_goal_that_the_other_route_still_has_means_that_the_route_is_gone(connect: Connect) -> None:
     script = Script().on(NOT_FOUND, path="/goals/1020/subgoals").on(NOT_FOUND, path="/goals/1025/subgoals")
     with serve(family_world(30), routes="both", faults=script) as asana:
         found = walk(connect(asana), asana)
@@ -423,7 +423,7 @@ def test_a_goal_may_have_more_subgoals_than_a_page(route: str, children: int, pa
 
 
 @pytest.mark.parametrize("rows", [0, 40])
-def test_a_short_page_of_subgoals_ends_nothing(rows: int, connect: Connect) -> None:
+def test_a_short_page_of_subgoals_does_not_end_the_list(rows: int, connect: Connect) -> None:
     script = Script().on(faults.short_pages(rows), path="/goal_relationships")
     with serve(family_world(1, 130), faults=script) as asana:
         assert len(walk(connect(asana), asana, route=GOAL_RELATIONSHIPS).subgoals["1001"]) == 130
@@ -497,7 +497,7 @@ def test_subgoals_without_data_break_the_contract_but_may_lack_a_next_page(conne
     ],
     ids=["C32 its fields are refused", "C33 no data", "no access"],
 )
-def test_what_is_wrong_with_one_goals_list_is_told_with_the_goal_and_what_to_do(
+def test_an_error_in_one_goals_list_names_the_goal_and_what_to_do(
     fault: Fault, kind: type[GoalsError], words: list[str], route: str, request_: str, connect: Connect
 ) -> None:
     script = Script().on(fault, when=asks_subgoals_of("1002"))
@@ -535,7 +535,7 @@ def test_a_storm_over_the_walk_stays_within_the_retry_budget(fault: Fault, conne
         client = connect(asana)
         with raises(AsanaUnavailableError, "nothing was written"):
             walk(client, asana)
-        # What is cut off on its way, as the storm ends the walk, was sent and may never have arrived.
+        # When the storm ends the walk, a request may have been sent and never have arrived.
         assert asana.count() <= client.stats.requests <= (100 + IN_FLIGHT) * 1.2 + 10
     assert workers_alive() == []
 
@@ -565,8 +565,8 @@ def test_twelve_lists_that_fail_for_good_are_counted_and_ten_of_them_named(conne
         assert asana.count() == 400 + 12 * 3
 
 
-def test_a_storm_that_passes_costs_what_it_rejected(connect: Connect) -> None:
-    # Each of twelve goals once: waits take no time here, so that twelve answers in a row could all be one goal's.
+def test_a_passing_storm_costs_only_the_requests_it_rejected(connect: Connect) -> None:
+    # Each of twelve goals once. Waits take no time here, so twelve responses in a row could all be one goal's.
     storm = Script()
     for goal_gid in range(1050, 1062):
         storm.on(faults.status(503), when=asks_subgoals_of(str(goal_gid)), times=1)
@@ -598,7 +598,7 @@ def test_no_goals_cost_no_request_and_show_no_route(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("goal", [1, 30])
-def test_f2_ctrl_c_ends_the_walk_though_every_worker_waits_for_an_answer(goal: int, connect: Connect) -> None:
+def test_f2_ctrl_c_ends_the_walk_though_every_worker_waits_for_a_response(goal: int, connect: Connect) -> None:
     def interrupt(done: int) -> None:
         if done == goal:
             raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Small workspaces whose goals all bear a canary, and the sandbox that knows the canary for its token.
+"""Small workspaces whose goals all have a canary in them, and a sandbox whose token is the canary.
 
 Add a shape here when two test files need it.
 """
@@ -15,7 +15,7 @@ FIELDS = ("name", "owner", "workspace")
 
 
 def flat_world(goals: int) -> World:
-    """So many goals, none a sub-goal: their gids count up from 1001."""
+    """A world with this many goals, none a sub-goal. Their gids count up from 1001."""
     world = World(WORKSPACE, "Canary works", {"1": Person("1", "Ada Thimble", "ada@example.com")})
     for number in range(1, goals + 1):
         world.add(Goal(str(1000 + number), f"{GOAL_NAME} {number}", owner_gid="1", status_type="at_risk"))
@@ -23,7 +23,7 @@ def flat_world(goals: int) -> World:
 
 
 def family_world(parents: int, children: int = 2) -> World:
-    """So many parents, 1001 and on, each with its own children, which come after all parents in the list."""
+    """A world with this many parents, from 1001. Each has its own children, listed after all parents."""
     world = flat_world(parents)
     for number in range(1, parents + 1):
         for child in range(1, children + 1):
@@ -38,7 +38,7 @@ def parents_of(world: World) -> list[str]:
 
 
 def serve(world: World, **options: Any) -> Sandbox:
-    """A sandbox of this world that wants the canary for its token."""
+    """A sandbox of this world that expects the canary as its token."""
     return Sandbox(world, token=TOKEN, **options)
 
 

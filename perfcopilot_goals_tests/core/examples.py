@@ -1,6 +1,6 @@
-"""Asana's answers, small worlds and awkward texts, for the tests of the pure rooms.
+"""Asana's responses, small worlds and awkward texts, for the tests of the pure rooms.
 
-Add here what two test files need. A world is what one sync would find; `sync` takes it through all of `core` without
+Add here what two test files need. A world is what one sync would find. `sync` takes it through all of `core` without
 Dagster, HTTP or Postgres.
 """
 
@@ -22,23 +22,23 @@ from perfcopilot_goals.core.prompts import render_blocks
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsError
 
-# How many examples a property is tried with; `make storm` tries 20,000.
+# Examples for each property; `make storm` tries 20,000.
 EXAMPLES = int(os.environ.get("PERFCOPILOT_EXAMPLES", "500"))
-# Machines that run the tests may be busy, so no example is timed.
+# The machine may be busy, so no example has a deadline.
 usual = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def one_in(share: int) -> settings:
-    """Fewer examples, for a property each of which takes long; the test says why."""
+    """Fewer examples, for a property whose examples take long. The test says why."""
     return settings(usual, max_examples=max(1, EXAMPLES // share))
 
 
 WORKSPACE = "77"
 MONDAY = dt.datetime(2026, 3, 2, 5, 17, tzinfo=dt.UTC)
-# Stands in every text that must not come to light.
+# Every text that must not be shown has this in it.
 CANARY = "Bob-is-on-a-PIP"
 
-# What names are hidden, broken, folded or cut by; the rest of Unicode is drawn beside it.
+# Characters that hide, break, fold or cut names. The rest of Unicode is drawn too.
 AWKWARD = [
     *"[]()/-: \n\r\t\v\f\x00\x1b\x1c\x1d\x1e\x1f\x7f\x85\xa0\xad",
     *"\u034f\u0301\u0323\u0327\u0338\u0344\u0f71\u0f72\u0f73\u1100\u1161\u11a8\uac00\u115f\u1160\u17b4\u17b5\u1680",
@@ -46,17 +46,17 @@ AWKWARD = [
     *"\ufe47\ufe48\ufeff\uff3b\uff3d\uffa0\ufff9\ufffd\uffff\ue000\ud800\udfff\U0001f600\U000e0001\U000e0100\U0010ffff",
     *"GOALS…éßİıſﬁÅ１",
 ]
-HIDING = ("Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp", "Mn", "Me")
-characters = st.one_of(st.sampled_from(AWKWARD), st.characters(categories=HIDING), st.characters())
+_hiding = st.characters(categories=("Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp", "Mn", "Me"))
+characters = st.one_of(st.sampled_from(AWKWARD), _hiding, st.characters())
 texts = st.one_of(
     st.text(characters, max_size=40),
-    # Around the 300 characters where a name is cut.
+    # Lengths around the 300 characters at which a name is cut.
     st.builds(lambda text, times: (text * times)[:640], st.text(characters, min_size=1, max_size=40), st.just(200)),
 )
 
 
 def answer(gid: str = "1", /, **changes: Any) -> dict[str, Any]:
-    """A goal as Asana sends it with the fields that are asked for."""
+    """A goal as Asana sends it, with the fields that are asked for."""
     return {
         "gid": gid,
         "name": "Grow web traffic",
@@ -89,7 +89,7 @@ def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class World:
-    """Asana's list, its sub-goals by parent, and who of the roster is which Asana user."""
+    """Asana's list, its sub-goals by parent, and which Asana user each employee is."""
 
     goals: list[dict[str, Any]]
     subgoals: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -118,7 +118,7 @@ def blocks_of(slices: dict[str, pd.DataFrame]) -> dict[str, str]:
 
 
 def awkward_world() -> World:
-    """What could make two machines differ: scripts, case, order, twins, a sub-goal with two parents."""
+    """Everything that could make two machines differ: scripts, case, order, twins, a sub-goal with two parents."""
     names = [
         "Zürich",
         "zebra",
@@ -141,7 +141,7 @@ def awkward_world() -> World:
 
 
 def blocks_of_the_awkward_world() -> bytes:
-    """For comparing processes."""
+    """The blocks as bytes, to compare processes."""
     return "\n\n".join(f"{name}\n{block}" for name, block in blocks_of(sync(awkward_world())).items()).encode()
 
 
@@ -151,7 +151,7 @@ EMPLOYEES = ("E-1", "E-2", "E-3", "E-4")
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    """Up to a dozen goals of four people, who all have the same name, or of nobody; any goal may be a sub-goal too.
+    """Up to a dozen goals, each of nobody or of one of four people with the same name. Any goal may be a sub-goal too.
 
     A goal's name and notes say whose they are: `of <owner gid> in <goal gid>;`.
     """
@@ -181,7 +181,7 @@ def worlds(draw: st.DrawFn) -> World:
 
 
 def attempt(call: Callable[[], Any]) -> Any:
-    """What the call gives, or the error of ours that it ends with; any other escapes."""
+    """The result of the call, or our error if it raises one. Any other error escapes."""
     try:
         return call()
     except GoalsError as error:
@@ -189,7 +189,7 @@ def attempt(call: Callable[[], Any]) -> Any:
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, and everything that it brings along, hidden contexts too."""
+    """The error and all its causes and contexts, hidden ones too."""
     todo, seen = [error], set()
     while todo:
         current = todo.pop()
@@ -200,5 +200,5 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def told(error: BaseException) -> str:
-    """All that the error says along its whole chain."""
+    """All texts of the error and its whole chain."""
     return "\n".join(f"{one}\n{one!r}\n{getattr(one, '__notes__', '')}" for one in chain(error))

@@ -1,6 +1,6 @@
-"""A company's roster beside its Asana users, made up from a seed, with the truth of who is who, and traps in it.
+"""A company's roster and Asana users, made up from a seed, with traps in them and the truth about who is who.
 
-Add a trap here when somebody could be matched wrongly by a sign that no trap has yet.
+Add a trap here when a sign that no trap covers could match somebody wrongly.
 """
 
 import random
@@ -32,7 +32,7 @@ TRAPS = {
 
 @dataclass
 class Company:
-    """`true_gid` is each employee's own user, also of those who left Asana; `trap` says what is awkward of whom."""
+    """`true_gid` is each employee's own user, even if they left Asana. `trap` says which trap an employee is in."""
 
     roster: list[Employee] = field(default_factory=list)
     users: dict[str, AsanaUser] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Company:
     trap: dict[str, str] = field(default_factory=dict)
 
     def applicable(self) -> set[str]:
-        """Whom a careful person would map by e-mail alone: the user is there, and nobody else has the address."""
+        """Employees whom a careful person would map by e-mail: the user is there, and nobody else has the address."""
         addresses = {e.employee_id: e.email.strip().lower() for e in self.roster}
         theirs = {gid: (user.email or "").strip().lower() for gid, user in self.users.items()}
         times, times_there = Counter(addresses.values()), Counter(theirs.values())
@@ -51,14 +51,14 @@ class Company:
         }
 
     def findable(self) -> set[str]:
-        """Unmapped employees whose user is there and is nobody else, whatever their addresses."""
+        """Unmapped employees whose user is there and not mapped to anybody else, whatever their addresses."""
         mapped = {e.asana_user_gid for e in self.roster}
         free = [e.employee_id for e in self.roster if e.asana_user_gid is None]
         return {i for i in free if self.true_gid[i] in self.users and self.true_gid[i] not in mapped}
 
 
 def labelled_company(seed: int, employees: int = 2_000) -> Company:
-    """Employees of whom two fifths are mapped, each with a user of the same address, and then the traps of `TRAPS`."""
+    """Each employee has a user with the same address, and two fifths are mapped. Then come the traps of `TRAPS`."""
     chance = random.Random(seed)
     company = Company()
     for number in range(1, employees + 1):
@@ -80,14 +80,14 @@ def labelled_company(seed: int, employees: int = 2_000) -> Company:
 
 
 def _plant(company: Company, trap: str, place: int, partner: int) -> None:
-    """Make two employees awkward in that way."""
+    """Put two employees into this trap."""
     one, two = company.roster[place], company.roster[partner]
     mine, theirs = company.true_gid[one.employee_id], company.true_gid[two.employee_id]
     company.trap |= {one.employee_id: trap, two.employee_id: trap}
     user = company.users[mine]
     match trap:
         case "same names":
-            # Two people, one name; the first is in Asana, under an address that the roster does not have.
+            # Two people with one name. Only the first is in Asana, under an address that the roster does not have.
             company.roster[partner] = replace(two, full_name=one.full_name)
             company.users[mine] = replace(user, email=f"renamed{place}@example.com")
             del company.users[theirs]
@@ -96,7 +96,7 @@ def _plant(company: Company, trap: str, place: int, partner: int) -> None:
         case "shared by two users":
             company.users[theirs] = replace(company.users[theirs], email=(user.email or "").upper())
         case "changed address":
-            # The one married; the other's address is hidden, and somebody new has nearly the one they had.
+            # One married. The other's address is hidden, and somebody new has nearly the same one.
             company.users[mine] = replace(user, name="Anna Newly-Wed", email=f"newly.wed{place}@example.com")
             company.users[theirs] = replace(company.users[theirs], email=None)
             company.users[f"99{place}"] = AsanaUser(f"99{place}", "New Hire", f"x{two.email.strip()}")
@@ -109,9 +109,9 @@ def _plant(company: Company, trap: str, place: int, partner: int) -> None:
             company.roster[place] = replace(one, email=one.email.upper())
             company.users[theirs] = replace(company.users[theirs], email=f"  {two.email.strip().upper()}\n")
         case "user of another employee":
-            # The partner is mapped to the first one's user, rightly or not: a person said so.
+            # The partner is mapped to the first one's user. A person decided that, rightly or not.
             company.roster[partner] = replace(two, asana_user_gid=mine)
         case "deactivated":
-            # Gone from the list; a namesake's user is still there under another address.
+            # Both users are gone from the list. A namesake's user is there under another address.
             del company.users[mine], company.users[theirs]
             company.users[f"97{place}"] = AsanaUser(f"97{place}", one.full_name, f"namesake{place}@example.com")

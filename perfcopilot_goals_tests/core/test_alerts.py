@@ -1,4 +1,4 @@
-"""Who is told what: each newly truncated employee once, a failure with what to do."""
+"""Who gets which alert: each newly truncated employee once, a failure with what to do."""
 
 import json
 
@@ -19,7 +19,7 @@ WEBHOOK = "https://hooks.example/services/T0/B0/secret"
 
 
 def new(cursor: str | None, now: Truncated, webhook: str = WEBHOOK) -> dict[str, dict[str, int]]:
-    """Who is in the next alert, after a tick that left this cursor."""
+    """The employees in the next alert, after a tick that left this cursor."""
     return newly_truncated(parse_alerted(cursor, webhook), now, webhook)
 
 
@@ -35,17 +35,17 @@ def new(cursor: str | None, now: Truncated, webhook: str = WEBHOOK) -> dict[str,
     ],
     ids=["none", "first", "still", "one more", "another connection's", "healed"],
 )
-def test_only_employees_who_were_not_truncated_before_are_new(before: Truncated, now: Truncated, told: object) -> None:
+def test_only_employees_without_an_earlier_alert_are_new(before: Truncated, now: Truncated, told: object) -> None:
     assert new(render_alerted(before, WEBHOOK), now) == told
 
 
-def test_an_employee_who_is_truncated_again_later_is_told_again() -> None:
+def test_an_employee_who_is_truncated_again_later_gets_another_alert() -> None:
     once = {"acme": {"E1": 243}}
     assert new(None, once) == new(render_alerted({"acme": {}}, WEBHOOK), once) == once
 
 
 @pytest.mark.fault("H30")
-def test_the_cursor_names_nobody_and_without_the_webhooks_url_nobody_can_be_found_in_it() -> None:
+def test_the_cursor_names_nobody_and_hides_everybody_without_the_webhooks_url() -> None:
     now = {"acme": {"E003": 243, "ada": 201}, "globex": {"E003": 243}}
     cursor = render_alerted(now, WEBHOOK)
     assert "E003" not in cursor
@@ -90,12 +90,12 @@ def test_a_mention_or_a_link_in_an_id_is_posted_as_plain_letters() -> None:
     assert "no connection '&lt;@U123&gt;' &amp; more" in texts[1]
 
 
-def test_a_failure_is_told_with_the_connection_the_error_and_a_link() -> None:
+def test_the_alert_of_a_failure_has_the_connection_the_error_and_a_link() -> None:
     error = "GoalsConfigError: connection acme: its Asana workspace GID is not set"
     assert tell_failure("acme", error, LINK).splitlines() == ["Sync of connection acme failed.", error, LINK]
 
 
-def test_a_truncation_is_told_by_connection_and_employee_with_the_cap() -> None:
+def test_the_alert_of_a_truncation_has_the_connection_the_employees_and_the_cap() -> None:
     told = tell_truncated({"globex": {"E2": 201}, "acme": {"E10": 300, "E1": 243}}, 200, LINK).splitlines()
     assert "more than 200" in told[0]
     assert told[1:3] == ["acme: E1 (243), E10 (300)", "globex: E2 (201)"]

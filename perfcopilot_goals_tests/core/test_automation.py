@@ -43,7 +43,7 @@ def test_partitions_follow_the_enabled_connections(
         pytest.param([], ["gone"], [], id="none-is-enabled"),
     ],
 )
-def test_a_tick_syncs_what_is_enabled_and_does_not_wait_in_the_queue_already(
+def test_a_tick_syncs_the_enabled_connections_that_do_not_wait_in_the_queue_already(
     enabled: list[str], queued: list[str], synced: list[str]
 ) -> None:
     assert decide_syncs(enabled, queued) == synced
@@ -66,7 +66,7 @@ def last(state: str | None, code: str | None, changed: dt.timedelta, complete: d
         pytest.param(last(None, None, HOUR), False, id="never-synced"),
     ],
 )
-def test_a_connection_is_mended_when_its_settings_changed_after_a_failure_for_want_of_them(
+def test_a_connection_is_mended_when_its_settings_changed_after_they_failed_a_sync(
     sync: LastSync, is_mended: bool
 ) -> None:
     assert bool(find_mended([sync])) is is_mended
@@ -84,7 +84,7 @@ def test_a_connection_is_stale_when_its_last_complete_sync_is_too_old(sync: Last
     assert find_stale([sync], NOON) == (["acme"] if is_stale else [])
 
 
-def test_only_what_is_not_as_it_was_seen_is_changed() -> None:
+def test_only_slices_that_differ_from_the_last_look_are_changed() -> None:
     now = {"acme": {"connections": "1", "employees": "5"}, "globex": {"connections": "1"}}
     assert find_changed(now, {}, 10) == [("acme", "connections"), ("acme", "employees"), ("globex", "connections")]
     assert find_changed(now, now, 10) == []
@@ -92,7 +92,7 @@ def test_only_what_is_not_as_it_was_seen_is_changed() -> None:
     assert find_changed({}, now, 10) == []
 
 
-def test_what_is_too_much_for_one_tick_is_left_for_the_next() -> None:
+def test_slices_beyond_one_ticks_limit_are_left_for_the_next() -> None:
     now = {f"c{number}": {"connections": "1"} for number in range(7)}
     first = find_changed(now, {}, 5)
     seen = {name: now[name] for name, _ in first}

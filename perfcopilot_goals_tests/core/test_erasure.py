@@ -1,4 +1,4 @@
-"""An erased person's ids are taken out by exact token, and their goals are not listed again."""
+"""An erased person's ids are removed by exact token, and their goals are not listed again."""
 
 import json
 import re
@@ -36,7 +36,7 @@ def test_an_id_is_taken_out_where_it_is_the_whole_token(text: str, redacted: str
 
 
 @pytest.mark.fault("H20")
-def test_an_event_loses_the_id_where_text_stands_and_keeps_dagsters_names() -> None:
+def test_an_event_loses_the_id_from_its_texts_and_keeps_dagsters_names() -> None:
     event = {
         "__class__": "EventLogEntry",
         "step_key": "goals",
@@ -63,14 +63,14 @@ def test_an_event_loses_the_id_where_text_stands_and_keeps_dagsters_names() -> N
     assert specific["metadata"]["more"]["data"] == {"who": ["[erased]", "8"]}
     assert redacted["error_info"] == {"message": "employee [erased]", "stack": ["in [erased]\n"], "cls_name": "7"}
     assert redacted["user_message"] == "employee [erased]"
-    # All else is byte for byte what Dagster wrote.
+    # Everything else is byte for byte what Dagster wrote.
     specific["metadata"] |= event["dagster_event"]["event_specific_data"]["metadata"]  # type: ignore[index]
     redacted |= {name: event[name] for name in ("error_info", "user_message")}
     assert json.dumps(redacted) == json.dumps(event)
 
 
 def state(cursor: object) -> str:
-    """A sensor's state as Dagster keeps it; its cursor is a string."""
+    """A sensor's state as Dagster stores it, with the cursor as a string."""
     text = cursor if isinstance(cursor, str) else json.dumps(cursor)
     return json.dumps({"__class__": "InstigatorState", "job_specific_data": {"cursor": text, "min_interval": 30}})
 
@@ -96,7 +96,7 @@ def cursor_of(document: str) -> str:
     ],
     ids=["the alert's of before", "lists", "text", "deeper, beyond ASCII", "JSON again", "a list"],
 )
-def test_from_a_cursor_goes_the_persons_entry_of_this_connection_alone(before: object, after: object) -> None:
+def test_a_cursor_loses_only_the_persons_entry_of_this_connection(before: object, after: object) -> None:
     redacted = cursor_of(Redaction("acme", {"E003", "Ü5"}, {"E0031"}).event(state(before)))
     assert json.loads(redacted) == after
 
@@ -158,7 +158,7 @@ def test_a_runs_config_that_somebody_typed_loses_the_id() -> None:
 @pytest.mark.fault("H30")
 @pytest.mark.parametrize("who", ["E003", "Ü5", 'a"b', "a\\b", 'Ü"\\'], ids=ascii)
 @pytest.mark.parametrize("is_ascii", [True, False])
-def test_an_id_is_looked_for_as_json_within_json_within_json_writes_it(who: str, is_ascii: bool) -> None:
+def test_an_id_is_found_in_json_within_json_within_json(who: str, is_ascii: bool) -> None:
     document = who
     for _ in range(3):
         document = json.dumps({"is": document}, ensure_ascii=is_ascii)
@@ -171,7 +171,7 @@ def test_a_document_without_the_id_stays_as_it_is(document: str) -> None:
     assert Redaction("acme", {"7"}).event(document) == document
 
 
-def test_what_a_sync_noted_loses_the_id_and_a_list_of_ids_the_entry() -> None:
+def test_a_syncs_notes_lose_the_id_and_a_list_of_ids_loses_the_entry() -> None:
     notes = {
         "unread": ["101", "102"],
         "unread_lists": 2,
@@ -190,8 +190,8 @@ def test_an_id_that_is_a_word_of_the_sync_log_does_not_break_the_log() -> None:
     assert redacted == {"tables": {"subgoals": {"notes": {"unread": ["7"], "route": "subgoals"}}}}
 
 
-def test_hidden_sub_goals_that_a_sync_noted_lose_the_parents_id_and_keep_their_number() -> None:
-    """Under an id for a key it would stay."""
+def test_a_syncs_notes_on_hidden_sub_goals_lose_the_parents_id_and_keep_the_count() -> None:
+    """If the id were a key, it would stay."""
     noted = Walk("subgoals", hidden={"101": 2, "102": 1}).notes()
     assert Redaction("acme", {"101"}).notes(noted) == noted | {
         "hidden": [{"goal_gid": "[erased]", "count": 2}, {"goal_gid": "102", "count": 1}]
@@ -209,7 +209,7 @@ def test_an_erased_owners_goals_are_not_listed_and_the_others_keep_their_place()
     assert list(without.rows["position"]) == [1, 3]
 
 
-def test_a_key_result_of_an_erased_owner_stays_and_is_nobodys() -> None:
+def test_a_key_result_of_an_erased_owner_stays_without_an_owner() -> None:
     answers = {"1": [answer("8", owner={"gid": "11"}, name="Publish"), answer("9", owner={"gid": "12"})]}
     rows = parse_subgoals(answers, lambda gid: gid == "11").rows
     assert list(rows["owner_gid"]) == [None, "12"]

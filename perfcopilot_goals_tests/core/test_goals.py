@@ -54,7 +54,7 @@ def test_a_goal_becomes_a_row_with_every_column() -> None:
     ]
 
 
-def test_what_asana_does_not_know_of_a_goal_is_none_and_not_some_null_of_pandas() -> None:
+def test_what_asana_leaves_null_is_none_and_not_a_null_of_pandas() -> None:
     (row,) = records(parse_goals([answer("1")], WORKSPACE).rows)
     nullable = ["owner_gid", "html_notes", "due_on", "start_on", "status_type", "asana_status"]
     assert [row[name] for name in nullable] == [None] * 6
@@ -131,7 +131,7 @@ def test_a_field_that_vanished_breaks_the_contract(field: str) -> None:
         parse_goals([answer("1"), without(answer("2"), field)], WORKSPACE)
 
 
-def test_asanas_own_status_may_be_missing_for_it_feeds_one_check_only() -> None:
+def test_asanas_own_status_may_be_missing_because_only_one_check_uses_it() -> None:
     assert list(parse_goals([without(answer("1"), "status")], WORKSPACE).rows["asana_status"]) == [None]
 
 
@@ -158,7 +158,7 @@ def test_a_workspace_that_is_no_object_with_a_gid_breaks_the_contract(workspace:
     assert CANARY not in told(refused.value)
 
 
-# How each message ends: that nothing was written, and what to do.
+# Each message ends with this: nothing was written, and what to do.
 WHAT_TO_DO = (
     "; nothing was written. Run it again; if the error stays, Asana's API has changed: upgrade perfcopilot-goals or "
     "report it"
@@ -195,7 +195,7 @@ BROKEN_GOALS: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("goal", "what"), [case[1:] for case in BROKEN_GOALS], ids=[case[0] for case in BROKEN_GOALS])
 @pytest.mark.fault("C33")
-def test_a_goal_of_another_shape_is_told_with_request_object_field_and_what_to_do(
+def test_a_goal_of_another_shape_is_reported_with_request_object_field_and_what_to_do(
     goal: dict[str, Any], what: str
 ) -> None:
     with pytest.raises(AsanaContractError) as refused:
@@ -203,7 +203,7 @@ def test_a_goal_of_another_shape_is_told_with_request_object_field_and_what_to_d
     assert str(refused.value) == f"AsanaContractError: GET /goals: {what}{WHAT_TO_DO}"
 
 
-# Every text is the canary or hostile, so that whatever an error quoted would show.
+# Every text is the canary or hostile, so that any quote in an error would show.
 leaves = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.just(CANARY), st.text(characters, max_size=5),
     st.sampled_from(["1", "2026-01-01", "2026-02-30", "77"]),
@@ -216,7 +216,7 @@ json_values = st.recursive(
 
 @st.composite
 def nearly_goals(draw: st.DrawFn) -> dict[str, Any]:
-    """A goal with up to three fields that hold something else, or are gone."""
+    """A goal in which up to three fields are missing or hold something else."""
     goal = answer(draw(st.sampled_from(["1", "2", "3"])), name=CANARY, html_notes=CANARY, owner=owner("11", CANARY))
     for name in draw(st.lists(st.sampled_from(list(goal)), max_size=3)):
         goal[name] = draw(json_values)

@@ -1,4 +1,4 @@
-"""From sub-goals to rows of `subgoals`."""
+"""From Asana's sub-goals to rows of `subgoals`."""
 
 import datetime as dt
 from typing import Any
@@ -72,7 +72,7 @@ def test_a_child_of_two_parents_is_two_rows_and_no_repeat() -> None:
     assert list(found.rows["goal_gid"]) == ["1", "2"]
 
 
-def test_a_goal_listed_under_itself_is_no_key_result_of_itself() -> None:
+def test_a_goal_listed_under_itself_is_not_its_own_key_result() -> None:
     rows = parse_subgoals({"1": [answer("1"), answer("9")], "9": [answer("1")]}).rows
     assert list(zip(rows["goal_gid"], rows["subgoal_gid"], rows["position"], strict=True)) == [
         ("1", "9", 0),
@@ -91,7 +91,7 @@ def test_a_field_that_vanished_breaks_the_contract(field: str) -> None:
     [("goal_relationships", "GET /goal_relationships of goal 100"), ("subgoals", "GET /goals/100/subgoals")],
 )
 @pytest.mark.fault("C33")
-def test_a_subgoal_of_another_shape_is_told_with_request_object_and_field(route: str, request_: str) -> None:
+def test_a_subgoal_of_another_shape_is_reported_with_request_object_and_field(route: str, request_: str) -> None:
     with pytest.raises(AsanaContractError) as refused:
         parse_subgoals({"99": [answer("8")], "100": [answer("9", due_on=CANARY)]}, route=route)
     assert str(refused.value).startswith(
@@ -101,7 +101,7 @@ def test_a_subgoal_of_another_shape_is_told_with_request_object_and_field(route:
     assert CANARY not in told(refused.value)
 
 
-def test_notes_are_not_asked_for_and_not_missed() -> None:
+def test_subgoals_need_no_notes() -> None:
     assert len(parse_subgoals({"1": [without(without(answer("9"), "html_notes"), "workspace")]}).rows) == 1
 
 

@@ -1,4 +1,4 @@
-"""Whether inputs belong together."""
+"""Whether the inputs of a slice belong together."""
 
 import datetime as dt
 
@@ -17,11 +17,11 @@ def source(run_id: str, moment: dt.datetime | None = MONDAY, **inputs: str) -> S
 
 
 def refusal(table: str, sources: dict[str, Source]) -> object:
-    """The error that these inputs are refused with; None where they may be put together."""
+    """The error that refuses these inputs; None if they may be combined."""
     return attempt(lambda: check_inputs(table, sources))
 
 
-def test_inputs_made_of_the_same_state_may_be_put_together() -> None:
+def test_inputs_made_from_the_same_state_may_be_combined() -> None:
     sources = {
         "owned_goals": source("run-2", raw_workspace_goals="run-1", employees="digest"),
         "mapped_goal_rows": source("run-3", owned_goals="run-2", subgoals="run-2"),
@@ -52,7 +52,7 @@ def test_key_results_or_goals_of_an_earlier_state_are_refused_by_name(
     assert f"mapped_goal_rows was not written: {stale} was made from an earlier state of {shared}" in str(refused.value)
 
 
-def test_an_input_that_is_not_at_hand_is_no_mix() -> None:
+def test_an_input_that_is_not_used_here_cannot_mix() -> None:
     sources = {"subgoals": source("run-2", owned_goals="run-1")}
     assert refusal("mapped_goal_rows", sources) is None
     assert refusal("mapped_goal_rows", sources | {"owned_goals": source("run-2")}) is not None

@@ -1,4 +1,4 @@
-"""Status words, and goals with their key results as PerfCopilot stores them."""
+"""Status words, and goals with their key results as PerfCopilot uses them."""
 
 from collections import Counter
 
@@ -35,7 +35,7 @@ def test_there_are_no_other_words_and_on_track_is_known() -> None:
      "on_hold", "green", "dοne", "ｄｏｎｅ", "missed\u200b"],
     ids=ascii,
 )  # fmt: skip
-def test_anything_else_or_nothing_is_on_track_for_the_match_is_exact(word: str | None) -> None:
+def test_anything_else_or_nothing_is_on_track_because_the_match_is_exact(word: str | None) -> None:
     assert map_status(word) == "on_track"
 
 
@@ -48,7 +48,7 @@ def test_every_text_has_one_of_the_four_statuses(word: str) -> None:
 
 
 def family() -> World:
-    """Goals 1 and 3 of E-2, 2 of E-1; 9 is a child of 1 and of 2, 3 is an owned sub-goal of 1."""
+    """Goals 1 and 3 are E-2's, 2 is E-1's. 9 is a child of 1 and of 2; 3 is an owned sub-goal of 1."""
     goals = [
         answer("1", name="One", owner=owner("12"), html_notes="why", current_status_update=update("partial")),
         answer("2", name="Two", owner=owner("11"), due_on="2026-06-30", start_on="2026-01-01"),
@@ -123,6 +123,6 @@ def test_positions_count_from_0_without_a_gap_and_goals_are_in_list_order(world:
         assert list(mine["position"]) == list(range(len(mine)))
         goals = list(mine.loc[mine["kind"] == "goal", "goal_gid"])
         assert goals == sorted(goals, key=order.index)
-        # A key result stands after its goal, with nothing but its siblings between.
+        # A key result comes after its goal, with only its siblings between.
         assert list(dict.fromkeys(mine["goal_gid"])) == goals
         assert list(mine["goal_gid"]) == sorted(mine["goal_gid"], key=goals.index)

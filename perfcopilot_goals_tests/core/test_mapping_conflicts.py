@@ -1,4 +1,4 @@
-"""Who may be mapped to somebody else: only an address that is somebody else's says so, a private one never does."""
+"""Who may be mapped to somebody else's user: only somebody else's address proves it, a private one never does."""
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ from perfcopilot_goals.domain.employee import BOTH, EMAIL_OF_ANOTHER_USER, MAPPI
 from perfcopilot_goals.domain.employee import Employee as RosterRow
 from perfcopilot_goals_tests.core.examples import usual
 
-# One mis-sorted column of a CSV: Ana has Bo's user and Bo has Ana's; Cy is mapped rightly, Di not at all.
+# One column of a CSV was sorted alone: Ana has Bo's user and Bo has Ana's. Cy is mapped rightly, Di not at all.
 SWAPPED = """\
 employee_id,full_name,email,asana_user_gid
 E001,Ana,ana@example.com,1202000000000002
@@ -38,7 +38,7 @@ def found(roster: list[RosterRow], asana: list[AsanaUser]) -> dict[str, str]:
 
 
 @pytest.mark.fault("B40")
-def test_two_swapped_employees_are_named_with_each_other_and_whoever_has_a_private_address_is_not() -> None:
+def test_swapped_employees_are_named_with_each_other_and_one_with_a_private_address_is_not() -> None:
     asana = users((ANA, "ana@example.com"), (BO, "bo@example.com"), (CY, "cy@mail.example"))
     assert find_conflicts(parse_flawless_roster(SWAPPED), asana) == [
         MappingConflict("E001", BO, BOTH, [ANA], ["E002"]),
@@ -118,19 +118,19 @@ def test_only_an_address_that_is_somebody_elses_names_anybody(
         ),
     ],
 )
-def test_a_shared_address_accuses_nobody_as_long_as_its_user_is_one_of_those_who_share_it(
+def test_a_shared_address_contradicts_nobody_if_its_user_is_one_who_shares_it(
     roster: list[Line], asana: list[tuple[str, str | None]], conflicts: dict[str, str]
 ) -> None:
     assert found(people(*roster), users(*asana)) == conflicts
 
 
-def test_everybody_who_has_the_address_is_told() -> None:
+def test_everybody_with_the_address_is_named() -> None:
     roster = people(("E1", "ana@x", "3"), ("E2", "cy@x", None), ("E3", "CY@x", None))
     asana = users(("1", "ana@x"), ("2", "Ana@x"), ("3", "cy@x"))
     assert find_conflicts(roster, asana) == [MappingConflict("E1", "3", BOTH, ["1", "2"], ["E2", "E3"])]
 
 
-def test_addresses_that_are_only_alike_are_two() -> None:
+def test_similar_addresses_are_not_the_same() -> None:
     roster = people(("E1", "maß@x", "1"), ("E2", "mass@x", "2"))
     assert found(roster, users(("1", "maß@x"), ("2", "mass@x"))) == {}
 
@@ -143,7 +143,7 @@ ADDRESSES = st.sampled_from(["a@x", "b@x", " A@X ", "c@x", "p@y", "q@y", "", Non
     emails=st.lists(ADDRESSES, max_size=4),
 )
 @usual
-def test_whoever_is_named_has_somebody_elses_address_and_whoever_agrees_is_never_named(
+def test_a_conflict_has_somebody_elses_address_and_a_mapping_that_agrees_is_none(
     roster: list[tuple[str | None, str | None]], emails: list[str | None]
 ) -> None:
     taken: set[str] = set()

@@ -1,4 +1,4 @@
-"""Whose goal is it: by gid only, the first 200 in the order of Asana's list, counted exactly."""
+"""Whose goal it is: by gid only, the first 200 in the order of Asana's list, counted exactly."""
 
 import random
 
@@ -82,7 +82,7 @@ def test_gids_that_are_equal_as_numbers_are_different_people() -> None:
 
 
 @pytest.mark.fault("B14")
-def test_a_goal_without_an_owner_or_of_a_stranger_belongs_to_no_employee() -> None:
+def test_a_goal_of_nobody_or_of_a_stranger_belongs_to_no_employee() -> None:
     assert select_owned_goals(raw(None, "99", None), {"11": "E-1"}).empty
     assert select_owned_goals(raw(None, "99"), {}).empty
 

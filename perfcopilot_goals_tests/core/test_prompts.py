@@ -1,4 +1,4 @@
-"""The `[GOALS]` block, byte for byte: its lines, its citations, and that it is the same everywhere."""
+"""The `[GOALS]` block, byte for byte: its lines and citations, the same on every machine."""
 
 import os
 import subprocess
@@ -74,7 +74,7 @@ def test_key_results_do_not_count_as_goals_in_the_truncated_line() -> None:
 @pytest.mark.parametrize(
     "name", ["", " ", "\n\t", "\u200b", "\ufe0f\u3164", "\u2028\u2029", " \u200b\t\u3164 "], ids=ascii
 )
-def test_a_name_of_nothing_that_shows_is_untitled(name: str) -> None:
+def test_a_name_that_shows_nothing_is_untitled(name: str) -> None:
     assert render_block([goal("1", name)], 1).text == "[GOALS]\n- Goal (status: on_track): (untitled)\n[/GOALS]"
 
 
@@ -91,7 +91,7 @@ def test_a_name_of_nothing_that_shows_is_untitled(name: str) -> None:
 )
 @pytest.mark.fault("C30", "C31")
 def test_a_name_claims_no_kind_and_no_status_because_ours_stand_before_it(name: str, status: str, line: str) -> None:
-    """`- Hire two (status: completed) (status: off_track)` once stood in a block: the goal's owner had named it so."""
+    """A block once had `- Hire two (status: completed) (status: off_track)`: its owner had given the goal that name."""
     assert render_block([goal("1", name, status)], 1).text.split("\n") == ["[GOALS]", line, "[/GOALS]"]
     as_key_result = render_block([goal("1", "One"), key_result("1", "9", name, status)], 1).text.split("\n")[2]
     assert as_key_result == line.replace("- Goal ", "  - KR ", 1)
@@ -137,7 +137,7 @@ def test_a_block_lists_the_smaller_of_owned_and_cap_and_says_when_that_is_not_al
 
 
 @pytest.mark.parametrize("owned", [0, 2, 300], ids=["fewer", "more", "beyond-the-cap"])
-def test_goals_that_are_counted_and_rows_that_are_there_must_agree(owned: int) -> None:
+def test_the_count_of_goals_and_the_rows_must_agree(owned: int) -> None:
     slices = sync(World([answer("1", name="Secret", owner=owner("11"))], {}, {"E-1": "11"}))
     with pytest.raises(GoalsSchemaError, match=f"employee E-1 owns {owned} goals and 1 would be listed") as refused:
         render_blocks(slices["mapped_goal_rows"], {"E-1": owned}, ["E-1"])

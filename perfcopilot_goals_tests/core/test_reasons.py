@@ -1,4 +1,4 @@
-"""One word for why an employee's block is as it is."""
+"""Why an employee's block is as it is, in one word."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_a_block_has_one_reason(goals_owned: int, had_goals: bool, is_gone: bool
         ("asana_user_gone", True, False, "owns_no_goals"),
     ],
 )
-def test_what_is_known_since_the_block_was_made_counts_too(
+def test_what_is_known_since_the_block_was_made_changes_the_reason(
     block_reason: str | None, is_mapped: bool, is_gone: bool, reason: str
 ) -> None:
     assert reason_now(block_reason, is_mapped=is_mapped, is_gone=is_gone) == reason

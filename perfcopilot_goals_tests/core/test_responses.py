@@ -1,4 +1,4 @@
-"""Fields of Asana's JSON: their types are checked before pandas could coerce them, and no value comes to light."""
+"""Fields of Asana's JSON: their types are checked before pandas can coerce them, and no error shows a value."""
 
 import datetime as dt
 import json
@@ -79,7 +79,7 @@ def test_a_value_of_another_type_is_refused_by_goal_field_and_kind_but_not_quote
 
 
 @pytest.mark.parametrize("gid", [CANARY, [CANARY], {CANARY: 1}, 5, None], ids=repr)
-def test_what_stands_in_place_of_a_gid_is_not_quoted_by_an_error_about_another_field(gid: Any) -> None:
+def test_a_text_in_place_of_a_gid_is_not_quoted_by_an_error_about_another_field(gid: Any) -> None:
     for broken in ({"gid": gid}, {"gid": gid, "name": 5}):
         with pytest.raises(AsanaContractError, match="an object without a gid") as refused:
             parse_text(broken, "name")
@@ -109,14 +109,14 @@ def test_a_date_with_a_time_zone_or_in_another_form_is_refused(value: Any) -> No
 
 
 @pytest.mark.fault("B14")
-def test_the_owner_is_told_by_gid_and_may_be_nobody_or_without_name_or_email() -> None:
+def test_the_owner_is_known_by_gid_and_may_be_nobody_or_without_name_or_email() -> None:
     assert parse_owner_gid({"gid": "1", "owner": None}) is None
     assert parse_owner_gid({"gid": "1", "owner": {"gid": "12", "name": None, "email": None}}) == "12"
     assert parse_owner_gid({"gid": "1", "owner": {"gid": "12"}}) == "12"
 
 
 @pytest.mark.parametrize("owner", [{}, {"gid": 12}, {"gid": None}, {"gid": CANARY}, {"name": CANARY}, CANARY], ids=repr)
-def test_an_owner_without_a_gid_is_not_nobody_but_a_broken_contract_that_names_the_goal(owner: Any) -> None:
+def test_an_owner_without_a_gid_breaks_the_contract_and_the_error_names_the_goal(owner: Any) -> None:
     with pytest.raises(AsanaContractError, match=r"object 101: field owner") as refused:
         parse_owner_gid({"gid": "101", "owner": owner})
     assert CANARY not in told(refused.value)

@@ -1,4 +1,4 @@
-"""Old syncs go, but for those that something present rests on."""
+"""Old syncs are deleted, except those that something present depends on."""
 
 import datetime as dt
 from typing import Any
@@ -13,7 +13,7 @@ NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
 
 
 def sync(days_ago: float, state: str = "complete", *, tables: Any = SLICE_TABLES, **changes: Any) -> Sync:
-    """A sync of so many days ago, which is its run id."""
+    """A sync of this many days ago. The number is its run id."""
     began = NOW - dt.timedelta(days=days_ago)
     counts = {"tables": {table: {"written_at": began.isoformat()} for table in tables}}
     values: dict[str, Any] = {
@@ -44,7 +44,7 @@ def test_old_syncs_go_and_new_ones_stay() -> None:
 @pytest.mark.fault("H21")
 def test_what_the_present_rows_came_from_stays_however_old() -> None:
     assert expired(sync(90), sync(60)) == ["90"]
-    # The later ones failed half-way or rendered blocks alone: each table was written last by another one.
+    # The later syncs failed half-way or rendered only blocks, so each table was last written by another one.
     parts = [
         sync(80),
         sync(70, "failed", tables=SLICE_TABLES[:3], subgoal_route=None),
@@ -65,7 +65,7 @@ def test_the_last_complete_one_and_the_last_route_stay() -> None:
 
 
 @pytest.mark.fault("H21")
-def test_one_that_runs_stays() -> None:
+def test_a_running_sync_stays() -> None:
     assert expired(sync(1), sync(400, "running", tables=())) == []
 
 

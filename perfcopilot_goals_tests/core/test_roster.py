@@ -1,4 +1,4 @@
-"""The roster's file: what spreadsheets make of it is read, what is wrong is told by line number and never quoted."""
+"""The roster's file: every form that spreadsheets save is read. Errors name lines by number and never quote them."""
 
 import random
 import re
@@ -19,7 +19,7 @@ BO = Employee("E-2", "Bo Reed", "bo@example.com", None)
 
 
 def separated(by: str) -> str:
-    """Ada's and Bo's roster, its fields separated by this."""
+    """Ada's and Bo's roster with this separator between its fields."""
     lines = [HEADER, "E-1,Ada Thimble,ada@example.com,11", "E-2,Bo Reed,bo@example.com,"]
     return "\n".join(line.replace(",", by) for line in lines)
 
@@ -119,7 +119,7 @@ def test_a_first_line_that_does_not_name_each_column_once_is_refused(header: str
          "sep-is-wrong", "sep-for-tabs", "mixed", "id", "address", "arabic", "empty", "blank"],
 )  # fmt: skip
 @pytest.mark.fault("D27")
-def test_a_header_under_other_names_is_told_with_what_was_found_and_data_is_not(header: str, says: str) -> None:
+def test_a_header_under_other_names_is_reported_with_what_was_found_and_data_is_not(header: str, says: str) -> None:
     with pytest.raises(GoalsConfigError) as refused:
         parse_flawless_roster(f"{header}\nE-1,{CANARY},ada@example.com,11\n")
     assert says in str(refused.value)
@@ -129,7 +129,7 @@ def test_a_header_under_other_names_is_told_with_what_was_found_and_data_is_not(
 
 @pytest.mark.parametrize("line", ["sep=", "sep=;,", "sep=ab", 'sep="', "sep=;x", "SEP= "])
 @pytest.mark.fault("D26")
-def test_a_sep_line_that_names_no_single_character_is_told(line: str) -> None:
+def test_a_sep_line_without_a_single_character_is_reported(line: str) -> None:
     with pytest.raises(GoalsConfigError, match="first line is sep= but not followed by one character"):
         parse_roster(f"{line}\n{HEADER}\n")
 
@@ -192,7 +192,7 @@ def test_a_gid_with_a_line_end_inside_its_quotes_is_stripped_like_any_blank() ->
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["lf", "crlf"])
 def test_two_stray_quotes_do_not_give_one_person_the_gid_of_the_next(end: str) -> None:
-    """Read as CSV, these two lines are one good record: E-1, whose name swallowed a line, with Bo's gid 12."""
+    """As CSV these two lines are one good record: E-1, whose name swallowed a line, with Bo's gid 12."""
     text = end.join([HEADER, 'E-1,"Ada,ada@example.com,11', 'E-2,Bo",bo@example.com,12', ""])
     with pytest.raises(GoalsConfigError, match="line 3: full_name or email spans several lines"):
         parse_flawless_roster(text)
@@ -224,7 +224,7 @@ def test_twenty_bad_lines_among_five_thousand_are_those_that_are_named_and_the_o
 
 
 def test_lines_that_a_stray_quote_swallowed_are_all_named() -> None:
-    """Else whoever stands in them would be left out without a word when the good lines are imported alone."""
+    """Otherwise importing only the good lines would silently leave out the people in them."""
     file = parse_roster(f'{HEADER}\nE-1,A,,\nE-2,"B,,\nE-3,C,,\nE-4,D",,\nE-5,E,,\n')
     assert sorted(file.bad) == [3, 4, 5]
     assert [e.employee_id for e in file.lines.values()] == ["E-1", "E-5"]
@@ -252,7 +252,7 @@ def test_columns_that_are_not_ours_are_named() -> None:
     assert parse_roster(f"{HEADER}\n").ignored == []
 
 
-def test_an_employee_who_stands_twice_and_a_gid_claimed_twice_are_told_by_id() -> None:
+def test_a_duplicate_employee_and_a_gid_claimed_twice_are_reported_by_id() -> None:
     lines = [f"E-1,{CANARY},,11", f"E-2,{CANARY},,11", f"E-3,{CANARY},,12", f"E-3,{CANARY},,13", f"E-3,{CANARY},,"]
     with pytest.raises(GoalsConfigError) as refused:
         parse_flawless_roster("\n".join([HEADER, *lines]))
@@ -267,8 +267,8 @@ def test_any_number_may_be_without_a_gid_and_gids_that_are_equal_as_numbers_diff
     assert shared_gids([ADA, BO, Employee("E-3", "C", "", None)]) == {}
 
 
-def test_a_roster_of_fifty_thousand_is_read_at_once() -> None:
-    """Counting each id among all others took minutes."""
+def test_a_roster_of_fifty_thousand_is_parsed_in_seconds() -> None:
+    """Counting each id among all others once took minutes."""
     began = time.monotonic()
     assert len(parse_flawless_roster("\n".join([HEADER, *[f"E-{n},Ada,,{n}" for n in range(50_000)]]))) == 50_000
     assert time.monotonic() - began < 20
@@ -280,7 +280,7 @@ def test_a_gid_of_digits_is_given_back_without_the_blanks_around_it(gid: str) ->
 
 
 @pytest.mark.parametrize("gid", ["", " ", "1 2", "1.2E+15", "١٢٣", "１２", "-1", "²", CANARY], ids=ascii)
-def test_a_gid_of_anything_else_is_a_setting_to_mend_and_is_not_quoted(gid: str) -> None:
+def test_a_gid_of_anything_else_is_an_error_to_correct_and_is_not_quoted(gid: str) -> None:
     with pytest.raises(GoalsConfigError, match="the workspace GID must be Asana's numeric id") as refused:
         check_gid(gid, "the workspace GID")
     assert CANARY not in told(refused.value)
@@ -294,7 +294,7 @@ PIECES = st.sampled_from([",", ";", '"', "\n", "\r\n", HEADER, "E-1", "11", CANA
 def test_any_text_is_a_roster_or_one_of_our_errors_that_quotes_no_name(text: str, has_header: bool) -> None:
     employees = attempt(lambda: parse_flawless_roster(f"{HEADER}\n{text}" if has_header else text))
     if isinstance(employees, GoalsConfigError):
-        # Ids and a header may be told, and what stands in their place passes for one.
+        # An error may show ids and a header, and so also a text in their place.
         may_tell = [words for words in ("appears", "is claimed by", "found: ") if words in str(employees)]
         assert may_tell or CANARY not in told(employees)
     else:

@@ -50,7 +50,7 @@ def test_a_file_without_managers_leaves_them_and_one_with_a_blank_takes_them_awa
     assert named.written == [managed(2, "boss@example.com")]
 
 
-def test_another_user_than_before_is_told() -> None:
+def test_an_employee_who_gets_another_user_is_reported() -> None:
     changes = planned([person(1, "1"), person(2)], person(1, "9"), person(2, "2"))
     assert (changes.changed, changes.remapped) == (["E1", "E2"], ["E1"])
 
@@ -68,8 +68,8 @@ def test_a_line_that_claims_a_mapped_employees_user_is_bad_whether_that_one_is_i
         assert changes.written == []
 
 
-def test_whoever_waits_for_a_user_of_a_bad_line_is_bad_too() -> None:
-    """E1 does not get 2, so it keeps 1, which E3 claims."""
+def test_a_line_that_waits_for_the_user_of_a_bad_line_is_bad_too() -> None:
+    """E1 does not get user 2, so it keeps user 1, which E3 claims."""
     roster = [person(1, "1"), person(2, "2"), person(3)]
     assert sorted(planned(roster, person(1, "2"), person(2), person(3, "1")).bad) == [2, 4]
 
@@ -85,7 +85,7 @@ EMPLOYEES = st.builds(person, st.integers(1, 5), st.sampled_from([None, "1", "2"
 
 
 def _consistent(people: list[Employee]) -> list[Employee]:
-    """One per employee, and each user once: what `parse_roster` and the table let through."""
+    """One line per employee and each user once, which is all that `parse_roster` and the table allow."""
     found: dict[str, Employee] = {}
     for one in people:
         gids = {e.asana_user_gid for e in found.values()} - {None}

@@ -1,4 +1,4 @@
-"""A roster's bytes: what Excel saves is read, what is no text is told by its kind and never quoted."""
+"""A roster's bytes: what Excel saves is read. A file that is no text is reported by its kind and never quoted."""
 
 import codecs
 
@@ -43,7 +43,7 @@ def test_utf_8_and_utf_16_as_excel_saves_unicode_text_are_the_same_roster(conten
     ids=["utf-16-le-no-mark", "utf-16-be-no-mark", "utf-16-cut", "latin-1", "xlsx", "xls"],
 )
 @pytest.mark.fault("D28")
-def test_a_file_of_another_kind_is_told_by_its_kind_with_how_to_save_it(content: bytes, says: str) -> None:
+def test_a_file_of_another_kind_is_reported_by_its_kind_with_how_to_save_it(content: bytes, says: str) -> None:
     with pytest.raises(GoalsConfigError) as refused:
         decode_roster(content, "people.csv")
     assert str(refused.value) == (
@@ -54,7 +54,7 @@ def test_a_file_of_another_kind_is_told_by_its_kind_with_how_to_save_it(content:
 
 @usual
 @given(st.binary(max_size=60))
-def test_any_bytes_are_a_text_or_one_of_our_errors_that_does_not_tell_them(content: bytes) -> None:
+def test_any_bytes_are_a_text_or_one_of_our_errors_that_does_not_quote_them(content: bytes) -> None:
     text = attempt(lambda: decode_roster(content + CANARY.encode() + b"\xff", "people.csv"))
     if isinstance(text, GoalsConfigError):
         assert CANARY not in told(text)

@@ -1,4 +1,4 @@
-"""A name on its way to a language model: section 5 of the contract to the letter, and nothing that gets past it."""
+"""A name on its way to a language model: section 5 of the contract to the letter, with no way around it."""
 
 import re
 import sys
@@ -14,7 +14,7 @@ from perfcopilot_goals.core.prompts import Line, render_block, safe_name
 from perfcopilot_goals.domain.block import STATUSES
 from perfcopilot_goals_tests.core.examples import characters, texts, usual
 
-# A reference written from the contract's text, character by character and without a regular expression.
+# A reference written from the contract's text: character by character, without a regular expression.
 FILLERS = [0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0]
 WHITE_SPACE_AND_CONTROLS = ("Zs", "Zl", "Zp", "Cc")
 INVISIBLE = ("Cf", "Cs", "Co", "Cn")
@@ -122,7 +122,7 @@ def test_an_example_of_each_rule(name: str, safe: str) -> None:
 )
 @pytest.mark.fault("C18")
 def test_a_megabyte_of_accents_does_not_hold_up_the_sync(accents: str) -> None:
-    """`unicodedata.normalize` puts marks in order one by one, and took minutes for this one name."""
+    """`unicodedata.normalize` sorts marks one by one, and took minutes for this one name."""
     began = time.monotonic()
     assert safe_name("a" + accents) == "\u1ea1" + ("\u0323" * 298) + "…"
     assert time.monotonic() - began < 10
@@ -131,7 +131,7 @@ def test_a_megabyte_of_accents_does_not_hold_up_the_sync(accents: str) -> None:
 @pytest.mark.fault("C19", "C21")
 def test_no_character_of_unicode_yields_a_bracket_or_a_line_break_and_each_is_treated_as_the_reference_does() -> None:
     for start in range(0, sys.maxunicode + 1, 128):
-        # Between letters, so that each is taken for itself and none is at an end.
+        # Each stands between letters, so that none joins another or is at an end.
         name = "x".join(map(chr, range(start, start + 128)))
         safe = safe_name(f"x{name}x")
         assert safe == reference(f"x{name}x")
@@ -154,7 +154,7 @@ def test_letters_digits_punctuation_and_emoji_of_any_language_stay_as_they_are()
     assert len(stay) > 130_000
     for start in range(0, len(stay), 128):
         name = "x".join(stay[start : start + 128])
-        if unicodedata.is_normalized("NFC", name):  # a mark may well compose with the x before it
+        if unicodedata.is_normalized("NFC", name):  # a mark can compose with the x before it
             assert safe_name(name) == name
 
 
@@ -171,15 +171,15 @@ READERS: list[Callable[[str], str]] = [
 ]
 
 
-# A line as its reader takes it apart, written from the contract: the kind, then one of four words, then the name.
+# A line as a reader parses it, written from the contract: the kind, then one of four words, then the name.
 LINE = re.compile(r"(- Goal|  - KR) \(status: (completed|at_risk|off_track|on_track)\): (.*)")
 KINDS = {"- Goal": "goal", "  - KR": "key_result"}
-# The last line of a block without goals, or of one that was cut.
+# The last line of a block without goals, or of a truncated one.
 REMARK = re.compile(r"- \((no goals|\d+ of \d+ goals listed; the list was truncated)\)")
 
 
 def parsed(block: str) -> list[tuple[str, str, str]]:
-    """Kind, status and name of each line that is about a goal or key result; every other line has to be the frame's."""
+    """Kind, status and name of each goal or key-result line. Every other line must belong to the frame."""
     first, *lines, last = block.split("\n")
     assert (first, last) == ("[GOALS]", "[/GOALS]")
     if lines and REMARK.fullmatch(lines[-1]):
@@ -193,7 +193,7 @@ def parsed(block: str) -> list[tuple[str, str, str]]:
 
 
 def assert_framed(block: str, rows: int) -> None:
-    """The frame stands once, first and last; between are so many lines, each begun by us; for any later reader too."""
+    """Assert that the frame stands once, around `rows` lines that each begin with our words, for any later reader."""
     for read in READERS:
         lines = read(block).splitlines()
         assert len(lines) == rows + 2
@@ -235,7 +235,7 @@ def test_whatever_the_names_a_block_reads_back_as_the_kinds_statuses_and_names_t
 @usual
 @given(texts)
 def test_a_name_that_is_safe_is_not_changed_again(name: str) -> None:
-    """No step brings back what an earlier one took out."""
+    """No step brings back what an earlier one removed."""
     assert safe_name(safe_name(name)) == safe_name(name)
 
 

@@ -10,8 +10,10 @@ NOT_FOUND, GOAL_UNKNOWN, FORBIDDEN = Unread
 
 
 def decide(lists: list[Unread | None], stored: int | list[int] = 0, *, allow_empty: bool = False) -> GoalsError | None:
-    """For goals 1, 2, … whose lists are these, None for one that was read. `stored`: which of them, or how many from
-    the first on, have key results stored."""
+    """The decision about goals 1, 2, … with these lists, where None is a list that was read.
+
+    `stored` says which of them have key results stored, or how many of the first ones.
+    """
     numbers = range(1, stored + 1) if isinstance(stored, int) else stored
     named = {str(number): why for number, why in enumerate(lists, 1)}
     read = [gid for gid, why in named.items() if why is None]
@@ -115,7 +117,7 @@ def test_more_than_five_and_more_than_a_tenth_of_the_stored_ones_are_a_token_tha
 
 @pytest.mark.fault("B31")
 def test_goals_without_stored_key_results_have_none_to_lose() -> None:
-    """Eight of forty never were readable; five more that had key results were hidden."""
+    """Eight of forty were never readable. Five more, which had key results, were hidden."""
     whys = lists(refused=13, read=27)
     assert decide(whys, 0) is None
     assert decide(whys, list(range(9, 41))) is None
@@ -123,12 +125,12 @@ def test_goals_without_stored_key_results_have_none_to_lose() -> None:
 
 
 @pytest.mark.fault("B31")
-def test_deleted_goals_are_no_refused_ones() -> None:
+def test_deleted_goals_do_not_count_as_refused() -> None:
     assert decide(lists(refused=5, unknown=20, missing=20, read=1), 45) is None
 
 
 def test_goals_that_are_not_owned_any_more_still_count_as_stored() -> None:
-    """Six are refused: of 59 that have key results stored it is too many, of 60 it is not."""
+    """Six are refused. Of 59 goals with stored key results that is too many, of 60 it is not."""
     whys = lists(refused=6, read=1)
     assert isinstance(decide(whys, 59), AsanaAccessError)
     assert decide(whys, 60) is None

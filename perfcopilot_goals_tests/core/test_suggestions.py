@@ -1,4 +1,6 @@
-"""Who an employee may be in Asana: an exact e-mail is sure, all else is for a person to decide."""
+"""Who an employee may be in Asana: an exact e-mail is sure, and a person decides on all else."""
+
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from perfcopilot_goals.errors import AsanaContractError
 from perfcopilot_goals_tests.core.examples import CANARY, told, usual
 from perfcopilot_goals_tests.core.rosters import TRAPS, labelled_company
 
-# Of those who are in Asana and unmapped, how many `--apply` has to map rightly in a company with 60 traps in 2,000.
+# The share of unmapped people in Asana that `--apply` must map, in a company of 2,000 with 60 traps.
 RECALL = 0.95
 
 
@@ -102,7 +104,7 @@ def test_a_user_who_is_mapped_to_somebody_else_is_not_suggested_by_any_sign() ->
     ]
 
 
-def test_mapped_employees_are_not_spoken_of() -> None:
+def test_mapped_employees_get_no_suggestion() -> None:
     assert suggested([employee(1, "Ada", "ada@example.com", "99")], [user(11, "Ada", "ada@example.com")]) == []
 
 
@@ -118,7 +120,7 @@ def test_tags_and_other_domains_are_hints(typed: str, email: str, why: str) -> N
     assert suggested([employee(1, "Ada", typed)], [user(11, "Zed", email)]) == [("E1", "hint", "11", why)]
 
 
-def test_names_are_hints_with_a_score_and_the_best_one_is_told() -> None:
+def test_names_are_hints_with_a_score_and_the_best_one_is_shown() -> None:
     users = [user(11, "ＡＤＡ  Thimble", None), user(12, "Ada Thimbles", None), user(13, "Bo Reed", None)]
     roster = [
         employee(1, "Thimble, Ada", "a@example.com"),
@@ -133,7 +135,7 @@ def test_names_are_hints_with_a_score_and_the_best_one_is_told() -> None:
     ]
 
 
-def test_several_who_fit_are_all_named_and_none_is_suggested() -> None:
+def test_if_several_users_fit_all_are_named_and_none_is_suggested() -> None:
     users = [user(number, "Sam Marzipan", None) for number in (13, 11, 12)]
     roster = [employee(1, "Sam Marzipan", "s@example.com"), employee(2, "Sam Marzipan", "")]
     assert suggested(roster, users) == [
@@ -164,13 +166,13 @@ def test_a_user_who_is_one_employees_exact_match_is_no_hint_for_another() -> Non
 
 
 def test_an_exact_address_under_a_wholly_different_name_asks_for_a_second_look() -> None:
-    """A mailbox that was given to somebody else; the rule is the e-mail, and a person may see it."""
+    """A mailbox may have been given to somebody else. The e-mail decides, but a person can see the difference."""
     ((_, kind, _, why),) = suggested([employee(1, "Ada Thimble", "info@x.example")], [user(11, "Bo", "info@x.example")])
     assert (kind, why) == ("exact", "same e-mail; the names differ, look twice")
 
 
-def test_asanas_answers_are_users_once_each_with_or_without_an_address() -> None:
-    answers = [
+def test_asanas_responses_are_users_once_each_with_or_without_an_address() -> None:
+    answers: list[dict[str, Any]] = [
         {"gid": "11", "name": "Ada", "email": "ada@example.com"},
         {"gid": "12", "name": "Bo", "email": None},
         {"gid": "13", "name": None},
@@ -184,7 +186,7 @@ def test_asanas_answers_are_users_once_each_with_or_without_an_address() -> None
     [{"name": CANARY}, {"gid": 11, "name": CANARY}, {"gid": "11"}, {"gid": "11", "name": "A", "email": [CANARY]}],
 )
 @pytest.mark.fault("C33")
-def test_an_answer_of_another_shape_is_refused_and_not_quoted(answer: dict[str, object]) -> None:
+def test_a_response_of_another_shape_is_refused_and_not_quoted(answer: dict[str, object]) -> None:
     with pytest.raises(
         AsanaContractError, match=r"GET /users: .*: field (gid|name|email) .*; nothing was written\. Run"
     ) as refused:

@@ -1,4 +1,4 @@
-"""What holds for whatever a workspace contains: all of `core` in a row, over generated worlds."""
+"""What holds whatever a workspace contains: all of `core` in a row, over generated worlds."""
 
 import re
 from random import Random
@@ -13,7 +13,7 @@ from perfcopilot_goals.schemas.tables import stamp, validate
 from perfcopilot_goals_tests.core.examples import MONDAY, World, blocks_of, one_in, records, sync, usual, worlds
 
 
-# A tenth: pandera takes longer over five tables than all of `core`.
+# A tenth of the examples, because pandera takes longer over five tables than all of `core`.
 @one_in(10)
 @given(worlds())
 def test_every_table_of_every_world_fits_its_schema(world: World) -> None:
@@ -25,7 +25,7 @@ def test_every_table_of_every_world_fits_its_schema(world: World) -> None:
 @usual
 @given(worlds())
 @pytest.mark.fault("H17")
-def test_nothing_of_another_persons_goals_is_in_this_persons_block(world: World) -> None:
+def test_no_block_has_anything_of_another_persons_goals(world: World) -> None:
     by_gid = {goal["gid"]: goal for goal in world.goals}
     mine = {
         employee: {gid for gid, goal in by_gid.items() if (goal["owner"] or {}).get("gid") == user}
@@ -46,7 +46,7 @@ def test_nothing_of_another_persons_goals_is_in_this_persons_block(world: World)
 def test_a_sync_done_twice_or_with_a_goal_repeated_gives_equal_tables(world: World, dice: Random) -> None:
     once = sync(world)
     doubled = [*world.goals]
-    # Of none, in a good part of the examples: then it is the same sync done twice.
+    # In many examples no goal is repeated. Then it is the same sync, done twice.
     for goal in dice.sample(world.goals, k=dice.randint(0, len(world.goals) // 2)):
         doubled.insert(dice.randint(doubled.index(goal) + 1, len(doubled)), goal)
     again = sync(World(doubled, world.subgoals, world.asana_user_of))
@@ -80,7 +80,7 @@ def test_every_body_line_maps_to_one_row_and_back_by_its_citation(world: World) 
 
 @usual
 @given(worlds())
-def test_the_checks_of_structure_are_green_on_what_the_pipeline_made_and_no_check_tells_a_text(world: World) -> None:
+def test_the_checks_of_structure_are_green_on_the_pipelines_tables_and_no_check_shows_a_text(world: World) -> None:
     facts = Facts(sync(world), world.asana_user_of)
     results = {check.name: (check.is_structural, check.evaluate(facts)) for check in CHECKS}
     assert all(result.passed for is_structural, result in results.values() if is_structural)

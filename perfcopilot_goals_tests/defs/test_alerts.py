@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import dagster as dg
+import psycopg
 import pytest
 
 from perfcopilot_goals.defs.alerts import alert_sensors, post
@@ -153,7 +154,7 @@ def test_an_employee_id_that_would_notify_a_whole_channel_arrives_as_plain_lette
 ) -> None:
     for number in range(201):
         running.world.add(Goal(f"{5000 + number}", f"Canary {number}", "1"))
-    with running.database.connect("renaming") as transaction:
+    with psycopg.connect(running.database.url) as transaction:
         transaction.execute(
             "update perfcopilot_goals.employees set employee_id = '<!channel>' where employee_id = 'E1' "
             "and connection = %s",

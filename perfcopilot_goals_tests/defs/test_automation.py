@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterator
 
 import dagster as dg
+import psycopg
 import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 
@@ -44,7 +45,7 @@ def test_a_tick_requests_one_run_for_each_enabled_connection(
     database: Database, instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     add(database, "acme", "globex", "asleep")
-    with database.connect("disabling") as transaction:
+    with psycopg.connect(database.url) as transaction:
         transaction.execute("update perfcopilot_goals.connections set enabled = false where connection = 'asleep'")
     instance.add_dynamic_partitions("connections", ["acme", "gone"])
     requests = tick(instance, definitions)
@@ -185,7 +186,7 @@ def test_a_mended_connection_is_synced_again_once_for_each_change(
 def test_a_connection_that_failed_without_a_roster_is_synced_once_one_was_imported(
     running: Running, definitions: dg.Definitions
 ) -> None:
-    with running.database.connect("emptying the roster") as transaction:
+    with psycopg.connect(running.database.url) as transaction:
         transaction.execute("delete from perfcopilot_goals.employees")
     assert not running.sync().success
     assert evaluate("fixed_connection_sensor", running, definitions).run_requests == []
@@ -217,7 +218,7 @@ def test_a_database_that_is_away_removes_no_partition(running: Running, definiti
 
 def test_the_roll_ups_answer_for_all_connections_whichever_was_synced(running: Running) -> None:
     running.sync()
-    with running.database.connect("ageing") as transaction:
+    with psycopg.connect(running.database.url) as transaction:
         transaction.execute("update perfcopilot_goals.connections set created_at = now() - interval '3 days'")
         transaction.execute(
             "insert into perfcopilot_goals.connections select 'never-synced', workspace_gid, token_ref, base_url, "

@@ -15,7 +15,7 @@ from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.defs.progress import Progress
 from perfcopilot_goals.services.erasure import erase_person
 from perfcopilot_goals.settings import load_settings
-from perfcopilot_goals.storage.erasure import erase_employee
+from perfcopilot_goals.storage.erasure import Erasure, erase_employee
 from perfcopilot_goals.storage.erasure_scan import find_traces
 from perfcopilot_goals_tests.defs.running_instance import Running, error_code, without_stamp
 from perfcopilot_goals_tests.defs.ticks import cursor_of, note_state, note_tick, ticks_of
@@ -25,10 +25,10 @@ from perfcopilot_goals_tests.defs.ticks import cursor_of, note_state, note_tick,
 @pytest.mark.parametrize("moment", ["goals listed", "goals walked"])
 def test_a_sync_that_is_under_way_cannot_write_an_erased_person_back(running: Running, moment: str) -> None:
     assert running.sync().success
-    erasures = []
+    erasures: list[Erasure] = []
 
-    def erase(progress: Progress) -> None:
-        if progress.what == moment and not erasures:
+    def erase(progress: Progress | str) -> None:
+        if isinstance(progress, Progress) and progress.what == moment and not erasures:
             with running.database.connect("erasing") as transaction:
                 erasures.append(erase_employee(transaction, running.name, "E1"))
 
@@ -62,7 +62,7 @@ def test_every_sensors_cursor_loses_the_person_of_this_connection_and_no_other(
 ) -> None:
     """The alert's cursor of an earlier version: ids of all connections, as JSON in a string in Dagster's JSON."""
     globex = running.connect("globex")
-    with running.database.connect("renaming") as transaction:
+    with psycopg.connect(running.database.url) as transaction:
         transaction.execute("update perfcopilot_goals.employees set employee_id = %s where employee_id = 'E1'", [who])
     empty_dagster(running.database.url)
     cursor = json.dumps({running.name: {who: 243, "E2": 201}, globex: {who: 243}})
@@ -98,4 +98,4 @@ def empty_dagster(url: str) -> None:
     """What other tests of the folder left of sensors in the database that they share."""
     with psycopg.connect(url) as admin:
         for table in ("instigators", "jobs", "job_ticks"):
-            admin.execute(f"delete from perfcopilot_dagster.{table}")  # type: ignore[arg-type]
+            admin.execute(f"delete from perfcopilot_dagster.{table}")

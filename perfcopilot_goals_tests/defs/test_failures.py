@@ -78,7 +78,7 @@ class Places:
                 "select table_name from information_schema.tables where table_schema = 'perfcopilot_dagster'"
             ).fetchall()
             for (table,) in [*tables]:
-                rows = connection.execute(f"select t::text from perfcopilot_dagster.{table} t")  # type: ignore[arg-type]
+                rows = connection.execute(f"select t::text from perfcopilot_dagster.{table} t")
                 found[table] = "\n".join(row for (row,) in rows)
             sync_log = connection.execute("select t::text from perfcopilot_goals.syncs t").fetchall()
             found["syncs"] = str(sync_log)
@@ -193,7 +193,7 @@ def trap(database_url: str) -> Iterator[Callable[[str], None]]:
 
     def lay(statement: str) -> None:
         with psycopg.connect(database_url) as connection:
-            connection.execute(statement)  # type: ignore[arg-type]
+            connection.execute(statement)
 
     yield lay
     for statement in undo:

@@ -56,7 +56,7 @@ def granted(*arguments: str) -> Result:
 def denied(url: str, statement: str) -> bool:
     with psycopg.connect(url) as database:
         try:
-            database.execute(statement)  # type: ignore[arg-type]
+            database.execute(statement)
         except psycopg.errors.InsufficientPrivilege:
             return True
         finally:

@@ -2,9 +2,11 @@
 
 import datetime as dt
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import dagster as dg
+import psycopg
 import pytest
 
 from perfcopilot_goals.defs.assets import IO_MANAGER
@@ -16,6 +18,7 @@ from perfcopilot_goals.sandbox import Goal
 from perfcopilot_goals.schemas.tables import Slice
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.sync_log import begin_sync, note_write
+from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.defs.running_instance import (
     Running,
     error_code,
@@ -98,7 +101,7 @@ def test_blocks_are_not_made_for_a_roster_that_the_goals_do_not_know(running: Ru
 
 def test_a_name_that_was_corrected_changes_no_mapping_and_refuses_nothing(running: Running) -> None:
     running.sync()
-    with running.database.connect("renaming") as transaction:
+    with psycopg.connect(running.database.url) as transaction:
         transaction.execute("update perfcopilot_goals.employees set full_name = 'Ada Needle', updated_at = now()")
     assert running.sync(only=["prompt_blocks"]).success
 
@@ -178,7 +181,7 @@ def materialize(running: Running, name: str, make: Callable[[], Any]) -> dg.Exec
         [stray],
         partition_key=running.name,
         instance=running.instance,
-        resources={IO_MANAGER: SliceIOManager(store=StoreResource(settings=load_settings()))},
+        resources={IO_MANAGER: SliceIOManager(store=StoreResource(settings=load_settings()), clock=FakeClock())},
         raise_on_error=False,
     )
 
@@ -201,9 +204,10 @@ def test_rows_that_break_their_schema_are_counted_not_shown_and_not_written(runn
     assert materialize(running, "raw_workspace_goals", lambda: Slice(raw_goals("1"))).success
     before = running.slices()
     for kind, make in BROKEN:
-        result = materialize(running, "raw_workspace_goals", lambda make=make: Slice(make()))
+        rows = make()
+        result = materialize(running, "raw_workspace_goals", partial(Slice, rows))
         assert error_code(result) == "GoalsSchemaError", kind
-        if CANARY not in make().columns:
+        if CANARY not in rows.columns:
             assert CANARY not in "".join(str(event) for event in result.all_events), kind
         assert running.slices() == before, kind
         assert running.sync_log()[-1]["error_code"] == "GoalsSchemaError", kind

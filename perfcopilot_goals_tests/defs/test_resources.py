@@ -39,7 +39,7 @@ def test_the_store_migrates_a_new_database_when_it_is_first_needed(
         admin.execute("drop schema perfcopilot_goals, perfcopilot_dagster cascade")
         store = store_at(fresh_url)
         assert admin.execute("select to_regclass('perfcopilot_goals.syncs')").fetchone() == (None,)
-        with store.database.connect("looking") as database:
+        with psycopg.connect(store.database.url) as database:
             assert database.execute("select count(*) from perfcopilot_goals.syncs").fetchone() == (0,)
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import dagster as dg
+import psycopg
 import pytest
 
 from perfcopilot_goals.defs.observation import roster_and_settings_sensor
@@ -27,7 +28,7 @@ def swap(running: Running) -> None:
 
 
 def let_a_day_pass(running: Running) -> None:
-    with running.database.connect("moving time") as transaction:
+    with psycopg.connect(running.database.url) as transaction:
         transaction.execute("update perfcopilot_goals.connections set users_checked_at = now() - interval '1 day'")
 
 

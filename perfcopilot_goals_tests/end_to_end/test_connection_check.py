@@ -149,4 +149,4 @@ def test_a_connection_without_employees_is_told_before_anything_is_asked_until_i
     assert asana.requests == []
     allowed = cli("sync", "acme", "--allow-empty")
     assert allowed.returncode == 0, allowed.stderr
-    assert "acme: 0 goals and 0 key results of 0 employees, 1 requests" in allowed.stdout
+    assert "acme: 0 goals and 0 key results of 0 employees, 2 requests" in allowed.stdout

@@ -70,7 +70,9 @@ LAST = ["employee import", "employee map", "employee unmap", "employee erase", "
 
 
 def leaves(group: click.Group, path: str = "") -> Iterator[str]:
-    for name, command in group.commands.items():
+    ctx = click.Context(group)
+    for name in group.list_commands(ctx):
+        command = group.get_command(ctx, name)
         if isinstance(command, click.Group):
             yield from leaves(command, f"{path}{name} ")
         else:

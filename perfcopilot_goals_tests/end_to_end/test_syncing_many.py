@@ -47,17 +47,17 @@ def running(tmp_path: Path, database_url: str) -> Iterator[Running]:
     """Connections one and two of one token, and three of another."""
     running = Running()
     (tmp_path / "other").write_text(OTHER)
-    with running.asana as asana, Database(database_url).connect("adding connections") as database:
-        for name, token in (
-            ("one", DEFAULT_TOKEN_REF),
-            ("two", DEFAULT_TOKEN_REF),
-            ("three", f"file:{tmp_path}/other"),
-        ):
-            row = Connection(name, WORKSPACE, token, asana.base_url, 1_500, "goal_relationships", enabled=True)
-            add_connection(database, row)
-            # Not mapped, so that each sync is one request.
-            import_employees(database, name, [Employee("E1", "Ada Thimble", "ada@example.com", None)])
-        database.commit()
+    with running.asana as asana:
+        with Database(database_url).connect("adding connections") as conn:
+            for name, token in (
+                ("one", DEFAULT_TOKEN_REF),
+                ("two", DEFAULT_TOKEN_REF),
+                ("three", f"file:{tmp_path}/other"),
+            ):
+                row = Connection(name, WORKSPACE, token, asana.base_url, 1_500, "goal_relationships", enabled=True)
+                add_connection(conn, row)
+                # Not mapped, so that each sync is one request.
+                import_employees(conn, name, [Employee("E1", "Ada Thimble", "ada@example.com", None)])
         yield running
 
 

@@ -63,7 +63,9 @@ def _states(server: Settings, template: str) -> Iterator[tuple[Sandbox, dg.Dagst
     ):
         patch.setenv("PERFCOPILOT_DATABASE_URL", url)
         patch.setenv("ASANA_ACCESS_TOKEN", TOKEN)
-        yield asana, instance, both_states(Syncs(Database(url), instance), asana), name
+        states = both_states(Syncs(Database(url), instance), asana)
+        Database(url).close()  # a database that somebody is connected to cannot be copied
+        yield asana, instance, states, name
 
 
 @pytest.fixture
@@ -74,7 +76,7 @@ def rig(
 ) -> Iterator[Rig]:
     asana, instance, states, template = _states
     admin = local_database_url(server)
-    made = []
+    made: list[str] = []
 
     def fresh() -> str:
         name = f"faults_{next(_numbers)}"

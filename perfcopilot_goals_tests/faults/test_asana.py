@@ -5,6 +5,7 @@ import random
 import threading
 
 import dagster as dg
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,9 +136,9 @@ def test_a_host_name_that_does_not_resolve_is_told_within_the_bounds(rig: Rig, m
 
 
 def _sync_log(url: str) -> list[tuple[str, str, int]]:
-    with Database(url).connect("looking") as transaction:
+    with psycopg.connect(Database(url).url) as transaction:
         return transaction.execute(
             "select state, error_code, requests from perfcopilot_goals.syncs where connection = %s "
             "order by started_at desc limit 1",
             [ONE],
-        ).fetchall()  # type: ignore[return-value]
+        ).fetchall()

@@ -1,6 +1,6 @@
-"""The local Postgres, as the processes that share it see it: real servers, real processes, real crashes.
+"""The local Postgres as the processes that share it see it: real servers, real processes, real crashes.
 
-Add here what starts, stops or heals a server. What is stored in one is tested by the modules that store it.
+Add here what starts, stops or heals a server. The modules that store something in it test that.
 """
 
 import os
@@ -73,13 +73,13 @@ class User:
 
 
 def home_in(folder: Path) -> Settings:
-    # A name that a shell would take apart.
+    # A name that a shell would split.
     return load_settings({"PERFCOPILOT_HOME": str(folder / 'Zoë\'s "home" of $HOME')})
 
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Settings]:
-    """A home where nothing was yet."""
+    """An empty home."""
     settings = home_in(tmp_path)
     yield settings
     remove_local_postgres(settings)
@@ -87,7 +87,7 @@ def fresh(tmp_path: Path) -> Iterator[Settings]:
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """A home whose server this process uses, and so keeps running."""
+    """A home whose server this process uses, so that it keeps running."""
     settings = home_in(tmp_path_factory.mktemp("ours"))
     yield settings
     remove_local_postgres(settings)
@@ -102,7 +102,7 @@ def _theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 @pytest.fixture
 def theirs(_theirs: Settings) -> Iterator[Settings]:
-    """A home that only other processes use; nothing runs there when a test begins."""
+    """A home that only other processes use. Nothing runs there when a test begins."""
     yield _theirs
     stop_local_postgres(_theirs)
 
@@ -188,7 +188,7 @@ def test_a_killed_user_does_not_keep_the_server_for_ever(theirs: Settings) -> No
     assert not is_running(theirs)
 
 
-def test_a_server_that_is_to_be_kept_runs_until_it_is_stopped(theirs: Settings) -> None:
+def test_a_server_that_was_told_to_keep_running_runs_until_it_is_stopped(theirs: Settings) -> None:
     with User(theirs.home, "keep_running(settings)") as user:
         url = user.url()
         user.leave()
@@ -206,7 +206,7 @@ def test_a_server_that_is_to_be_kept_runs_until_it_is_stopped(theirs: Settings) 
     assert not is_running(theirs)
 
 
-def test_stopping_does_not_ask_the_users_and_they_get_it_back(ours: Settings) -> None:
+def test_the_server_stops_though_it_has_users_and_they_can_start_it_again(ours: Settings) -> None:
     url = local_database_url(ours)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("create table kept as select 7 as number")
@@ -235,7 +235,7 @@ def test_a_forked_child_that_asks_is_a_user_of_its_own(theirs: Settings) -> None
         wait_until(lambda: not is_running(theirs))
 
 
-def test_who_reads_a_starters_output_to_its_end_does_not_wait_for_the_server(theirs: Settings) -> None:
+def test_reading_a_starters_output_to_its_end_does_not_wait_for_the_server(theirs: Settings) -> None:
     command = [sys.executable, "-c", f"{IMPORTS}{USE}\nkeep_running(settings)", str(theirs.home)]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, timeout=20, check=True, text=True)
     assert done.stderr == ""
@@ -245,7 +245,7 @@ def test_who_reads_a_starters_output_to_its_end_does_not_wait_for_the_server(the
 # What others may see
 
 
-def test_only_who_has_the_password_gets_in(ours: Settings) -> None:
+def test_only_the_password_opens_the_server(ours: Settings) -> None:
     url = local_database_url(ours)
     password = url.split(":")[2].split("@")[0]
     for wrong in ("", "wrong"):
@@ -316,13 +316,13 @@ def test_a_killed_postmaster_is_replaced_and_nothing_committed_is_lost(ours: Set
         connection.execute("create table committed as select 7 as number")
         killed = postmaster(files)
         os.kill(killed, signal.SIGKILL)
-        # On the same port, so that who has the URL from before can go on.
+        # On the same port, so that a process with the earlier URL can go on.
         assert local_database_url(ours) == url
     assert answer(url, "select number from committed") == 7
     assert postmaster(files) != killed
 
 
-def test_a_port_that_another_has_taken_meanwhile_is_left_to_it(ours: Settings) -> None:
+def test_a_port_that_another_program_took_meanwhile_is_left_to_it(ours: Settings) -> None:
     url = local_database_url(ours)
     stop_local_postgres(ours)
     with socket.create_server(("127.0.0.1", int(url.split(":")[3].split("/")[0]))):
@@ -331,7 +331,7 @@ def test_a_port_that_another_has_taken_meanwhile_is_left_to_it(ours: Settings) -
     assert answer(elsewhere) == 1
 
 
-def test_a_start_that_was_killed_during_initdb_is_made_good(fresh: Settings) -> None:
+def test_after_a_start_that_was_killed_during_initdb_the_next_one_succeeds(fresh: Settings) -> None:
     files = locate(fresh)
     with User(fresh.home) as user:
         wait_until((files.base / "new" / "data" / "PG_VERSION").exists)
@@ -368,7 +368,7 @@ def test_a_missing_log_and_a_missing_database_are_made_anew(ours: Settings) -> N
 
 
 @pytest.mark.parametrize("lost", ["changed", "deleted"])
-def test_a_lost_password_is_told_with_what_to_do(ours: Settings, lost: str) -> None:
+def test_a_lost_password_is_reported_with_what_to_do(ours: Settings, lost: str) -> None:
     files = locate(ours)
     local_database_url(ours)
     password = files.password()
@@ -387,7 +387,7 @@ def test_a_lost_password_is_told_with_what_to_do(ours: Settings, lost: str) -> N
     assert answer(local_database_url(ours)) == 1
 
 
-def test_data_that_cannot_be_started_is_told_with_the_servers_last_words(fresh: Settings) -> None:
+def test_data_that_cannot_be_started_is_reported_with_the_servers_last_words(fresh: Settings) -> None:
     files = locate(fresh)
     local_database_url(fresh)
     stop_local_postgres(fresh)
@@ -400,7 +400,9 @@ def test_data_that_cannot_be_started_is_told_with_the_servers_last_words(fresh: 
 
 
 @as_root
-def test_for_root_the_server_is_an_unprivileged_users_and_no_folder_changes(fresh: Settings, tmp_path: Path) -> None:
+def test_for_root_the_server_runs_as_an_unprivileged_user_and_no_folder_changes(
+    fresh: Settings, tmp_path: Path
+) -> None:
     # The home is in a folder that only root can enter, as a checkout can be.
     tmp_path.chmod(0o700)
     users = pwd.getpwall()
@@ -426,7 +428,7 @@ def test_for_root_the_programs_are_copied_where_the_servers_user_cannot_reach_th
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     (closed / WHEEL.name).symlink_to(WHEEL)
-    # The server's user passes through the folders made for it, whatever the umask.
+    # The server's user can pass through the folders made for it, whatever the umask.
     with User(fresh.home, before="import os; os.umask(0o077)", PYTHONPATH=f"{closed}:{CHECKOUT}") as user:
         assert answer(user.url()) == 1
         assert len(list(locate(fresh).base.glob("programs-*/*/*/bin/postgres"))) == 1
@@ -460,11 +462,11 @@ def test_an_ordinary_user_has_everything_in_the_home() -> None:
     nobody = pwd.getpwnam("nobody")
     if not reachable_by(nobody, WHEEL):
         pytest.skip("only root can enter this environment, so no ordinary user can run it")
-    # pytest's folders are for its own user only.
+    # Only pytest's own user can enter its folders.
     with tempfile.TemporaryDirectory(prefix="perfcopilot-goals-") as folder:
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         home = Path(folder) / "home"
-        # After the imports: the interpreter itself may be root's alone.
+        # After the imports: perhaps only root can read the interpreter's files.
         become = f"os.setgroups([]); os.setgid({nobody.pw_gid}); os.setuid({nobody.pw_uid})"
         with User(home, before=f"{IMPORTS}{become}") as user:
             assert answer(user.url()) == 1

@@ -1,4 +1,4 @@
-"""Column lineage: every name in it is a column, and every derived column has its sources."""
+"""Column lineage: every name in it is a column, and every derived column has sources."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.schemas.lineage import SOURCES
 from perfcopilot_goals.schemas.tables import own_columns, tables
 
-# What an asset's columns may come from, by the pipeline's own edges.
+# The tables that an asset's columns may come from, by the pipeline's edges.
 UPSTREAM = {
     "raw_workspace_goals": {"raw_workspace_goals"},
     "owned_goals": {"raw_workspace_goals", "employees"},
@@ -29,7 +29,7 @@ def test_every_source_is_a_column_of_a_table_upstream(table: str) -> None:
 @pytest.mark.parametrize("table", SLICE_TABLES)
 def test_every_column_is_asanas_or_has_its_sources(table: str) -> None:
     asanas = {column.name for column in tables()[table].columns if column.asana}
-    # A sub-goal's place is that in Asana's list; it is sent as an order, not as a field.
+    # Asana sends a place as the order of its list, not as a field.
     asanas |= {"position"} if table in ("raw_workspace_goals", "subgoals") else set()
     assert set(own_columns(table)) == asanas | set(SOURCES[table])
     assert not asanas & set(SOURCES[table])

@@ -1,4 +1,4 @@
-"""The tables as they are declared, held to section 4 of the contract."""
+"""The declared tables, compared with section 4 of the contract."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from perfcopilot_goals.schemas.tables import Column, frame, own_columns, stamp, 
 from perfcopilot_goals_tests.core.examples import MONDAY
 
 SLICE = ["connection", "synced_at", "run_id"]
-# Table -> key, columns beside those of every table; "?" marks what may be null.
+# Table -> key, and the columns that not every table has. "?" marks those that may be null.
 CONTRACT: dict[str, tuple[str, str]] = {
     "raw_workspace_goals": (
         "connection goal_gid",

@@ -1,6 +1,6 @@
-"""Frames, stamps and validation: what does not fit is refused by rule, column and count, and no value comes to light.
+"""Frames, stamps and validation: rows that do not fit are refused by rule, column and count, and no value is shown.
 
-What is pinned of pandera here are the behaviours that our rules rest on; an upgrade that changes one says which.
+The tests pin the behaviour of pandera that our rules rest on. If an upgrade changes it, they say which.
 """
 
 import datetime as dt
@@ -37,11 +37,12 @@ def rows_of(table: str) -> pd.DataFrame:
 
 
 def series(*values: Any, dtype: Any = "object") -> pd.Series:
-    return pd.Series(list(values), dtype=dtype)
+    made: pd.Series = pd.Series(list(values), dtype=dtype)
+    return made
 
 
 def refused(table: str, rows: pd.DataFrame) -> str:
-    """The refusal's message; nothing of the values is in it or in what it brings along."""
+    """The refusal's message. No value is in it, or in its causes."""
     with pytest.raises(GoalsSchemaError) as error:
         validate(table, rows)
     assert CANARY not in told(error.value)
@@ -51,7 +52,7 @@ def refused(table: str, rows: pd.DataFrame) -> str:
 
 
 @pytest.mark.parametrize("table", SLICE_TABLES)
-def test_good_rows_are_given_back_as_they_are(table: str) -> None:
+def test_good_rows_come_back_unchanged(table: str) -> None:
     rows = rows_of(table)
     checked = validate(table, rows)
     assert checked.equals(rows)
@@ -70,8 +71,8 @@ def test_each_column_that_is_missing_is_refused_by_name(table: str) -> None:
         assert f"{column}: column_in_dataframe (1 values)" in refused(table, rows_of(table).drop(columns=[column]))
 
 
-def test_a_column_that_is_there_twice_is_refused() -> None:
-    """`strict` alone lets the twin pass; a load by column name would then fail, or write either."""
+def test_a_duplicate_column_is_refused() -> None:
+    """`strict` alone lets the duplicate pass. A load by column name would then fail, or write either of them."""
     rows = rows_of(RAW)
     assert "dataframe_column_labels_unique" in refused(RAW, pd.concat([rows, rows[["name"]]], axis=1))
 
@@ -99,7 +100,7 @@ def test_null_is_refused_exactly_where_it_may_not_be(table: str) -> None:
 
 
 @pytest.mark.parametrize("table", SLICE_TABLES)
-def test_a_key_that_stands_twice_is_refused(table: str) -> None:
+def test_a_duplicate_key_is_refused(table: str) -> None:
     rows = rows_of(table)
     message = refused(table, pd.concat([rows, rows.iloc[[0]]], ignore_index=True))
     assert all(f"{column}: multiple_fields_uniqueness (2 values)" in message for column in tables()[table].key)
@@ -145,13 +146,13 @@ def test_a_key_that_stands_twice_is_refused(table: str) -> None:
     ids=lambda case: "" if isinstance(case, pd.Series) else str(case)[:30],
 )  # fmt: skip
 @pytest.mark.fault("H4")
-def test_a_value_that_breaks_a_rule_is_told_by_column_rule_and_count(
+def test_a_value_that_breaks_a_rule_is_reported_by_column_rule_and_count(
     table: str, column: str, values: pd.Series, rule: str
 ) -> None:
     assert rule in refused(table, rows_of(table).assign(**{column: values}))
 
 
-def test_all_breaches_are_told_at_once() -> None:
+def test_all_breaches_are_reported_at_once() -> None:
     rows = rows_of(RAW).assign(goal_gid="x", position=-1).drop(columns=["name"])
     message = refused(RAW, rows)
     assert [message.count(column) for column in ("goal_gid: str_matches", "position: ", "name: ")] == [1, 1, 1]
@@ -164,7 +165,7 @@ ANYTHING = st.one_of(
 )  # fmt: skip
 
 
-# A quarter: pandera takes its time over a refusal.
+# A quarter of the examples, because pandera is slow to refuse.
 @one_in(4)
 @given(st.sampled_from(SLICE_TABLES), st.data())
 @pytest.mark.fault("H4")
@@ -181,7 +182,7 @@ def test_any_values_are_good_rows_or_a_refusal_that_quotes_none(table: str, data
 
 
 @pytest.mark.fault("C8")
-def test_nones_stay_nones_and_whole_numbers_whole_in_a_frame() -> None:
+def test_in_a_frame_none_stays_none_and_whole_numbers_stay_whole() -> None:
     rows = frame(RAW, ROWS[RAW])
     second = dict(zip(rows.columns, next(rows.iloc[[1]].itertuples(index=False, name=None)), strict=True))
     nullable = ["owner_gid", "html_notes", "due_on", "start_on", "status_type", "asana_status"]

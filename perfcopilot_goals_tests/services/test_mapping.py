@@ -103,7 +103,7 @@ def test_a_look_names_the_swapped_and_the_gone_and_asks_once_a_day(database: Dat
     assert gone(database) == ["E5"]
     assert look(database, asana) is None
     assert [call.path for call in asana.requests] == ["/users"]
-    with database.connect("letting a day pass") as transaction:
+    with psycopg.connect(database.url) as transaction:
         transaction.execute("update perfcopilot_goals.connections set users_checked_at = now() - interval '1 day'")
     asana.world.people[EVE] = Person(EVE, "Eve", "eve@example.com")
     assert look(database, asana) is not None
@@ -124,7 +124,7 @@ def test_what_was_found_before_stands_where_the_users_cannot_be_listed(
     fault: Fault, database: Database, asana: Sandbox
 ) -> None:
     look(database, asana)
-    with database.connect("letting a day pass") as transaction:
+    with psycopg.connect(database.url) as transaction:
         transaction.execute("update perfcopilot_goals.connections set users_checked_at = now() - interval '1 day'")
     before = everything(database)
     asana.faults = Script().on(fault, path="/users")

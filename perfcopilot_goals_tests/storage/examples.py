@@ -4,6 +4,7 @@ Add here what two test files need. Frames are made as the assets make them: `fra
 """
 
 import datetime as dt
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,9 +13,10 @@ import psycopg
 from psycopg import sql
 
 from perfcopilot_goals.domain.connection import Connection
+from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.tables import frame, own_columns, stamp, tables, validate
 from perfcopilot_goals.storage.connections import add_connection
-from perfcopilot_goals.storage.database import SCHEMA, Database
+from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.slices import Replacement, replace_slice
 from perfcopilot_goals.storage.sync_log import begin_sync
 
@@ -27,11 +29,11 @@ def empty(url: str) -> None:
     """Every row of every table gone."""
     with psycopg.connect(url) as connection:
         for table in reversed(tables()):
-            connection.execute(f"delete from {SCHEMA}.{table}")  # type: ignore[arg-type]
+            connection.execute(f"delete from {SCHEMA}.{table}")
 
 
 def connection(name: str = "acme", **changes: Any) -> Connection:
-    settings = {
+    settings: dict[str, Any] = {
         "workspace_gid": "77",
         "token_ref": "env:ASANA_ACCESS_TOKEN",
         "base_url": "https://app.asana.com/api/1.0",
@@ -93,7 +95,7 @@ def stored(database: Database, table: str = RAW, name: str | None = "acme") -> l
     query = sql.SQL("select to_jsonb(t) from {} t where connection = coalesce(%s, connection) order by {}").format(
         sql.Identifier(SCHEMA, table), sql.SQL(", ").join(map(sql.Identifier, tables()[table].key))
     )
-    with database.connect("looking") as transaction:
+    with psycopg.connect(database.url) as transaction:
         return [row for (row,) in transaction.execute(query, [name]).fetchall()]
 
 
@@ -105,6 +107,12 @@ def gids(database: Database, name: str = "acme") -> list[str]:
 def everything(database: Database) -> dict[str, list[dict[str, Any]]]:
     """Every row of every table, to see that nothing has changed."""
     return {table: stored(database, table, None) for table in tables()}
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Assert what the server does by itself soon after it was asked to."""
+    pause = threading.Event()
+    assert any(holds() or pause.wait(0.05) for _ in range(200))
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:

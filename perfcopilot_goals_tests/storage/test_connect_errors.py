@@ -16,10 +16,10 @@ from perfcopilot_goals.errors import GoalsStoreError
 from perfcopilot_goals.services.databases import open_database
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connect_errors import WAKING_SECONDS
-from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.faults.doorkeeper import WELCOME, Doorkeeper, refusal
-from perfcopilot_goals_tests.storage.examples import chain, told
+from perfcopilot_goals_tests.storage.examples import chain, eventually, told
 
 CANARY = "hunter2canary"
 ROLE = "canary_role"
@@ -172,12 +172,6 @@ def test_a_user_whom_a_server_that_trusts_does_not_know_is_told(
     assert_tells(failure_of(with_user(database_url, ROLE)), "Postgres has no such user", "create a role")
 
 
-def eventually(holds: Callable[[], bool]) -> None:
-    """The server has reloaded its rules, which it does by itself soon after it was told to."""
-    pause = threading.Event()
-    assert any(holds() or pause.wait(0.05) for _ in range(200))
-
-
 @pytest.mark.parametrize("options", ["-c no_such_setting=1", "-c lock_timeout=canary", "--no-such"])
 def test_a_parameter_that_postgres_refuses_is_told(database_url: str, options: str) -> None:
     assert_tells(
@@ -242,7 +236,7 @@ def test_a_database_that_comes_up_is_waited_for(
     with Doorkeeper(answer, times=36, port=int(str(given["port"]))) as door:
         url = database_url.replace(f":{given['port']}/", f":{door.port}/")
         with patient(url, clock).connect("asking") as conn:
-            assert conn.execute("select 1").fetchone() == (1,)
+            assert driver(conn).execute("select 1").fetchone() == (1,)
     assert door.turned_away == 36
     assert sum(clock.waits) == 18
     assert len(caplog.messages) == 1
@@ -270,7 +264,7 @@ def test_a_line_that_is_held_while_the_database_wakes_is_waited_for(
     with Doorkeeper(times=1, keep=True, port=int(str(given["port"]))) as door:
         url = database_url.replace(f":{given['port']}/", f":{door.port}/")
         with patient(f"{url}?connect_timeout=2", FakeClock()).connect("asking") as conn:
-            assert conn.execute("select 1").fetchone() == (1,)
+            assert driver(conn).execute("select 1").fetchone() == (1,)
     assert caplog.messages == ["The database's host does not answer; waiting up to 60 seconds for it."]
 
 

@@ -3,6 +3,7 @@
 import threading
 import time
 
+import psycopg
 import pytest
 
 from perfcopilot_goals.domain.employee import Employee
@@ -17,7 +18,7 @@ from perfcopilot_goals.storage.connections import (
     remove_connection,
     set_connection,
 )
-from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.employees import import_employees
 from perfcopilot_goals.storage.locks import lock_slices
 from perfcopilot_goals.storage.sync_log import begin_sync
@@ -110,7 +111,7 @@ def test_a_removed_connection_leaves_no_row_and_the_others_all_of_theirs(databas
 
 
 def test_removal_knows_every_table(database: Database) -> None:
-    with database.connect("reading the catalog") as transaction:
+    with psycopg.connect(database.url) as transaction:
         found = transaction.execute(
             "select table_name from information_schema.columns join information_schema.tables "
             "using (table_schema, table_name) where table_schema = 'perfcopilot_goals' and column_name = 'connection' "
@@ -125,7 +126,7 @@ def test_a_removal_waits_for_a_replace_and_then_takes_its_rows_too(database: Dat
     removing = threading.Thread(target=remove, args=(database,))
     with database.connect("replacing") as transaction:
         lock_slices(transaction, "acme")
-        transaction.execute(
+        driver(transaction).execute(
             "insert into perfcopilot_goals.subgoals values ('acme', now(), 'run-1', '1', '2', 0, 'Late', null)"
         )
         removing.start()

@@ -13,7 +13,7 @@ from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError, GoalsGuardError
 from perfcopilot_goals.schemas.tables import frame
 from perfcopilot_goals.storage.connections import remove_connection
-from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.employees import Imported, import_employees, map_employee, read_employees
 from perfcopilot_goals.storage.erased import read_erased
 from perfcopilot_goals.storage.erasure import Erasure, erase_employee, redact_sync_log, vacuum
@@ -259,7 +259,7 @@ def test_a_sync_that_begins_while_an_erasure_is_under_way_waits_and_knows_of_it(
         knows = threads.submit(read)
         assert reading.wait(30)
         assert blocked(database)
-        transaction.commit()
+        driver(transaction).commit()
         assert knows.result(30)
 
 
@@ -267,7 +267,7 @@ def blocked(database: Database) -> bool:
     """Whether somebody comes to wait for an advisory lock."""
     query = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
     for _ in range(3000):
-        with database.connect("looking", autocommit=True) as admin:
+        with psycopg.connect(database.url, autocommit=True) as admin:
             (waiting,) = admin.execute(query).fetchone() or (0,)
             if waiting:
                 return True

@@ -19,7 +19,7 @@ from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.schemas.tables import Table, tables
 from perfcopilot_goals.storage import migrate
 from perfcopilot_goals.storage.connections import read_connection
-from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.employees import read_employees
 from perfcopilot_goals.storage.migrate import HEAD, ensure_migrated
 from perfcopilot_goals.storage.users_check import UsersCheck, read_users_check
@@ -42,7 +42,7 @@ ALL_RELATIONS = {*tables(), "goals", "goal_key_results", "goal_counts", "alembic
 
 @pytest.mark.parametrize("table", tables().values(), ids=lambda table: table.name)
 def test_a_table_has_the_columns_of_its_model(database: Database, table: Table) -> None:
-    with database.connect("reading the catalog") as connection:
+    with psycopg.connect(database.url) as connection:
         columns = connection.execute(
             "select attname, format_type(atttypid, atttypmod), not attnotnull from pg_attribute "
             "where attrelid = %s::regclass and attnum > 0 and not attisdropped",
@@ -53,7 +53,7 @@ def test_a_table_has_the_columns_of_its_model(database: Database, table: Table) 
 
 @pytest.mark.parametrize("table", tables().values(), ids=lambda table: table.name)
 def test_a_table_has_the_key_of_its_model(database: Database, table: Table) -> None:
-    with database.connect("reading the catalog") as connection:
+    with psycopg.connect(database.url) as connection:
         key = connection.execute(
             "select attname from pg_index join unnest(indkey) with ordinality as k (attnum, place) on true "
             "join pg_attribute a on a.attrelid = indrelid and a.attnum = k.attnum "
@@ -64,7 +64,7 @@ def test_a_table_has_the_key_of_its_model(database: Database, table: Table) -> N
 
 
 def test_an_asana_user_is_one_employee_of_a_connection_at_most(database: Database) -> None:
-    with database.connect("reading the catalog") as connection:
+    with psycopg.connect(database.url) as connection:
         rule = connection.execute(
             "select pg_get_constraintdef(oid) from pg_constraint where conname = 'employees_asana_user_gid_key'"
         ).fetchone()
@@ -75,7 +75,7 @@ def test_an_asana_user_is_one_employee_of_a_connection_at_most(database: Databas
     ("view", "gid", "kind"), [("goals", "goal_gid", "goal"), ("goal_key_results", "key_result_gid", "key_result")]
 )
 def test_the_application_finds_goals_and_key_results_apart(database: Database, view: str, gid: str, kind: str) -> None:
-    with database.connect("looking") as connection:
+    with psycopg.connect(database.url) as connection:
         for row_kind, row_gid in (("goal", "1"), ("key_result", "2")):
             connection.execute(
                 "insert into perfcopilot_goals.mapped_goal_rows values "
@@ -116,10 +116,10 @@ def migrate_to(url: str, revision: str) -> None:
     """The database as an earlier version of the program left it."""
     config = Config()
     config.set_main_option("script_location", str(migrate._migrations()))
-    config.attributes["open"] = Database(url).open
-    with psycopg.connect(url) as connection:
-        connection.execute("create schema perfcopilot_goals")
-    command.upgrade(config, revision)
+    with Database(url).connect("migrating") as conn:
+        driver(conn).execute("create schema perfcopilot_goals")
+        config.attributes["conn"] = conn
+        command.upgrade(config, revision)
 
 
 def test_blocks_from_before_get_the_reason_that_their_figures_bear_out(empty_url: str) -> None:
@@ -199,7 +199,7 @@ def test_a_migration_whose_connection_dies_half_way_leaves_nothing_and_succeeds_
     migrating.start()
     with psycopg.connect(empty_url, autocommit=True) as admin:
         query = "select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep' and datname = %s"
-        ended = []
+        ended: list[tuple[object, ...]] = []
         while migrating.is_alive() and not ended:
             ended = admin.execute(query, [admin.info.dbname]).fetchall()
             time.sleep(0.05)
@@ -214,7 +214,7 @@ def test_a_migration_whose_connection_dies_half_way_leaves_nothing_and_succeeds_
 @pytest.mark.fault("D11")
 def test_a_version_of_a_newer_program_is_refused_and_left_alone(fresh_url: str) -> None:
     database = Database(fresh_url)
-    with database.connect("pretending") as connection:
+    with psycopg.connect(database.url) as connection:
         connection.execute("update perfcopilot_goals.alembic_version set version_num = '9999'")
     with pytest.raises(GoalsConfigError, match="version 9999, which this program does not know"):
         ensure_migrated(database)
@@ -223,7 +223,7 @@ def test_a_version_of_a_newer_program_is_refused_and_left_alone(fresh_url: str) 
 
 def test_tables_without_a_version_are_not_made_again(fresh_url: str) -> None:
     database = Database(fresh_url)
-    with database.connect("pretending") as connection:
+    with psycopg.connect(database.url) as connection:
         connection.execute("delete from perfcopilot_goals.alembic_version")
     with pytest.raises(GoalsStoreError) as caught:
         ensure_migrated(database)

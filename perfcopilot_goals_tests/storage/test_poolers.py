@@ -14,7 +14,7 @@ import pytest
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import AsanaUnavailableError, GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.storage.connections import add_connection
-from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.employees import import_employees, read_employees
 from perfcopilot_goals.storage.locks import token_lock
 from perfcopilot_goals.storage.migrate import ensure_migrated
@@ -49,7 +49,7 @@ def test_in_session_mode_sessions_have_our_limits_and_lose_them_for_the_next_cli
 ) -> None:
     names = ("TimeZone", "client_encoding", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
     with pooled.connect("asking") as conn:
-        settings = [conn.execute(f"show {name}").fetchone() for name in names]
+        settings = [driver(conn).execute(f"show {name}").fetchone() for name in names]
     assert settings == [("UTC",), ("UTF8",), ("10min",), ("1min",), ("10min",)]
     assert sessions(database_url), "the pooler keeps the session"
     with psycopg.connect(pooled.url) as conn:
@@ -158,7 +158,7 @@ def test_session_mode_is_taken_for_what_it_is_among_many_busy_clients(database_u
 
 def _one(database: Database) -> object:
     with database.connect("asking") as conn:
-        return (conn.execute("select 1").fetchone() or (None,))[0]
+        return (driver(conn).execute("select 1").fetchone() or (None,))[0]
 
 
 @pytest.mark.fault("E34")
@@ -166,7 +166,7 @@ def test_a_pooler_without_a_second_session_is_told_as_a_limit(database_url: str)
     with pgbouncer(database_url, default_pool_size=1) as url:
         began = time.monotonic()
         with pytest.raises(GoalsStoreError, match="the limit of connections is reached"):
-            Database(f"{url}?connect_timeout=2").open("asking")
+            _one(Database(f"{url}?connect_timeout=2"))
         assert time.monotonic() - began < 10
 
 
@@ -177,7 +177,7 @@ def test_a_limit_of_the_poolers_clients_is_told(database_url: str) -> None:
         psycopg.connect(url),
         pytest.raises(GoalsStoreError, match="the limit of connections is reached"),
     ):
-        Database(url).open("asking")
+        _one(Database(url))
 
 
 @pytest.mark.fault("E34")
@@ -192,7 +192,7 @@ def test_a_parameter_that_the_pooler_refuses_is_told(pooled: Database) -> None:
 def test_a_pooler_refuses_a_password_as_postgres_does(pooled: Database) -> None:
     password = psycopg.conninfo.conninfo_to_dict(pooled.url)["password"]
     with pytest.raises(GoalsStoreError, match="refused the user or the password") as caught:
-        Database(pooled.url.replace(str(password), "hunter2canary")).open("asking")
+        _one(Database(pooled.url.replace(str(password), "hunter2canary")))
     assert not caught.value.retryable
 
 
@@ -208,5 +208,5 @@ def test_a_pooler_that_requires_tls_or_has_a_foreign_certificate_is_told(databas
             f"sslmode=verify-full&sslrootcert={tmp_path}/none": "certificate of the TLS connection is missing or not",
         }.items():
             with pytest.raises(GoalsStoreError, match=said):
-                Database(f"{url}?{parameters}").open("asking")
+                _one(Database(f"{url}?{parameters}"))
         assert _one(Database(f"{url}?sslmode=require")) == 1

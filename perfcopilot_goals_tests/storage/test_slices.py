@@ -16,7 +16,7 @@ import pytest
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsGuardError, GoalsSchemaError, GoalsStoreError
 from perfcopilot_goals.schemas.tables import Slice, frame, stamp, tables
-from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.locks import lock_slices
 from perfcopilot_goals.storage.slices import GUARDED, Replacement, load_slice, read_slice, replace_slice
 from perfcopilot_goals.storage.sync_log import begin_sync, note_write
@@ -80,7 +80,7 @@ def fail_at_row(database: Database) -> Iterator[Trap]:
     """From now on the database refuses the row of the list of goals at that place, counted from 1, at each try."""
 
     def lay(number: int, sqlstate: str) -> None:
-        with database.connect("laying a trap") as transaction:
+        with psycopg.connect(database.url) as transaction:
             transaction.execute(
                 "create function trap() returns trigger language plpgsql as $$ begin "
                 f"if new.position = {number - 1} then raise exception 'row of %', new using errcode = '{sqlstate}'; "
@@ -91,7 +91,7 @@ def fail_at_row(database: Database) -> Iterator[Trap]:
             )
 
     yield lay
-    with database.connect("taking the trap away") as transaction:
+    with psycopg.connect(database.url) as transaction:
         transaction.execute("drop function trap cascade")
 
 
@@ -101,17 +101,17 @@ def hold_at_row(database: Database) -> Iterator[Callable[[int], None]]:
 
     def hold(number: int) -> None:
         with database.connect("laying a trap") as transaction:
-            transaction.execute(
+            driver(transaction).execute(
                 "create function hold() returns trigger language plpgsql as $$ begin "
                 f"if new.position = {number - 1} then perform pg_sleep(20); end if; return new; end $$"
             )
-            transaction.execute(
+            driver(transaction).execute(
                 f"create trigger hold before insert on perfcopilot_goals.{RAW} for each row execute function hold()"
             )
 
     yield hold
     with database.connect("taking the trap away") as transaction:
-        transaction.execute("drop function hold cascade")
+        driver(transaction).execute("drop function hold cascade")
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
@@ -167,7 +167,7 @@ def test_a_later_try_that_gets_through_writes_once(database: Database, fail_at_r
     fail_at_row(1, "40001")
 
     def mend(_: float) -> None:
-        with database.connect("mending") as transaction:
+        with psycopg.connect(database.url) as transaction:
             transaction.execute(f"drop trigger if exists trap on perfcopilot_goals.{RAW}")
 
     assert write(database, raw_goals("7"), run_id="run-2", notes={"requests": 3}, pause=mend) == 2
@@ -305,7 +305,7 @@ def test_lists_of_objects_come_back_as_they_were_given(database: Database) -> No
 def test_the_moment_is_stored_to_the_microsecond(database: Database) -> None:
     moment = MONDAY + dt.timedelta(microseconds=1)
     write(database, raw_goals("1"), synced_at=moment)
-    with database.connect("looking") as transaction:
+    with psycopg.connect(database.url) as transaction:
         found = transaction.execute(f"select synced_at from perfcopilot_goals.{RAW}").fetchone()
     assert found == (moment,)
 
@@ -384,7 +384,7 @@ def test_only_the_owners_lock_is_waited_for(database: Database, database_url: st
 def test_a_locked_table_is_waited_for_no_longer_than_the_limit(database: Database, database_url: str) -> None:
     impatient = Database(f"{database_url}?options=-c%20lock_timeout%3D300ms")
     write(database, raw_goals("1"))
-    with database.connect("holding") as holder:
+    with psycopg.connect(database.url) as holder:
         holder.execute(f"lock table perfcopilot_goals.{RAW} in access exclusive mode")
         with pytest.raises(GoalsStoreError) as caught:
             write(impatient, raw_goals("2"), run_id="run-2")
@@ -447,9 +447,9 @@ def churn(database: Database) -> Iterator[Callable[[], bool]]:
 
 @pytest.mark.fault("E15")
 def test_a_reader_never_sees_part_of_a_slice(database: Database, churn: Callable[[], bool]) -> None:
-    seen = set()
+    seen: set[tuple[object, ...]] = set()
     while churn() and len(seen) < 8:
-        with database.connect("joining") as transaction:
+        with psycopg.connect(database.url) as transaction:
             # Two scans in one statement and the sync log beside them: one snapshot.
             found = transaction.execute(
                 f"select count(*), count(distinct a.run_id), min(a.run_id) from perfcopilot_goals.{RAW} a "
@@ -468,13 +468,13 @@ def test_a_slice_and_its_source_are_of_one_moment(database: Database) -> None:
         begin_sync(transaction, "acme", "run-2", TUESDAY)
     with ThreadPoolExecutor(1) as threads:
         with database.connect("replacing") as writer:
-            writer.execute(f"lock table perfcopilot_goals.{RAW} in access exclusive mode")
+            driver(writer).execute(f"lock table perfcopilot_goals.{RAW} in access exclusive mode")
             reading = threads.submit(load_slice, database, RAW, "acme")
             waits = "select count(*) from pg_locks where not granted and relation = %s::regclass"
-            while writer.execute(waits, [f"perfcopilot_goals.{RAW}"]).fetchone() == (0,):
+            while driver(writer).execute(waits, [f"perfcopilot_goals.{RAW}"]).fetchone() == (0,):
                 assert not reading.done()
                 time.sleep(0.01)
-            writer.execute(f"update perfcopilot_goals.{RAW} set name = 'new', run_id = 'run-2'")
+            driver(writer).execute(f"update perfcopilot_goals.{RAW} set name = 'new', run_id = 'run-2'")
             noted: dict[str, Any] = {"rows": 1, "rows_before": 1, "inputs": {}, "notes": {}}
             note_write(writer, "acme", "run-2", RAW, write_id="w", is_last=False, **noted)
         rows, source = reading.result(20)
@@ -507,7 +507,7 @@ def test_every_slice_is_read_in_the_order_of_its_key(database: Database, table: 
     write(database, frame(table, [(*one, *A_ROW[table]) for one in keys]), table=table)
     with database.connect("reading") as transaction:
         # By the index of the key the rows would come in order by themselves.
-        transaction.execute("set local enable_indexscan = off; set local enable_bitmapscan = off")
+        driver(transaction).execute("set local enable_indexscan = off; set local enable_bitmapscan = off")
         rows = read_slice(transaction, table, "acme")
     assert list(rows[key].itertuples(index=False, name=None)) == sorted(keys)
 
@@ -516,7 +516,7 @@ def test_no_transaction_holds_more_than_the_rows_of_the_connection(database: Dat
     """TRUNCATE would lock out readers and take the other connections' rows along."""
     write(database, raw_goals("1"), name="globex")
     with database.connect("reading") as reader:
-        reader.execute("set transaction isolation level repeatable read, read only")
+        driver(reader).execute("set transaction isolation level repeatable read, read only")
         before = read_slice(reader, RAW, "globex")
         write(database, raw_goals("2"), name="acme")
         write(database, raw_goals("3"), name="globex", run_id="run-2")
@@ -555,7 +555,7 @@ def test_a_killed_writer_leaves_the_old_slice(
 
 def test_the_stamp_is_in_every_row(database: Database) -> None:
     write(database, raw_goals("1", "2"), run_id="run-7", synced_at=TUESDAY)
-    with database.connect("looking") as transaction:
+    with psycopg.connect(database.url) as transaction:
         found = transaction.execute(
             f"select distinct connection, run_id, synced_at from perfcopilot_goals.{RAW}"
         ).fetchall()

@@ -3,11 +3,12 @@
 import datetime as dt
 from typing import Any
 
+import psycopg
 import pytest
 
 from perfcopilot_goals.domain.sync import Source, Sync
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.sync_log import (
     begin_sync,
     fail_sync,
@@ -60,7 +61,7 @@ def last(database: Database, state: str | None = None, name: str = "acme") -> Sy
 
 
 def row(database: Database, run_id: str) -> Sync:
-    with database.connect("reading") as transaction:
+    with psycopg.connect(database.url) as transaction:
         found = transaction.execute(
             "select connection, run_id, synced_at, started_at, finished_at, state, error_code, requests, throttled, "
             "subgoal_route, counts from perfcopilot_goals.syncs where run_id = %s",
@@ -196,10 +197,14 @@ def test_the_database_says_when_a_table_was_written(database: Database) -> None:
     with database.connect("comparing") as transaction:
         written = {"write_id": "w", "rows": 0, "rows_before": 0, "inputs": {}, "notes": {}, "is_last": False}
         note_write(transaction, "acme", "r1", RAW, **written)  # type: ignore[arg-type]
-        age = transaction.execute(
-            "select clock_timestamp() - (counts #>> '{tables,raw_workspace_goals,written_at}')::timestamptz "
-            "between interval '0' and interval '10 s' from perfcopilot_goals.syncs"
-        ).fetchone()
+        age = (
+            driver(transaction)
+            .execute(
+                "select clock_timestamp() - (counts #>> '{tables,raw_workspace_goals,written_at}')::timestamptz "
+                "between interval '0' and interval '10 s' from perfcopilot_goals.syncs"
+            )
+            .fetchone()
+        )
     assert age == (True,)
 
 
@@ -212,7 +217,7 @@ def test_the_latest_write_is_found_by_the_moment_not_by_its_spelling(database: D
     for run_id in spellings:
         begin(database, run_id)
         note(database, run_id)
-    with database.connect("pretending") as transaction:
+    with psycopg.connect(database.url) as transaction:
         for run_id, spelling in spellings.items():
             transaction.execute(
                 "update perfcopilot_goals.syncs set counts = "

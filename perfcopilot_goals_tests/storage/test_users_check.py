@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 
 from perfcopilot_goals.domain.employee import Employee
@@ -52,7 +53,7 @@ def check(database: Database, name: str = "acme") -> UsersCheck:
 
 def set_checked(database: Database, moment: str) -> None:
     """Let the last look have been at that moment, which is an expression of Postgres'."""
-    with database.connect("moving time") as transaction:
+    with psycopg.connect(database.url) as transaction:
         transaction.execute(
             f"update perfcopilot_goals.connections set users_checked_at = {moment} where connection = 'acme'"
         )
