@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def starting() -> Iterator[None]:
-    """For imports: what they make stays, and is kept from the garbage collector now and later.
+    """Wrap imports in it. What they make stays, so the garbage collector skips it, during the imports and later.
 
-    Looking it through again and again, and once more at the end, took a quarter of the CPU of a sync of fifty goals.
+    Scanning it again and again, and once more at exit, took a quarter of the CPU of a sync of fifty goals.
     """
     was_enabled = gc.isenabled()
     gc.disable()

@@ -202,7 +202,7 @@ def test_an_alert_that_was_not_taken_is_an_error_without_the_webhooks_url(webhoo
 
 
 def test_a_webhook_that_is_away_is_an_error_without_its_url() -> None:
-    with pytest.raises(GoalsConfigError, match="did not answer") as caught:
+    with pytest.raises(GoalsConfigError, match="did not respond") as caught:
         post(f"http://127.0.0.1:1/{SECRET}", "hello")
     assert SECRET not in f"{caught.value!r} {caught.value.__context__!r} {caught.value.__cause__!r}"
 
