@@ -24,10 +24,9 @@ with starting():
     from sqlalchemy import event
     from sqlalchemy.pool import Pool
 
-    from perfcopilot_goals.services.databases import open_database
+    from perfcopilot_goals.services.databases import open_migrated_database
     from perfcopilot_goals.settings import Settings, load_settings, make_home
     from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
-    from perfcopilot_goals.storage.migrate import ensure_migrated
     from perfcopilot_goals.storage.sessions import STATEMENT_SECONDS
 
 # For so long after a statement a connection is taken to be alive without asking it.
@@ -78,8 +77,7 @@ class InstanceStorage(DagsterPostgresStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
-        database = open_database(load_settings())
-        ensure_migrated(database)
+        database = open_migrated_database(load_settings())
         with database.connect("opening Dagster's storage") as lock:
             # One at a time: of several processes that open a new database together, Dagster lets some fail.
             driver(lock).execute(
