@@ -65,8 +65,9 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
         return Erasure({}, 0, frozenset({employee_id}), frozenset(others), False, False, 0)
     if employee_id not in roster:
         raise GoalsConfigError(
-            f"connection {connection} has no employee {employee_id[:80]!r}, so nothing was erased; "
-            f"perfcopilot-goals employee list {connection} shows the roster"
+            f"connection {{connection}} has no employee {employee_id[:80]!r}, so nothing was erased",
+            connection=connection,
+            action="Look at the roster: perfcopilot-goals employee list {connection}",
         )
     person = roster.pop(employee_id)
     values: dict[str, Any] = {"connection": connection, "employee_id": employee_id, "gid": person.asana_user_gid}

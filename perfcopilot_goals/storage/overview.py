@@ -12,6 +12,7 @@ from perfcopilot_goals.domain.sync import LastSync
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.storage.database import driver
+from perfcopilot_goals.storage.employees import no_such_employee
 from perfcopilot_goals.storage.sync_log import read_last_route, read_last_sync, read_source
 from perfcopilot_goals.storage.users_check import read_users_check
 
@@ -159,7 +160,7 @@ def read_block(conn: sa.Connection, connection: str, employee_id: str) -> Stored
     with driver(conn).cursor(row_factory=class_row(StoredBlock)) as cursor:
         block = cursor.execute(query, [connection, employee_id]).fetchone()
     if block is None:
-        raise GoalsConfigError(_why_no_block(conn, connection, employee_id))
+        raise _why_no_block(conn, connection, employee_id)
     return block
 
 
@@ -197,22 +198,24 @@ def _pages(objects: int) -> int:
     return max(1, -(-objects // PAGE_SIZE))
 
 
-def _why_no_block(conn: sa.Connection, connection: str, employee_id: str) -> str:
+def _why_no_block(conn: sa.Connection, connection: str, employee_id: str) -> GoalsConfigError:
     query = sql.SQL("select asana_user_gid from {} where connection = %s and employee_id = %s").format(
         _table("employees")
     )
     row = driver(conn).execute(query, [connection, employee_id]).fetchone()
     if row is None:
-        return (
-            f"connection {connection} has no employee {employee_id[:80]!r}; "
-            f"perfcopilot-goals employee list {connection} shows the roster"
-        )
+        return no_such_employee(connection, employee_id)
     if row[0] is None:
-        return (
-            f"employee {employee_id} is not mapped to an Asana user, so there is no block: "
-            f"perfcopilot-goals employee map {connection} {employee_id} GID"
+        return GoalsConfigError(
+            f"employee {employee_id} is not mapped to an Asana user, so there is no block",
+            connection=connection,
+            action=f"Map them: perfcopilot-goals employee map {connection} {employee_id} GID",
         )
-    return f"there is no block for employee {employee_id} yet: perfcopilot-goals sync {connection}"
+    return GoalsConfigError(
+        f"there is no block for employee {employee_id} yet",
+        connection=connection,
+        action="Next: perfcopilot-goals sync {connection}",
+    )
 
 
 def _table(name: str) -> sql.Identifier:
