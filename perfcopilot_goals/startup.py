@@ -1,8 +1,11 @@
-"""What every process of the program does while it starts."""
+"""What every process of the program does while it starts: imports, and as few of them as it needs."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 
 
 @contextmanager
@@ -19,3 +22,16 @@ def starting() -> Iterator[None]:
         gc.freeze()
         if was_enabled:
             gc.enable()
+
+
+def import_when_used(package: str) -> Callable[[str], ModuleType]:
+    """The `__getattr__` of a package whose modules are imported when they are first used (PEP 562)."""
+
+    def import_(name: str) -> ModuleType:
+        module = f"{package}.{name}"
+        if name.startswith("_") or find_spec(module) is None:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        with starting():
+            return import_module(module)
+
+    return import_

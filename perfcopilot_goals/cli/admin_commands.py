@@ -5,12 +5,11 @@ from dataclasses import asdict
 
 import click
 
+from perfcopilot_goals import services
 from perfcopilot_goals.cli.instance import open_history, open_instance
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json
 from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.local_postgres import keep_running, remove_local_postgres, stop_local_postgres
-from perfcopilot_goals.services.grants import check_has_roles, make_roles, render_grants
-from perfcopilot_goals.services.retention import cutoff_of, purge
 
 
 @click.command("retention")
@@ -24,9 +23,9 @@ def retention(session: Session, days: int, dry_run: bool, as_json: bool) -> None
 
     Blocks and goals are those of the last sync. They stay, with the history that they came from.
     """
-    cutoff = cutoff_of(days, dt.datetime.now(dt.UTC))
+    cutoff = services.retention.cutoff_of(days, dt.datetime.now(dt.UTC))
     with open_history(session) as history:
-        done = purge(history, session.database, session.settings, cutoff, dry_run=dry_run)
+        done = services.retention.purge(history, session.database, session.settings, cutoff, dry_run=dry_run)
     if as_json:
         print_json({"before": cutoff, "dry_run": dry_run, **asdict(done)})
     else:
@@ -50,14 +49,14 @@ def grants(session: Session, is_printed: bool, is_applied: bool, prefix: str) ->
     """
     if is_printed == is_applied:
         raise click.UsageError("say --print or --apply")
-    sql = render_grants(prefix)
+    sql = services.grants.render_grants(prefix)
     if is_printed:
         echo(*sql.rstrip("\n").split("\n"))
         return
-    check_has_roles(session.settings)
+    services.grants.check_has_roles(session.settings)
     # Dagster creates its tables when it is opened, and the loader must not create any.
     with open_instance(session):
-        roles = make_roles(session.database, prefix)
+        roles = services.grants.make_roles(session.database, prefix)
     echo(f"Granted to {', '.join(roles)}.")
 
 

@@ -2,22 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from perfcopilot_goals import services
 from perfcopilot_goals.cli.instance import set_partition
 from perfcopilot_goals.cli.progress import show_line
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
 from perfcopilot_goals.cli.terminal import echo
-from perfcopilot_goals.services.connections import (
-    ConnectionCheck,
-    change_connection,
-    check_connection,
-    create_connection,
-    delete_connection,
-    list_connections,
-)
+
+if TYPE_CHECKING:
+    from perfcopilot_goals.services.connections import ConnectionCheck
 
 ROUTES = click.Choice(["auto", "subgoals", "goal_relationships"])
 COLUMNS = (
@@ -58,7 +54,7 @@ def _settings(function: Callable[..., None]) -> Callable[..., None]:
 @pass_session
 def add(session: Session, /, name: str, **given: Any) -> None:
     """Add a connection. You can set the GID later; until then its syncs fail and say so."""
-    create_connection(session.database, session.settings, name, _named(given))
+    services.connections.create_connection(session.database, session.settings, name, _named(given))
     set_partition(session, name, exists=True)
     echo(f"Added connection {name}. Next: perfcopilot-goals employee import {name} FILE.csv")
 
@@ -73,7 +69,7 @@ def set_(session: Session, /, name: str, **given: Any) -> None:
     changes = _named(given)
     if not changes:
         raise click.UsageError("name at least one setting to change")
-    after = change_connection(session.database, session.settings, name, changes)
+    after = services.connections.change_connection(session.database, session.settings, name, changes)
     set_partition(session, name, exists=after.enabled)
     echo(f"Connection {name} is set. Next: perfcopilot-goals sync {name}")
 
@@ -83,7 +79,7 @@ def set_(session: Session, /, name: str, **given: Any) -> None:
 @pass_session
 def list_(session: Session, as_json: bool) -> None:
     """List the connections with their settings."""
-    rows = [asdict(row) for row in list_connections(session.database)]
+    rows = [asdict(row) for row in services.connections.list_connections(session.database)]
     if as_json:
         print_json(rows)
     else:
@@ -99,7 +95,7 @@ def check(session: Session, name: str, as_json: bool) -> None:
 
     Waits while a sync uses the same token.
     """
-    found = check_connection(session.database, session.settings, name, on_wait=show_line)
+    found = services.connections.check_connection(session.database, session.settings, name, on_wait=show_line)
     if as_json:
         settings = {"connection": name, "workspace_gid": found.workspace_gid, "workspace": found.workspace}
         error_code = type(found.error).__name__ if found.error else None
@@ -110,7 +106,7 @@ def check(session: Session, name: str, as_json: bool) -> None:
         raise found.error
 
 
-def _show_check(found: ConnectionCheck) -> None:
+def _show_check(found: "ConnectionCheck") -> None:
     token, gid = found.identity, found.workspace_gid
     echo(f"The token is that of {token.user_name} (user {token.user_gid}).")
     for seen, workspace in token.workspaces.items():
@@ -132,7 +128,7 @@ def _show_check(found: ConnectionCheck) -> None:
 @pass_session
 def remove(session: Session, name: str) -> None:
     """Remove a connection with its roster, its goals and its history."""
-    rows = delete_connection(session.database, name)
+    rows = services.connections.delete_connection(session.database, name)
     set_partition(session, name, exists=False)
     echo(f"Removed connection {name} and {rows} rows of goals.")
 

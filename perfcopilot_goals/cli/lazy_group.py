@@ -1,7 +1,7 @@
 """A group of commands that imports a command's module only when that command is asked for.
 
-So the program's help answers at once. A command's module may import what it needs at its top, except Dagster and what
-comes with it: see `instance`.
+So the program's help answers at once. A command's module names what it needs at its top: `services`, whose modules are
+imported when they are first used, and `instance`, which alone imports Dagster.
 """
 
 from collections.abc import Mapping

@@ -2,14 +2,10 @@
 
 import secrets
 
+from perfcopilot_goals import services
 from perfcopilot_goals.cli.session import Session
 from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.sandbox import Sandbox, roster_csv
-from perfcopilot_goals.services.connections import change_connection, create_connection, list_connections
-from perfcopilot_goals.services.mapping import list_employees
-from perfcopilot_goals.services.prompts import find_prompt
-from perfcopilot_goals.services.roster_import import import_roster
-from perfcopilot_goals.services.status import find_never_synced
 from perfcopilot_goals.settings import make_token_folder
 
 DEMO = "demo"
@@ -49,24 +45,24 @@ class Sample:
         database, settings = self._session.database, self._session.settings
         address = {"base_url": asana.base_url, "token_ref": f"file:{self._token_file}"}
         wanted = {DEMO: asana.world.workspace_gid} | ({BROKEN: WRONG_GID} if with_broken else {})
-        existing = {connection.connection for connection in list_connections(database)}
+        existing = {connection.connection for connection in services.connections.list_connections(database)}
         for name, workspace_gid in wanted.items():
             if name in existing:
-                change_connection(database, settings, name, address)
+                services.connections.change_connection(database, settings, name, address)
             else:
                 # The sandbox has no limit; at a real token's 1,500 a minute the demo would take half a minute.
                 given = {"workspace_gid": workspace_gid, "requests_per_minute": 60_000, **address}
-                create_connection(database, settings, name, given)
+                services.connections.create_connection(database, settings, name, given)
             # Also if an earlier demo was killed before this.
-            if not list_employees(database, name):
-                import_roster(database, name, roster_csv(asana.world))
-        return tuple(name for name in find_never_synced(database) if name in wanted)
+            if not services.mapping.list_employees(database, name):
+                services.roster_import.import_roster(database, name, roster_csv(asana.world))
+        return tuple(name for name in services.status.find_never_synced(database) if name in wanted)
 
 
 def show_blocks(session: Session) -> None:
     """Prints some of the stored blocks, long ones without their middle, and what to do next."""
     for employee_id, what in SHOWN.items():
-        lines = find_prompt(session.database, DEMO, employee_id).stored.block.split("\n")
+        lines = services.prompts.find_prompt(session.database, DEMO, employee_id).stored.block.split("\n")
         echo("", f"{employee_id}: {what}")
         left_out = len(lines) - LINES_SHOWN
         if left_out > 1:

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
+from perfcopilot_goals import services
 from perfcopilot_goals.cli.terminal import echo, render_json
-from perfcopilot_goals.services.databases import Database, open_migrated_database
 from perfcopilot_goals.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from perfcopilot_goals.services.databases import Database
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -27,9 +30,9 @@ class Session:
         return load_settings()
 
     @cached_property
-    def database(self) -> Database:
+    def database(self) -> "Database":
         """The database in use, started and migrated if needed."""
-        return open_migrated_database(self.settings)
+        return services.databases.open_migrated_database(self.settings)
 
 
 def pass_session(command: Callable[Concatenate[Session, Given], Result]) -> Callable[Given, Result]:

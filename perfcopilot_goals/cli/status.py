@@ -3,20 +3,16 @@
 import datetime as dt
 from collections import Counter
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from perfcopilot_goals import services
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
 from perfcopilot_goals.cli.terminal import echo
-from perfcopilot_goals.services.prompts import find_prompt
-from perfcopilot_goals.services.status import (
-    BlockReason,
-    ConnectionStatus,
-    describe_connections,
-    explain_blocks,
-    plan_sync,
-)
+
+if TYPE_CHECKING:
+    from perfcopilot_goals.services.status import BlockReason, ConnectionStatus
 
 CONNECTION_COLUMNS = (
     *("connection", "last complete", "age", "goals", "key results", "employees"),
@@ -35,7 +31,7 @@ def status(session: Session, name: str | None, employees: bool, as_json: bool) -
     if employees:
         _show_employees(session, name, as_json)
         return
-    statuses = describe_connections(session.database, name)
+    statuses = services.status.describe_connections(session.database, name)
     if as_json:
         print_json([asdict(status) for status in statuses])
     else:
@@ -49,7 +45,7 @@ def status(session: Session, name: str | None, employees: bool, as_json: bool) -
 @pass_session
 def plan(session: Session, name: str, as_json: bool) -> None:
     """Show how many requests the next sync will send, and how long that takes at the token's limit."""
-    planned = plan_sync(session.database, name)
+    planned = services.status.plan_sync(session.database, name)
     parts = planned.parts
     if as_json:
         figures = {"requests": parts.requests, "seconds": round(planned.seconds, 1)}
@@ -72,7 +68,7 @@ def plan(session: Session, name: str, as_json: bool) -> None:
 @pass_session
 def prompt(session: Session, name: str, employee_id: str, as_json: bool) -> None:
     """Print an employee's stored [GOALS] block. If the block may be out of date, stderr says why."""
-    found = find_prompt(session.database, name, employee_id)
+    found = services.prompts.find_prompt(session.database, name, employee_id)
     if as_json:
         print_json(asdict(found.stored))
     else:
@@ -87,7 +83,7 @@ def prompt(session: Session, name: str, employee_id: str, as_json: bool) -> None
         )
 
 
-def _connection_row(status: ConnectionStatus) -> dict[str, Any]:
+def _connection_row(status: "ConnectionStatus") -> dict[str, Any]:
     row = asdict(status)
     name = status.connection if status.enabled else f"{status.connection} (disabled)"
     complete = f"{status.last_complete:%Y-%m-%d %H:%M} UTC" if status.last_complete else "never"
@@ -105,7 +101,7 @@ def _connection_row(status: ConnectionStatus) -> dict[str, Any]:
 
 def _show_employees(session: Session, name: str | None, as_json: bool) -> None:
     """Print the employees, one a line, and how many there are of each reason."""
-    blocks = explain_blocks(session.database, name)
+    blocks = services.status.explain_blocks(session.database, name)
     if as_json:
         print_json([asdict(block) for block in blocks])
         return
@@ -121,7 +117,7 @@ def _show_employees(session: Session, name: str | None, as_json: bool) -> None:
         )
 
 
-def _employee_row(block: BlockReason) -> dict[str, Any]:
+def _employee_row(block: "BlockReason") -> dict[str, Any]:
     is_cut = block.goals is not None and block.goals_owned != block.goals
     return asdict(block) | {
         "goals": f"{block.goals} of {block.goals_owned}" if is_cut else block.goals,

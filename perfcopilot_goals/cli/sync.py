@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from perfcopilot_goals import services
 from perfcopilot_goals.cli.instance import RUNNER_MODULES, open_runner
 from perfcopilot_goals.cli.progress import TerminalProgress
 from perfcopilot_goals.cli.session import Session, pass_session
 from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.cli.workers import Work, work_together
 from perfcopilot_goals.errors import GoalsError
-from perfcopilot_goals.services.connections import list_connections
-from perfcopilot_goals.services.sync_access import group_by_token
 
 if TYPE_CHECKING:
     from perfcopilot_goals.defs.runs import Outcome, Runner
@@ -41,13 +40,13 @@ def sync(session: Session, names: tuple[str, ...], every: bool, allow_empty: boo
 
 def sync_connections(session: Session, names: Sequence[str], *, every: bool, allow_empty: bool) -> list[int]:
     """Syncs these connections and prints how each ended; returns their exit codes."""
-    connections = list_connections(session.database)
+    connections = services.connections.list_connections(session.database)
     if every:
         names = [connection.connection for connection in connections if connection.enabled]
         if not names:
             echo("No connection is enabled; nothing to sync.")
             return []
-    groups = group_by_token(names, connections)
+    groups = services.sync_access.group_by_token(names, connections)
     if len(groups) == 1:
         with _open_work(session, allow_empty, draws=True) as work:
             return work(groups[0])

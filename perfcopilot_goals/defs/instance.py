@@ -27,10 +27,9 @@ with starting():
     from sqlalchemy import event
     from sqlalchemy.pool import Pool
 
-    from perfcopilot_goals.services.databases import open_database
+    from perfcopilot_goals.services.databases import open_migrated_database
     from perfcopilot_goals.settings import Settings, load_settings, make_home
     from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
-    from perfcopilot_goals.storage.migrate import ensure_migrated
     from perfcopilot_goals.storage.sessions import STATEMENT_SECONDS
 
 # A connection that was used within so many seconds is taken to be alive.
@@ -81,8 +80,7 @@ class InstanceStorage(DagsterPostgresStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
-        database = open_database(load_settings())
-        ensure_migrated(database)
+        database = open_migrated_database(load_settings())
         with database.connect("opening Dagster's storage") as lock:
             # One process at a time: Dagster fails in some of several processes that open a new database together.
             driver(lock).execute(

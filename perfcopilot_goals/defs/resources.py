@@ -15,15 +15,13 @@ from perfcopilot_goals.defs.progress import Progress, Report
 from perfcopilot_goals.domain.block import BlockHistory
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.errors import GoalsError
-from perfcopilot_goals.services.databases import open_database
+from perfcopilot_goals.services.databases import open_migrated_database
 from perfcopilot_goals.services.mapping import check_mapping
-from perfcopilot_goals.services.redaction import redact
 from perfcopilot_goals.services.sync_access import open_client, require_employees
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.connections import has_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.erased import Erased, read_erased
-from perfcopilot_goals.storage.migrate import ensure_migrated
 from perfcopilot_goals.storage.reasons import read_block_history
 from perfcopilot_goals.storage.slices import read_slice
 from perfcopilot_goals.storage.sync_log import begin_sync, fail_sync, read_last_route
@@ -41,10 +39,7 @@ class StoreResource(dg.ConfigurableResource[Any]):
     @property
     def database(self) -> Database:
         if self._database is None:
-            database = open_database(self.settings)
-            redact(database.password)
-            ensure_migrated(database)
-            self._database = database
+            self._database = open_migrated_database(self.settings)
         return self._database
 
     def read_or_skip(self, doing: str, read: Callable[[sa.Connection], Read]) -> Read | dg.SkipReason:

@@ -1,6 +1,7 @@
 """The database in use: the configured one, or the local Postgres."""
 
 from perfcopilot_goals.local_postgres import local_database_url
+from perfcopilot_goals.services.redaction import redact
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import Database, parse_database_url
 from perfcopilot_goals.storage.migrate import ensure_migrated
@@ -16,7 +17,8 @@ def open_database(settings: Settings) -> Database:
 
 
 def open_migrated_database(settings: Settings) -> Database:
-    """The database in use, with its tables as this version needs them."""
+    """The database in use, with its tables as this version needs them. Its password is kept out of logs."""
     database = open_database(settings)
+    redact(database.password)
     ensure_migrated(database)
     return database

@@ -1,12 +1,16 @@
 """`employee erase`: removes one person from everything that is kept, for good."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
+from perfcopilot_goals import services
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json
 from perfcopilot_goals.cli.terminal import echo, printable
-from perfcopilot_goals.services.erasure import Erasure, erase_person, find_leftovers, has_doubtful_mapping
+
+if TYPE_CHECKING:
+    from perfcopilot_goals.services.erasure import Erasure
 
 FOUND = 1
 
@@ -42,7 +46,7 @@ def erase(
     if more_canaries and not canaries:
         raise click.UsageError("one employee at a time; texts to search for come after --verify")
     canaries += more_canaries
-    if has_doubtful_mapping(session.database, name, employee_id):
+    if services.erasure.has_doubtful_mapping(session.database, name, employee_id):
         echo(
             f"{employee_id} may be mapped to somebody else's Asana user. Then that person's goals are erased and kept "
             f"out for good. Look first: perfcopilot-goals employee suggest {name}",
@@ -50,8 +54,8 @@ def erase(
         )
     if not yes:
         click.confirm(f"Erase {printable(employee_id)} from {name}? This cannot be undone", abort=True, err=True)
-    done = erase_person(session.database, session.settings, name, employee_id)
-    leftovers = find_leftovers(session.database, session.settings, canaries)
+    done = services.erasure.erase_person(session.database, session.settings, name, employee_id)
+    leftovers = services.erasure.find_leftovers(session.database, session.settings, canaries)
     if as_json:
         print_json({"connection": name, "removed": done.removed, "found": leftovers})
     else:
@@ -67,7 +71,7 @@ def erase(
     sys.exit(FOUND if leftovers else 0)
 
 
-def _remarks(name: str, done: Erasure) -> list[str]:
+def _remarks(name: str, done: "Erasure") -> list[str]:
     remarks = []
     if done.is_unmapped:
         remarks.append(

@@ -2,15 +2,18 @@
 
 from collections import Counter
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from perfcopilot_goals import services
 from perfcopilot_goals.cli.progress import show_line
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
 from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.core.suggestions import COLLISION, EXACT, HINT, KINDS, NOTHING
-from perfcopilot_goals.services.mapping import MappingConflict, Waiting, list_unmapped, set_mapping, suggest_mapping
+
+if TYPE_CHECKING:
+    from perfcopilot_goals.services.mapping import MappingConflict, Waiting
 
 UNMAPPED_COLUMNS = ("employee_id", "full_name", "email", "unchanged since")
 OWNER_COLUMNS = ("asana_user_gid", "goals")
@@ -28,7 +31,7 @@ def unmapped(session: Session, name: str, owners: bool, as_json: bool) -> None:
 
     The date is when the row last changed: they are unmapped at least since then.
     """
-    found = list_unmapped(session.database, name)
+    found = services.mapping.list_unmapped(session.database, name)
     people = [asdict(person) for person in found.employees]
     if as_json:
         print_json({"employees": people, **asdict(found.waiting)} if owners else people)
@@ -52,7 +55,7 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
     Also lists mapped employees whose e-mails say that they may be somebody else. Waits while a sync uses the same
     token. You decide on hints and collisions: employee map.
     """
-    done = suggest_mapping(session.database, session.settings, name, apply=apply, on_wait=show_line)
+    done = services.mapping.suggest_mapping(session.database, session.settings, name, apply=apply, on_wait=show_line)
     suggestions, applied, seen = done.suggestions, done.applied, done.seen
     found = Counter(suggestion.kind for suggestion in suggestions)
     counts = {kind: found[kind] for kind in KINDS}
@@ -88,7 +91,7 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
 @pass_session
 def map_(session: Session, name: str, employee_id: str, gid: str) -> None:
     """Link an employee to their Asana user."""
-    set_mapping(session.database, name, employee_id, gid)
+    services.mapping.set_mapping(session.database, name, employee_id, gid)
     echo(f"{employee_id} is Asana user {gid}. The next sync brings the goals: perfcopilot-goals sync {name}")
 
 
@@ -98,11 +101,11 @@ def map_(session: Session, name: str, employee_id: str, gid: str) -> None:
 @pass_session
 def unmap(session: Session, name: str, employee_id: str) -> None:
     """Unlink an employee from their Asana user."""
-    set_mapping(session.database, name, employee_id, None)
+    services.mapping.set_mapping(session.database, name, employee_id, None)
     echo(f"{employee_id} is not mapped any more. The next sync drops the block: perfcopilot-goals sync {name}")
 
 
-def _show_waiting(name: str, waiting: Waiting, *, every: bool) -> None:
+def _show_waiting(name: str, waiting: "Waiting", *, every: bool) -> None:
     if waiting.listed_at is None:
         echo(f"Which goals wait for an employee is known after the first sync: perfcopilot-goals sync {name}")
         return
@@ -116,7 +119,7 @@ def _show_waiting(name: str, waiting: Waiting, *, every: bool) -> None:
     )
 
 
-def _show_conflicts(name: str, conflicts: list[MappingConflict]) -> None:
+def _show_conflicts(name: str, conflicts: list["MappingConflict"]) -> None:
     echo("Employees who may be mapped to somebody else's Asana user, and then have that person's goals:")
     for conflict in conflicts:
         signs = []

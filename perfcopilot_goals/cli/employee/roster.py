@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from perfcopilot_goals import services
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
 from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.core.roster_changes import Changes
-from perfcopilot_goals.services.mapping import list_employees
-from perfcopilot_goals.services.roster_import import RosterImport, import_roster, read_roster_file
+
+if TYPE_CHECKING:
+    from perfcopilot_goals.services.roster_import import RosterImport
 
 COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
 
@@ -21,7 +24,7 @@ COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
 @pass_session
 def list_(session: Session, name: str, as_json: bool) -> None:
     """List the roster of a connection."""
-    rows = [asdict(employee) for employee in list_employees(session.database, name)]
+    rows = [asdict(employee) for employee in services.mapping.list_employees(session.database, name)]
     if as_json:
         print_json(rows)
     else:
@@ -44,8 +47,9 @@ def import_(session: Session, name: str, file: Path, *, skip_bad: bool, replaces
     """
     if replaces and skip_bad:
         raise click.UsageError("--replace with --skip-bad would remove the employees of bad lines; choose one")
-    done = import_roster(
-        session.database, name, read_roster_file(file), skip_bad=skip_bad, replaces=replaces, dry_run=dry_run
+    text = services.roster_import.read_roster_file(file)
+    done = services.roster_import.import_roster(
+        session.database, name, text, skip_bad=skip_bad, replaces=replaces, dry_run=dry_run
     )
     if dry_run:
         _show_plan(name, done.changes, done.removed)
@@ -75,7 +79,7 @@ def _show_result(name: str, changes: Changes, removed: Sequence[str]) -> None:
         echo(f"The blocks of those removed disappear with the next sync: perfcopilot-goals sync {name}")
 
 
-def _show_remarks(name: str, done: RosterImport, *, replaces: bool) -> None:
+def _show_remarks(name: str, done: "RosterImport", *, replaces: bool) -> None:
     """Prints what else a person should know about the file; bad lines go to stderr."""
     for number, problem in sorted(done.bad.items()):
         echo(f"left out, line {number}: {problem}", err=True)
