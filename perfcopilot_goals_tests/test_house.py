@@ -104,6 +104,17 @@ def test_a_module_says_what_it_is_for_and_has_a_name_that_tells(path: Path) -> N
     assert path.stem not in VAGUE_NAMES
 
 
+def test_settings_are_loaded_at_the_entry_points_alone() -> None:
+    """Whatever loads them again could follow another environment than the rest. Dagster makes its instance itself."""
+    loads = {str(path.relative_to(PACKAGE)) for path in MODULES if "load_settings(" in path.read_text("utf-8")}
+    assert loads == {"settings.py", "definitions.py", "cli/session.py", "defs/instance.py"}
+
+
+def test_no_step_fetches_its_resources_from_the_context() -> None:
+    """They stand in its signature, with their types."""
+    assert [path.name for path in MODULES if "context.resources" in path.read_text("utf-8")] == []
+
+
 def test_the_data_dictionary_is_what_the_models_say() -> None:
     from perfcopilot_goals.schemas.dictionary import PAGE, render
 

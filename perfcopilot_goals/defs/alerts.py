@@ -85,7 +85,8 @@ def post(webhook: str, text: str) -> None:
         session.mount("http://", HTTPAdapter(max_retries=_RETRIES))
         try:
             response = session.post(webhook, json={"text": text}, timeout=POST_SECONDS, allow_redirects=False)
-            problem = "" if response.ok and not response.is_redirect else f"responded with {response.status_code}"
+            is_taken = response.ok and not response.is_redirect
+            problem = "" if is_taken else f"responded with status {response.status_code}"
         except requests.RequestException as error:
             problem = f"did not respond ({type(error).__name__})"
     if problem:

@@ -26,7 +26,7 @@ from perfcopilot_goals_tests.defs.running_instance import (
     Running,
     error_code,
     failure,
-    figures,
+    metadata_of,
     results,
     small_world,
     without_stamp,
@@ -61,7 +61,7 @@ def test_a_sync_brings_every_mapped_employees_goals_into_a_block(running: Runnin
     assert len(running.rows("raw_workspace_goals")) == 7
 
 
-def test_a_sync_of_the_same_answers_gives_the_same_rows(running: Running) -> None:
+def test_the_same_responses_give_the_same_rows(running: Running) -> None:
     running.sync()
     before = running.slices()
     running.sync()
@@ -93,7 +93,7 @@ def test_the_sync_log_has_what_the_sync_cost_and_by_which_route(running: Running
     }
 
 
-def test_the_next_sync_begins_with_the_route_that_answered(running: Running) -> None:
+def test_the_next_sync_begins_with_the_route_that_worked(running: Running) -> None:
     running.sync()
     first = running.asana.count()
     running.sync()
@@ -207,7 +207,7 @@ REFUSALS: list[tuple[str, Fault, dict[str, Any], str]] = [
 ]
 
 
-def test_a_refusal_is_told_by_its_class_and_changes_no_block(running: Running) -> None:
+def test_a_refusal_is_reported_by_its_class_and_changes_no_block(running: Running) -> None:
     running.sync()
     before = running.slices()
     for kind, fault, where, code in REFUSALS:
@@ -237,7 +237,7 @@ SHAPES = [
 
 @pytest.mark.parametrize(("changes", "path", "what"), SHAPES, ids=["null name", "bad date", "owner", "key result"])
 @pytest.mark.fault("C33")
-def test_an_answer_of_another_shape_is_told_with_connection_request_object_field_and_what_to_do(
+def test_a_response_of_another_shape_is_reported_with_connection_request_object_field_and_action(
     changes: dict[str, Any], path: str, what: str, running: Running
 ) -> None:
     running.asana.faults = Script().on(edited(changes), path=path)
@@ -248,7 +248,7 @@ def test_an_answer_of_another_shape_is_told_with_connection_request_object_field
 
 
 @pytest.mark.fault("C32")
-def test_a_request_that_asana_does_not_take_is_told_and_changes_nothing(running: Running) -> None:
+def test_a_request_that_asana_rejects_is_reported_and_changes_nothing(running: Running) -> None:
     running.sync()
     before = running.slices()
     running.asana.faults = Script().on(faults.status(400, "opt_fields: Unknown field"), path="/goals")
@@ -448,10 +448,10 @@ def test_a_connection_without_employees_fails_before_any_request_and_before_it_w
 def test_what_a_rejection_taught_is_reported(running: Running) -> None:
     running.asana.faults = Script().on(faults.status(429, "Busy"), first=3, times=1)
     running.definitions = build_definitions(load_settings(), clock=FakeClock())
-    told = figures(running.sync(), "subgoals")
-    assert (told["throttled"], told["slowed_to_percent"]) == (1, 80)
+    shown = metadata_of(running.sync(), "subgoals")
+    assert (shown["throttled"], shown["slowed_to_percent"]) == (1, 80)
     running.asana.faults = None
-    assert "slowed_to_percent" not in figures(running.sync(), "subgoals")
+    assert "slowed_to_percent" not in metadata_of(running.sync(), "subgoals")
 
 
 def test_the_token_is_free_after_every_sync(running: Running) -> None:

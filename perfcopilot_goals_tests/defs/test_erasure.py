@@ -1,4 +1,4 @@
-"""Somebody is erased while a sync is under way: whatever the sync holds of them by then, it does not write it.
+"""Somebody is erased while a sync is under way: it does not write what it has fetched of them.
 
 And what Dagster keeps of its sensors loses them, in a form that Dagster reads.
 """

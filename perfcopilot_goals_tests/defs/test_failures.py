@@ -223,7 +223,7 @@ def test_a_row_that_postgres_refuses_is_not_repeated(
     places.assert_clean()
 
 
-def test_an_error_that_nobody_expected_is_told_by_class_and_place(
+def test_an_unexpected_error_is_reported_by_class_and_place(
     running: Running, places: Places, trap: Callable[[str], None]
 ) -> None:
     """A rank that is text and holds a name: turning it into a number quotes it."""
@@ -250,7 +250,7 @@ def test_with_dagsters_own_redaction_on_no_more_comes_to_light_and_the_kind_of_e
     places.assert_clean()
 
 
-def test_an_asset_that_breaks_is_told_by_class_and_place(running: Running, places: Places) -> None:
+def test_an_asset_that_breaks_is_reported_by_class_and_place(running: Running, places: Places) -> None:
     @assets._slice_asset("pandas")
     def owned_goals(raw_workspace_goals: Any) -> Slice:
         names = {name: name for name in raw_workspace_goals["name"]}
@@ -271,7 +271,7 @@ def test_an_asset_that_breaks_is_told_by_class_and_place(running: Running, place
     places.assert_clean()
 
 
-def test_a_check_that_breaks_is_told_the_same_way(
+def test_a_check_that_breaks_is_reported_the_same_way(
     running: Running, places: Places, trap: Callable[[str], None]
 ) -> None:
     running.sync(only=["raw_workspace_goals", "owned_goals"])

@@ -28,8 +28,8 @@ def test_a_connection_and_its_roster_are_observed_once_and_again_when_they_chang
     running.map("E3", "3")
     mapped, seen = observe(running, again.cursor)
     assert seen == [("employees", running.name)]
-    figures = {name: value.value for name, value in mapped.asset_events[0].metadata.items()}
-    assert figures == {"rows": 3, "mapped": 3, "unmapped": 0}
+    seen_metadata = {name: value.value for name, value in mapped.asset_events[0].metadata.items()}
+    assert seen_metadata == {"rows": 3, "mapped": 3, "unmapped": 0}
     with running.database.connect("changing") as transaction:
         set_connection(transaction, running.name, {"workspace_gid": None})
     _, seen = observe(running, mapped.cursor)
