@@ -50,8 +50,8 @@ class SchemaPlugin(sqlalchemy.CreateEnginePlugin):
 
     A URL asks for it by `?plugin=<NAME>`, so the product's own engines are left alone.
 
-    A statement sets the schema, not `options` of the start-up: some poolers refuse those. Others ignore them, and Dagster
-    would make its tables in `public`.
+    A statement sets the schema, not `options` of the start-up. Some poolers refuse those; others ignore them, and
+    Dagster would make its tables in `public`.
     """
 
     NAME = "perfcopilot_dagster_schema"
