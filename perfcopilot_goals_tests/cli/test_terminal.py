@@ -1,4 +1,4 @@
-"""What reaches a terminal or a pipe: no control character of anybody's, in any encoding, whoever reads it or leaves."""
+"""What reaches a terminal or a pipe: no control character, in any encoding, also when the reader leaves early."""
 
 import ast
 import datetime as dt
@@ -113,7 +113,7 @@ def test_commands_print_by_echo_and_by_nothing_else() -> None:
 
 @pytest.fixture
 def acme(database: Database) -> Database:
-    """A connection with two employees, of whom one has a block."""
+    """A connection with two employees. One of them has a block."""
     connection = Connection("acme", "77", "env:ASANA_ACCESS_TOKEN", "https://app.asana.com/api/1.0", 1500, "auto", True)
     people = [Employee("E1", NAME, "zofie@example.com", "11"), Employee("E2", "Ben", "", None)]
     with database.connect("setting up") as transaction:

@@ -1,7 +1,7 @@
 """One person is erased after real syncs: nothing of them is left anywhere, nothing brings them back.
 
-Before the erasure their ids stand wherever a sync may put them: an unread list in the sync log, checks that name them,
-a failure that names a goal. `planted` sees to it.
+`planted` first puts their ids wherever a sync may put them: in an unread list in the sync log, in checks, and in a
+failure that names a goal.
 """
 
 import json

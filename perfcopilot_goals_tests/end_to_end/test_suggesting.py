@@ -122,7 +122,9 @@ def test_swapped_employees_are_named_by_the_sync_and_by_suggest_until_they_are_p
 
         asked = cli("employee", "erase", "acme", "E002")
         assert asked.returncode == 1
-        assert asked.stderr.startswith("E002 may be mapped to somebody else's Asana user, whose goals are then erased")
+        assert asked.stderr.startswith(
+            "E002 may be mapped to somebody else's Asana user. Then that person's goals are erased"
+        )
         for employee_id in ("E001", "E002"):
             cli("employee", "unmap", "acme", employee_id)
         applied = cli("employee", "suggest", "acme", "--apply")
