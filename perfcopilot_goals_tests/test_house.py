@@ -47,6 +47,7 @@ SLOW_TO_IMPORT = ("pandas", "pandera", "dagster", "requests", "sqlalchemy")
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "misc", "lib"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted((ROOT / "perfcopilot_goals_tests").rglob("*.py"))
 
 
 def room_of(path: Path) -> str:
@@ -102,6 +103,12 @@ def test_a_module_says_what_it_is_for_and_has_a_name_that_tells(path: Path) -> N
     tree = ast.parse(path.read_text("utf-8"))
     assert not tree.body or ast.get_docstring(tree)
     assert path.stem not in VAGUE_NAMES
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_test_file_is_imported_for_a_helper_in_it(path: Path) -> None:
+    """Helpers are in modules of their own, so that a test file can be read, moved and deleted by itself."""
+    assert not {name for name in imports_of(path) if name.rpartition(".")[2].startswith("test_")}
 
 
 def test_the_data_dictionary_is_what_the_models_say() -> None:

@@ -22,7 +22,7 @@ from perfcopilot_goals.storage.connections import add_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees
 from perfcopilot_goals_tests.asana.worlds import WORKSPACE, flat_world
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
+from perfcopilot_goals_tests.cli.command import TOKEN, Cli, environment
 
 OTHER = "canary-token-of-another-77aa"
 

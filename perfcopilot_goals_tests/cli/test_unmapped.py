@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 
 from perfcopilot_goals.sandbox import Sandbox, sample_company
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli
-from perfcopilot_goals_tests.end_to_end.test_command_line import connect
-from perfcopilot_goals_tests.end_to_end.test_suggesting import roster_of
+from perfcopilot_goals_tests.cli.command import TOKEN, Cli
+from perfcopilot_goals_tests.cli.small_company import connect, roster_of
 
 
 def test_the_sample_companys_gap_is_told_from_both_sides(cli: Cli, tmp_path: Path) -> None:

@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 
 from perfcopilot_goals.sandbox import Sandbox
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli
-from perfcopilot_goals_tests.end_to_end.test_command_line import ANA, BO, connect, roster, small_company
-
-__all__ = ["roster"]
+from perfcopilot_goals_tests.cli.command import TOKEN, Cli
+from perfcopilot_goals_tests.cli.small_company import ANA, BO, connect, small_company
 
 HEADER = "employee_id,full_name,email,asana_user_gid"
 

@@ -17,7 +17,7 @@ from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals_tests import scripted_faults as faults
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
+from perfcopilot_goals_tests.cli.command import TOKEN, Cli, environment
 from perfcopilot_goals_tests.scripted_faults import Script, asks_subgoals_of
 
 PAT, NED, WORKSPACE = "1200000000007311", "1200000000000012", "1200000000000001"

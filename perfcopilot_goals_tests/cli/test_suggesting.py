@@ -9,19 +9,13 @@ from pathlib import Path
 import pytest
 
 from perfcopilot_goals.asana.pacing import token_identity
-from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World, roster_csv, sample_company
+from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World, sample_company
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.locks import token_lock
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
-from perfcopilot_goals_tests.end_to_end.test_command_line import connect
+from perfcopilot_goals_tests.cli.command import TOKEN, Cli, environment
+from perfcopilot_goals_tests.cli.small_company import connect, roster_of
 
 VERA, WILLEM = "E036", "E037"
-
-
-def roster_of(world: World, tmp_path: Path) -> Path:
-    path = tmp_path / "roster.csv"
-    path.write_text(roster_csv(world), "utf-8")
-    return path
 
 
 def mapped(cli: Cli) -> dict[str, str | None]:
