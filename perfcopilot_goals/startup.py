@@ -10,9 +10,9 @@ from types import ModuleType
 
 @contextmanager
 def starting() -> Iterator[None]:
-    """For imports: what they make stays, so the garbage collector leaves it alone, now and later.
+    """Wrap imports in it. What they make stays, so the garbage collector skips it, during the imports and later.
 
-    To look through it again and again, and once more at the end, took a quarter of the CPU of a sync of fifty goals.
+    Scanning it again and again, and once more at exit, took a quarter of the CPU of a sync of fifty goals.
     """
     was_enabled = gc.isenabled()
     gc.disable()

@@ -161,5 +161,5 @@ def test_the_schedule_is_off_until_turned_on_and_skips_without_days(running: Run
 
 @pytest.mark.parametrize("days", ["0", "-1", "1.5", "many"])
 def test_days_that_are_none_are_refused(days: str) -> None:
-    with pytest.raises(GoalsConfigError, match="PERFCOPILOT_RETENTION_DAYS is a whole number of days"):
+    with pytest.raises(GoalsConfigError, match="PERFCOPILOT_RETENTION_DAYS is not a whole number of days"):
         load_settings({"PERFCOPILOT_RETENTION_DAYS": days})

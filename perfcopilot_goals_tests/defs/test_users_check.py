@@ -6,7 +6,7 @@ import dagster as dg
 import psycopg
 import pytest
 
-from perfcopilot_goals.defs.observation import sources_sensor
+from perfcopilot_goals.defs.observation import roster_and_settings_sensor
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.sandbox import Fault, Person
@@ -161,7 +161,7 @@ def test_a_look_is_no_change_of_settings_or_roster(running: Running) -> None:
         with dg.build_sensor_context(
             instance=running.instance, cursor=cursor, resources={"store": StoreResource(settings=load_settings())}
         ) as context:
-            result = sources_sensor(context)
+            result = roster_and_settings_sensor(context)
         assert isinstance(result, dg.SensorResult)
         return result
 
