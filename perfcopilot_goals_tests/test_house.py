@@ -47,6 +47,7 @@ SLOW_TO_IMPORT = ("pandas", "pandera", "dagster", "requests", "sqlalchemy")
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "misc", "lib"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted((ROOT / "perfcopilot_goals_tests").rglob("*.py"))
 
 
 def room_of(path: Path) -> str:
@@ -113,6 +114,12 @@ def test_settings_are_loaded_at_the_entry_points_alone() -> None:
 def test_no_step_fetches_its_resources_from_the_context() -> None:
     """They stand in its signature, with their types."""
     assert [path.name for path in MODULES if "context.resources" in path.read_text("utf-8")] == []
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_test_file_is_imported_for_a_helper_in_it(path: Path) -> None:
+    """Helpers are in modules of their own, so that a test file can be read, moved and deleted by itself."""
+    assert not {name for name in imports_of(path) if name.rpartition(".")[2].startswith("test_")}
 
 
 def test_the_data_dictionary_is_what_the_models_say() -> None:

@@ -1,4 +1,4 @@
-"""Commands for whoever runs the installation: `retention`, `grants`, `database-url`, `database-stop`."""
+"""Commands for the person who runs the installation: `retention`, `grants`, `database-url`, `database-stop`."""
 
 import datetime as dt
 from dataclasses import asdict

@@ -1,7 +1,7 @@
 """A group of commands that imports a command's module only when that command is asked for.
 
-So the program's help answers at once. A command's module names what it needs at its top: `services`, whose modules are
-imported when they are first used, and `instance`, which alone imports Dagster.
+So the program's help answers at once. A command's module names all it needs at its top. Two of those wait until they
+are used: the modules of `services`, and Dagster, which `instance` imports.
 """
 
 from collections.abc import Mapping

@@ -22,8 +22,6 @@ from perfcopilot_goals.sandbox import Fault, Raw, Request, Response
 from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.asana.canaries import BODY, TOKEN, assert_tells_nothing, raises
 from perfcopilot_goals_tests.asana.conftest import Connect
-from perfcopilot_goals_tests.asana.test_listing import pages_of
-from perfcopilot_goals_tests.asana.test_pacing import most_in_a_minute
 from perfcopilot_goals_tests.asana.worlds import (
     FIELDS,
     WORKSPACE,
@@ -33,9 +31,10 @@ from perfcopilot_goals_tests.asana.worlds import (
     parse_goals,
     serve,
 )
-from perfcopilot_goals_tests.clock import FakeClock
+from perfcopilot_goals_tests.clock import FakeClock, most_in_a_minute
 from perfcopilot_goals_tests.core.examples import usual
 from perfcopilot_goals_tests.scripted_faults import Script
+from perfcopilot_goals_tests.scripted_faults.pages import pages_of
 
 
 class Stamped:

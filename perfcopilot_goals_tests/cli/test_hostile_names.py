@@ -22,9 +22,9 @@ from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import add_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees
+from perfcopilot_goals_tests.cli.command import TOKEN, Cli, environment
 from perfcopilot_goals_tests.cli.commands import leaves
-from perfcopilot_goals_tests.cli.test_terminal import CONTROLS
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
+from perfcopilot_goals_tests.cli.controls import CONTROLS
 
 WORKSPACE = "1200000000000001"
 ME, ANA, BO = "1200000000000010", "1200000000000011", "1200000000000012"
