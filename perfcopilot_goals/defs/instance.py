@@ -61,6 +61,7 @@ class SchemaPlugin(sqlalchemy.CreateEnginePlugin):
 
     def engine_created(self, engine: sqlalchemy.Engine) -> None:
         event.listen(engine, "connect", _enter_schema, insert=True)
+        # On Dagster's engines alone: the look begins a transaction, in which our own could not choose their isolation.
         event.listen(engine, "checkout", _ensure_alive)
 
 
