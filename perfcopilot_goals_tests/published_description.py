@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 DESCRIPTION = Path(__file__).resolve().parents[2] / "shared" / "asana_openapi_goals.yaml"
 

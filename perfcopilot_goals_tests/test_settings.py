@@ -2,6 +2,7 @@
 
 import dataclasses
 import stat
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -116,7 +117,7 @@ def test_a_proxy_of_another_form_is_refused_and_its_password_not_repeated(url: s
 @given(st.text(characters))
 def test_any_text_as_a_proxy_is_a_url_or_one_of_our_errors_that_does_not_repeat_it(value: str) -> None:
     for url in (f"http://u:{SECRET}{value}@proxy.example:3128", f"http://u:{SECRET}@{value}:3128", f"http://{value}"):
-        settings = attempt(lambda url=url: load_settings({"PERFCOPILOT_ASANA_PROXY": url}))
+        settings = attempt(partial(load_settings, {"PERFCOPILOT_ASANA_PROXY": url}))
         if isinstance(settings, GoalsConfigError):
             assert SECRET not in told(settings)
         else:

@@ -51,7 +51,7 @@ def import_employees(conn: sa.Connection, connection: str, employees: Iterable[E
     before = {row.employee_id: row for row in read_employees(conn, connection)}
     named = {row.employee_id: row for row in employees}
     given = {key: erased.without_manager(row) for key, row in named.items() if not erased.has_person(row)}
-    _check_unique(before | given)
+    _check_unique(connection, before | given)
     new = [row for key, row in given.items() if key not in before]
     changed = [row for key, row in given.items() if key in before and before[key] != row]
     _store(conn, connection, new + changed)
@@ -83,14 +83,11 @@ def map_employee(conn: sa.Connection, connection: str, employee_id: str, gid: st
     lock_roster(conn, connection)
     if read_erased(conn, connection).has_user(gid):
         raise GoalsConfigError(
-            f"connection {connection}: this Asana user was erased and cannot be mapped; nothing was changed"
+            "this Asana user was erased and cannot be mapped; nothing was changed", connection=connection
         )
     roster = {row.employee_id: row for row in read_employees(conn, connection)}
     if employee_id not in roster:
-        raise GoalsConfigError(
-            f"connection {connection} has no employee {employee_id[:80]!r}; "
-            f"perfcopilot-goals employee list {connection} shows the roster"
-        )
+        raise no_such_employee(connection, employee_id)
     row = roster[employee_id]
     if row.asana_user_gid != gid:
         import_employees(conn, connection, [replace(row, asana_user_gid=gid)])
@@ -122,10 +119,21 @@ def _store(conn: sa.Connection, connection: str, employees: Sequence[Employee]) 
         conn.execute(upsert, [asdict(employee) for employee in employees])
 
 
-def _check_unique(roster: dict[str, Employee]) -> None:
+def no_such_employee(connection: str, employee_id: str) -> GoalsConfigError:
+    """The error that says that the roster does not have this employee."""
+    return GoalsConfigError(
+        f"connection {{connection}} has no employee {employee_id[:80]!r}",
+        connection=connection,
+        action="Look at the roster: perfcopilot-goals employee list {connection}",
+    )
+
+
+def _check_unique(connection: str, roster: dict[str, Employee]) -> None:
     doubled = [f"{gid} by {' and '.join(sorted(ids))}" for gid, ids in shared_gids(roster.values()).items()]
     if doubled:
         raise GoalsConfigError(
             f"nothing was changed: an Asana user can be one employee only, and these are claimed twice: "
-            f"{'; '.join(doubled[:10])}. Unmap one: perfcopilot-goals employee unmap"
+            f"{'; '.join(doubled[:10])}",
+            connection=connection,
+            action="Unlink one: perfcopilot-goals employee unmap {connection} EMPLOYEE",
         )

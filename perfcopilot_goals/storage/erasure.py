@@ -59,8 +59,9 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
         return Erasure({}, 0, frozenset({employee_id}), frozenset(others), False, False, 0)
     if employee_id not in roster:
         raise GoalsConfigError(
-            f"connection {connection} has no employee {employee_id[:80]!r}, so nothing was erased; "
-            f"perfcopilot-goals employee list {connection} shows the roster"
+            f"connection {{connection}} has no employee {employee_id[:80]!r}, so nothing was erased",
+            connection=connection,
+            action="Look at the roster: perfcopilot-goals employee list {connection}",
         )
     person = roster.pop(employee_id)
     goals, gids = _their_gids(conn, connection, person)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from perfcopilot_goals.domain.sync import LastSync
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.sql_tables import sql_table
+from perfcopilot_goals.storage.employees import no_such_employee
 from perfcopilot_goals.storage.sync_log import read_last_route, read_last_sync, read_source
 from perfcopilot_goals.storage.users_check import read_users_check
 
@@ -161,7 +162,7 @@ def read_block(conn: sa.Connection, connection: str, employee_id: str) -> Stored
     )
     block = conn.execute(query).mappings().first()
     if block is None:
-        raise GoalsConfigError(_why_no_block(conn, connection, employee_id))
+        raise _why_no_block(conn, connection, employee_id)
     return StoredBlock(**block)
 
 
@@ -189,21 +190,23 @@ def _pages(objects: int) -> int:
     return max(1, -(-objects // PAGE_SIZE))
 
 
-def _why_no_block(conn: sa.Connection, connection: str, employee_id: str) -> str:
+def _why_no_block(conn: sa.Connection, connection: str, employee_id: str) -> GoalsConfigError:
     e = _EMPLOYEES.c
     query = sa.select(e.asana_user_gid).where(e.connection == connection, e.employee_id == employee_id)
     row = conn.execute(query).first()
     if row is None:
-        return (
-            f"connection {connection} has no employee {employee_id[:80]!r}; "
-            f"perfcopilot-goals employee list {connection} shows the roster"
-        )
+        return no_such_employee(connection, employee_id)
     if row[0] is None:
-        return (
-            f"employee {employee_id} is not mapped to an Asana user, so there is no block: "
-            f"perfcopilot-goals employee map {connection} {employee_id} GID"
+        return GoalsConfigError(
+            f"employee {employee_id} is not mapped to an Asana user, so there is no block",
+            connection=connection,
+            action=f"Map them: perfcopilot-goals employee map {connection} {employee_id} GID",
         )
-    return f"there is no block for employee {employee_id} yet: perfcopilot-goals sync {connection}"
+    return GoalsConfigError(
+        f"there is no block for employee {employee_id} yet",
+        connection=connection,
+        action="Next: perfcopilot-goals sync {connection}",
+    )
 
 
 def _count(table: sa.Table, connection: str, *conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:

@@ -27,9 +27,7 @@ from perfcopilot_goals.storage.sync_log import has_newer_write, note_write, read
 # Tables that hold goals; the others may well become empty when a company has no key results, or no employees yet.
 GUARDED = ("raw_workspace_goals", "owned_goals", "mapped_goal_rows")
 
-# What another try of the whole transaction can mend: a lost connection, a deadlock or serialization failure, a lock
-# that was not had in time, a server that restarts (it recovers from a killed backend in about a second).
-_PASSING = ("08", "40", "55P03", "57P")
+# A server recovers from a killed backend in about a second.
 _WAITS = (0.5, 2.0)
 
 
@@ -65,7 +63,7 @@ def replace_slice(
         try:
             return _replace(database, table, rows, replacement, write_id)
         except GoalsStoreError as error:
-            if error.sqlstate and not error.sqlstate.startswith(_PASSING):
+            if not error.passes_within_seconds:
                 raise
         pause(wait * random.uniform(0.5, 1.0))
     return _replace(database, table, rows, replacement, write_id)

@@ -25,7 +25,7 @@ def connect(clock: FakeClock) -> Iterator[Connect]:
 
     def connect(asana: Sandbox | str, **options: Any) -> AsanaClient:
         base_url = asana if isinstance(asana, str) else asana.base_url
-        settings = {"clock": clock, "jitter": lambda: 0.5, "requests_per_minute": 100_000} | options
+        settings: dict[str, Any] = {"clock": clock, "jitter": lambda: 0.5, "requests_per_minute": 100_000} | options
         clients.append(AsanaClient(base_url, TOKEN, **settings))
         return clients[-1]
 

@@ -55,8 +55,8 @@ class Stamped:
         return [later - sooner for sooner, later in zip(self.moments, self.moments[1:], strict=False)]
 
 
-def throttled(retry_after: str | None = None, **times: int) -> Script:
-    return Script().on(faults.status(429, f"{BODY} {TOKEN}", retry_after=retry_after), **times)
+def throttled(retry_after: str | None = None, *, first: int = 1, times: float = float("inf")) -> Script:
+    return Script().on(faults.status(429, f"{BODY} {TOKEN}", retry_after=retry_after), first=first, times=times)
 
 
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 408, 429], ids=lambda status: f"A16 {status}")
@@ -71,8 +71,8 @@ def test_a_passing_failure_costs_as_many_requests_as_it_lasts(
             asana.faults = Script().on(fault(status), times=failures)
             assert len(parse_goals(client)) == 3
             assert asana.count() - before == failures + 1
-        assert client.figures.requests == asana.count()
-        assert client.figures.throttled == (6 if status == 429 else 0)
+        assert client.stats.requests == asana.count()
+        assert client.stats.throttled == (6 if status == 429 else 0)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
@@ -247,7 +247,7 @@ def test_retries_of_requests_apart_are_not_taken_from_the_syncs(connect: Connect
         for _ in range(3):
             with client.apart() as apart, raises(AsanaUnavailableError, "GET /users: status 503", "after 4 attempts"):
                 apart.get("/users", {"workspace": WORKSPACE})
-        assert (client.figures.requests, asana.count()) == (12, 12), "they count among the sync's requests all the same"
+        assert (client.stats.requests, asana.count()) == (12, 12), "they count among the sync's requests all the same"
         for _ in range(3):
             asana.faults = Script().on(faults.status(503), times=3)
             assert client.get("/users/me", {})
@@ -288,7 +288,7 @@ def test_a_429_to_a_request_apart_closes_the_gate_for_all(connect: Connect, cloc
         with client.apart() as apart:
             assert apart.get("/users", {"workspace": WORKSPACE})
         assert clock.now >= 1_030
-        assert (client.figures.throttled, client.pacer.slowed_to < 1) == (1, True)
+        assert (client.stats.throttled, client.pacer.slowed_to < 1) == (1, True)
 
 
 def test_the_deadline_moves_with_the_requests_that_are_announced(connect: Connect, clock: FakeClock) -> None:
@@ -301,7 +301,12 @@ def test_the_deadline_moves_with_the_requests_that_are_announced(connect: Connec
 def test_a_sync_that_takes_too_long_ends_at_its_deadline(connect: Connect, clock: FakeClock) -> None:
     with serve(flat_world(150)) as asana:
         client = connect(asana)
-        asana.faults = lambda request, response: (setattr(clock, "now", clock.now + GRACE_SECONDS + 1), response)[1]
+
+        def late(_: Request, response: Response) -> Response:
+            clock.now += GRACE_SECONDS + 1
+            return response
+
+        asana.faults = late
         with raises(AsanaUnavailableError, "the sync's own deadline would pass", "nothing was written"):
             parse_goals(client)
         assert asana.count() == 1
@@ -344,17 +349,17 @@ def test_b20_announced_changes_are_recorded_by_name_and_whether_they_affect_us(c
         parse_goals(client)
         asana.asana_change = "name=goal_sals_api;info=x"
         parse_goals(client)
-    assert client.figures.changes == {"goal_sals_api": True, "teamless_projects": False}
+    assert client.stats.changes == {"goal_sals_api": True, "teamless_projects": False}
 
 
 def test_the_request_stats_count_requests_pages_throttles_and_waits(connect: Connect, clock: FakeClock) -> None:
     with serve(flat_world(250), faults=throttled("10", times=1)) as asana:
         client = connect(asana)
         parse_goals(client)
-        assert client.figures.requests == asana.count() == 4
-    assert (client.figures.pages, client.figures.throttled) == (3, 1)
-    assert client.figures.waited_seconds == pytest.approx(clock.now - 1_000)
-    assert client.figures.waited_seconds > 10
+        assert client.stats.requests == asana.count() == 4
+    assert (client.stats.pages, client.stats.throttled) == (3, 1)
+    assert client.stats.waited_seconds == pytest.approx(clock.now - 1_000)
+    assert client.stats.waited_seconds > 10
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -437,7 +442,7 @@ def test_any_trouble_ends_within_the_bounds_in_the_whole_list_or_one_of_our_erro
                 client.close()
             # A list whose offset expired begins anew, once.
             begun = 2 if "expired" in script else 1
-            assert len(stamped.moments) == client.figures.requests <= 1.2 * begun * pages + 10
+            assert len(stamped.moments) == client.stats.requests <= 1.2 * begun * pages + 10
             # The deadline grows with each page that is announced.
             assert clock.now - 1_000 <= GRACE_SECONDS + 2 * begun * pages * client.pacer.interval
             assert most_in_a_minute(stamped.moments) <= rate
@@ -468,6 +473,6 @@ def test_any_trouble_in_the_walk_ends_within_the_budget_in_all_lists_or_one_of_o
             finally:
                 client.close()
             # A list whose offset expired begins anew.
-            assert client.figures.requests <= 1.2 * (7 + script.count("expired")) + 10
+            assert client.stats.requests <= 1.2 * (7 + script.count("expired")) + 10
 
         sync()

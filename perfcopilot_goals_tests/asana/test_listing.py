@@ -32,7 +32,7 @@ def test_a_list_costs_a_request_for_each_hundred_goals(goals: int, connect: Conn
     with serve(flat_world(goals)) as asana:
         client = connect(asana)
         assert parse_goals(client) == list(asana.world.goals)
-        assert asana.count() == client.figures.pages == max(1, math.ceil(goals / 100))
+        assert asana.count() == client.stats.pages == max(1, math.ceil(goals / 100))
 
 
 def test_goals_come_with_the_fields_that_were_asked_for(connect: Connect) -> None:

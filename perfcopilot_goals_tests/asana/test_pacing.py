@@ -106,7 +106,8 @@ def test_a_burst_leaves_at_once_and_the_next_one_waits(rate: int, burst: int) ->
 
 
 def test_a_wait_is_reported_before_it_begins() -> None:
-    clock, told = FakeClock(), []
+    clock = FakeClock()
+    told: list[float] = []
     pacer = Pacer(60, clock)
     for _ in range(7):
         pacer.acquire(NEVER, told.append)

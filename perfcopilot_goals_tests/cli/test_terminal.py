@@ -100,7 +100,7 @@ def test_commands_print_by_echo_and_by_nothing_else() -> None:
     """Whatever is printed by another function could hold a line break that adds a line."""
     folder = Path(perfcopilot_goals.cli.__file__).parent
     found = []
-    for path in folder.glob("*.py"):
+    for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)

@@ -46,8 +46,8 @@ AWKWARD = [
     *"\ufe47\ufe48\ufeff\uff3b\uff3d\uffa0\ufff9\ufffd\uffff\ue000\ud800\udfff\U0001f600\U000e0001\U000e0100\U0010ffff",
     *"GOALS…éßİıſﬁÅ１",
 ]
-HIDING = ("Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp", "Mn", "Me")
-characters = st.one_of(st.sampled_from(AWKWARD), st.characters(categories=HIDING), st.characters())
+_hiding = st.characters(categories=("Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp", "Mn", "Me"))
+characters = st.one_of(st.sampled_from(AWKWARD), _hiding, st.characters())
 texts = st.one_of(
     st.text(characters, max_size=40),
     # Lengths around the 300 characters at which a name is cut.

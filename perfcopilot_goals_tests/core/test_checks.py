@@ -1,8 +1,9 @@
 """Each check, green and red: the exact count, the limit, at most ten ids, and never a text."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -53,8 +54,14 @@ def world(**changes: Any) -> World:
     return replace(World(goals, {"1": [child], "3": [child]}, {"E-1": "11", "E-2": "12"}), **changes)
 
 
+Change = Callable[[pd.DataFrame], pd.DataFrame]
+
+
 def facts(
-    of: World | None = None, unread: list[str] | None = None, hidden: dict[str, int] | None = None, **slices: Any
+    of: World | None = None,
+    unread: list[str] | None = None,
+    hidden: dict[str, int] | None = None,
+    slices: Mapping[str, Change] = MappingProxyType({}),
 ) -> Facts:
     """What a sync of the world left; `slices` change a table afterwards, by a function of its rows."""
     made = sync(of or world())
@@ -67,11 +74,11 @@ def goals(count: int, **changes: Any) -> World:
     return world(goals=[answer(str(n), name=CANARY, **changes) for n in range(1, count + 1)], subgoals={})
 
 
-def drop(column: str, *values: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
+def drop(column: str, *values: str) -> Change:
     return lambda rows: rows[~rows[column].isin(values)]
 
 
-def double(column: str, value: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
+def double(column: str, value: str) -> Change:
     return lambda rows: pd.concat([rows, rows[rows[column] == value]], ignore_index=True)
 
 
@@ -95,7 +102,7 @@ def crowd(*counts: int) -> World:
     """Employees E-01, E-02, … who own so many goals each."""
     users = {f"E-{n:02}": str(10 + n) for n in range(1, len(counts) + 1)}
     owners = [gid for gid, count in zip(users.values(), counts, strict=True) for _ in range(count)]
-    return World([answer(str(n), name=CANARY, owner=owner(gid)) for n, gid in enumerate(owners, 1)], {}, users)
+    return World([answer(str(n), name=CANARY, owner=owner(gid)) for n, gid in enumerate(owners, 1)], {}, {**users})
 
 
 def worded(word: str, status: str | None, count: int = 1) -> World:
@@ -171,19 +178,19 @@ RED: list[tuple[str, str, Facts, int, list[str], int | None]] = [
     ("status_agrees_with_asana", "red", facts(worded("on_track", "red")), 1, ["1"], None),
     ("status_agrees_with_asana", "closed", facts(worded("on_track", "missed", 12)), 12, gids(12), None),
     ("status_agrees_with_asana", "no-update", facts(worded("", "yellow")), 1, ["1"], None),
-    ("no_goal_was_lost", "goal", facts(**{ROWS: drop("row_gid", "2")}), 1, ["2"], None),
-    ("no_goal_was_lost", "child-of-two", facts(**{ROWS: drop("row_gid", "9")}), 2, ["9", "9"], None),
-    ("no_goal_was_lost", "goal-and-child", facts(**{ROWS: drop("goal_gid", "1")}), 2, ["1", "9"], None),
-    ("no_goal_was_lost", "twice", facts(**{ROWS: double("row_gid", "2")}), 1, ["2"], None),
-    ("no_goal_was_lost", "too-many", facts(**{OWNED: drop("goal_gid", "2")}), 1, ["2"], None),
-    ("no_goal_was_lost", "another-persons", facts(**{ROWS: give_away}), 1, ["1"], None),
-    ("no_goal_was_lost", "twelve", facts(goals(12, owner=owner("11")), **{ROWS: drop("kind", "goal")}), 12,
+    ("no_goal_was_lost", "goal", facts(slices={ROWS: drop("row_gid", "2")}), 1, ["2"], None),
+    ("no_goal_was_lost", "child-of-two", facts(slices={ROWS: drop("row_gid", "9")}), 2, ["9", "9"], None),
+    ("no_goal_was_lost", "goal-and-child", facts(slices={ROWS: drop("goal_gid", "1")}), 2, ["1", "9"], None),
+    ("no_goal_was_lost", "twice", facts(slices={ROWS: double("row_gid", "2")}), 1, ["2"], None),
+    ("no_goal_was_lost", "too-many", facts(slices={OWNED: drop("goal_gid", "2")}), 1, ["2"], None),
+    ("no_goal_was_lost", "another-persons", facts(slices={ROWS: give_away}), 1, ["1"], None),
+    ("no_goal_was_lost", "twelve", facts(goals(12, owner=owner("11")), slices={ROWS: drop("kind", "goal")}), 12,
      sorted(map(str, range(1, 13))), None),
-    ("every_mapped_employee_has_a_block", "one", facts(**{BLOCKS: drop("employee_id", "E-2")}), 1, ["E-2"], None),
+    ("every_mapped_employee_has_a_block", "one", facts(slices={BLOCKS: drop("employee_id", "E-2")}), 1, ["E-2"], None),
     (
         "every_mapped_employee_has_a_block",
         "twelve",
-        facts(crowd(*[1] * 12), **{BLOCKS: lambda rows: rows.iloc[:0]}),
+        facts(crowd(*[1] * 12), slices={BLOCKS: lambda rows: rows.iloc[:0]}),
         12,
         [f"E-{n:02}" for n in range(1, 13)],
         None,
@@ -218,7 +225,7 @@ def test_a_red_check_counts_exactly_and_names_each(
     ids=["none", "one", "ten", "eleven", "two thousand"],
 )
 def test_people_read_ten_ids_and_how_many_more_there_are(count: int, shown: str) -> None:
-    unmapped = {f"E-{n:02}": None for n in range(1, count + 1)}
+    unmapped: dict[str, str | None] = {f"E-{n:02}": None for n in range(1, count + 1)}
     result = CHECK["every_employee_is_mapped"].evaluate(facts(World([], {}, unmapped)))
     assert (result.count, result.shown, len(result.ids)) == (count, shown, min(count, 1_000))
 

@@ -1,5 +1,7 @@
 """Who an employee may be in Asana: an exact e-mail is sure, and a person decides on all else."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -170,7 +172,7 @@ def test_an_exact_address_under_a_wholly_different_name_asks_for_a_second_look()
 
 
 def test_asanas_responses_are_users_once_each_with_or_without_an_address() -> None:
-    answers = [
+    answers: list[dict[str, Any]] = [
         {"gid": "11", "name": "Ada", "email": "ada@example.com"},
         {"gid": "12", "name": "Bo", "email": None},
         {"gid": "13", "name": None},

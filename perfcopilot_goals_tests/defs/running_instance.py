@@ -64,7 +64,7 @@ class Running:
     def connect(self, name: str | None = None, **changes: Any) -> str:
         """A connection to the stand-in with the world's roster, known to Dagster."""
         name = name or self.name
-        settings = {
+        settings: dict[str, Any] = {
             "workspace_gid": self.world.workspace_gid,
             "token_ref": TOKEN_REF,
             "base_url": self.asana.base_url,

@@ -15,7 +15,7 @@ import pytest
 
 from perfcopilot_goals.defs.alerts import alert_sensors, post
 from perfcopilot_goals.defs.build import build_definitions
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.sandbox import Goal
 from perfcopilot_goals.settings import load_settings
@@ -78,7 +78,9 @@ def sensors(webhook: Webhook) -> dict[str, dg.SensorDefinition]:
 
 def truncation_alert(webhook: Webhook, cursor: str | None, running: Running) -> str | None:
     """One evaluation; the cursor that it leaves."""
-    with dg.build_sensor_context(instance=running.instance, cursor=cursor, resources={"store": Store()}) as context:
+    with dg.build_sensor_context(
+        instance=running.instance, cursor=cursor, resources={"store": StoreResource(settings=load_settings())}
+    ) as context:
         result = sensors(webhook)["truncation_alert"](context)
         assert isinstance(result, dg.SensorResult)
         return result.cursor
@@ -86,7 +88,7 @@ def truncation_alert(webhook: Webhook, cursor: str | None, running: Running) -> 
 
 def test_without_a_webhook_there_are_no_alert_sensors() -> None:
     names = {sensor.name for sensor in build_definitions(load_settings({})).sensors or []}
-    assert names == {"connections_sensor", "fixed_connection_sensor", "sources_sensor"}
+    assert names == {"connections_sensor", "fixed_connection_sensor", "roster_and_settings_sensor"}
 
 
 def test_with_a_webhook_the_code_location_has_both_and_its_url_is_in_none_of_their_texts(webhook: Webhook) -> None:
@@ -200,7 +202,7 @@ def test_an_alert_that_was_not_taken_is_an_error_without_the_webhooks_url(webhoo
 
 
 def test_a_webhook_that_is_away_is_an_error_without_its_url() -> None:
-    with pytest.raises(GoalsConfigError, match="did not answer") as caught:
+    with pytest.raises(GoalsConfigError, match="did not respond") as caught:
         post(f"http://127.0.0.1:1/{SECRET}", "hello")
     assert SECRET not in f"{caught.value!r} {caught.value.__context__!r} {caught.value.__cause__!r}"
 

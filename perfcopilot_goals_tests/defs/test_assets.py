@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import dagster as dg
 import psycopg
 import pytest
 
@@ -407,7 +408,7 @@ def test_a_connection_that_is_removed_while_it_syncs_leaves_nothing(running: Run
 def test_a_sync_waits_while_another_one_has_the_token_however_long_that_is(running: Running) -> None:
     results = []
     clock = FakeClock()
-    running.definitions = build_definitions(load_settings({}), clock=clock)
+    running.definitions = build_definitions(load_settings(), clock=clock)
     with token_lock(running.database, token_identity(TOKEN)):
         waiting = threading.Thread(target=lambda: results.append(running.sync()))
         waiting.start()
@@ -419,8 +420,8 @@ def test_a_sync_waits_while_another_one_has_the_token_however_long_that_is(runni
     waiting.join(30)
     assert results[0].success
     log = running.instance.all_logs(results[0].run_id)
-    waiting = f"{running.name}: another sync is using the same Asana token; waiting until it is done."
-    assert [entry.user_message for entry in log].count(waiting) == 1
+    told = f"{running.name}: another sync is using the same Asana token; waiting until it is done."
+    assert [entry.user_message for entry in log].count(told) == 1
 
 
 @pytest.mark.fault("D25")
@@ -446,7 +447,7 @@ def test_a_connection_without_employees_fails_before_any_request_and_before_it_w
 
 def test_what_a_rejection_taught_is_reported(running: Running) -> None:
     running.asana.faults = Script().on(faults.status(429, "Busy"), first=3, times=1)
-    running.definitions = build_definitions(load_settings({}), clock=FakeClock())
+    running.definitions = build_definitions(load_settings(), clock=FakeClock())
     told = figures(running.sync(), "subgoals")
     assert (told["throttled"], told["slowed_to_percent"]) == (1, 80)
     running.asana.faults = None
@@ -483,3 +484,37 @@ def test_two_connections_with_a_token_each_keep_apart(running: Running, monkeypa
 def test_an_asset_writes_nothing_when_one_before_it_failed(running: Running) -> None:
     running.asana.faults = Script().on(faults.status(401), when=asks_subgoals_of("101"))
     assert written(running.sync()) == ["raw_workspace_goals", "owned_goals"]
+
+
+def data_versions(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    events = result.get_asset_materialization_events()
+    return {e.asset_key.path[-1]: (e.materialization.tags or {})["dagster/data_version"] for e in events if e.asset_key}
+
+
+def test_what_came_from_asana_has_another_data_version_with_each_run(running: Running) -> None:
+    """Dagster takes equal code and inputs for equal rows; it would then call blocks current that are not."""
+    first = data_versions(running.sync())
+    running.world.rename("101", "Grow web traffic by 40%")
+    second = data_versions(running.sync(only=["raw_workspace_goals"]))
+    assert second["raw_workspace_goals"] != first["raw_workspace_goals"]
+
+
+def test_a_limit_on_the_pool_is_waited_for_before_asana_is_asked(
+    running: Running, real_instance: dg.DagsterInstance
+) -> None:
+    """It counts for every run, however it was started."""
+    running.instance, storage = real_instance, real_instance.event_log_storage
+    real_instance.add_dynamic_partitions("connections", [running.name])
+    storage.set_concurrency_slots("asana", 1)
+    storage.claim_concurrency_slot("asana", "another-run", "raw_workspace_goals")
+    results = []
+    waiting = threading.Thread(target=lambda: results.append(running.sync()))
+    waiting.start()
+    while not storage.get_concurrency_info("asana").pending_step_count:
+        time.sleep(0.05)
+    assert running.asana.count() == 0
+    storage.free_concurrency_slots_for_run("another-run")
+    waiting.join(60)
+    assert results[0].success
+    assert storage.get_concurrency_info("asana").active_slot_count == 0
+    storage.delete_concurrency_limit("asana")

@@ -45,7 +45,7 @@ def test_every_table_has_the_checks_that_the_contract_names(definitions: dg.Defi
 
 def test_the_checks_of_a_table_are_partitioned_like_it_and_say_what_to_do(definitions: dg.Definitions) -> None:
     for checks in definitions.asset_checks or []:
-        for spec in checks.check_specs:  # type: ignore[union-attr]
+        for spec in checks.check_specs:
             if spec.asset_key.path[-1] in BY_TABLE and spec.name in BY_TABLE[spec.asset_key.path[-1]]:
                 assert spec.partitions_def == connections_partitions
                 assert spec.description

@@ -15,7 +15,7 @@ from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.defs.progress import Progress
 from perfcopilot_goals.services.erasure import erase_person
 from perfcopilot_goals.settings import load_settings
-from perfcopilot_goals.storage.erasure import erase_employee
+from perfcopilot_goals.storage.erasure import Erasure, erase_employee
 from perfcopilot_goals.storage.erasure_scan import find_traces
 from perfcopilot_goals_tests.defs.running_instance import Running, error_code, without_stamp
 from perfcopilot_goals_tests.defs.ticks import cursor_of, note_state, note_tick, ticks_of
@@ -25,14 +25,14 @@ from perfcopilot_goals_tests.defs.ticks import cursor_of, note_state, note_tick,
 @pytest.mark.parametrize("moment", ["goals listed", "goals walked"])
 def test_a_sync_that_is_under_way_cannot_write_an_erased_person_back(running: Running, moment: str) -> None:
     assert running.sync().success
-    erasures = []
+    erasures: list[Erasure] = []
 
-    def erase(progress: Progress) -> None:
-        if progress.what == moment and not erasures:
+    def erase(progress: Progress | str) -> None:
+        if isinstance(progress, Progress) and progress.what == moment and not erasures:
             with running.database.connect("erasing") as transaction:
                 erasures.append(erase_employee(transaction, running.name, "E1"))
 
-    running.definitions = build_definitions(load_settings({}), report=erase)
+    running.definitions = build_definitions(load_settings(), report=erase)
     result = running.sync()
     assert error_code(result) == "GoalsGuardError"
     assert erasures[0].running_syncs == 1
@@ -69,7 +69,7 @@ def test_every_sensors_cursor_loses_the_person_of_this_connection_and_no_other(
     sources = json.dumps({running.name: {"connections": "2026-11-25", "employees": "3 2 2026-11-25"}})
     monday = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
     note_state(real_instance, "truncation_alert", cursor)
-    note_state(real_instance, "sources_sensor", sources)
+    note_state(real_instance, "roster_and_settings_sensor", sources)
     for hour in range(6):
         note_tick(real_instance, "truncation_alert", monday + dt.timedelta(hours=hour), cursor=cursor)
     note_tick(real_instance, "other", monday, TickStatus.FAILURE, said=f"employee {who} of somebody")
@@ -84,7 +84,7 @@ def test_every_sensors_cursor_loses_the_person_of_this_connection_and_no_other(
     left = {running.name: {"E2": 201}, globex: {who: 243}}
     assert json.loads(cursor_of(real_instance, "truncation_alert") or "") == left
     assert [json.loads(tick.cursor or "") for tick in ticks_of(real_instance, "truncation_alert")] == [left] * 6
-    assert cursor_of(real_instance, "sources_sensor") == sources
+    assert cursor_of(real_instance, "roster_and_settings_sensor") == sources
     skipped, failed = ticks_of(real_instance, "other")
     assert skipped.skip_reason == "waits for [erased]"
     assert failed.error is not None
@@ -98,4 +98,4 @@ def empty_dagster(url: str) -> None:
     """What other tests of the folder left of sensors in the database that they share."""
     with psycopg.connect(url) as admin:
         for table in ("instigators", "jobs", "job_ticks"):
-            admin.execute(f"delete from perfcopilot_dagster.{table}")  # type: ignore[arg-type]
+            admin.execute(f"delete from perfcopilot_dagster.{table}")

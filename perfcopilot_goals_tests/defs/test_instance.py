@@ -84,7 +84,7 @@ def test_its_reference_holds_no_password_and_no_address(real_instance: dg.Dagste
         assert parts.password
         assert parts.password not in text
         assert f":{parts.port}" not in text
-    again = InstanceRef.from_dict(ref.to_dict())
+    again = InstanceRef.from_dict(ref.to_dict())  # type: ignore[no-untyped-call]
     with dg.DagsterInstance.from_ref(again) as other:
         assert other.get_runs() == real_instance.get_runs()
 
@@ -158,7 +158,7 @@ def test_a_password_with_awkward_characters_opens_the_instance(
 ) -> None:
     password = "p%41@:/ ?#'\"\\%s"
     with psycopg.connect(fresh_url, autocommit=True) as admin:
-        admin.execute(f"create role awkward superuser login password {psycopg.sql.Literal(password).as_string(admin)}")  # type: ignore[arg-type]
+        admin.execute(f"create role awkward superuser login password {psycopg.sql.Literal(password).as_string(admin)}")
         url = f"postgres://awkward:{quote(password, safe='')}@{fresh_url.rpartition('@')[2]}"
         monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", url)
         monkeypatch.setenv("PERFCOPILOT_HOME", str(tmp_path / "state"))

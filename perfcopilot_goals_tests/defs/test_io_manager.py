@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -11,11 +12,13 @@ import pytest
 from perfcopilot_goals.defs.assets import IO_MANAGER
 from perfcopilot_goals.defs.io_manager import SliceIOManager
 from perfcopilot_goals.defs.partitions import connections_partitions
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Goal
 from perfcopilot_goals.schemas.tables import Slice
+from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.sync_log import begin_sync, note_write
+from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.defs.running_instance import (
     Running,
     error_code,
@@ -178,7 +181,7 @@ def materialize(running: Running, name: str, make: Callable[[], Any]) -> dg.Exec
         [stray],
         partition_key=running.name,
         instance=running.instance,
-        resources={IO_MANAGER: SliceIOManager(store=Store())},
+        resources={IO_MANAGER: SliceIOManager(store=StoreResource(settings=load_settings()), clock=FakeClock())},
         raise_on_error=False,
     )
 
@@ -201,9 +204,10 @@ def test_rows_that_break_their_schema_are_counted_not_shown_and_not_written(runn
     assert materialize(running, "raw_workspace_goals", lambda: Slice(raw_goals("1"))).success
     before = running.slices()
     for kind, make in BROKEN:
-        result = materialize(running, "raw_workspace_goals", lambda make=make: Slice(make()))
+        rows = make()
+        result = materialize(running, "raw_workspace_goals", partial(Slice, rows))
         assert error_code(result) == "GoalsSchemaError", kind
-        if CANARY not in make().columns:
+        if CANARY not in rows.columns:
             assert CANARY not in "".join(str(event) for event in result.all_events), kind
         assert running.slices() == before, kind
         assert running.sync_log()[-1]["error_code"] == "GoalsSchemaError", kind

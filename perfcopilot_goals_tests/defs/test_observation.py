@@ -2,8 +2,9 @@
 
 import dagster as dg
 
-from perfcopilot_goals.defs.observation import sources_sensor
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.observation import roster_and_settings_sensor
+from perfcopilot_goals.defs.resources import StoreResource
+from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals_tests.defs.running_instance import Running
 
@@ -11,8 +12,10 @@ Seen = list[tuple[str, str | None]]
 
 
 def observe(running: Running, cursor: str | None) -> tuple[dg.SensorResult, Seen]:
-    with dg.build_sensor_context(instance=running.instance, cursor=cursor, resources={"store": Store()}) as context:
-        result = sources_sensor(context)
+    with dg.build_sensor_context(
+        instance=running.instance, cursor=cursor, resources={"store": StoreResource(settings=load_settings())}
+    ) as context:
+        result = roster_and_settings_sensor(context)
     assert isinstance(result, dg.SensorResult)
     return result, [(event.asset_key.path[-1], event.partition) for event in result.asset_events]
 

@@ -6,10 +6,11 @@ import dagster as dg
 import psycopg
 import pytest
 
-from perfcopilot_goals.defs.observation import sources_sensor
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.observation import roster_and_settings_sensor
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.sandbox import Fault, Person
+from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.employees import import_employees
 from perfcopilot_goals_tests import scripted_faults as faults
@@ -129,10 +130,9 @@ def test_users_that_fail_after_retries_leave_the_sync_all_of_its_own(
 ) -> None:
     """Three retries of the users; then three lists of sub-goals need three each, and ten are all that a sync has."""
     from perfcopilot_goals.defs.build import build_definitions
-    from perfcopilot_goals.settings import load_settings
     from perfcopilot_goals_tests.clock import FakeClock
 
-    running.definitions = build_definitions(load_settings({}), clock=FakeClock())
+    running.definitions = build_definitions(load_settings(), clock=FakeClock())
     script = Script().on(faults.status(503, "Busy"), path="/users")
     for gid in ("101", "102", "103"):
         script.on(faults.status(503, "Busy"), path="/goal_relationships", query={"supported_goal": gid}, times=3)
@@ -158,8 +158,10 @@ def test_a_look_is_no_change_of_settings_or_roster(running: Running) -> None:
     swap(running)
 
     def observe(cursor: str | None) -> dg.SensorResult:
-        with dg.build_sensor_context(instance=running.instance, cursor=cursor, resources={"store": Store()}) as context:
-            result = sources_sensor(context)
+        with dg.build_sensor_context(
+            instance=running.instance, cursor=cursor, resources={"store": StoreResource(settings=load_settings())}
+        ) as context:
+            result = roster_and_settings_sensor(context)
         assert isinstance(result, dg.SensorResult)
         return result
 

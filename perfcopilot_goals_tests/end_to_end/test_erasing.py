@@ -57,7 +57,7 @@ def slices(url: str) -> dict[str, list[tuple[object, ...]]]:
         for table in SLICE_TABLES:
             query = f"select to_jsonb(t) - '{{run_id,synced_at}}'::text[] from perfcopilot_goals.{table} t where "
             query += others.get(table, "employee_id <> 'E003'") + " order by 1"
-            kept[table] = database.execute(query, {"gid": PAT, "neds": NEDS}).fetchall()  # type: ignore[arg-type]
+            kept[table] = database.execute(query, {"gid": PAT, "neds": NEDS}).fetchall()
     return kept
 
 

@@ -43,7 +43,9 @@ def test_twenty_bad_lines_of_five_thousand_are_named_and_nothing_changes_until_t
     file = file_of(tmp_path, *lines)
     refused = acme("employee", "import", "acme", file)
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert refused.stderr.startswith("GoalsConfigError: nothing was imported; line 100: full_name is empty")
+    assert refused.stderr.startswith(
+        "GoalsConfigError: connection acme: nothing was imported; line 100: full_name is empty"
+    )
     assert re.findall(r"line (\d+)", refused.stderr) == wrong
     assert "Canary" not in refused.stderr
     assert people(acme) == {}

@@ -115,7 +115,7 @@ def content(url: str, name: str) -> Content:
         database.execute("set transaction isolation level repeatable read")
         return {
             table: database.execute(
-                f"select {', '.join(own_columns(table))} from perfcopilot_goals.{table} "  # type: ignore[arg-type]
+                f"select {', '.join(own_columns(table))} from perfcopilot_goals.{table} "
                 "where connection = %s order by 1, 2, 3",
                 [name],
             ).fetchall()
@@ -130,6 +130,6 @@ def mixed(url: str, states: Mapping[str, Content], name: str) -> list[str]:
     with psycopg.connect(url) as database:
         for table in SLICE_TABLES:
             query = f"select count(distinct (run_id, synced_at)) from perfcopilot_goals.{table} where connection = %s"
-            runs = database.execute(query, [name]).fetchone()  # type: ignore[arg-type]
+            runs = database.execute(query, [name]).fetchone()
             wrong += [f"{table} of several runs"] if runs and runs[0] > 1 else []
     return wrong

@@ -76,7 +76,7 @@ def rig(
 ) -> Iterator[Rig]:
     asana, instance, states, template = _states
     admin = local_database_url(server)
-    made = []
+    made: list[str] = []
 
     def fresh() -> str:
         name = f"faults_{next(_numbers)}"

@@ -76,7 +76,7 @@ class Reader:
         return untrue + [f"{employee_id} has rows and no block" for employee_id in lines]
 
     def _read(self, query: str, parameters: Any) -> list[tuple[Any, ...]]:
-        return self._session.execute(query, parameters).fetchall()  # type: ignore[arg-type]
+        return self._session.execute(query, parameters).fetchall()
 
 
 def contradictions(url: str, name: str) -> list[str]:

@@ -141,4 +141,4 @@ def _sync_log(url: str) -> list[tuple[str, str, int]]:
             "select state, error_code, requests from perfcopilot_goals.syncs where connection = %s "
             "order by started_at desc limit 1",
             [ONE],
-        ).fetchall()  # type: ignore[return-value]
+        ).fetchall()

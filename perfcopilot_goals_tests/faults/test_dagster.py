@@ -24,7 +24,7 @@ from perfcopilot_goals_tests.faults.test_every_point import CANARIES
 @pytest.fixture
 def proxy(server: Settings) -> Iterator[Proxy]:
     """What Dagster's own connections to Postgres pass through."""
-    with Proxy(int(conninfo_to_dict(local_database_url(server))["port"])) as proxy:
+    with Proxy(int(str(conninfo_to_dict(local_database_url(server))["port"]))) as proxy:
         yield proxy
 
 
@@ -53,7 +53,7 @@ def test_an_event_log_that_goes_away_costs_no_row_and_the_next_sync_heals(
     with psycopg.connect(rig.url, autocommit=True) as watcher:
         for table in ("raw_workspace_goals", "mapped_goal_rows"):
             # The rows are committed, and Dagster has yet to hear of it.
-            proxy.reset(lambda *_, last=table: CUT if _has_written(watcher, last) else PASS)  # type: ignore[misc]
+            proxy.reset(lambda *_, last=table: CUT if _has_written(watcher, last) else PASS)
             with pytest.raises(sqlalchemy.exc.OperationalError):
                 syncs.run()
             assert proxy.cuts

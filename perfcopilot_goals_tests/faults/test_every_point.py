@@ -83,7 +83,7 @@ def let_users_be_looked_at(rig: Rig) -> None:
 @pytest.mark.parametrize("verdict", [CUT, CUT_AFTER])
 @pytest.mark.parametrize("for_good", [True, False], ids=["for-good", "once"])
 def test_whichever_statement_loses_its_line_the_slices_are_old_or_new(rig: Rig, verdict: str, for_good: bool) -> None:
-    port = int(conninfo_to_dict(rig.begin())["port"])
+    port = int(str(conninfo_to_dict(rig.begin())["port"]))
     with Proxy(port) as proxy:
         for number in points(3 if verdict == CUT else 5, EVERY * (2 if for_good else 1)):
             rig.begin()

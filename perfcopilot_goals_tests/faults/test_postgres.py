@@ -62,7 +62,7 @@ def test_rows_are_replaced_without_truncate_which_would_take_them_from_a_reader_
         )
         for table in SLICE_TABLES:
             admin.execute(
-                f"create trigger no_truncate before truncate on perfcopilot_goals.{table} "  # type: ignore[arg-type]
+                f"create trigger no_truncate before truncate on perfcopilot_goals.{table} "
                 "for each statement execute function no_truncate()"
             )
     rows = "select goal_gid, name from perfcopilot_goals.raw_workspace_goals where connection = %s order by 1"

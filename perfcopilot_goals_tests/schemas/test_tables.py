@@ -37,7 +37,8 @@ def rows_of(table: str) -> pd.DataFrame:
 
 
 def series(*values: Any, dtype: Any = "object") -> pd.Series:
-    return pd.Series(list(values), dtype=dtype)
+    made: pd.Series = pd.Series(list(values), dtype=dtype)
+    return made
 
 
 def refused(table: str, rows: pd.DataFrame) -> str:

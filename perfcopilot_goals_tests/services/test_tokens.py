@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def test_a_reference_is_a_variable_or_an_absolute_path(ref: str) -> None:
 )  # fmt: skip
 @pytest.mark.fault("H1")
 def test_what_is_no_reference_may_be_the_token_itself_and_is_not_told(ref: str) -> None:
-    for refuse in (lambda: check_token_ref(ref, NOWHERE), lambda: load_token(ref, "acme", NOWHERE, {"A": "t"})):
+    for refuse in (partial(check_token_ref, ref, NOWHERE), partial(load_token, ref, "acme", NOWHERE, {"A": "t"})):
         with pytest.raises(GoalsConfigError) as refused:
             refuse()
         assert SECRET not in told(refused.value)
@@ -163,8 +164,8 @@ def test_a_file_that_is_no_utf_8_is_told_by_its_kind(
 @pytest.mark.fault("D22")
 def test_a_variable_with_another_secret_is_not_read_as_a_token(settings: Settings, name: str) -> None:
     for refuse in (
-        lambda: check_token_ref(f"env:{name}", settings),
-        lambda: load_token(f"env:{name}", "acme", settings, {name: SECRET}),
+        partial(check_token_ref, f"env:{name}", settings),
+        partial(load_token, f"env:{name}", "acme", settings, {name: SECRET}),
     ):
         with pytest.raises(GoalsConfigError, match=f"environment variable {name} may hold another secret") as refused:
             refuse()
@@ -228,7 +229,7 @@ def test_no_file_of_the_local_state_is_read_as_a_token_by_whatever_way_a_path_le
     tmp_path: Path, settings: Settings, lead: Callable[[Settings, Path], Path]
 ) -> None:
     ref = f"file:{lead(settings, tmp_path)}"
-    for refuse in (lambda: check_token_ref(ref, settings), lambda: load_token(ref, "acme", settings, {})):
+    for refuse in (partial(check_token_ref, ref, settings), partial(load_token, ref, "acme", settings, {})):
         with pytest.raises(
             GoalsConfigError, match=r"token file .* so it is not read|its path has \.\. in it"
         ) as refused:

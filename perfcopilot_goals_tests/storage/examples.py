@@ -29,11 +29,11 @@ def empty(url: str) -> None:
     """Every row of every table gone."""
     with psycopg.connect(url) as connection:
         for table in reversed(tables()):
-            connection.execute(f"delete from {SCHEMA}.{table}")  # type: ignore[arg-type]
+            connection.execute(f"delete from {SCHEMA}.{table}")
 
 
 def connection(name: str = "acme", **changes: Any) -> Connection:
-    settings = {
+    settings: dict[str, Any] = {
         "workspace_gid": "77",
         "token_ref": "env:ASANA_ACCESS_TOKEN",
         "base_url": "https://app.asana.com/api/1.0",

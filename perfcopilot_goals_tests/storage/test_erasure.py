@@ -112,7 +112,7 @@ def test_of_an_unmapped_person_goals_and_key_results_without_an_owner_are_not_ta
         map_employee(conn, "acme", "E1", None)
     with psycopg.connect(database.url) as admin:
         for table in (RAW, "subgoals"):
-            admin.execute(f"update perfcopilot_goals.{table} set owner_gid = null")  # type: ignore[arg-type]
+            admin.execute(f"update perfcopilot_goals.{table} set owner_gid = null")
     done = erase(database)
     assert (done.is_unmapped, done.disowned) == (True, 0)
     assert done.rows[RAW] == 0

@@ -199,7 +199,7 @@ def test_a_migration_whose_connection_dies_half_way_leaves_nothing_and_succeeds_
     migrating.start()
     with psycopg.connect(empty_url, autocommit=True) as admin:
         query = "select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep' and datname = %s"
-        ended = []
+        ended: list[tuple[object, ...]] = []
         while migrating.is_alive() and not ended:
             ended = admin.execute(query, [admin.info.dbname]).fetchall()
             time.sleep(0.05)
