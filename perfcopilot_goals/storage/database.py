@@ -3,14 +3,13 @@
 All SQL of the product runs on connections from here: pooled, with time limits, in UTC, and with every error of the
 driver turned into ours. A driver's message quotes rows, parameters and addresses, so only its SQLSTATE gets out.
 
-Statements are SQLAlchemy's over the tables of `schemas.sql_tables`, or plain text where that reads better: locks, COPY,
-DDL and Dagster's rows, on the driver's own connection (`driver`).
+Statements are SQLAlchemy's, over the tables of `schemas.sql_tables`. COPY, DDL, Dagster's rows and what reads the
+catalog are plain SQL on the driver's own connection (`driver`).
 """
 
 import atexit
 import os
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -66,9 +65,9 @@ class Database:
     ) -> Iterator[sa.Connection]:
         """A connection whose transaction commits when the block ends and rolls back when it raises.
 
-        `doing` says in an error what was attempted. With `snapshot` it only reads, and all of it as of one moment.
-        Afterwards the connection is kept for the next one who asks, unless it is `own`, which is for what lives as long
-        as its session: a lock. It is cut after so many seconds.
+        `doing` says in an error what was attempted. With `autocommit` each statement commits by itself. With
+        `snapshot` the block only reads, all as of one moment. Afterwards the connection is kept for the next block. An
+        `own` one is closed instead, and ends a lock of its session with it. Any is cut after so many seconds.
         """
         conn = self._check_out(doing)
         try:
@@ -93,8 +92,7 @@ class Database:
 
     def close(self) -> None:
         """Close the connections that are kept. Whoever asks for one later gets a new one."""
-        with _engines_lock:
-            engine = _engines.pop((os.getpid(), self), None)
+        engine = _engines.pop((os.getpid(), self), None)
         if engine is not None:
             engine.dispose()
 
@@ -111,35 +109,26 @@ class Database:
         raise failure
 
     def _engine(self) -> sa.Engine:
-        # By process: a child that was forked must not use, nor close, the connections of its parent.
         key = (os.getpid(), self)
-        with _engines_lock:
-            if key not in _engines:
-                _engines[key] = sa.create_engine(
-                    "postgresql+psycopg://",
-                    creator=lambda: open_session(self.url, self.monotonic, self.sleep),
-                    pool_pre_ping=True,
-                    pool_size=KEPT_CONNECTIONS,
-                    max_overflow=-1,
-                    pool_recycle=KEPT_SECONDS,
-                    pool_use_lifo=True,
-                    hide_parameters=True,
-                    use_native_hstore=False,
-                )
-            return _engines[key]
+        if key not in _engines:
+            engine = sa.create_engine(
+                "postgresql+psycopg://",
+                creator=lambda: open_session(self.url, self.monotonic, self.sleep),
+                pool_pre_ping=True,
+                pool_size=KEPT_CONNECTIONS,
+                max_overflow=-1,
+                pool_recycle=KEPT_SECONDS,
+                pool_use_lifo=True,
+                hide_parameters=True,
+                use_native_hstore=False,
+            )
+            # Another thread may have been first. This one has no connections yet, so that nothing is lost with it.
+            _engines.setdefault(key, engine)
+        return _engines[key]
 
 
+# By process: a child that was forked must not use, nor close, the connections of its parent.
 _engines: dict[tuple[int, Database], sa.Engine] = {}
-_engines_lock = threading.Lock()
-
-
-def _renew_lock() -> None:
-    """Another thread of the parent may have held it."""
-    global _engines_lock  # noqa: PLW0603
-    _engines_lock = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_renew_lock)
 
 
 @atexit.register
