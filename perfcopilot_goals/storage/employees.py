@@ -20,7 +20,7 @@ _TABLE = sql.Identifier(SCHEMA, "employees")
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did, in employees; `erased` ones were left out."""
+    """How many employees an import added, changed and left as they were. The `erased` ones were not imported."""
 
     added: int
     changed: int
@@ -39,21 +39,21 @@ def read_employees(conn: sa.Connection, connection: str) -> list[Employee]:
 
 
 def read_mapping(conn: sa.Connection, connection: str) -> dict[str, str | None]:
-    """Each employee's Asana user, None for those who are not mapped."""
+    """Each employee's Asana user, None for the unmapped, by employee id."""
     query = sql.SQL("select employee_id, asana_user_gid from {} where connection = %s").format(_TABLE)
     return dict(driver(conn).execute(query, [connection]).fetchall())
 
 
 def import_employees(conn: sa.Connection, connection: str, employees: Iterable[Employee]) -> Imported:
-    """Add and change these employees, leave the others; all or, with `GoalsConfigError`, none.
+    """Add or change these employees and leave the others: all of them, or none and a `GoalsConfigError`.
 
-    Who has an id of an erased person is not stored again.
+    An employee who has an id of an erased person is not stored again.
     """
     erased = read_erased(conn, connection)
     before = {row.employee_id: row for row in read_employees(conn, connection)}
     named = {row.employee_id: row for row in employees}
     given = {key: erased.without_manager(row) for key, row in named.items() if not erased.has_person(row)}
-    _check_unique(before | given)
+    _check_unique(connection, before | given)
     new = [row for key, row in given.items() if key not in before]
     changed = [row for key, row in given.items() if key in before and before[key] != row]
     query = sql.SQL(
@@ -62,7 +62,7 @@ def import_employees(conn: sa.Connection, connection: str, employees: Iterable[E
         "full_name = excluded.full_name, email = excluded.email, asana_user_gid = excluded.asana_user_gid, "
         "manager_email = excluded.manager_email, updated_at = excluded.updated_at, asana_gone_at = case when "
         "employees.asana_user_gid = excluded.asana_user_gid then employees.asana_gone_at end, "
-        # What contradicted the former e-mail or the former user says nothing of the new one.
+        # A conflict with the old e-mail or the old user says nothing about the new one.
         "mapping_conflict = case when employees.asana_user_gid = excluded.asana_user_gid "
         "and employees.email = excluded.email then employees.mapping_conflict end"
     ).format(_TABLE)
@@ -73,13 +73,13 @@ def import_employees(conn: sa.Connection, connection: str, employees: Iterable[E
 
 
 def remove_employees(conn: sa.Connection, connection: str, employee_ids: Iterable[str]) -> int:
-    """These employees off the roster; their goals and blocks go with the next sync. Returns how many there were."""
+    """Take these employees off the roster; returns how many were on it. The next sync drops their goals and blocks."""
     query = sql.SQL("delete from {} where connection = %s and employee_id = any(%s)").format(_TABLE)
     return driver(conn).execute(query, [connection, list(employee_ids)]).rowcount
 
 
 def note_users(conn: sa.Connection, connection: str, gids: Collection[str]) -> list[str]:
-    """Note which employees' users are not among these, the workspace's, and since when; returns those employees."""
+    """Record which employees' users are gone, and since when; returns those employees. `gids` are the workspace's."""
     driver(conn).execute(
         sql.SQL(
             "update {} set asana_gone_at = case when asana_gone_at is null then now() end "
@@ -95,25 +95,22 @@ def note_users(conn: sa.Connection, connection: str, gids: Collection[str]) -> l
 
 
 def map_employee(conn: sa.Connection, connection: str, employee_id: str, gid: str | None) -> None:
-    """Say who an employee is in Asana, or with None that it is not known."""
+    """Map the employee to an Asana user, or unmap them with None."""
     lock_roster(conn, connection)
     if read_erased(conn, connection).has_user(gid):
         raise GoalsConfigError(
-            f"connection {connection}: this Asana user was erased and cannot be mapped; nothing was changed"
+            "this Asana user was erased and cannot be mapped; nothing was changed", connection=connection
         )
     roster = {row.employee_id: row for row in read_employees(conn, connection)}
     if employee_id not in roster:
-        raise GoalsConfigError(
-            f"connection {connection} has no employee {employee_id[:80]!r}; "
-            f"perfcopilot-goals employee list {connection} shows the roster"
-        )
+        raise no_such_employee(connection, employee_id)
     row = roster[employee_id]
     if row.asana_user_gid != gid:
         import_employees(conn, connection, [replace(row, asana_user_gid=gid)])
 
 
 def map_unmapped(conn: sa.Connection, connection: str, gid_of: Mapping[str, str]) -> int:
-    """Say of these employees, as far as nobody has yet, who they are in Asana; returns how many that were."""
+    """Map the employees that are still unmapped; returns how many. `gid_of` is the user by employee id."""
     query = sql.SQL(
         "update {} e set asana_user_gid = given.gid, updated_at = now() "
         "from unnest(%s::text[], %s::text[]) as given (employee_id, gid) "
@@ -122,10 +119,21 @@ def map_unmapped(conn: sa.Connection, connection: str, gid_of: Mapping[str, str]
     return driver(conn).execute(query, [list(gid_of), list(gid_of.values()), connection]).rowcount
 
 
-def _check_unique(roster: dict[str, Employee]) -> None:
+def no_such_employee(connection: str, employee_id: str, outcome: str = "") -> GoalsConfigError:
+    """The error for an id that is not on the roster; `outcome` is what came of it."""
+    return GoalsConfigError(
+        f"connection {{connection}} has no employee {employee_id[:80]!r}{outcome}",
+        connection=connection,
+        action="perfcopilot-goals employee list {connection} shows the roster",
+    )
+
+
+def _check_unique(connection: str, roster: dict[str, Employee]) -> None:
     doubled = [f"{gid} by {' and '.join(sorted(ids))}" for gid, ids in shared_gids(roster.values()).items()]
     if doubled:
         raise GoalsConfigError(
             f"nothing was changed: an Asana user can be one employee only, and these are claimed twice: "
-            f"{'; '.join(doubled[:10])}. Unmap one: perfcopilot-goals employee unmap"
+            f"{'; '.join(doubled[:10])}",
+            connection=connection,
+            action="Unmap one: perfcopilot-goals employee unmap {connection} EMPLOYEE",
         )

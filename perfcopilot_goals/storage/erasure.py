@@ -1,7 +1,7 @@
-"""One person taken out of the product's own tables.
+"""Removes one person from the product's own tables.
 
-Which rows are a person's is said here. What Dagster keeps of them is taken out in `dagster_rows`, what stands in files
-in `local_files`; who was erased stays in `erased`, as digests.
+Here stands which rows are a person's. `dagster_rows` removes what Dagster keeps of them, `local_files` what files hold,
+and `erased` keeps digests of who was erased.
 """
 
 from collections.abc import Callable
@@ -15,16 +15,15 @@ from psycopg.types.json import Jsonb
 from perfcopilot_goals.core.similarity import address_of
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.domain.sync import SLICE_TABLES
-from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.storage.database import Database, driver
-from perfcopilot_goals.storage.employees import read_employees
+from perfcopilot_goals.storage.employees import no_such_employee, read_employees
 from perfcopilot_goals.storage.erased import known_by, read_erased, remember_erased
 from perfcopilot_goals.storage.users_check import forget_users_check
 
 _TABLES = {name: sql.Identifier(SCHEMA, name) for name in (*SLICE_TABLES, "employees", "syncs")}
-# Ids in the tables that hold goals: where one of these stands after an erasure, it is somebody else's as well.
-_STANDING = """
+# Which of these goals are still stored. A goal that is left after the erasure is somebody else's as well.
+_LEFT = """
 select goal_gid from {raw_workspace_goals} where connection = %(connection)s and goal_gid = any(%(gids)s)
 union select subgoal_gid from {subgoals} where connection = %(connection)s and subgoal_gid = any(%(gids)s)
 union select row_gid from {mapped_goal_rows} where connection = %(connection)s and row_gid = any(%(gids)s)
@@ -34,12 +33,12 @@ union select goal_gid from {mapped_goal_rows} where connection = %(connection)s 
 
 @dataclass(frozen=True)
 class Erasure:
-    """What was taken out: rows by table, sub-goals that lost their owner, employees who lost their manager's address,
-    and the ids that may stand elsewhere.
+    """What an erasure removed, and what may be left of the person elsewhere.
 
-    `other_ids` are those of the people who stay. `is_unmapped`: it was not known who they are in Asana, so goals of
-    theirs, if there are any, could not be told from others'. `is_email_shared`: somebody else has the same address, so
-    it does not bar anybody.
+    `rows` are the deleted rows by table. `disowned` sub-goals lost their owner, and `unmanaged` employees their
+    manager's address. `ids` are the person's and may stand in other places; `other_ids` are those of the people who
+    stay. `is_unmapped`: they had no Asana user, so any goals of theirs could not be told from others'.
+    `is_email_shared`: somebody else has the same address, so it keeps nobody out.
     """
 
     rows: dict[str, int]
@@ -55,7 +54,7 @@ class Erasure:
 def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Erasure:
     """Delete the employee's rows and leave digests of their ids; `GoalsConfigError` if there is no such employee.
 
-    Of one who was erased before only the id is left to look for, in what a sync that was under way has noted since.
+    If they were erased before, only their id is left to look for: a sync that was under way may have recorded it since.
     Holds the connection's lock until the transaction ends. A sync that has fetched by then is refused when it writes.
     """
     erased = read_erased(conn, connection)
@@ -64,10 +63,7 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
     if employee_id not in roster and erased.has_employee(employee_id):
         return Erasure({}, 0, frozenset({employee_id}), frozenset(others), False, False, 0)
     if employee_id not in roster:
-        raise GoalsConfigError(
-            f"connection {connection} has no employee {employee_id[:80]!r}, so nothing was erased; "
-            f"perfcopilot-goals employee list {connection} shows the roster"
-        )
+        raise no_such_employee(connection, employee_id, ", so nothing was erased")
     person = roster.pop(employee_id)
     values: dict[str, Any] = {"connection": connection, "employee_id": employee_id, "gid": person.asana_user_gid}
     values["goals"], gids = _their_gids(conn, values)
@@ -84,8 +80,8 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
     is_shared = _remember(conn, connection, person, list(roster.values()))
     unmanaged = 0 if is_shared else _unmanage(conn, connection, person, list(roster.values()))
     forget_users_check(conn, connection)
-    status = sql.SQL(_STANDING).format(**_TABLES)
-    gids -= {gid for (gid,) in driver(conn).execute(status, {"connection": connection, "gids": sorted(gids)})}
+    left = sql.SQL(_LEFT).format(**_TABLES)
+    gids -= {gid for (gid,) in driver(conn).execute(left, {"connection": connection, "gids": sorted(gids)})}
     running = sql.SQL("select count(*) from {} where connection = %(connection)s and state = 'running'")
     (running_syncs,) = driver(conn).execute(running.format(_TABLES["syncs"]), values).fetchone() or (0,)
     theirs = {employee_id, *([person.asana_user_gid] if person.asana_user_gid else [])}
@@ -102,7 +98,7 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
 
 
 def redact_sync_log(conn: sa.Connection, connection: str, redact: Callable[[Any], Any]) -> int:
-    """What the connection's syncs noted, without the ids; returns how many of them had noted one."""
+    """Rewrite what the connection's syncs recorded by `redact`; returns how many of them changed."""
     read = sql.SQL("select run_id, counts from {} where connection = %s").format(_TABLES["syncs"])
     write = sql.SQL("update {} set counts = %s where connection = %s and run_id = %s").format(_TABLES["syncs"])
     changed = 0
@@ -115,14 +111,14 @@ def redact_sync_log(conn: sa.Connection, connection: str, redact: Callable[[Any]
 
 
 def vacuum(database: Database, tables: list[tuple[str, str]]) -> None:
-    """Have Postgres drop what it keeps of rows that are gone: dead rows, and values in the planner's statistics."""
+    """Have Postgres drop what it still keeps of deleted rows: dead rows, and values in the planner's statistics."""
     with database.connect("cleaning up after an erasure", autocommit=True) as conn:
         for schema, table in tables:
             driver(conn).execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(schema, table)))
 
 
 def _remember(conn: sa.Connection, connection: str, person: Employee, others: list[Employee]) -> bool:
-    """Leave the digests. A mailbox that is a colleague's too must not keep the colleague out; returns if it is."""
+    """Leave the digests, without an e-mail that a colleague shares: it would keep them out. Returns if it is shared."""
     ids = dict(known_by(person))
     is_shared = "email" in ids and any(known_by(other).get("email") == ids["email"] for other in others)
     if is_shared:
@@ -132,7 +128,7 @@ def _remember(conn: sa.Connection, connection: str, person: Employee, others: li
 
 
 def _unmanage(conn: sa.Connection, connection: str, person: Employee, others: list[Employee]) -> int:
-    """Take the person's address from those who have it as their manager's; returns how many did."""
+    """Remove the person's address from the employees whose manager they are; returns how many that were."""
     address = address_of(person.email)
     reports = [e.employee_id for e in others if address and address_of(e.manager_email) == address]
     query = sql.SQL(
@@ -142,7 +138,7 @@ def _unmanage(conn: sa.Connection, connection: str, person: Employee, others: li
 
 
 def _their_gids(conn: sa.Connection, values: dict[str, Any]) -> tuple[list[str], set[str]]:
-    """The goals that are the person's, and these with all that stands under them."""
+    """The person's goals, and the same with everything below them."""
     goals = _gids(conn, values, "raw_workspace_goals", "goal_gid", "owner_gid = %(gid)s")
     for table in ("owned_goals", "mapped_goal_rows"):
         goals |= _gids(conn, values, table, "goal_gid", "employee_id = %(employee_id)s")

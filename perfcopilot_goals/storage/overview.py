@@ -1,4 +1,4 @@
-"""What is stored, as people ask for it: how a connection stands, what its next sync will cost, one person's block."""
+"""What people ask about the stored data: a connection's status, the cost of its next sync, one person's block."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from perfcopilot_goals.domain.sync import LastSync
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.storage.database import driver
+from perfcopilot_goals.storage.employees import no_such_employee
 from perfcopilot_goals.storage.sync_log import read_last_route, read_last_sync, read_source
 from perfcopilot_goals.storage.users_check import read_users_check
 
@@ -20,10 +21,10 @@ PAGE_SIZE = 100
 
 @dataclass(frozen=True)
 class ConnectionStatus:
-    """How one connection stands. `failed_*` tell of the latest sync if that did not end well.
+    """The status of one connection. `failed_*` are about the latest sync, if it failed.
 
-    What its key results lack: `hidden_subgoals` are sub-goals that Asana does not show to the token's user,
-    `unread_lists` goals whose list of sub-goals could not be read.
+    Two counts say what its key results lack. `hidden_subgoals` are sub-goals that Asana does not show to the token's
+    user. `unread_lists` are goals whose list of sub-goals could not be read.
     """
 
     connection: str
@@ -43,7 +44,7 @@ class ConnectionStatus:
 
 @dataclass(frozen=True)
 class StoredBlock:
-    """One employee's block, with what a reader has to know of its age."""
+    """One employee's block, with what a reader has to know about its age."""
 
     connection: str
     employee_id: str
@@ -61,8 +62,11 @@ class StoredBlock:
 
 @dataclass(frozen=True)
 class Plan:
-    """Requests of the next sync by what the last one found: pages of goals, walks, further pages of one, probing, and
-    pages of users where they are to be checked."""
+    """How many requests the next sync will make, going by what the last one found. `is_guess` before the first.
+
+    `list_pages` are pages of goals, `walks` first pages of sub-goals, `further_pages` the other pages of sub-goals.
+    `route_probes` find the route, and `user_pages` are for the users' check, if it is due.
+    """
 
     list_pages: int
     walks: int
@@ -77,7 +81,7 @@ class Plan:
 
 
 def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionStatus:
-    """How the connection stands now."""
+    """The connection's status now."""
     counts = (
         driver(conn)
         .execute(
@@ -104,7 +108,7 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
     complete = read_last_sync(conn, connection, "complete")
     latest = read_last_sync(conn, connection)
     walked = read_source(conn, connection, "subgoals")
-    noted = walked.notes if walked else {}
+    notes = walked.notes if walked else {}
     failed = latest if latest and latest.state == "failed" else None
     return ConnectionStatus(
         connection=connection,
@@ -116,8 +120,8 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
         employees=employees,
         unmapped=unmapped,
         truncated=truncated,
-        hidden_subgoals=noted.get("hidden_subgoals", 0),
-        unread_lists=noted.get("unread_lists", 0),
+        hidden_subgoals=notes.get("hidden_subgoals", 0),
+        unread_lists=notes.get("unread_lists", 0),
         failed_at=failed.finished_at if failed else None,
         failed_with=failed.error_code if failed else None,
     )
@@ -126,7 +130,8 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
 def read_last_syncs(conn: sa.Connection) -> list[LastSync]:
     """Every enabled connection with its latest sync and its latest complete one, by one statement.
 
-    A roster whose oldest entry is newer than the settings counts as their latest change: it was imported after them.
+    A roster that was imported after the last change of the settings counts as a change of them. That is so if its
+    oldest entry is newer than they are.
     """
     query = sql.SQL(
         "select c.connection, c.created_at, greatest(c.updated_at, (select min(e.updated_at) from {employees} e "
@@ -142,7 +147,7 @@ def read_last_syncs(conn: sa.Connection) -> list[LastSync]:
 
 
 def read_truncated(conn: sa.Connection) -> dict[str, dict[str, int]]:
-    """Connections with truncated blocks, and of each the employees with how many goals they own."""
+    """Connections with truncated blocks: for each, how many goals its employees with such a block own, by id."""
     query = sql.SQL(
         "select connection, jsonb_object_agg(employee_id, goals_owned) from {} where truncated "
         "group by connection order by connection"
@@ -159,12 +164,12 @@ def read_block(conn: sa.Connection, connection: str, employee_id: str) -> Stored
     with driver(conn).cursor(row_factory=class_row(StoredBlock)) as cursor:
         block = cursor.execute(query, [connection, employee_id]).fetchone()
     if block is None:
-        raise GoalsConfigError(_why_no_block(conn, connection, employee_id))
+        raise _no_block(conn, connection, employee_id)
     return block
 
 
 def read_plan(conn: sa.Connection, connection: str, route: str) -> Plan:
-    """What the next sync of the connection will ask, if Asana has what it had last time."""
+    """The requests of the connection's next sync, if Asana still has what it had last time."""
     counts = (
         driver(conn)
         .execute(
@@ -193,26 +198,29 @@ def read_plan(conn: sa.Connection, connection: str, route: str) -> Plan:
 
 
 def _pages(objects: int) -> int:
-    """Requests that a list of so many takes; an empty one takes one, too."""
+    """How many requests it takes to list this many objects; an empty list takes one as well."""
     return max(1, -(-objects // PAGE_SIZE))
 
 
-def _why_no_block(conn: sa.Connection, connection: str, employee_id: str) -> str:
+def _no_block(conn: sa.Connection, connection: str, employee_id: str) -> GoalsConfigError:
+    """The error that says why the employee has no block."""
     query = sql.SQL("select asana_user_gid from {} where connection = %s and employee_id = %s").format(
         _table("employees")
     )
     row = driver(conn).execute(query, [connection, employee_id]).fetchone()
     if row is None:
-        return (
-            f"connection {connection} has no employee {employee_id[:80]!r}; "
-            f"perfcopilot-goals employee list {connection} shows the roster"
-        )
+        return no_such_employee(connection, employee_id)
     if row[0] is None:
-        return (
-            f"employee {employee_id} is not mapped to an Asana user, so there is no block: "
-            f"perfcopilot-goals employee map {connection} {employee_id} GID"
+        return GoalsConfigError(
+            f"employee {employee_id} is not mapped to an Asana user, so there is no block",
+            connection=connection,
+            action=f"Map them: perfcopilot-goals employee map {{connection}} {employee_id} GID",
         )
-    return f"there is no block for employee {employee_id} yet: perfcopilot-goals sync {connection}"
+    return GoalsConfigError(
+        f"there is no block for employee {employee_id} yet",
+        connection=connection,
+        action="Make it: perfcopilot-goals sync {connection}",
+    )
 
 
 def _table(name: str) -> sql.Identifier:

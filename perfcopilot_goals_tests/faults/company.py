@@ -74,13 +74,13 @@ class Syncs:
         """The two connections to the company, or to another world, with its roster."""
         world = world or company(OLD)
         people = [RosterRow(e.employee_id, e.full_name, e.email, e.asana_user_gid) for e in world.roster]
-        with self.database.connect("connecting") as transaction:
+        with self.database.connect("connecting") as conn:
             for name in (ONE, TWO):
                 row = Connection(
                     name, world.workspace_gid, "env:ASANA_ACCESS_TOKEN", base_url, QUICK, "auto", enabled=True
                 )
-                add_connection(transaction, row)
-                import_employees(transaction, name, people)
+                add_connection(conn, row)
+                import_employees(conn, name, people)
         register_partitions(self.instance, [ONE, TWO])
 
     def run(self, name: str = ONE, checked: bool = True) -> dg.ExecuteInProcessResult:
@@ -111,10 +111,10 @@ def both_states(syncs: Syncs, asana: Sandbox) -> dict[str, Content]:
 
 def content(url: str, name: str) -> Content:
     """The rows of the connection by table, without the moment and the run that wrote them."""
-    with psycopg.connect(url) as database:
-        database.execute("set transaction isolation level repeatable read")
+    with psycopg.connect(url) as conn:
+        conn.execute("set transaction isolation level repeatable read")
         return {
-            table: database.execute(
+            table: conn.execute(
                 f"select {', '.join(own_columns(table))} from perfcopilot_goals.{table} "
                 "where connection = %s order by 1, 2, 3",
                 [name],
@@ -127,9 +127,9 @@ def mixed(url: str, states: Mapping[str, Content], name: str) -> list[str]:
     """The tables whose slice is neither of the states, whole, or has rows of two runs."""
     found = content(url, name)
     wrong = [t for t in SLICE_TABLES if all(found[t] != state[t] for state in states.values())]
-    with psycopg.connect(url) as database:
+    with psycopg.connect(url) as conn:
         for table in SLICE_TABLES:
             query = f"select count(distinct (run_id, synced_at)) from perfcopilot_goals.{table} where connection = %s"
-            runs = database.execute(query, [name]).fetchone()
+            runs = conn.execute(query, [name]).fetchone()
             wrong += [f"{table} of several runs"] if runs and runs[0] > 1 else []
     return wrong

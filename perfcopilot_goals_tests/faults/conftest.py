@@ -53,8 +53,8 @@ def _states(server: Settings, template: str) -> Iterator[tuple[Sandbox, dg.Dagst
     """Both states as their syncs leave them, and a template database in the old one."""
     admin = local_database_url(server)
     name = "template_of_faults"
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {template}")
+    with psycopg.connect(admin, autocommit=True) as conn:
+        conn.execute(f"create database {name} template {template}")
     url = f"{admin.rpartition('/')[0]}/{name}"
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -80,16 +80,16 @@ def rig(
 
     def fresh() -> str:
         name = f"faults_{next(_numbers)}"
-        with psycopg.connect(admin, autocommit=True) as connection:
+        with psycopg.connect(admin, autocommit=True) as conn:
             for old in made:
-                connection.execute(f"drop database {old} with (force)")
+                conn.execute(f"drop database {old} with (force)")
             made[:] = [name]
-            connection.execute(f"create database {name} template {template}")
+            conn.execute(f"create database {name} template {template}")
         return f"{admin.rpartition('/')[0]}/{name}"
 
     monkeypatch.setenv("ASANA_ACCESS_TOKEN", TOKEN)
     yield Rig(asana, instance, states, fresh, lambda url: monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", url))
     asana.faults, asana.latency_seconds = None, 0
-    with psycopg.connect(admin, autocommit=True) as connection:
+    with psycopg.connect(admin, autocommit=True) as conn:
         for name in made:
-            connection.execute(f"drop database {name} with (force)")
+            conn.execute(f"drop database {name} with (force)")

@@ -130,8 +130,8 @@ def stops(storm: Storm, count: int, tell: Callable[[str], None]) -> list[str]:
 
 def stop_at_once(url: str) -> None:
     """What `pg_ctl stop -m immediate` does: SIGQUIT to the postmaster, and wait until it is gone."""
-    with psycopg.connect(url, autocommit=True) as database:
-        row = database.execute("show data_directory").fetchone()
+    with psycopg.connect(url, autocommit=True) as conn:
+        row = conn.execute("show data_directory").fetchone()
     assert row is not None
     pid = int((Path(row[0]) / "postmaster.pid").read_text().split()[0])
     os.kill(pid, signal.SIGQUIT)
@@ -189,8 +189,8 @@ def main() -> int:
         storm = Storm(url, asana, states, given.seed, settings)
         run = {"kills": kills, "stops": stops, "readers": readers}[given.storm]
         wrong = run(storm, given.count, lambda line: print(line, flush=True))
-        with psycopg.connect(url) as database:
-            open_transactions = database.execute(
+        with psycopg.connect(url) as conn:
+            open_transactions = conn.execute(
                 "select count(*) from pg_stat_activity where state like 'idle in transaction%'"
             ).fetchone()
     print(f"{len(wrong)} things wrong, {open_transactions} transactions left open", *wrong[:20], sep="\n")

@@ -114,8 +114,8 @@ def test_any_weather_leaves_old_slices_or_new_and_one_more_sync_without_it_bring
 def test_a_host_name_that_does_not_resolve_is_told_within_the_bounds(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     rig.begin()
     monkeypatch.setenv("PERFCOPILOT_ASANA_HOSTS", "asana.invalid")
-    with Database(rig.url).connect("moving") as transaction:
-        set_connection(transaction, ONE, {"base_url": "https://asana.invalid/api/1.0"})
+    with Database(rig.url).connect("moving") as conn:
+        set_connection(conn, ONE, {"base_url": "https://asana.invalid/api/1.0"})
     syncs = rig.syncs()
     before = rig.asana.count()
     result = syncs.run()
@@ -136,8 +136,8 @@ def test_a_host_name_that_does_not_resolve_is_told_within_the_bounds(rig: Rig, m
 
 
 def _sync_log(url: str) -> list[tuple[str, str, int]]:
-    with psycopg.connect(Database(url).url) as transaction:
-        return transaction.execute(
+    with psycopg.connect(Database(url).url) as conn:
+        return conn.execute(
             "select state, error_code, requests from perfcopilot_goals.syncs where connection = %s "
             "order by started_at desc limit 1",
             [ONE],

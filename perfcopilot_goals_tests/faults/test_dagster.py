@@ -32,15 +32,15 @@ def proxy(server: Settings) -> Iterator[Proxy]:
 def instance(server: Settings, proxy: Proxy, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     """An instance whose runs and events are in a database of its own, apart from the goals."""
     admin = local_database_url(server)
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute("create database dagster_alone")
+    with psycopg.connect(admin, autocommit=True) as conn:
+        conn.execute("create database dagster_alone")
         url = proxy.url(f"{admin.rpartition('/')[0]}/dagster_alone")
         (tmp_path / "dagster.yaml").write_text(
             f"storage: {{postgres: {{postgres_url: '{url}'}}}}\ntelemetry: {{enabled: false}}\n"
         )
         with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
             yield instance
-        connection.execute("drop database dagster_alone with (force)")
+        conn.execute("drop database dagster_alone with (force)")
 
 
 @pytest.mark.fault("G13", "H3")
@@ -71,8 +71,8 @@ def test_an_event_log_that_goes_away_costs_no_row_and_the_next_sync_heals(
     proxy.reset(lambda *_: PASS)
     assert syncs.run(checked=False).success
     assert content(rig.url, ONE) == rig.states[NEW]
-    with psycopg.connect(rig.url) as database:
-        states = database.execute(
+    with psycopg.connect(rig.url) as conn:
+        states = conn.execute(
             "select state, error_code from perfcopilot_goals.syncs where connection = %s order by started_at", [ONE]
         ).fetchall()
     assert states[-3:] == [("failed", "Interrupted"), ("failed", "Interrupted"), ("complete", None)]

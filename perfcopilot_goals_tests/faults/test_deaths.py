@@ -26,8 +26,8 @@ def storm(rig: Rig) -> Storm:
 def states(url: str, name: str = ONE) -> list[str]:
     """The states of the connection's syncs, oldest first, with what ended them."""
     query = "select state, error_code from perfcopilot_goals.syncs where connection = %s order by started_at"
-    with psycopg.connect(url) as database:
-        return [" ".join(filter(None, row)) for row in database.execute(query, [name]).fetchall()]
+    with psycopg.connect(url) as conn:
+        return [" ".join(filter(None, row)) for row in conn.execute(query, [name]).fetchall()]
 
 
 def wait_until_asked(asana: Sandbox, so_often: int) -> None:
@@ -55,9 +55,9 @@ def test_a_sync_that_was_paused_while_another_finished_does_not_write_over_it(st
     wait_until_asked(storm.asana, before + 3)
     os.kill(old, signal.SIGSTOP)
     storm.asana.latency_seconds = 0
-    with psycopg.connect(storm.url, autocommit=True) as database:
+    with psycopg.connect(storm.url, autocommit=True) as conn:
         # What holds the token for the paused one is gone after its deadline; here it is taken away.
-        database.execute(
+        conn.execute(
             "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted "
             "and database = (select oid from pg_database where datname = current_database())"
         )

@@ -17,8 +17,8 @@ from perfcopilot_goals_tests.pgbouncer import needs_pgbouncer, pgbouncer
 
 def end_backends(url: str) -> list[str]:
     """End every other session of the database, as an operator or a fail-over would; what state each was in."""
-    with psycopg.connect(url, autocommit=True) as database:
-        ended = database.execute(
+    with psycopg.connect(url, autocommit=True) as conn:
+        ended = conn.execute(
             "select state, pg_terminate_backend(pid) from pg_stat_activity "
             "where datname = current_database() and pid <> pg_backend_pid()"
         ).fetchall()

@@ -27,9 +27,9 @@ TUESDAY = MONDAY + dt.timedelta(days=1)
 
 def empty(url: str) -> None:
     """Every row of every table gone."""
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(url) as conn:
         for table in reversed(tables()):
-            connection.execute(f"delete from {SCHEMA}.{table}")
+            conn.execute(f"delete from {SCHEMA}.{table}")
 
 
 def connection(name: str = "acme", **changes: Any) -> Connection:
@@ -46,9 +46,9 @@ def connection(name: str = "acme", **changes: Any) -> Connection:
 
 def add(database: Database, *names: str) -> None:
     """Connections of these names."""
-    with database.connect("adding connections") as transaction:
+    with database.connect("adding connections") as conn:
         for name in names:
-            add_connection(transaction, connection(name))
+            add_connection(conn, connection(name))
 
 
 def raw_goals(*gids: str, **columns: Any) -> pd.DataFrame:
@@ -83,8 +83,8 @@ def write(
     pause: Callable[[float], None] = lambda _: None,
 ) -> int:
     """One slice as the I/O manager writes it, but without waiting before another try."""
-    with database.connect("entering the sync") as transaction:
-        synced_at = begin_sync(transaction, name, run_id, synced_at)
+    with database.connect("entering the sync") as conn:
+        synced_at = begin_sync(conn, name, run_id, synced_at)
     stamped = validate(table, stamp(rows, name, synced_at, run_id))
     replacement = Replacement(name, run_id, synced_at, inputs or {}, notes or {}, is_last, allow_empty)
     return replace_slice(database, table, stamped, replacement, pause)
@@ -95,8 +95,8 @@ def stored(database: Database, table: str = RAW, name: str | None = "acme") -> l
     query = sql.SQL("select to_jsonb(t) from {} t where connection = coalesce(%s, connection) order by {}").format(
         sql.Identifier(SCHEMA, table), sql.SQL(", ").join(map(sql.Identifier, tables()[table].key))
     )
-    with psycopg.connect(database.url) as transaction:
-        return [row for (row,) in transaction.execute(query, [name]).fetchall()]
+    with psycopg.connect(database.url) as conn:
+        return [row for (row,) in conn.execute(query, [name]).fetchall()]
 
 
 def gids(database: Database, name: str = "acme") -> list[str]:

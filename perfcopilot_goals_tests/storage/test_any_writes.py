@@ -44,8 +44,8 @@ def test_after_any_writes_each_slice_is_the_last_that_was_let_in_and_no_older_on
 
     A tenth of the examples: each is several transactions of a real Postgres, and runs in real time.
     """
-    with psycopg.connect(fresh_url) as connection:
-        connection.execute(TRAP)
+    with psycopg.connect(fresh_url) as conn:
+        conn.execute(TRAP)
     store = Database(fresh_url)
 
     @one_in(10)
@@ -87,7 +87,7 @@ def _write(
 
 def _moments(url: str) -> dict[str, dt.datetime]:
     """The one moment of each slice that has rows."""
-    with psycopg.connect(url) as connection:
-        rows = connection.execute(f"select distinct connection, synced_at from perfcopilot_goals.{RAW}").fetchall()
+    with psycopg.connect(url) as conn:
+        rows = conn.execute(f"select distinct connection, synced_at from perfcopilot_goals.{RAW}").fetchall()
     assert len(dict(rows)) == len(rows), "a slice of two moments"
     return {name: moment.astimezone(dt.UTC) for name, moment in rows}

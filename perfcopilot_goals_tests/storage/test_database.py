@@ -27,16 +27,16 @@ def settings_of(url: str) -> Settings:
 
 
 def one_value(database: Database, query: str) -> str:
-    with database.connect("asking") as connection:
-        row = driver(connection).execute(query).fetchone()
+    with database.connect("asking") as conn:
+        row = driver(conn).execute(query).fetchone()
     assert row is not None
     return str(row[0])
 
 
 @pytest.fixture
 def admin(server: Settings) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(local_database_url(server), autocommit=True) as connection:
-        yield connection
+    with psycopg.connect(local_database_url(server), autocommit=True) as conn:
+        yield conn
 
 
 @pytest.mark.parametrize(
@@ -123,18 +123,18 @@ def test_a_session_is_in_utc_and_utf8_and_waits_for_nothing_without_end(
     monkeypatch.setenv("PGOPTIONS", "-c statement_timeout=0")
     names = ("TimeZone", "client_encoding", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
     for one in (database, Database(f"{database_url}?options=-c%20TimeZone%3DAsia/Tokyo&client_encoding=LATIN1")):
-        with one.connect("asking") as connection:
-            settings = [driver(connection).execute(f"show {name}").fetchone() for name in names]
+        with one.connect("asking") as conn:
+            settings = [driver(conn).execute(f"show {name}").fetchone() for name in names]
             assert settings == [("UTC",), ("UTF8",), ("10min",), ("1min",), ("10min",)]
-            assert driver(connection).execute("select '🚀'").fetchone() == ("🚀",)
+            assert driver(conn).execute("select '🚀'").fetchone() == ("🚀",)
 
 
 def test_a_block_that_ends_commits_and_one_that_raises_rolls_back(database: Database) -> None:
     add(database, "acme")
 
     def delete(then: int) -> None:
-        with database.connect("deleting") as connection:
-            driver(connection).execute("delete from perfcopilot_goals.connections")
+        with database.connect("deleting") as conn:
+            driver(conn).execute("delete from perfcopilot_goals.connections")
             assert 1 // then
 
     with pytest.raises(ZeroDivisionError):
@@ -278,8 +278,8 @@ def test_an_error_of_sqlalchemys_says_nothing_of_statement_and_values(database: 
 def test_an_error_of_a_statement_is_told_by_its_sqlstate_alone(
     database: Database, statement: str, sqlstate: str
 ) -> None:
-    with pytest.raises(GoalsStoreError) as caught, database.connect("trying") as connection:
-        driver(connection).execute(statement, [CANARY])
+    with pytest.raises(GoalsStoreError) as caught, database.connect("trying") as conn:
+        driver(conn).execute(statement, [CANARY])
     assert CANARY not in told(caught.value)
     assert str(caught.value).startswith(f"GoalsStoreError: trying: Postgres said SQLSTATE {sqlstate} (")
     assert (caught.value.sqlstate, caught.value.retryable) == (sqlstate, False)
@@ -290,16 +290,16 @@ def test_what_is_broken_at_commit_is_told_alike(database: Database) -> None:
     claims = (
         "insert into perfcopilot_goals.employees select 'acme', e, %s, '', '42', now() from unnest('{E1,E2}'::text[]) e"
     )
-    with pytest.raises(GoalsStoreError) as caught, database.connect("claiming") as connection:
-        driver(connection).execute(claims, [CANARY])
+    with pytest.raises(GoalsStoreError) as caught, database.connect("claiming") as conn:
+        driver(conn).execute(claims, [CANARY])
     assert caught.value.sqlstate == "23505"
     assert CANARY not in told(caught.value)
 
 
 @pytest.mark.fault("E3")
 def test_a_backend_that_is_ended_is_a_store_error_that_a_later_run_may_mend(database: Database) -> None:
-    with pytest.raises(GoalsStoreError) as caught, database.connect("reading") as connection:
-        driver(connection).execute("select pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(GoalsStoreError) as caught, database.connect("reading") as conn:
+        driver(conn).execute("select pg_terminate_backend(pg_backend_pid())")
     assert caught.value.retryable
     assert caught.value.sqlstate in ("57P01", "")
 

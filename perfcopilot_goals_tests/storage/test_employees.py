@@ -30,13 +30,13 @@ def _rosters(database: Database) -> None:
 
 
 def imported(database: Database, *employees: Employee, name: str = "acme") -> Imported:
-    with database.connect("importing") as transaction:
-        return import_employees(transaction, name, employees)
+    with database.connect("importing") as conn:
+        return import_employees(conn, name, employees)
 
 
 def roster(database: Database, name: str = "acme") -> list[Employee]:
-    with database.connect("reading") as transaction:
-        return read_employees(transaction, name)
+    with database.connect("reading") as conn:
+        return read_employees(conn, name)
 
 
 def test_an_import_says_what_was_new_changed_and_as_before(database: Database) -> None:
@@ -136,14 +136,14 @@ def test_text_of_a_roster_comes_back_as_it_was(database: Database) -> None:
 
 def test_the_mapping_has_everybody_and_none_for_who_is_not_mapped(database: Database) -> None:
     imported(database, ADA, CLEO)
-    with database.connect("reading") as transaction:
-        assert read_mapping(transaction, "acme") == {"E1": "1", "E3": None}
-        assert read_mapping(transaction, "globex") == {}
+    with database.connect("reading") as conn:
+        assert read_mapping(conn, "acme") == {"E1": "1", "E3": None}
+        assert read_mapping(conn, "globex") == {}
 
 
 def mapped(database: Database, employee_id: str, gid: str | None) -> None:
-    with database.connect("mapping") as transaction:
-        map_employee(transaction, "acme", employee_id, gid)
+    with database.connect("mapping") as conn:
+        map_employee(conn, "acme", employee_id, gid)
 
 
 def test_an_employee_is_mapped_and_unmapped(database: Database) -> None:
@@ -176,17 +176,17 @@ def test_mapping_refuses_who_is_unknown_and_who_is_somebody_else(database: Datab
 def test_many_are_mapped_at_once_and_who_is_mapped_already_stays_so(database: Database) -> None:
     imported(database, ADA, CLEO, Employee("E4", "Dan Thimble", "", None))
     imported(database, CLEO, name="globex")
-    with database.connect("mapping") as transaction:
-        assert map_unmapped(transaction, "acme", {"E1": "9", "E3": "3", "E4": "4", "E7": "7"}) == 2
-        assert map_unmapped(transaction, "acme", {}) == 0
+    with database.connect("mapping") as conn:
+        assert map_unmapped(conn, "acme", {"E1": "9", "E3": "3", "E4": "4", "E7": "7"}) == 2
+        assert map_unmapped(conn, "acme", {}) == 0
     assert [e.asana_user_gid for e in roster(database)] == ["1", "3", "4"]
     assert roster(database, "globex") == [CLEO]
 
 
 def test_a_user_who_is_somebody_else_by_now_is_not_mapped_twice(database: Database) -> None:
     imported(database, ADA, CLEO)
-    with pytest.raises(GoalsStoreError) as caught, database.connect("mapping") as transaction:
-        map_unmapped(transaction, "acme", {"E3": "1"})
+    with pytest.raises(GoalsStoreError) as caught, database.connect("mapping") as conn:
+        map_unmapped(conn, "acme", {"E3": "1"})
     assert caught.value.sqlstate == "23505"
     assert roster(database) == [ADA, CLEO]
 
@@ -206,8 +206,8 @@ def test_mapping_waits_until_an_import_that_has_read_the_roster_is_through(datab
 
 
 def noted(database: Database, *gids: str) -> list[str]:
-    with database.connect("noting") as transaction:
-        return note_users(transaction, "acme", gids)
+    with database.connect("noting") as conn:
+        return note_users(conn, "acme", gids)
 
 
 def gone_since(database: Database) -> dict[str, object]:

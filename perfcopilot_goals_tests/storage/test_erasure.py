@@ -30,8 +30,8 @@ def _company(database: Database) -> None:
     """Ada owns goal 1 with sub-goals 8 and 9, Ben goal 2 with sub-goal 8, and 9 is Ben's own. Twice over."""
     add(database, "acme", "globex")
     for name in ("acme", "globex"):
-        with database.connect("importing") as transaction:
-            import_employees(transaction, name, [ADA, BEN, CLEO])
+        with database.connect("importing") as conn:
+            import_employees(conn, name, [ADA, BEN, CLEO])
         for table, rows in slices().items():
             write(database, rows, table=table, name=name, run_id=f"run-{name}", notes={"unread": ["1", "2"]})
 
@@ -71,18 +71,18 @@ def slices() -> dict[str, pd.DataFrame]:
 
 
 def erase(database: Database, employee_id: str = "E1", name: str = "acme") -> Erasure:
-    with database.connect("erasing") as transaction:
-        return erase_employee(transaction, name, employee_id)
+    with database.connect("erasing") as conn:
+        return erase_employee(conn, name, employee_id)
 
 
 def roster(database: Database, name: str = "acme") -> list[str]:
-    with database.connect("reading") as transaction:
-        return [row.employee_id for row in read_employees(transaction, name)]
+    with database.connect("reading") as conn:
+        return [row.employee_id for row in read_employees(conn, name)]
 
 
 def imported(database: Database, *people: Employee) -> Imported:
-    with database.connect("importing") as transaction:
-        return import_employees(transaction, "acme", people)
+    with database.connect("importing") as conn:
+        return import_employees(conn, "acme", people)
 
 
 @pytest.mark.fault("H20")
@@ -112,8 +112,8 @@ def test_ids_that_still_stand_in_anothers_rows_are_not_among_those_to_look_for(d
 
 
 def test_the_sync_log_keeps_its_figures_and_loses_the_ids(database: Database) -> None:
-    with database.connect("redacting") as transaction:
-        assert redact_sync_log(transaction, "acme", lambda notes: {**notes, "tables": {}}) == 1
+    with database.connect("redacting") as conn:
+        assert redact_sync_log(conn, "acme", lambda notes: {**notes, "tables": {}}) == 1
     counts = {row["connection"]: row["counts"]["tables"] for row in stored(database, "syncs", None)}
     assert counts["acme"] == {}
     assert counts["globex"][RAW]["notes"]["unread"] == ["1", "2"]
@@ -151,8 +151,8 @@ def test_an_import_leaves_out_whoever_has_an_id_of_theirs_and_counts_them(databa
 @pytest.mark.fault("H20")
 def test_a_workspace_that_is_removed_and_connected_again_does_not_bring_them_back(database: Database) -> None:
     erase(database)
-    with database.connect("removing") as transaction:
-        remove_connection(transaction, "acme")
+    with database.connect("removing") as conn:
+        remove_connection(conn, "acme")
     add(database, "acme")
     assert imported(database, ADA, BEN) == Imported(1, 0, 0, erased=1)
 
@@ -160,11 +160,11 @@ def test_a_workspace_that_is_removed_and_connected_again_does_not_bring_them_bac
 @pytest.mark.fault("H20")
 def test_a_mapping_to_their_asana_user_is_refused_without_a_name(database: Database) -> None:
     erase(database)
-    with pytest.raises(GoalsConfigError, match="was erased") as caught, database.connect("mapping") as transaction:
-        map_employee(transaction, "acme", "E3", "11")
+    with pytest.raises(GoalsConfigError, match="was erased") as caught, database.connect("mapping") as conn:
+        map_employee(conn, "acme", "E3", "11")
     assert "Thimble" not in told(caught.value)
-    with database.connect("mapping") as transaction:
-        map_employee(transaction, "acme", "E3", "13")
+    with database.connect("mapping") as conn:
+        map_employee(conn, "acme", "E3", "13")
 
 
 def test_an_address_that_a_colleague_shares_bars_nobody(database: Database) -> None:
@@ -229,16 +229,16 @@ def test_erasing_twice_finds_nothing_more_and_says_no_error(database: Database) 
 
 @pytest.mark.fault("H20")
 def test_a_sync_that_had_fetched_before_is_refused_and_one_that_begins_later_is_not(database: Database) -> None:
-    with database.connect("entering the sync") as transaction:
-        moment = begin_sync(transaction, "acme", "run-2")
-        assert not read_erased(transaction, "acme").has_user("11")
+    with database.connect("entering the sync") as conn:
+        moment = begin_sync(conn, "acme", "run-2")
+        assert not read_erased(conn, "acme").has_user("11")
     assert erase(database).running_syncs == 1
     with pytest.raises(GoalsGuardError, match=r"an employee was erased after .* run the whole sync again"):
         write(database, slices()[RAW], run_id="run-2", synced_at=moment)
     assert gids(database) == ["2", "9"]
-    with database.connect("entering the sync") as transaction:
-        later = begin_sync(transaction, "acme", "run-3")
-        assert read_erased(transaction, "acme").has_user("11")
+    with database.connect("entering the sync") as conn:
+        later = begin_sync(conn, "acme", "run-3")
+        assert read_erased(conn, "acme").has_user("11")
     write(database, slices()[RAW].iloc[1:], run_id="run-3", synced_at=later)
     assert gids(database) == ["2", "9"]
 
@@ -249,17 +249,17 @@ def test_a_sync_that_begins_while_an_erasure_is_under_way_waits_and_knows_of_it(
     reading = threading.Event()
 
     def read() -> bool:
-        with database.connect("reading who was erased") as transaction:
-            begin_sync(transaction, "acme", "run-2")
+        with database.connect("reading who was erased") as conn:
+            begin_sync(conn, "acme", "run-2")
             reading.set()
-            return read_erased(transaction, "acme").has_user("11")
+            return read_erased(conn, "acme").has_user("11")
 
-    with ThreadPoolExecutor(1) as threads, database.connect("erasing") as transaction:
-        erase_employee(transaction, "acme", "E1")
+    with ThreadPoolExecutor(1) as threads, database.connect("erasing") as conn:
+        erase_employee(conn, "acme", "E1")
         knows = threads.submit(read)
         assert reading.wait(30)
         assert blocked(database)
-        driver(transaction).commit()
+        driver(conn).commit()
         assert knows.result(30)
 
 

@@ -80,19 +80,19 @@ def fail_at_row(database: Database) -> Iterator[Trap]:
     """From now on the database refuses the row of the list of goals at that place, counted from 1, at each try."""
 
     def lay(number: int, sqlstate: str) -> None:
-        with psycopg.connect(database.url) as transaction:
-            transaction.execute(
+        with psycopg.connect(database.url) as conn:
+            conn.execute(
                 "create function trap() returns trigger language plpgsql as $$ begin "
                 f"if new.position = {number - 1} then raise exception 'row of %', new using errcode = '{sqlstate}'; "
                 "end if; return new; end $$"
             )
-            transaction.execute(
+            conn.execute(
                 f"create trigger trap before insert on perfcopilot_goals.{RAW} for each row execute function trap()"
             )
 
     yield lay
-    with psycopg.connect(database.url) as transaction:
-        transaction.execute("drop function trap cascade")
+    with psycopg.connect(database.url) as conn:
+        conn.execute("drop function trap cascade")
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
@@ -134,8 +134,8 @@ def test_a_later_try_that_gets_through_writes_once(database: Database, fail_at_r
     fail_at_row(1, "40001")
 
     def mend(_: float) -> None:
-        with psycopg.connect(database.url) as transaction:
-            transaction.execute(f"drop trigger if exists trap on perfcopilot_goals.{RAW}")
+        with psycopg.connect(database.url) as conn:
+            conn.execute(f"drop trigger if exists trap on perfcopilot_goals.{RAW}")
 
     assert write(database, raw_goals("7"), run_id="run-2", notes={"requests": 3}, pause=mend) == 2
     assert gids(database) == ["7"]
@@ -272,8 +272,8 @@ def test_lists_of_objects_come_back_as_they_were_given(database: Database) -> No
 def test_the_moment_is_stored_to_the_microsecond(database: Database) -> None:
     moment = MONDAY + dt.timedelta(microseconds=1)
     write(database, raw_goals("1"), synced_at=moment)
-    with psycopg.connect(database.url) as transaction:
-        found = transaction.execute(f"select synced_at from perfcopilot_goals.{RAW}").fetchone()
+    with psycopg.connect(database.url) as conn:
+        found = conn.execute(f"select synced_at from perfcopilot_goals.{RAW}").fetchone()
     assert found == (moment,)
 
 
@@ -416,9 +416,9 @@ def churn(database: Database) -> Iterator[Callable[[], bool]]:
 def test_a_reader_never_sees_part_of_a_slice(database: Database, churn: Callable[[], bool]) -> None:
     seen: set[tuple[object, ...]] = set()
     while churn() and len(seen) < 8:
-        with psycopg.connect(database.url) as transaction:
+        with psycopg.connect(database.url) as conn:
             # Two scans in one statement and the sync log beside them: one snapshot.
-            found = transaction.execute(
+            found = conn.execute(
                 f"select count(*), count(distinct a.run_id), min(a.run_id) from perfcopilot_goals.{RAW} a "
                 f"join perfcopilot_goals.{RAW} b using (connection, goal_gid, run_id)"
             ).fetchone()
@@ -431,8 +431,8 @@ def test_a_reader_never_sees_part_of_a_slice(database: Database, churn: Callable
 def test_a_slice_and_its_source_are_of_one_moment(database: Database) -> None:
     """A replace that commits after the source was read and before the rows are."""
     write(database, raw_goals("1", name="old"), run_id="run-1")
-    with database.connect("entering") as transaction:
-        begin_sync(transaction, "acme", "run-2", TUESDAY)
+    with database.connect("entering") as conn:
+        begin_sync(conn, "acme", "run-2", TUESDAY)
     with ThreadPoolExecutor(1) as threads:
         with database.connect("replacing") as writer:
             driver(writer).execute(f"lock table perfcopilot_goals.{RAW} in access exclusive mode")
@@ -451,15 +451,15 @@ def test_a_slice_and_its_source_are_of_one_moment(database: Database) -> None:
 
 
 def test_a_slice_that_was_never_written_is_not_an_empty_one(database: Database) -> None:
-    with pytest.raises(GoalsStoreError, match="owned_goals was never written; materialize it first") as caught:
+    with pytest.raises(GoalsStoreError, match=r"owned_goals was never written\. Materialize it first") as caught:
         load_slice(database, "owned_goals", "acme")
     assert not caught.value.retryable
 
 
 @pytest.mark.parametrize("table", tables())
 def test_every_table_is_read_in_the_order_of_its_key(database: Database, table: str) -> None:
-    with database.connect("reading") as transaction:
-        assert read_slice(transaction, table, "acme").empty or table == "connections"
+    with database.connect("reading") as conn:
+        assert read_slice(conn, table, "acme").empty or table == "connections"
 
 
 def test_no_transaction_holds_more_than_the_rows_of_the_connection(database: Database) -> None:
@@ -479,12 +479,12 @@ def test_a_killed_writer_leaves_the_old_slice(database: Database, database_url: 
     before = everything(database)
 
     def replace_half() -> None:
-        with database.connect("replacing") as transaction:
-            lock_slices(transaction, "acme")
-            driver(transaction).execute(f"delete from perfcopilot_goals.{RAW}")
+        with database.connect("replacing") as conn:
+            lock_slices(conn, "acme")
+            driver(conn).execute(f"delete from perfcopilot_goals.{RAW}")
             with psycopg.connect(database_url, autocommit=True) as admin:
-                admin.execute("select pg_terminate_backend(%s)", [driver(transaction).info.backend_pid])
-            driver(transaction).execute("select 1")
+                admin.execute("select pg_terminate_backend(%s)", [driver(conn).info.backend_pid])
+            driver(conn).execute("select 1")
 
     with pytest.raises(GoalsStoreError):
         replace_half()
@@ -493,10 +493,8 @@ def test_a_killed_writer_leaves_the_old_slice(database: Database, database_url: 
 
 def test_the_stamp_is_in_every_row(database: Database) -> None:
     write(database, raw_goals("1", "2"), run_id="run-7", synced_at=TUESDAY)
-    with psycopg.connect(database.url) as transaction:
-        found = transaction.execute(
-            f"select distinct connection, run_id, synced_at from perfcopilot_goals.{RAW}"
-        ).fetchall()
+    with psycopg.connect(database.url) as conn:
+        found = conn.execute(f"select distinct connection, run_id, synced_at from perfcopilot_goals.{RAW}").fetchall()
     assert found == [("acme", "run-7", TUESDAY)]
     assert list(stamp(raw_goals("1"), "acme", MONDAY, "r").columns[:3]) == ["connection", "synced_at", "run_id"]
 

@@ -32,31 +32,29 @@ CLEO = Employee("E3", "Cleo Thimble", "cleo@example.com", None)
 def _company(database: Database) -> None:
     add(database, "acme", "globex")
     for name in ("acme", "globex"):
-        with database.connect("importing") as transaction:
-            import_employees(transaction, name, [ADA, BEN, CLEO])
+        with database.connect("importing") as conn:
+            import_employees(conn, name, [ADA, BEN, CLEO])
 
 
 def record(database: Database, *employee_ids: str, users: int = 3, name: str = "acme") -> None:
-    with database.connect("recording") as transaction:
-        record_users_check(transaction, connection(name), users=users, conflicts=dict.fromkeys(employee_ids, "both"))
+    with database.connect("recording") as conn:
+        record_users_check(conn, connection(name), users=users, conflicts=dict.fromkeys(employee_ids, "both"))
 
 
 def conflicts(database: Database, name: str = "acme") -> list[str]:
-    with database.connect("reading") as transaction:
-        return read_mapping_conflicts(transaction, name)
+    with database.connect("reading") as conn:
+        return read_mapping_conflicts(conn, name)
 
 
 def check(database: Database, name: str = "acme") -> UsersCheck:
-    with database.connect("reading") as transaction:
-        return read_users_check(transaction, name)
+    with database.connect("reading") as conn:
+        return read_users_check(conn, name)
 
 
 def set_checked(database: Database, moment: str) -> None:
     """Let the last look have been at that moment, which is an expression of Postgres'."""
-    with psycopg.connect(database.url) as transaction:
-        transaction.execute(
-            f"update perfcopilot_goals.connections set users_checked_at = {moment} where connection = 'acme'"
-        )
+    with psycopg.connect(database.url) as conn:
+        conn.execute(f"update perfcopilot_goals.connections set users_checked_at = {moment} where connection = 'acme'")
 
 
 @pytest.mark.fault("B40")
@@ -73,8 +71,8 @@ def test_a_look_records_its_conflicts_its_moment_and_how_many_users_there_were(d
 
 
 def test_a_look_moves_nothing_that_says_when_people_changed_something(database: Database) -> None:
-    with database.connect("reading") as transaction:
-        versions = [state.versions for state in read_sources(transaction)]
+    with database.connect("reading") as conn:
+        versions = [state.versions for state in read_sources(conn)]
     before = everything(database)
     record(database, "E1")
     ours = ("mapping_conflict", "users_checked_at", "users_seen")
@@ -83,8 +81,8 @@ def test_a_look_moves_nothing_that_says_when_people_changed_something(database: 
         for table, rows in everything(database).items()
     }
     assert after == before, "neither an updated_at nor another connection's row"
-    with database.connect("reading") as transaction:
-        assert [state.versions for state in read_sources(transaction)] == versions
+    with database.connect("reading") as conn:
+        assert [state.versions for state in read_sources(conn)] == versions
 
 
 START_OF_DAY = "date_trunc('day', now() at time zone 'UTC') at time zone 'UTC'"
@@ -108,16 +106,16 @@ def test_the_next_look_is_due_on_the_next_day(database: Database, moment: str, i
 
 
 def test_none_is_due_where_it_is_switched_off_or_there_is_no_connection(database: Database) -> None:
-    with database.connect("switching off") as transaction:
-        set_connection(transaction, "acme", {"check_users": False})
+    with database.connect("switching off") as conn:
+        set_connection(conn, "acme", {"check_users": False})
     assert not check(database).is_due
     assert check(database, "globex").is_due
     assert check(database, "nobody") == UsersCheck(None, 0, is_due=False)
 
 
 def do(database: Database, act: Callable[[Any], object]) -> None:
-    with database.connect("changing") as transaction:
-        act(transaction)
+    with database.connect("changing") as conn:
+        act(conn)
 
 
 CHANGES: dict[str, Callable[[Any], object]] = {
@@ -191,8 +189,8 @@ def test_a_plan_counts_a_page_for_each_hundred_users_and_none_on_the_day_of_a_lo
     database: Database, users: int, pages: int
 ) -> None:
     def planned() -> tuple[int, int]:
-        with database.connect("planning") as transaction:
-            plan = read_plan(transaction, "acme", "auto")
+        with database.connect("planning") as conn:
+            plan = read_plan(conn, "acme", "auto")
         return plan.user_pages, plan.requests
 
     record(database, users=users)
@@ -206,5 +204,5 @@ def test_a_plan_counts_a_page_for_each_hundred_users_and_none_on_the_day_of_a_lo
 def test_before_the_first_look_a_plan_expects_as_many_users_as_employees(database: Database) -> None:
     many = [Employee(f"M{number}", "Somebody", "", None) for number in range(200)]
     do(database, lambda t: import_employees(t, "acme", many))
-    with database.connect("planning") as transaction:
-        assert read_plan(transaction, "acme", "auto").user_pages == 3
+    with database.connect("planning") as conn:
+        assert read_plan(conn, "acme", "auto").user_pages == 3
