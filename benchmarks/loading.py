@@ -33,10 +33,10 @@ def run(scale: Scale) -> Iterator[dict[str, Any]]:
     """A row for each way, the best of the repeats."""
     rows = parse_goals(({"gid": str(gid), **ANSWER} for gid in range(scale.rows)), "77").rows
     with workplace() as place:
-        with place.database.connect("preparing") as transaction:
+        with place.database.connect("preparing") as conn:
             connection = Connection("bench", "77", "env:T", "https://app.asana.com", 1_500, "auto", enabled=True)
-            add_connection(transaction, connection)
-            synced_at = begin_sync(transaction, "bench", "run")
+            add_connection(conn, connection)
+            synced_at = begin_sync(conn, "bench", "run")
         stamped = stamp(rows, "bench", synced_at, "run")
         replacement = Replacement("bench", "run", synced_at, inputs={}, notes={}, is_last=False)
         values = list(stamped.astype(object).where(stamped.notna(), None).itertuples(index=False, name=None))
@@ -50,7 +50,7 @@ def run(scale: Scale) -> Iterator[dict[str, Any]]:
             return run
 
         def copy() -> None:
-            with psycopg.connect(place.database.url) as connection, connection.cursor() as cursor:
+            with psycopg.connect(place.database.url) as conn, conn.cursor() as cursor:
                 cursor.execute("drop table if exists bare")
                 cursor.execute("create table bare (like perfcopilot_goals.raw_workspace_goals including all)")
                 with cursor.copy(f"copy bare ({', '.join(stamped.columns)}) from stdin") as stream:

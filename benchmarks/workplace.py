@@ -31,13 +31,13 @@ class Workplace:
 
     def connect(self, names: Sequence[str], asana: StandIn, requests_per_minute: int = UNLIMITED) -> None:
         """Connections with a token each: the name itself, which is what the stand-in has to be told to accept."""
-        with self.database.connect("preparing the benchmark") as transaction:
+        with self.database.connect("preparing the benchmark") as conn:
             for name in names:
                 (self.folder / name).write_text(name)
                 token, rate = f"file:{self.folder / name}", requests_per_minute
                 row = Connection(name, WORKSPACE, token, asana.base_url, rate, "goal_relationships", enabled=True)
-                add_connection(transaction, row)
-                import_employees(transaction, name, asana.roster)
+                add_connection(conn, row)
+                import_employees(conn, name, asana.roster)
 
     def run(self, *arguments: str) -> Measured:
         """A command of the product, which has to go well."""

@@ -49,20 +49,20 @@ def connect(url: str, base_url: str, tokens: Path, connections: list[str]) -> No
     """The tables, and every connection with its roster."""
     database = Database(url)
     ensure_migrated(database)
-    with database.connect("connecting the companies") as transaction:
+    with database.connect("connecting the companies") as conn:
         for number, name in enumerate(connections, 1):
             world = world_of(number)
             row = Connection(name, world.workspace_gid, f"file:{tokens / name}", base_url, 60_000, "auto", enabled=True)
-            add_connection(transaction, row)
+            add_connection(conn, row)
             people = [Employee(e.employee_id, e.full_name, e.email, e.asana_user_gid) for e in world.roster]
-            import_employees(transaction, name, people)
+            import_employees(conn, name, people)
 
 
 def content(url: str) -> Content:
     """Every row of the five tables, without the moment and the run that wrote it."""
-    with psycopg.connect(url) as database:
+    with psycopg.connect(url) as conn:
         return {
-            table: database.execute(
+            table: conn.execute(
                 f"select connection, {', '.join(own_columns(table))} from perfcopilot_goals.{table} order by 1, 2, 3, 4"
             ).fetchall()
             for table in SLICE_TABLES
@@ -72,9 +72,9 @@ def content(url: str) -> Content:
 def incomplete(url: str, connections: list[str]) -> list[str]:
     """What in the sync log is not as after whole syncs, by connection."""
     wrong = []
-    with psycopg.connect(url) as database:
+    with psycopg.connect(url) as conn:
         for name in connections:
-            states = database.execute(
+            states = conn.execute(
                 "select state, run_id, counts -> 'tables' from perfcopilot_goals.syncs where connection = %s "
                 "order by started_at",
                 [name],
@@ -86,7 +86,7 @@ def incomplete(url: str, connections: list[str]) -> list[str]:
                 table: (run, entry["rows"]) for _, run, tables in states for table, entry in (tables or {}).items()
             }
             for table in SLICE_TABLES:
-                rows = database.execute(
+                rows = conn.execute(
                     f"select run_id, count(*) from perfcopilot_goals.{table} where connection = %s group by 1", [name]
                 ).fetchall()
                 if rows != [written.get(table)]:

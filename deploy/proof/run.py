@@ -98,8 +98,8 @@ def done(runs: list[dict[str, Any]]) -> set[str]:
 
 def syncing(url: str) -> set[str]:
     """The runs that the sync log says are under way."""
-    with psycopg.connect(url) as database:
-        rows = database.execute("select run_id from perfcopilot_goals.syncs where state = 'running'").fetchall()
+    with psycopg.connect(url) as conn:
+        rows = conn.execute("select run_id from perfcopilot_goals.syncs where state = 'running'").fetchall()
     return {row[0] for row in rows}
 
 
@@ -143,8 +143,8 @@ def main() -> int:
     try:
         url = local_database_url(settings)
         plain_url = f"{url.rpartition('/')[0]}/plain"
-        with psycopg.connect(url, autocommit=True) as database:
-            database.execute("create database plain")
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute("create database plain")
         environment = {
             "PERFCOPILOT_DATABASE_URL": url,
             "PERFCOPILOT_CODE_HOST": "127.0.0.1",
