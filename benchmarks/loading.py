@@ -1,4 +1,4 @@
-"""A slice validated and replaced, against a bare COPY of the same values into a table with the same indexes."""
+"""A slice is validated and replaced, against a bare COPY of the same values into a table with the same indexes."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from perfcopilot_goals.storage.sync_log import begin_sync
 
 TITLE = "A slice loaded"
 RAW = "raw_workspace_goals"
-ANSWER = {
+GOAL = {
     "name": "Grow web traffic by 30%",
     "owner": {"gid": "1"},
     "html_notes": "<body>" + "Agreed with the team in the planning week. " * 5 + "</body>",
@@ -30,8 +30,8 @@ ANSWER = {
 
 
 def run(scale: Scale) -> Iterator[dict[str, Any]]:
-    """A row for each way, the best of the repeats."""
-    rows = parse_goals(({"gid": str(gid), **ANSWER} for gid in range(scale.rows)), "77").rows
+    """A row for each way to load, with the best of the repeats."""
+    rows = parse_goals(({"gid": str(gid), **GOAL} for gid in range(scale.rows)), "77").rows
     with workplace() as place:
         with place.database.connect("preparing") as conn:
             connection = Connection("bench", "77", "env:T", "https://app.asana.com", 1_500, "auto", enabled=True)
@@ -61,7 +61,7 @@ def run(scale: Scale) -> Iterator[dict[str, Any]]:
             with psycopg.connect(place.database.url) as conn:
                 conn.execute("truncate perfcopilot_goals.raw_workspace_goals")
 
-        # Each time all, so that what the machine does besides falls on all.
+        # All ways in each round, so that other load on the machine falls on all of them.
         times: dict[str, list[float]] = {}
         for _ in range(scale.repeats):
             empty()
@@ -78,7 +78,7 @@ def run(scale: Scale) -> Iterator[dict[str, Any]]:
 
 
 def timed(what: Callable[[], None]) -> float:
-    """Seconds that it takes."""
+    """How many seconds the call takes."""
     began = time.perf_counter()
     what()
     return time.perf_counter() - began

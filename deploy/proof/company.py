@@ -1,6 +1,6 @@
-"""The companies of the proof: one workspace, one token and one connection each, and what their tables hold.
+"""The companies of the proof, with one workspace, one token and one connection each; and what their tables hold.
 
-Every company is another size, so that rows which went to the wrong connection would show.
+Every company has another size, so that rows in the wrong connection would show.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ Content = Mapping[str, list[tuple[Any, ...]]]
 
 
 def names(count: int) -> list[str]:
-    """The connections, and as well the names of their token files."""
+    """The names of the connections, which are also the names of their token files."""
     return [f"company-{number:03d}" for number in range(1, count + 1)]
 
 
@@ -38,7 +38,7 @@ def token_of(name: str) -> str:
 
 
 def write_tokens(folder: Path, connections: list[str]) -> None:
-    """A file for each token, for its owner only."""
+    """Write a file for each token, readable by its owner only."""
     folder.mkdir(mode=0o700)
     for name in connections:
         (folder / name).touch(0o600)
@@ -46,7 +46,7 @@ def write_tokens(folder: Path, connections: list[str]) -> None:
 
 
 def connect(url: str, base_url: str, tokens: Path, connections: list[str]) -> None:
-    """The tables, and every connection with its roster."""
+    """Make the tables, and add every connection with its roster."""
     database = Database(url)
     ensure_migrated(database)
     with database.connect("connecting the companies") as conn:
@@ -59,7 +59,7 @@ def connect(url: str, base_url: str, tokens: Path, connections: list[str]) -> No
 
 
 def content(url: str) -> Content:
-    """Every row of the five tables, without the moment and the run that wrote it."""
+    """Every row of the five tables, without the moment and the run of its write."""
     with psycopg.connect(url) as conn:
         return {
             table: conn.execute(
@@ -70,7 +70,7 @@ def content(url: str) -> Content:
 
 
 def incomplete(url: str, connections: list[str]) -> list[str]:
-    """What in the sync log is not as after whole syncs, by connection."""
+    """What the sync log says is not complete, and what it says differently from the tables, by connection."""
     wrong = []
     with psycopg.connect(url) as conn:
         for name in connections:
@@ -81,7 +81,7 @@ def incomplete(url: str, connections: list[str]) -> list[str]:
             ).fetchall()
             if not states or states[-1][0] != "complete" or "running" in [state for state, *_ in states]:
                 wrong.append(f"{name}: {[state for state, *_ in states]}")
-            # The last write of a table in the sync log and the rows there have to name the same run and number.
+            # The last write of a table in the sync log must name the same run and number as the rows do.
             written = {
                 table: (run, entry["rows"]) for _, run, tables in states for table, entry in (tables or {}).items()
             }
