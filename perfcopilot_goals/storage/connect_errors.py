@@ -2,7 +2,7 @@
 
 Add a cause here when a server, a pooler or libpq refuses in words that are not in the table. Their words are matched
 but never repeated, because they quote names and addresses. psycopg has no SQLSTATE for a failed connect, so each cause
-has the code that the server sends with its words. A text that fits no cause stays "no answer".
+has the code that the server sends with its words. A text that fits no cause is reported as an unknown reason.
 """
 
 import re
@@ -214,7 +214,7 @@ def find_cause(error: psycopg.Error | UnicodeError, *, is_logged_in: bool = Fals
         if (cause.sqlstate or not is_logged_in) and re.search(cause.words, text, re.IGNORECASE | re.DOTALL):
             return cause
     state = getattr(error, "sqlstate", None) or ""
-    said = f"Postgres said {f'SQLSTATE {state}' if state else 'no answer'}"
+    said = f"Postgres said SQLSTATE {state}" if state else "the connect failed for an unknown reason"
     unknown = Cause(state, "", said, f"Check {URL} and that Postgres runs", can_pass=not state)
     return _BY_CODE.get(state, unknown)
 

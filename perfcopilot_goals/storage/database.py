@@ -217,9 +217,9 @@ def _as_store_errors(doing: str) -> Iterator[None]:
     except (psycopg.Error, sa.exc.DBAPIError) as error:
         raised = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         state = getattr(raised, "sqlstate", None) or ""
-        reason = f"SQLSTATE {state} ({type(raised).__name__})" if state else "no answer"
+        reason = f"Postgres said SQLSTATE {state} ({type(raised).__name__})" if state else "Postgres did not respond"
         action = f"Check {URL} and that Postgres runs" if state[:2] in ("", "08", "28", "3D", "57") else None
-        failure = GoalsStoreError(f"{doing}: Postgres said {reason}", state, action=action)
+        failure = GoalsStoreError(f"{doing}: {reason}", state, action=action)
         try:
             raise failure
         finally:

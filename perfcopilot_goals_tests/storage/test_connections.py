@@ -1,4 +1,4 @@
-"""Connections come, change and go, and one that goes takes everything of it along."""
+"""Connections are added, changed and removed, and a removed one leaves nothing behind."""
 
 import threading
 import time
@@ -52,14 +52,14 @@ def test_an_unknown_name_is_a_wrong_setting(database: Database) -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "0", "acme", "acme-2_b", "a" * 63])
-def test_a_slug_is_a_name(name: str) -> None:
+def test_lower_case_letters_digits_and_dashes_make_a_name(name: str) -> None:
     assert check_name(name) == name
 
 
 @pytest.mark.parametrize(
     "name", ["", "-a", "_a", "Acme", "a b", "a\n", "a,b", "../../evil", "é", "a" * 64, "a\x00", "a.b", "a'"], ids=ascii
 )
-def test_anything_else_is_no_name(name: str) -> None:
+def test_any_other_name_is_refused(name: str) -> None:
     with pytest.raises(GoalsConfigError, match="a connection's name is"):
         check_name(name)
 
@@ -69,7 +69,7 @@ def moments(database: Database) -> tuple[str, str]:
     return row["created_at"], row["updated_at"]
 
 
-def test_a_change_moves_only_what_it_names_and_the_moment_of_the_change(database: Database) -> None:
+def test_a_change_moves_only_what_it_names_and_updated_at(database: Database) -> None:
     add(database, "acme")
     created, updated = moments(database)
     with database.connect("changing") as conn:
@@ -88,7 +88,7 @@ def test_a_change_that_changes_nothing_leaves_the_moment_alone(database: Databas
     assert moments(database) == before
 
 
-def test_a_gid_can_be_taken_back(database: Database) -> None:
+def test_a_workspace_gid_can_be_removed(database: Database) -> None:
     add(database, "acme")
     with database.connect("changing") as conn:
         assert set_connection(conn, "acme", {"workspace_gid": None}).workspace_gid is None
@@ -151,7 +151,7 @@ def test_a_sync_that_outlives_its_connection_writes_nothing(database: Database) 
     assert not any(everything(database).values())
 
 
-def test_removal_between_entering_and_writing_is_noticed_too(database: Database) -> None:
+def test_a_removal_between_a_syncs_entry_and_its_write_is_noticed(database: Database) -> None:
     from perfcopilot_goals.schemas.tables import stamp
     from perfcopilot_goals.storage.slices import Replacement, replace_slice
 

@@ -1,4 +1,4 @@
-"""One person's rows go, in all tables at once; nobody else's do; nothing brings them back, whoever was on the way."""
+"""An erasure deletes one person's rows from all tables at once, and nobody else's. No sync brings them back."""
 
 import threading
 from collections.abc import Callable
@@ -18,7 +18,8 @@ from perfcopilot_goals.storage.employees import Imported, import_employees, map_
 from perfcopilot_goals.storage.erased import read_erased
 from perfcopilot_goals.storage.erasure import Erasure, erase_employee, redact_sync_log, vacuum
 from perfcopilot_goals.storage.sync_log import begin_sync
-from perfcopilot_goals_tests.storage.examples import RAW, add, everything, gids, raw_goals, stored, told, write
+from perfcopilot_goals_tests.core.examples import told
+from perfcopilot_goals_tests.storage.examples import RAW, add, everything, gids, raw_goals, stored, write
 
 ADA = Employee("E1", "Ada Thimble", "Ada@Example.com ", "11")
 BEN = Employee("E2", "Ben Thimble", "ben@example.com", "12")
@@ -27,7 +28,7 @@ CLEO = Employee("E3", "Cleo Thimble", "", None)
 
 @pytest.fixture(autouse=True)
 def _company(database: Database) -> None:
-    """Ada owns goal 1 with sub-goals 8 and 9, Ben goal 2 with sub-goal 8, and 9 is Ben's own. Twice over."""
+    """Ada owns goal 1 with sub-goals 8 and 9. Ben owns goal 2 with sub-goal 8, and 9 too. In both connections."""
     add(database, "acme", "globex")
     for name in ("acme", "globex"):
         with database.connect("importing") as conn:
@@ -86,7 +87,7 @@ def imported(database: Database, *people: Employee) -> Imported:
 
 
 @pytest.mark.fault("H20")
-def test_every_row_of_the_person_goes_and_nobody_elses_does(database: Database) -> None:
+def test_every_row_of_the_person_goes_and_nobody_elses(database: Database) -> None:
     before = everything(database)
     done = erase(database)
     assert (done.rows, done.disowned) == (
@@ -106,7 +107,7 @@ def test_every_row_of_the_person_goes_and_nobody_elses_does(database: Database) 
             assert sorted(after[table], key=by_key) == sorted(kept, key=by_key), table
 
 
-def test_ids_that_still_stand_in_anothers_rows_are_not_among_those_to_look_for(database: Database) -> None:
+def test_ids_that_are_still_in_somebody_elses_rows_are_not_searched_for(database: Database) -> None:
     # 8 is a key result of Ben's goal and 9 is Ben's own.
     assert erase(database).ids == {"E1", "11", "1"}
 
@@ -119,7 +120,7 @@ def test_the_sync_log_keeps_its_figures_and_loses_the_ids(database: Database) ->
     assert counts["globex"][RAW]["notes"]["unread"] == ["1", "2"]
 
 
-def test_what_stays_of_the_person_is_three_digests_that_only_the_key_can_tell(database: Database) -> None:
+def test_only_three_digests_stay_and_only_the_key_can_recognise_them(database: Database) -> None:
     erase(database)
     rows = stored(database, "erased")
     assert [row["kind"] for row in rows] == ["asana_user_gid", "email", "employee_id"]
@@ -142,7 +143,9 @@ def test_what_stays_of_the_person_is_three_digests_that_only_the_key_can_tell(da
         pytest.param(Employee("E9", "Somebody", " aDA@exAMPLE.com", None), id="the-address"),
     ],
 )
-def test_an_import_leaves_out_whoever_has_an_id_of_theirs_and_counts_them(database: Database, person: Employee) -> None:
+def test_an_import_leaves_out_and_counts_employees_with_an_id_of_the_erased(
+    database: Database, person: Employee
+) -> None:
     erase(database)
     assert imported(database, person, BEN, Employee("E4", "Di", "", None)) == Imported(1, 0, 1, erased=1)
     assert roster(database) == ["E2", "E3", "E4"]
@@ -167,7 +170,7 @@ def test_a_mapping_to_their_asana_user_is_refused_without_a_name(database: Datab
         map_employee(conn, "acme", "E3", "13")
 
 
-def test_an_address_that_a_colleague_shares_bars_nobody(database: Database) -> None:
+def test_an_address_that_a_colleague_shares_keeps_nobody_out(database: Database) -> None:
     shared = Employee("E5", "Desk", "ADA@example.com", None)
     imported(database, shared)
     assert erase(database).is_email_shared
@@ -187,7 +190,7 @@ def test_an_address_that_a_colleague_shares_bars_nobody(database: Database) -> N
     ],
     ids=ascii,
 )
-def test_an_address_that_only_casefold_makes_equal_bars_nobody_and_one_in_capitals_does(
+def test_an_address_in_capitals_is_kept_out_and_one_that_only_casefold_makes_equal_is_not(
     database: Database, erased: str, colleague: str
 ) -> None:
     imported(database, Employee("E7", "Kim", erased, None))
@@ -199,7 +202,7 @@ def test_an_address_that_only_casefold_makes_equal_bars_nobody_and_one_in_capita
 
 
 @pytest.mark.fault("H20")
-def test_the_address_of_an_erased_manager_goes_from_their_reports_and_does_not_come_back(database: Database) -> None:
+def test_the_address_of_an_erased_manager_is_removed_from_their_reports_and_stays_out(database: Database) -> None:
     report = Employee("E6", "Eve", "eve@example.com", None, " ADA@example.com")
     other = Employee("E7", "Fay", "fay@example.com", None, "ben@example.com")
     imported(database, report, other)
@@ -210,25 +213,25 @@ def test_the_address_of_an_erased_manager_goes_from_their_reports_and_does_not_c
     assert "ada@example.com" not in str(stored(database, "employees")).lower()
 
 
-def test_who_has_no_address_and_no_asana_user_bars_nobody_else_without_them(database: Database) -> None:
+def test_an_erased_person_without_address_and_user_keeps_out_nobody_else_without_them(database: Database) -> None:
     assert erase(database, "E3").is_unmapped
     assert imported(database, Employee("E6", "Eve", "", None)) == Imported(1, 0, 0)
 
 
-def test_an_employee_that_the_roster_does_not_have_is_no_erasure(database: Database) -> None:
+def test_an_employee_who_is_not_on_the_roster_cannot_be_erased(database: Database) -> None:
     before = everything(database)
     with pytest.raises(GoalsConfigError, match="no employee 'E77', so nothing was erased"):
         erase(database, "E77")
     assert everything(database) == before
 
 
-def test_erasing_twice_finds_nothing_more_and_says_no_error(database: Database) -> None:
+def test_erasing_twice_finds_nothing_more_and_is_no_error(database: Database) -> None:
     erase(database)
     assert erase(database) == Erasure({}, 0, frozenset({"E1"}), frozenset({"E2", "E3", "12"}), False, False, 0)
 
 
 @pytest.mark.fault("H20")
-def test_a_sync_that_had_fetched_before_is_refused_and_one_that_begins_later_is_not(database: Database) -> None:
+def test_a_sync_that_fetched_before_the_erasure_is_refused_and_a_later_one_is_not(database: Database) -> None:
     with database.connect("entering the sync") as conn:
         moment = begin_sync(conn, "acme", "run-2")
         assert not read_erased(conn, "acme").has_user("11")
@@ -245,7 +248,7 @@ def test_a_sync_that_had_fetched_before_is_refused_and_one_that_begins_later_is_
 
 @pytest.mark.fault("H20")
 def test_a_sync_that_begins_while_an_erasure_is_under_way_waits_and_knows_of_it(database: Database) -> None:
-    """Neither may it read that nobody was erased, and then write with a moment later than the erasure's."""
+    """Otherwise it could read that nobody was erased, and then write with a later moment than the erasure's."""
     reading = threading.Event()
 
     def read() -> bool:
@@ -264,7 +267,7 @@ def test_a_sync_that_begins_while_an_erasure_is_under_way_waits_and_knows_of_it(
 
 
 def blocked(database: Database) -> bool:
-    """Whether somebody comes to wait for an advisory lock."""
+    """Whether somebody soon waits for an advisory lock."""
     query = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
     for _ in range(3000):
         with psycopg.connect(database.url, autocommit=True) as admin:

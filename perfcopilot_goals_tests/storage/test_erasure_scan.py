@@ -1,4 +1,4 @@
-"""Where a text is found after an erasure, and where it only seems to stand."""
+"""Where the leftovers search finds a text, and where the text only seems to be."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from perfcopilot_goals_tests.storage.examples import add
     ],
     ids=["a hash", "a UUID", "by itself", "in lower case", "in a name"],
 )
-def test_a_short_id_is_found_wherever_it_stands_but_not_where_a_hash_holds_it_by_chance(
+def test_a_short_id_is_found_everywhere_except_by_chance_in_a_hash(
     run_id: str, is_there: bool, database: Database, tmp_path: Path
 ) -> None:
     add(database, "acme")

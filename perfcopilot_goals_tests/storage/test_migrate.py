@@ -1,4 +1,4 @@
-"""The tables are what the models say, and get there whoever migrates, however often, and whatever interrupts it."""
+"""Migrations make the tables of the models, whoever migrates, however often, and whatever interrupts them."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.employees import read_employees
 from perfcopilot_goals.storage.migrate import HEAD, ensure_migrated
 from perfcopilot_goals.storage.users_check import UsersCheck, read_users_check
-from perfcopilot_goals_tests.storage.examples import told
+from perfcopilot_goals_tests.core.examples import told
 
 
 def relations(url: str) -> set[str]:
@@ -122,7 +122,7 @@ def migrate_to(url: str, revision: str) -> None:
         command.upgrade(config, revision)
 
 
-def test_blocks_from_before_get_the_reason_that_their_figures_bear_out(empty_url: str) -> None:
+def test_existing_blocks_get_the_reason_that_fits_their_counts(empty_url: str) -> None:
     migrate_to(empty_url, "0001")
     with psycopg.connect(empty_url) as conn:
         for employee_id, owned, listed in (("E1", 201, 200), ("E2", 3, 3), ("E3", 0, 0)):
@@ -137,7 +137,7 @@ def test_blocks_from_before_get_the_reason_that_their_figures_bear_out(empty_url
     assert relations(empty_url) == ALL_RELATIONS
 
 
-def test_connections_from_before_are_to_be_checked_and_rosters_stay_as_they_were(empty_url: str) -> None:
+def test_existing_connections_are_to_be_checked_and_rosters_stay_the_same(empty_url: str) -> None:
     migrate_to(empty_url, "0003")
     with psycopg.connect(empty_url) as conn:
         conn.execute(
@@ -155,7 +155,7 @@ def test_connections_from_before_are_to_be_checked_and_rosters_stay_as_they_were
 
 
 def hold_up_views(url: str, body: str) -> None:
-    """Have the database do this as soon as the tables are made and the views are not."""
+    """Have the database do this when a migration has made the tables, and not yet the views."""
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute(f"create function hold_up() returns event_trigger language plpgsql as $$ begin {body}; end $$")
         conn.execute(
@@ -228,7 +228,7 @@ def test_tables_without_a_version_are_not_made_again(fresh_url: str) -> None:
 
 @pytest.fixture
 def role(empty_url: str) -> Iterator[tuple[str, str]]:
-    """A role that may not do anything, and the URL with its awkward password."""
+    """A role without any rights, and its URL with an awkward password."""
     password = "p%41@:/ ?#'\"\\%s{x}"
     with psycopg.connect(empty_url, autocommit=True) as admin:
         literal = psycopg.sql.Literal(password).as_string(admin)
@@ -239,7 +239,7 @@ def role(empty_url: str) -> Iterator[tuple[str, str]]:
         admin.execute("drop role loader")
 
 
-def test_a_role_that_may_not_create_is_told_so_by_its_sqlstate(role: tuple[str, str]) -> None:
+def test_a_role_that_may_not_create_gets_an_error_with_the_sqlstate(role: tuple[str, str]) -> None:
     with pytest.raises(GoalsStoreError) as caught:
         ensure_migrated(Database(role[1]))
     assert (caught.value.sqlstate, caught.value.retryable) == ("42501", False)

@@ -1,4 +1,4 @@
-"""What a replace promises, one test per promise: old or new, whole, nobody else's, and exactly what was given."""
+"""What a replace promises, one test per promise: old or new rows, all of them, nobody else's, and unchanged."""
 
 import datetime as dt
 import itertools
@@ -20,6 +20,7 @@ from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.locks import lock_slices
 from perfcopilot_goals.storage.slices import GUARDED, load_slice, read_slice
 from perfcopilot_goals.storage.sync_log import begin_sync, note_write
+from perfcopilot_goals_tests.core.examples import told
 from perfcopilot_goals_tests.storage.examples import (
     MONDAY,
     RAW,
@@ -29,7 +30,6 @@ from perfcopilot_goals_tests.storage.examples import (
     gids,
     raw_goals,
     stored,
-    told,
     write,
 )
 
@@ -77,7 +77,7 @@ def test_an_empty_slice_may_come_first_and_has_the_tables_types(database: Databa
 
 @pytest.fixture
 def fail_at_row(database: Database) -> Iterator[Trap]:
-    """From now on the database refuses the row of the list of goals at that place, counted from 1, at each try."""
+    """Returns a function that makes the database refuse the n-th goal of the list, from 1, at each try."""
 
     def lay(number: int, sqlstate: str) -> None:
         with psycopg.connect(database.url) as conn:
@@ -113,7 +113,9 @@ def test_a_write_that_fails_at_any_row_keeps_the_old_slice(
 
 
 @pytest.mark.parametrize("sqlstate", ["40001", "40P01", "55P03", "57P01"])
-def test_what_may_pass_is_tried_three_times_with_pauses(database: Database, fail_at_row: Trap, sqlstate: str) -> None:
+def test_a_failure_that_may_pass_is_tried_three_times_with_pauses(
+    database: Database, fail_at_row: Trap, sqlstate: str
+) -> None:
     pauses: list[float] = []
     fail_at_row(1, sqlstate)
     with pytest.raises(GoalsStoreError):
@@ -123,13 +125,13 @@ def test_what_may_pass_is_tried_three_times_with_pauses(database: Database, fail
 
 
 @pytest.mark.parametrize("sqlstate", ["23514", "22P02", "42501", "53100"])
-def test_what_cannot_pass_is_tried_once(database: Database, fail_at_row: Trap, sqlstate: str) -> None:
+def test_a_failure_that_cannot_pass_is_tried_once(database: Database, fail_at_row: Trap, sqlstate: str) -> None:
     fail_at_row(1, sqlstate)
     with pytest.raises(GoalsStoreError):
         write(database, raw_goals("1"), pause=lambda _: pytest.fail("another try"))
 
 
-def test_a_later_try_that_gets_through_writes_once(database: Database, fail_at_row: Trap) -> None:
+def test_a_later_try_that_succeeds_writes_once(database: Database, fail_at_row: Trap) -> None:
     write(database, raw_goals("1", "2"))
     fail_at_row(1, "40001")
 
@@ -142,7 +144,7 @@ def test_a_later_try_that_gets_through_writes_once(database: Database, fail_at_r
     assert [row["requests"] for row in stored(database, "syncs") if row["run_id"] == "run-2"] == [3]
 
 
-def test_a_full_disk_may_be_over_by_the_next_run_and_a_broken_rule_not(database: Database, fail_at_row: Trap) -> None:
+def test_a_full_disk_may_pass_by_the_next_run_and_a_broken_rule_may_not(database: Database, fail_at_row: Trap) -> None:
     fail_at_row(1, "53100")
     with pytest.raises(GoalsStoreError) as caught:
         write(database, raw_goals("1"))
@@ -208,7 +210,7 @@ def test_hostile_text_comes_back_exactly(database: Database) -> None:
 
 @pytest.mark.parametrize("text", ["nul \x00", "half \ud800 a pair"], ids=ascii)
 def test_text_that_postgres_cannot_hold_breaks_the_write_and_not_the_slice(database: Database, text: str) -> None:
-    """It is replaced on entry; should it come all the same, the old rows stay."""
+    """Such text is replaced when it comes in. If it gets this far all the same, the old rows stay."""
     write(database, raw_goals("1"))
     before = stored(database)
     with pytest.raises((GoalsStoreError, UnicodeEncodeError)):
@@ -297,7 +299,7 @@ def test_an_older_fetch_never_replaces_a_newer_one(database: Database) -> None:
     assert after[RAW] == before[RAW]
 
 
-def test_an_older_fetch_is_refused_also_where_the_newer_one_found_nothing(database: Database) -> None:
+def test_an_older_fetch_is_refused_also_if_the_newer_one_found_nothing(database: Database) -> None:
     write(database, raw_goals(), run_id="tuesday", synced_at=TUESDAY)
     with pytest.raises(GoalsGuardError):
         write(database, raw_goals("1"), run_id="monday", synced_at=MONDAY)
@@ -313,7 +315,7 @@ def test_a_newer_sync_of_another_connection_or_table_refuses_nothing(database: D
 
 @pytest.mark.parametrize("table", GUARDED)
 @pytest.mark.fault("B11")
-def test_goals_are_not_replaced_by_none_unless_that_is_allowed(database: Database, table: str) -> None:
+def test_goals_are_not_replaced_by_none_unless_allowed(database: Database, table: str) -> None:
     a_row = {
         RAW: raw_goals("1"),
         "owned_goals": frame("owned_goals", [("1", "E1", 1, 1, False, "Grow", None, None, None, None)]),
@@ -330,12 +332,12 @@ def test_goals_are_not_replaced_by_none_unless_that_is_allowed(database: Databas
     assert stored(database, table) == []
 
 
-def test_key_results_may_well_be_gone(database: Database) -> None:
+def test_key_results_may_become_none(database: Database) -> None:
     write(database, frame("subgoals", [("1", "2", 0, "Step", None, None, None, None)]), table="subgoals")
     assert write(database, frame("subgoals", []), table="subgoals", run_id="run-2") == 1
 
 
-def test_only_the_owners_lock_is_waited_for(database: Database, database_url: str) -> None:
+def test_a_replace_waits_only_for_its_own_connections_lock(database: Database, database_url: str) -> None:
     impatient = Database(f"{database_url}?options=-c%20lock_timeout%3D300ms")
     write(database, raw_goals("1"))
     with database.connect("holding") as holder:
@@ -348,7 +350,7 @@ def test_only_the_owners_lock_is_waited_for(database: Database, database_url: st
 
 
 @pytest.mark.fault("E8")
-def test_a_locked_table_is_waited_for_no_longer_than_the_limit(database: Database, database_url: str) -> None:
+def test_a_replace_waits_for_a_locked_table_no_longer_than_the_limit(database: Database, database_url: str) -> None:
     impatient = Database(f"{database_url}?options=-c%20lock_timeout%3D300ms")
     write(database, raw_goals("1"))
     with psycopg.connect(database.url) as holder:
@@ -361,7 +363,7 @@ def test_a_locked_table_is_waited_for_no_longer_than_the_limit(database: Databas
 
 @pytest.mark.fault("F4")
 def test_two_replaces_of_one_slice_at_once_leave_the_rows_of_one(database: Database) -> None:
-    """Without a key and a lock this left five rows of one run and three of the other, both "ok"."""
+    """Without a key and a lock, five rows of one run and three of the other were left, and both runs succeeded."""
     sizes = {"even": 40, "odd": 30}
     for turn in range(5):
         start = threading.Barrier(2)
@@ -394,7 +396,7 @@ def test_replaces_of_two_connections_do_not_wait_for_each_other(database: Databa
 
 @pytest.fixture
 def churn(database: Database) -> Iterator[Callable[[], bool]]:
-    """A slice that is replaced again and again, all its rows named by the run; called, whether it goes on."""
+    """Replaces a slice again and again, with the run's name in all its rows. The function says whether it goes on."""
     stop = threading.Event()
     write(database, raw_goals(*map(str, range(50)), name="run-0"), run_id="run-0")
 
@@ -429,7 +431,7 @@ def test_a_reader_never_sees_part_of_a_slice(database: Database, churn: Callable
 
 
 def test_a_slice_and_its_source_are_of_one_moment(database: Database) -> None:
-    """A replace that commits after the source was read and before the rows are."""
+    """Here a replace commits between the read of the source and the read of the rows."""
     write(database, raw_goals("1", name="old"), run_id="run-1")
     with database.connect("entering") as conn:
         begin_sync(conn, "acme", "run-2", TUESDAY)
@@ -463,7 +465,7 @@ def test_every_table_is_read_in_the_order_of_its_key(database: Database, table: 
 
 
 def test_no_transaction_holds_more_than_the_rows_of_the_connection(database: Database) -> None:
-    """TRUNCATE would lock out readers and take the other connections' rows along."""
+    """TRUNCATE would lock out readers and delete the other connections' rows."""
     write(database, raw_goals("1"), name="globex")
     with database.connect("reading") as reader:
         driver(reader).execute("set transaction isolation level repeatable read, read only")
@@ -474,7 +476,7 @@ def test_no_transaction_holds_more_than_the_rows_of_the_connection(database: Dat
 
 
 def test_a_killed_writer_leaves_the_old_slice(database: Database, database_url: str) -> None:
-    """The server's side of a SIGKILL: the backend ends between the delete and the commit."""
+    """What the server sees of a SIGKILL: the backend ends between the delete and the commit."""
     write(database, raw_goals("1"))
     before = everything(database)
 

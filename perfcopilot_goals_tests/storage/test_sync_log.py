@@ -1,4 +1,4 @@
-"""The sync log: how a sync is entered, what it notes, how it ends, and what is read from it."""
+"""The sync log: how a sync enters it, what is recorded, how the sync ends, and what is read from it."""
 
 import datetime as dt
 from typing import Any
@@ -91,7 +91,7 @@ def test_the_moment_is_that_of_the_first_asset_of_the_run(database: Database) ->
     assert begin(database, "r1", TUESDAY) == MONDAY
 
 
-def test_the_moment_is_told_in_utc_wherever_it_was_taken(database: Database) -> None:
+def test_the_moment_is_in_utc_wherever_it_was_taken(database: Database) -> None:
     elsewhere = MONDAY.astimezone(dt.timezone(dt.timedelta(hours=9)))
     entered = begin(database, "r1", elsewhere)
     assert (entered, entered.utcoffset()) == (MONDAY, dt.timedelta(0))
@@ -108,7 +108,7 @@ def test_a_sync_that_died_is_marked_when_the_next_one_begins(database: Database)
     assert row(database, "r0").state == "running"
 
 
-def test_a_sync_that_was_taken_for_dead_and_goes_on_runs_again(database: Database) -> None:
+def test_a_sync_that_was_marked_as_dead_and_goes_on_is_running_again(database: Database) -> None:
     begin(database, "r1")
     begin(database, "r2", TUESDAY)
     begin(database, "r1")
@@ -122,12 +122,12 @@ def test_a_finished_sync_is_not_marked(database: Database) -> None:
     assert row(database, "r1").state == "complete"
 
 
-def test_an_unknown_connection_enters_nothing(database: Database) -> None:
+def test_a_sync_of_an_unknown_connection_is_not_entered(database: Database) -> None:
     with pytest.raises(GoalsConfigError, match="no connection nobody any more"):
         begin(database, "r1", name="nobody")
 
 
-def test_a_failure_adds_what_was_spent_and_keeps_what_was_noted(database: Database) -> None:
+def test_a_failure_adds_its_requests_and_keeps_what_was_recorded(database: Database) -> None:
     begin(database, "r1")
     note(database, "r1", RAW, requests=8, throttled=1)
     fail(database, "r1", requests=5, throttled=2)
@@ -137,13 +137,13 @@ def test_a_failure_adds_what_was_spent_and_keeps_what_was_noted(database: Databa
     assert failed.finished_at is not None
 
 
-def test_a_sync_that_fails_before_it_was_entered_is_entered(database: Database) -> None:
+def test_a_sync_that_fails_before_its_entry_is_entered(database: Database) -> None:
     fail(database, "r1", "GoalsConfigError")
     failed = row(database, "r1")
     assert (failed.state, failed.error_code, failed.requests, failed.counts) == ("failed", "GoalsConfigError", 0, {})
 
 
-def test_a_failed_sync_fences_nobody(database: Database) -> None:
+def test_a_failed_sync_stops_nobody_elses_write(database: Database) -> None:
     fail(database, "r1")
     begin(database, "r2")
     with database.connect("asking") as conn:
@@ -180,8 +180,8 @@ def test_the_source_is_the_latest_write_with_its_moment_inputs_and_notes(databas
     assert source(database) == Source("r2", TUESDAY, {"employees": "digest"}, {}, 2)
 
 
-def test_the_latest_write_counts_also_where_its_sync_began_earlier(database: Database) -> None:
-    """A run that renders blocks anew from Monday's goals writes after Tuesday's fetch has begun."""
+def test_the_latest_write_counts_also_if_its_sync_began_earlier(database: Database) -> None:
+    """A run that renders blocks again from Monday's goals writes after Tuesday's fetch has begun."""
     begin(database, "r2", TUESDAY)
     note(database, "r2", BLOCKS)
     begin(database, "r3", MONDAY)
@@ -192,7 +192,7 @@ def test_the_latest_write_counts_also_where_its_sync_began_earlier(database: Dat
 
 
 def test_the_database_says_when_a_table_was_written(database: Database) -> None:
-    """Two machines' clocks differ; whose slice is the latest must not depend on them."""
+    """Two machines' clocks differ. Which slice is the latest must not depend on them."""
     begin(database, "r1")
     with database.connect("comparing") as conn:
         written = {"write_id": "w", "rows": 0, "rows_before": 0, "inputs": {}, "notes": {}, "is_last": False}
@@ -250,7 +250,7 @@ def test_a_complete_run_without_blocks_is_no_complete_sync(database: Database) -
     assert last(database, "complete") is None
 
 
-def test_blocks_rendered_anew_are_as_old_as_their_goals(database: Database) -> None:
+def test_blocks_that_are_rendered_again_are_as_old_as_their_goals(database: Database) -> None:
     begin(database, "r1", MONDAY)
     note(database, "r1", BLOCKS, is_last=True)
     begin(database, "r2", MONDAY)
@@ -281,7 +281,7 @@ def test_the_last_route_is_that_of_the_last_complete_sync_that_walked(database: 
     assert route(database) == "goal_relationships"
 
 
-def test_a_later_table_does_not_take_the_route_back(database: Database) -> None:
+def test_a_later_table_does_not_remove_the_route(database: Database) -> None:
     begin(database, "r1")
     note(database, "r1", "subgoals", route="subgoals")
     note(database, "r1", BLOCKS, is_last=True)

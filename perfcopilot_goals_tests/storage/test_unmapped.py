@@ -1,4 +1,4 @@
-"""Employees without an Asana user, and goals whose owners are no employee."""
+"""Employees without an Asana user, and goals whose owners are not on the roster."""
 
 import datetime as dt
 
@@ -17,7 +17,7 @@ def people(database: Database, *employees: Employee, name: str = "acme") -> None
 
 
 def goals_of(*owners: str | None) -> pd.DataFrame:
-    """A goal of each of these owners, in that order."""
+    """Write a goal for each of these owners, in this order."""
     rows = raw_goals(*(str(number) for number in range(1, len(owners) + 1)))
     return rows.assign(owner_gid=pd.Series(owners, dtype="object"))
 
@@ -27,7 +27,7 @@ def waiting(database: Database, name: str = "acme") -> Waiting:
         return read_waiting(conn, name)
 
 
-def test_the_unmapped_come_by_id_with_the_moment_since_when_their_entry_is_as_it_is(database: Database) -> None:
+def test_the_unmapped_come_by_id_with_the_moment_of_their_last_change(database: Database) -> None:
     add(database, "acme", "globex")
     people(
         database, Employee("E2", "Ben", "", None), Employee("E10", "Ada", "a@x", None), Employee("E1", "Cy", "", "1")
@@ -49,7 +49,7 @@ def test_the_unmapped_come_by_id_with_the_moment_since_when_their_entry_is_as_it
     assert found[0].unchanged_since > found[1].unchanged_since
 
 
-def test_owners_who_are_no_employee_come_with_their_goals_most_first(database: Database) -> None:
+def test_owners_who_are_no_employee_come_with_their_number_of_goals_largest_first(database: Database) -> None:
     add(database, "acme", "globex")
     people(database, Employee("E1", "Ada", "", "1"), Employee("E2", "Ben", "", None))
     people(database, Employee("E8", "Eve", "", "8"), name="globex")
@@ -60,7 +60,7 @@ def test_owners_who_are_no_employee_come_with_their_goals_most_first(database: D
     assert waiting(database).owners == [Owner("10", 1), Owner("8", 1)]
 
 
-def test_before_the_first_list_nothing_is_known_and_after_an_empty_one_nobody_waits(database: Database) -> None:
+def test_before_the_first_list_nothing_is_known_and_an_empty_list_leaves_nobody_waiting(database: Database) -> None:
     add(database, "acme", "globex")
     write(database, goals_of("9"), name="globex")
     assert waiting(database) == Waiting([], 0, None)
