@@ -1,5 +1,6 @@
 """The launcher of deploy/ asks real Celery workers what they are at; their broker is Celery's own, in memory."""
 
+import logging
 import subprocess
 import sys
 import threading
@@ -27,6 +28,16 @@ class Launcher(WorkerAskingRunLauncher):
     """Workers in the same process answer at once."""
 
     answer_seconds = 0.5
+
+
+@pytest.fixture(autouse=True)
+def _logging_stays_as_it_is() -> Iterator[None]:
+    """Celery's worker sets the level of the root logger, and later tests would miss warnings."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
 
 
 @pytest.fixture

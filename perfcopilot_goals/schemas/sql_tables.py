@@ -4,6 +4,7 @@ Derived from the models: a column's name, type and key are declared there and no
 them is not said here.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -41,3 +42,8 @@ def sql_table(name: str) -> sa.Table:
 def ordered(column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     """The column to order by: by its characters, the same in every database whatever its language."""
     return column.collate("C")
+
+
+def any_of(values: Iterable[str]) -> sa.ColumnElement[Any]:
+    """Any of these texts, to compare a column with: one parameter, however many they are."""
+    return sa.any_(sa.literal(list(values), postgresql.ARRAY(sa.Text)))

@@ -4,22 +4,22 @@ An erased person could come back by one of their ids, so a keyed hash of each st
 recognised; how they are removed is in `erasure`.
 """
 
+import datetime as dt
 import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
-from psycopg import sql
+from sqlalchemy.dialects import postgresql
 
 from perfcopilot_goals.core.similarity import address_of
 from perfcopilot_goals.domain.employee import Employee
-from perfcopilot_goals.schemas import SCHEMA
-from perfcopilot_goals.storage.database import driver
+from perfcopilot_goals.schemas.sql_tables import sql_table
 from perfcopilot_goals.storage.locks import lock_slices
 
-_TABLE = sql.Identifier(SCHEMA, "erased")
-_KEYS = sql.Identifier(SCHEMA, "erasure_keys")
+_ERASED = sql_table("erased")
+_KEYS = sql_table("erasure_keys")
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,16 @@ def read_erased(conn: sa.Connection, connection: str) -> Erased:
     or fetched after this either knows of an erasure, or is older than it and is refused when written.
     """
     lock_slices(conn, connection)
-    digests = sql.SQL("select kind, digest from {} where connection = %s").format(_TABLE)
-    rows = driver(conn).execute(digests, [connection]).fetchall()
-    return Erased(connection, _read_key(conn, connection) or "", frozenset(rows))
+    c = _ERASED.c
+    rows = conn.execute(sa.select(c.kind, c.digest).where(c.connection == connection))
+    return Erased(connection, _read_key(conn, connection) or "", frozenset((kind, digest) for kind, digest in rows))
 
 
-def has_erasure_since(conn: sa.Connection, connection: str, moment: object) -> bool:
+def has_erasure_since(conn: sa.Connection, connection: str, moment: dt.datetime) -> bool:
     """Whether somebody of the connection was erased at that moment or later."""
-    query = sql.SQL("select true from {} where connection = %s and erased_at >= %s limit 1").format(_TABLE)
-    return driver(conn).execute(query, [connection, moment]).fetchone() is not None
+    c = _ERASED.c
+    query = sa.select(sa.true()).where(c.connection == connection, c.erased_at >= moment).limit(1)
+    return conn.scalar(query) is not None
 
 
 def remember_erased(conn: sa.Connection, connection: str, ids: Mapping[str, str]) -> None:
@@ -82,21 +83,21 @@ def remember_erased(conn: sa.Connection, connection: str, ids: Mapping[str, str]
     key = _read_key(conn, connection)
     if key is None:
         key = secrets.token_hex(32)
-        insert = sql.SQL("insert into {} (connection, key) values (%s, %s)").format(_KEYS)
-        driver(conn).execute(insert, [connection, key])
+        conn.execute(sa.insert(_KEYS).values(connection=connection, key=key))
+    c = _ERASED.c
     # The clock's time, because the transaction may have begun long before it got the lock.
-    record = sql.SQL(
-        "insert into {} (connection, kind, digest, erased_at) values (%s, %s, %s, clock_timestamp()) "
-        "on conflict (connection, kind, digest) do update set erased_at = excluded.erased_at"
-    ).format(_TABLE)
-    for kind, value in ids.items():
-        driver(conn).execute(record, [connection, kind, _digest(key, connection, kind, value)])
+    row = postgresql.insert(_ERASED).values(connection=connection, erased_at=sa.func.clock_timestamp())
+    record = row.on_conflict_do_update(
+        index_elements=[c.connection, c.kind, c.digest], set_={"erased_at": row.excluded.erased_at}
+    )
+    digests = [{"kind": kind, "digest": _digest(key, connection, kind, value)} for kind, value in ids.items()]
+    if digests:
+        conn.execute(record, digests)
 
 
 def _read_key(conn: sa.Connection, connection: str) -> str | None:
-    query = sql.SQL("select key from {} where connection = %s").format(_KEYS)
-    row = driver(conn).execute(query, [connection]).fetchone()
-    return row[0] if row else None
+    key: str | None = conn.scalar(sa.select(_KEYS.c.key).where(_KEYS.c.connection == connection))
+    return key
 
 
 def _digest(key: str, connection: str, kind: str, value: str) -> str:

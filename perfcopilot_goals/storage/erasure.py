@@ -4,31 +4,25 @@ Here stands which rows are a person's. `dagster_rows` removes what Dagster keeps
 and `erased` keeps digests of who was erased.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
 from perfcopilot_goals.core.similarity import address_of
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.domain.sync import SLICE_TABLES
-from perfcopilot_goals.schemas import SCHEMA
+from perfcopilot_goals.schemas.sql_tables import any_of, sql_table
 from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.employees import no_such_employee, read_employees
 from perfcopilot_goals.storage.erased import known_by, read_erased, remember_erased
 from perfcopilot_goals.storage.users_check import forget_users_check
 
-_TABLES = {name: sql.Identifier(SCHEMA, name) for name in (*SLICE_TABLES, "employees", "syncs")}
-# Which of these goals are still stored. A goal that is left after the erasure is somebody else's as well.
-_LEFT = """
-select goal_gid from {raw_workspace_goals} where connection = %(connection)s and goal_gid = any(%(gids)s)
-union select subgoal_gid from {subgoals} where connection = %(connection)s and subgoal_gid = any(%(gids)s)
-union select row_gid from {mapped_goal_rows} where connection = %(connection)s and row_gid = any(%(gids)s)
-union select goal_gid from {mapped_goal_rows} where connection = %(connection)s and goal_gid = any(%(gids)s)
-"""
+_RAW, _OWNED, _SUBGOALS, _MAPPED, _BLOCKS = map(sql_table, SLICE_TABLES)
+_EMPLOYEES = sql_table("employees")
+_SYNCS = sql_table("syncs")
 
 
 @dataclass(frozen=True)
@@ -65,25 +59,27 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
     if employee_id not in roster:
         raise no_such_employee(connection, employee_id, ", so nothing was erased")
     person = roster.pop(employee_id)
-    values: dict[str, Any] = {"connection": connection, "employee_id": employee_id, "gid": person.asana_user_gid}
-    values["goals"], gids = _their_gids(conn, values)
-    rows = {
-        "raw_workspace_goals": _delete(conn, values, "raw_workspace_goals", "owner_gid = %(gid)s"),
-        "owned_goals": _delete(conn, values, "owned_goals", "employee_id = %(employee_id)s"),
-        "subgoals": _delete(conn, values, "subgoals", "goal_gid = any(%(goals)s)"),
-        "mapped_goal_rows": _delete(conn, values, "mapped_goal_rows", "employee_id = %(employee_id)s"),
-        "prompt_blocks": _delete(conn, values, "prompt_blocks", "employee_id = %(employee_id)s"),
-        "employees": _delete(conn, values, "employees", "employee_id = %(employee_id)s"),
+    goals, gids = _their_gids(conn, connection, person)
+    rows_of_theirs = {
+        _RAW: _is_of(_RAW.c.owner_gid, person.asana_user_gid),
+        _OWNED: _is_of(_OWNED.c.employee_id, employee_id),
+        _SUBGOALS: _SUBGOALS.c.goal_gid == any_of(goals),
+        _MAPPED: _is_of(_MAPPED.c.employee_id, employee_id),
+        _BLOCKS: _is_of(_BLOCKS.c.employee_id, employee_id),
+        _EMPLOYEES: _is_of(_EMPLOYEES.c.employee_id, employee_id),
     }
-    disown = "update {} set owner_gid = null where connection = %(connection)s and owner_gid = %(gid)s"
-    disowned = driver(conn).execute(sql.SQL(disown).format(_TABLES["subgoals"]), values).rowcount
+    rows = {
+        table.name: conn.execute(sa.delete(table).where(table.c.connection == connection, theirs)).rowcount
+        for table, theirs in rows_of_theirs.items()
+    }
+    their_subgoals = (_SUBGOALS.c.connection == connection, _is_of(_SUBGOALS.c.owner_gid, person.asana_user_gid))
+    disowned = conn.execute(sa.update(_SUBGOALS).where(*their_subgoals).values(owner_gid=None)).rowcount
     is_shared = _remember(conn, connection, person, list(roster.values()))
     unmanaged = 0 if is_shared else _unmanage(conn, connection, person, list(roster.values()))
     forget_users_check(conn, connection)
-    left = sql.SQL(_LEFT).format(**_TABLES)
-    gids -= {gid for (gid,) in driver(conn).execute(left, {"connection": connection, "gids": sorted(gids)})}
-    running = sql.SQL("select count(*) from {} where connection = %(connection)s and state = 'running'")
-    (running_syncs,) = driver(conn).execute(running.format(_TABLES["syncs"]), values).fetchone() or (0,)
+    gids -= _shared_gids(conn, connection, gids)
+    running = sa.select(sa.func.count()).where(_SYNCS.c.connection == connection, _SYNCS.c.state == "running")
+    running_syncs = conn.scalar(running) or 0
     theirs = {employee_id, *([person.asana_user_gid] if person.asana_user_gid else [])}
     return Erasure(
         rows,
@@ -99,13 +95,13 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
 
 def redact_sync_log(conn: sa.Connection, connection: str, redact: Callable[[Any], Any]) -> int:
     """Rewrite what the connection's syncs recorded by `redact`; returns how many of them changed."""
-    read = sql.SQL("select run_id, counts from {} where connection = %s").format(_TABLES["syncs"])
-    write = sql.SQL("update {} set counts = %s where connection = %s and run_id = %s").format(_TABLES["syncs"])
+    c = _SYNCS.c
     changed = 0
-    for run_id, counts in driver(conn).execute(read, [connection]).fetchall():
+    for run_id, counts in conn.execute(sa.select(c.run_id, c.counts).where(c.connection == connection)).all():
         redacted = redact(counts)
         if redacted != counts:
-            driver(conn).execute(write, [Jsonb(redacted), connection, run_id])
+            this_sync = (c.connection == connection, c.run_id == run_id)
+            conn.execute(sa.update(_SYNCS).where(*this_sync).values(counts=redacted))
             changed += 1
     return changed
 
@@ -131,31 +127,35 @@ def _unmanage(conn: sa.Connection, connection: str, person: Employee, others: li
     """Remove the person's address from the employees whose manager they are; returns how many that were."""
     address = address_of(person.email)
     reports = [e.employee_id for e in others if address and address_of(e.manager_email) == address]
-    query = sql.SQL(
-        "update {} set manager_email = null, updated_at = now() where connection = %s and employee_id = any(%s)"
-    ).format(_TABLES["employees"])
-    return driver(conn).execute(query, [connection, reports]).rowcount
+    e = _EMPLOYEES.c
+    update = sa.update(_EMPLOYEES).where(e.connection == connection, e.employee_id == any_of(reports))
+    return conn.execute(update.values(manager_email=None, updated_at=sa.func.now())).rowcount
 
 
-def _their_gids(conn: sa.Connection, values: dict[str, Any]) -> tuple[list[str], set[str]]:
+def _their_gids(conn: sa.Connection, connection: str, person: Employee) -> tuple[set[str], set[str]]:
     """The person's goals, and the same with everything below them."""
-    goals = _gids(conn, values, "raw_workspace_goals", "goal_gid", "owner_gid = %(gid)s")
-    for table in ("owned_goals", "mapped_goal_rows"):
-        goals |= _gids(conn, values, table, "goal_gid", "employee_id = %(employee_id)s")
-    below = _gids(conn, values | {"goals": list(goals)}, "subgoals", "subgoal_gid", "goal_gid = any(%(goals)s)")
-    below |= _gids(conn, values, "mapped_goal_rows", "row_gid", "employee_id = %(employee_id)s")
-    return sorted(goals), goals | below
+    goals = _gids(conn, connection, _RAW.c.goal_gid, _is_of(_RAW.c.owner_gid, person.asana_user_gid))
+    for table in (_OWNED, _MAPPED):
+        goals |= _gids(conn, connection, table.c.goal_gid, _is_of(table.c.employee_id, person.employee_id))
+    below = _gids(conn, connection, _SUBGOALS.c.subgoal_gid, _SUBGOALS.c.goal_gid == any_of(goals))
+    below |= _gids(conn, connection, _MAPPED.c.row_gid, _is_of(_MAPPED.c.employee_id, person.employee_id))
+    return goals, goals | below
 
 
-def _gids(conn: sa.Connection, values: dict[str, Any], table: str, column: str, condition: str) -> set[str]:
-    query = sql.SQL("select {} from {} where connection = %(connection)s and {}").format(
-        sql.Identifier(column), _TABLES[table], sql.SQL(condition)
-    )
-    return {gid for (gid,) in driver(conn).execute(query, values)}
+def _shared_gids(conn: sa.Connection, connection: str, gids: Collection[str]) -> set[str]:
+    """The goals that are still in a table after the erasure: they are somebody else's as well."""
+    columns = (_RAW.c.goal_gid, _SUBGOALS.c.subgoal_gid, _MAPPED.c.row_gid, _MAPPED.c.goal_gid)
+    return set().union(*(_gids(conn, connection, column, column == any_of(gids)) for column in columns))
 
 
-def _delete(conn: sa.Connection, values: dict[str, Any], table: str, condition: str) -> int:
-    query = sql.SQL("delete from {} where connection = %(connection)s and {}").format(
-        _TABLES[table], sql.SQL(condition)
-    )
-    return driver(conn).execute(query, values).rowcount
+def _gids(conn: sa.Connection, connection: str, column: sa.Column[Any], condition: sa.ColumnElement[bool]) -> set[str]:
+    return set(conn.scalars(sa.select(column).where(column.table.c.connection == connection, condition)))
+
+
+def _is_of(column: sa.Column[Any], value: str | None) -> sa.ColumnElement[bool]:
+    """Whether the column has this value; never for None.
+
+    SQLAlchemy would make `column == None` an `is null`, but goals without an owner do not belong to a person without a
+    user.
+    """
+    return column == sa.literal(value, sa.Text)

@@ -15,12 +15,13 @@ from psycopg import sql
 from perfcopilot_goals.core.erasure import spellings
 from perfcopilot_goals.core.similarity import address_of, fold
 from perfcopilot_goals.schemas import SCHEMA
+from perfcopilot_goals.schemas.sql_tables import sql_table
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
 from perfcopilot_goals.storage.local_files import local_files
 
 _SCHEMAS = [SCHEMA, DAGSTER_SCHEMA]
-_IDS = sql.SQL("select employee_id, asana_user_gid from {}").format(sql.Identifier(SCHEMA, "employees"))
+_EMPLOYEES = sql_table("employees")
 _STATISTICS = (
     "select schemaname || '.' || tablename || '.' || attname, "
     "coalesce(most_common_vals::text, '') || coalesce(histogram_bounds::text, '') from pg_stats "
@@ -35,7 +36,8 @@ def find_traces(database: Database, settings: Settings, canaries: Sequence[str])
     hash.
     """
     with database.connect("reading the rosters") as conn:
-        ids = [i for row in driver(conn).execute(_IDS) for i in row if i]
+        rows = conn.execute(sa.select(_EMPLOYEES.c.employee_id, _EMPLOYEES.c.asana_user_gid))
+        ids = [i for row in rows for i in row if i]
     searches = {canary: _Search(canary, ids) for canary in canaries if canary}
     found: dict[str, list[str]] = {}
     for place, value in _values(database, settings):
@@ -69,8 +71,7 @@ class _Search:
 
 
 def _values(database: Database, settings: Settings) -> Iterator[tuple[str, str]]:
-    with database.connect("searching the database") as conn:
-        driver(conn).execute("set transaction isolation level repeatable read, read only")
+    with database.connect("searching the database", snapshot=True) as conn:
         for schema, table, columns in _tables(conn):
             yield from _rows(conn, schema, table, columns)
         for column, values in driver(conn).execute(_STATISTICS, [_SCHEMAS]):

@@ -4,11 +4,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-import psycopg
 import sqlalchemy as sa
 
 from perfcopilot_goals.errors import AsanaUnavailableError
-from perfcopilot_goals.storage.database import Database, driver
+from perfcopilot_goals.storage.database import Database
 
 WAIT_SECONDS = 30 * 60.0
 POLL_SECONDS = 2.0
@@ -20,14 +19,12 @@ HELD_SECONDS = 4 * 3600.0
 
 def lock_slices(conn: sa.Connection, connection: str) -> None:
     """Keep everybody else from replacing or removing a slice of the connection until the transaction ends."""
-    lock = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals slice ' || %s, 0))"
-    driver(conn).execute(lock, [connection])
+    conn.execute(sa.select(sa.func.pg_advisory_xact_lock(_key(f"slice {connection}"))))
 
 
 def lock_roster(conn: sa.Connection, connection: str) -> None:
     """Keep everybody else from reading and then changing the connection's roster until the transaction ends."""
-    lock = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals roster ' || %s, 0))"
-    driver(conn).execute(lock, [connection])
+    conn.execute(sa.select(sa.func.pg_advisory_xact_lock(_key(f"roster {connection}"))))
 
 
 @contextmanager
@@ -46,12 +43,11 @@ def token_lock(
     While another sync has the token, `on_wait` hears how many seconds this one has waited: at once, and every half
     minute. After `wait_seconds` comes `AsanaUnavailableError`.
     """
-    key = f"perfcopilot_goals token {token_identity}"
+    key = _key(f"token {token_identity}")
     with database.connect("waiting for the token", autocommit=True, seconds=HELD_SECONDS, own=True) as conn:
         began = report_at = monotonic()
         while True:
-            taken = driver(conn).execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [key]).fetchone()
-            if taken and taken[0]:
+            if conn.scalar(sa.select(sa.func.pg_try_advisory_lock(key))):
                 break
             now = monotonic()
             if now - began >= wait_seconds:
@@ -68,5 +64,9 @@ def token_lock(
             yield
         finally:
             # Unlocked at once, since a pooler may end the session later. If the line is lost, Postgres has ended it.
-            with suppress(psycopg.Error):
-                driver(conn).execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [key])
+            with suppress(sa.exc.DBAPIError):
+                conn.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+
+
+def _key(what: str) -> sa.ColumnElement[int]:
+    return sa.func.hashtextextended(f"perfcopilot_goals {what}", 0)

@@ -5,18 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from psycopg import sql
-from psycopg.rows import class_row
 
 from perfcopilot_goals.domain.sync import LastSync
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas import SCHEMA
-from perfcopilot_goals.storage.database import driver
+from perfcopilot_goals.schemas.sql_tables import sql_table
 from perfcopilot_goals.storage.employees import no_such_employee
 from perfcopilot_goals.storage.sync_log import read_last_route, read_last_sync, read_source
 from perfcopilot_goals.storage.users_check import read_users_check
 
 PAGE_SIZE = 100
+_CONNECTIONS = sql_table("connections")
+_EMPLOYEES = sql_table("employees")
+_ROWS = sql_table("mapped_goal_rows")
+_BLOCKS = sql_table("prompt_blocks")
+_SYNCS = sql_table("syncs")
 
 
 @dataclass(frozen=True)
@@ -82,28 +84,18 @@ class Plan:
 
 def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionStatus:
     """The connection's status now."""
-    counts = (
-        driver(conn)
-        .execute(
-            sql.SQL(
-                "select c.enabled, "
-                "(select count(*) from {rows} r where r.connection = c.connection and kind = 'goal'), "
-                "(select count(*) from {rows} r where r.connection = c.connection and kind = 'key_result'), "
-                "(select count(*) from {employees} e where e.connection = c.connection), "
-                "(select count(*) from {employees} e where e.connection = c.connection and asana_user_gid is null), "
-                "(select count(*) from {blocks} b where b.connection = c.connection and truncated), clock_timestamp() "
-                "from {connections} c where c.connection = %s"
-            ).format(
-                rows=_table("mapped_goal_rows"),
-                employees=_table("employees"),
-                blocks=_table("prompt_blocks"),
-                connections=_table("connections"),
-            ),
-            [connection],
-        )
-        .fetchone()
-    )
-    assert counts is not None
+    c, now = _CONNECTIONS.c, sa.func.clock_timestamp()
+    counts = conn.execute(
+        sa.select(
+            c.enabled,
+            _count(_ROWS, connection, _ROWS.c.kind == "goal"),
+            _count(_ROWS, connection, _ROWS.c.kind == "key_result"),
+            _count(_EMPLOYEES, connection),
+            _count(_EMPLOYEES, connection, _EMPLOYEES.c.asana_user_gid.is_(None)),
+            _count(_BLOCKS, connection, _BLOCKS.c.truncated),
+            now,
+        ).where(c.connection == connection)
+    ).one()
     enabled, goals, key_results, employees, unmapped, truncated, now = counts
     complete = read_last_sync(conn, connection, "complete")
     latest = read_last_sync(conn, connection)
@@ -133,68 +125,68 @@ def read_last_syncs(conn: sa.Connection) -> list[LastSync]:
     A roster that was imported after the last change of the settings counts as a change of them. That is so if its
     oldest entry is newer than they are.
     """
-    query = sql.SQL(
-        "select c.connection, c.created_at, greatest(c.updated_at, (select min(e.updated_at) from {employees} e "
-        "where e.connection = c.connection)) as updated_at, latest.started_at, latest.state, latest.error_code, "
-        "(select max(synced_at) from {syncs} s where s.connection = c.connection and s.state = 'complete' "
-        "and s.counts -> 'tables' ? 'prompt_blocks') as complete_at "
-        "from {connections} c left join lateral (select started_at, state, error_code from {syncs} s "
-        "where s.connection = c.connection order by started_at desc limit 1) latest on true "
-        "where c.enabled order by c.connection"
-    ).format(syncs=_table("syncs"), connections=_table("connections"), employees=_table("employees"))
-    with driver(conn).cursor(row_factory=class_row(LastSync)) as cursor:
-        return cursor.execute(query).fetchall()
+    c, s, e = _CONNECTIONS.c, _SYNCS.c, _EMPLOYEES.c
+    imported_at = sa.select(sa.func.min(e.updated_at)).where(e.connection == c.connection).scalar_subquery()
+    latest = (
+        sa.select(s.started_at, s.state, s.error_code)
+        .where(s.connection == c.connection)
+        .order_by(s.started_at.desc())
+        .limit(1)
+        .lateral("latest")
+    )
+    complete_at = (
+        sa.select(sa.func.max(s.synced_at))
+        .where(s.connection == c.connection, s.state == "complete", s.counts["tables"].has_key("prompt_blocks"))
+        .scalar_subquery()
+    )
+    query = (
+        sa.select(c.connection, c.created_at, sa.func.greatest(c.updated_at, imported_at), *latest.c, complete_at)
+        .outerjoin_from(_CONNECTIONS, latest, sa.true())
+        .where(c.enabled)
+        .order_by(c.connection)
+    )
+    return [LastSync(*row) for row in conn.execute(query)]
 
 
 def read_truncated(conn: sa.Connection) -> dict[str, dict[str, int]]:
     """Connections with truncated blocks: for each, how many goals its employees with such a block own, by id."""
-    query = sql.SQL(
-        "select connection, jsonb_object_agg(employee_id, goals_owned) from {} where truncated "
-        "group by connection order by connection"
-    )
-    return dict(driver(conn).execute(query.format(_table("prompt_blocks"))).fetchall())
+    b = _BLOCKS.c
+    owned = sa.func.jsonb_object_agg(b.employee_id, b.goals_owned)
+    query = sa.select(b.connection, owned).where(b.truncated).group_by(b.connection).order_by(b.connection)
+    return dict(conn.execute(query).tuples().all())
 
 
 def read_block(conn: sa.Connection, connection: str, employee_id: str) -> StoredBlock:
     """The stored block of one employee, or `GoalsConfigError` saying why there is none."""
-    query = sql.SQL(
-        "select b.*, e.updated_at > b.synced_at as roster_changed from {} b join {} e using (connection, employee_id) "
-        "where connection = %s and employee_id = %s and e.asana_user_gid is not null"
-    ).format(_table("prompt_blocks"), _table("employees"))
-    with driver(conn).cursor(row_factory=class_row(StoredBlock)) as cursor:
-        block = cursor.execute(query, [connection, employee_id]).fetchone()
+    b, e = _BLOCKS.c, _EMPLOYEES.c
+    query = (
+        sa.select(*b, (e.updated_at > b.synced_at).label("roster_changed"))
+        .join_from(_BLOCKS, _EMPLOYEES, sa.and_(b.connection == e.connection, b.employee_id == e.employee_id))
+        .where(b.connection == connection, b.employee_id == employee_id, e.asana_user_gid.is_not(None))
+    )
+    block = conn.execute(query).mappings().first()
     if block is None:
         raise _no_block(conn, connection, employee_id)
-    return block
+    return StoredBlock(**block)
 
 
 def read_plan(conn: sa.Connection, connection: str, route: str) -> Plan:
     """The requests of the connection's next sync, if Asana still has what it had last time."""
-    counts = (
-        driver(conn)
-        .execute(
-            sql.SQL(
-                "select (select count(*) from {raw} where connection = %(c)s), "
-                "(select count(*) from {owned} where connection = %(c)s), "
-                "(select coalesce(sum((goals - 1) / {page}), 0)::integer from "
-                "(select count(*) as goals from {subgoals} where connection = %(c)s group by goal_gid) as by_goal)"
-            ).format(
-                raw=_table("raw_workspace_goals"),
-                owned=_table("owned_goals"),
-                subgoals=_table("subgoals"),
-                page=sql.Literal(PAGE_SIZE),
-            ),
-            {"c": connection},
+    s = sql_table("subgoals").c
+    by_goal = sa.select(sa.func.count().label("subgoals")).where(s.connection == connection).group_by(s.goal_gid)
+    further_pages = sa.func.coalesce(sa.func.sum((by_goal.subquery().c.subgoals - 1) // PAGE_SIZE), 0)
+    listed, owned, further = conn.execute(
+        sa.select(
+            _count(sql_table("raw_workspace_goals"), connection),
+            _count(sql_table("owned_goals"), connection),
+            sa.select(further_pages).scalar_subquery(),
         )
-        .fetchone()
-    )
-    assert counts is not None
-    listed, owned, further = counts
+    ).one()
     last_route = read_last_route(conn, connection)
     probes = 1 if route == "auto" and last_route is None and owned else 0
     check = read_users_check(conn, connection)
     user_pages = _pages(check.users) if check.is_due else 0
-    return Plan(_pages(listed), owned, further, probes, user_pages, is_guess=listed == 0)
+    return Plan(_pages(listed), owned, int(further), probes, user_pages, is_guess=listed == 0)
 
 
 def _pages(objects: int) -> int:
@@ -204,24 +196,24 @@ def _pages(objects: int) -> int:
 
 def _no_block(conn: sa.Connection, connection: str, employee_id: str) -> GoalsConfigError:
     """The error that says why the employee has no block."""
-    query = sql.SQL("select asana_user_gid from {} where connection = %s and employee_id = %s").format(
-        _table("employees")
-    )
-    row = driver(conn).execute(query, [connection, employee_id]).fetchone()
+    e = _EMPLOYEES.c
+    query = sa.select(e.asana_user_gid).where(e.connection == connection, e.employee_id == employee_id)
+    row = conn.execute(query).first()
     if row is None:
         return no_such_employee(connection, employee_id)
     if row[0] is None:
         return GoalsConfigError(
             f"employee {employee_id} is not mapped to an Asana user, so there is no block",
             connection=connection,
-            action=f"Map them: perfcopilot-goals employee map {{connection}} {employee_id} GID",
+            action=f"Map them: perfcopilot-goals employee map {connection} {employee_id} GID",
         )
     return GoalsConfigError(
         f"there is no block for employee {employee_id} yet",
         connection=connection,
-        action="Make it: perfcopilot-goals sync {connection}",
+        action="Next: perfcopilot-goals sync {connection}",
     )
 
 
-def _table(name: str) -> sql.Identifier:
-    return sql.Identifier(SCHEMA, name)
+def _count(table: sa.Table, connection: str, *conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+    counted = sa.select(sa.func.count()).select_from(table).where(table.c.connection == connection, *conditions)
+    return counted.scalar_subquery()

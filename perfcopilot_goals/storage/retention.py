@@ -7,30 +7,31 @@ from dataclasses import fields
 
 import sqlalchemy as sa
 from psycopg import sql
-from psycopg.rows import class_row
 
 from perfcopilot_goals.domain.sync import Sync
-from perfcopilot_goals.schemas import SCHEMA
+from perfcopilot_goals.schemas.sql_tables import sql_table
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, driver, has_table
 from perfcopilot_goals.storage.local_files import local_files
 
-_TABLE = sql.Identifier(SCHEMA, "syncs")
+_SYNCS = sql_table("syncs")
 # The endings of the files that Dagster writes a run's output to.
 _PRINTED = {".out", ".err", ".complete"}
 
 
 def read_sync_log(conn: sa.Connection) -> list[Sync]:
     """Every sync of every connection."""
-    columns = sql.SQL(", ").join(sql.Identifier(f.name) for f in fields(Sync))
-    with driver(conn).cursor(row_factory=class_row(Sync)) as cursor:
-        return cursor.execute(sql.SQL("select {} from {}").format(columns, _TABLE)).fetchall()
+    return [Sync(*row) for row in conn.execute(sa.select(*(_SYNCS.c[f.name] for f in fields(Sync))))]
 
 
 def delete_syncs(conn: sa.Connection, syncs: Iterable[Sync]) -> int:
     """Delete these from the sync log, except one that is running again by now; returns how many."""
-    query = sql.SQL("delete from {} where connection = %s and run_id = %s and state <> 'running'").format(_TABLE)
-    return sum(driver(conn).execute(query, [sync.connection, sync.run_id]).rowcount for sync in syncs)
+    c = _SYNCS.c
+    delete = sa.delete(_SYNCS).where(
+        c.connection == sa.bindparam("of"), c.run_id == sa.bindparam("run"), c.state != "running"
+    )
+    ended = [{"of": sync.connection, "run": sync.run_id} for sync in syncs]
+    return conn.execute(delete, ended).rowcount if ended else 0
 
 
 def delete_orphaned_checks(conn: sa.Connection) -> int:

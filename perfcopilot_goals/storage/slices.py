@@ -27,9 +27,7 @@ from perfcopilot_goals.storage.sync_log import has_newer_write, note_write, read
 # The tables that hold goals. The others may become empty: a company may have no key results, or no employees yet.
 GUARDED = ("raw_workspace_goals", "owned_goals", "mapped_goal_rows")
 
-# What a second try of the whole transaction can mend: a lost connection, a deadlock or serialization failure, a lock
-# that came too late, a server that restarts (it recovers from a killed backend in about a second).
-_PASSING = ("08", "40", "55P03", "57P")
+# A server recovers from a killed backend in about a second.
 _WAITS = (0.5, 2.0)
 
 
@@ -70,7 +68,7 @@ def replace_slice(
         try:
             return _replace(database, table, rows, replacement, write_id)
         except GoalsStoreError as error:
-            if error.sqlstate and not error.sqlstate.startswith(_PASSING):
+            if not error.passes_within_seconds:
                 raise
         pause(wait * random.uniform(0.5, 1.0))
     return _replace(database, table, rows, replacement, write_id)

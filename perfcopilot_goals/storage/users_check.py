@@ -9,16 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from psycopg import sql
-from psycopg.types.json import Jsonb
+from sqlalchemy.dialects.postgresql import JSONB
 
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.errors import GoalsGuardError
-from perfcopilot_goals.schemas import SCHEMA
-from perfcopilot_goals.storage.database import driver
+from perfcopilot_goals.schemas.sql_tables import ordered, sql_table
 
-_CONNECTIONS = sql.Identifier(SCHEMA, "connections")
-_EMPLOYEES = sql.Identifier(SCHEMA, "employees")
+_CONNECTIONS = sql_table("connections")
+_EMPLOYEES = sql_table("employees")
 
 
 @dataclass(frozen=True)
@@ -38,12 +36,16 @@ def read_users_check(conn: sa.Connection, connection: str) -> UsersCheck:
 
     By days rather than by 24 hours: a daily sync that begins a second earlier than yesterday's would skip it.
     """
-    query = sql.SQL(
-        "select users_checked_at, coalesce(users_seen, (select count(*) from {} e where e.connection = c.connection)), "
-        "check_users and coalesce((users_checked_at at time zone 'UTC')::date "
-        "< (clock_timestamp() at time zone 'UTC')::date, true) from {} c where connection = %s"
-    ).format(_EMPLOYEES, _CONNECTIONS)
-    row = driver(conn).execute(query, [connection]).fetchone()
+    c, e = _CONNECTIONS.c, _EMPLOYEES.c
+    roster = sa.select(sa.func.count()).where(e.connection == c.connection).scalar_subquery()
+    is_older = _day(c.users_checked_at) < _day(sa.func.clock_timestamp())
+    row = conn.execute(
+        sa.select(
+            c.users_checked_at,
+            sa.func.coalesce(c.users_seen, roster),
+            sa.and_(c.check_users, sa.func.coalesce(is_older, True)),
+        ).where(c.connection == connection)
+    ).first()
     return UsersCheck(*row) if row else UsersCheck(None, 0, is_due=False)
 
 
@@ -54,38 +56,36 @@ def record_users_check(
 
     `connection` is as it was when its users were fetched. `GoalsGuardError` if it has another workspace by now.
     """
-    recorded = (
-        driver(conn)
-        .execute(
-            sql.SQL(
-                "update {} set users_checked_at = clock_timestamp(), users_seen = %s "
-                "where connection = %s and workspace_gid is not distinct from %s and base_url = %s returning true"
-            ).format(_CONNECTIONS),
-            [users, connection.connection, connection.workspace_gid, connection.base_url],
-        )
-        .fetchone()
+    c, e = _CONNECTIONS.c, _EMPLOYEES.c
+    is_the_same = (
+        c.connection == connection.connection,
+        c.workspace_gid.is_not_distinct_from(connection.workspace_gid),
+        c.base_url == connection.base_url,
+    )
+    recorded = conn.scalar(
+        sa.update(_CONNECTIONS)
+        .where(*is_the_same)
+        .values(users_checked_at=sa.func.clock_timestamp(), users_seen=users)
+        .returning(c.connection)
     )
     if recorded is None:
         raise GoalsGuardError(
             "the workspace was changed while its users were being fetched; nothing was recorded about them",
             connection=connection.connection,
         )
-    driver(conn).execute(
-        sql.SQL(
-            "update {} set mapping_conflict = %(kinds)s ->> employee_id where connection = %(connection)s "
-            "and mapping_conflict is distinct from %(kinds)s ->> employee_id"
-        ).format(_EMPLOYEES),
-        {"kinds": Jsonb(dict(conflicts)), "connection": connection.connection},
+    kind = sa.literal(dict(conflicts), JSONB)[e.employee_id].astext
+    conn.execute(
+        sa.update(_EMPLOYEES)
+        .where(e.connection == connection.connection, e.mapping_conflict.is_distinct_from(kind))
+        .values(mapping_conflict=kind)
     )
 
 
 def read_mapping_conflicts(conn: sa.Connection, connection: str) -> list[str]:
     """Ids of the employees whose mapping contradicted the e-mails at the last comparison."""
-    query = sql.SQL(
-        "select employee_id from {} where connection = %s and mapping_conflict is not null "
-        'order by employee_id collate "C"'
-    ).format(_EMPLOYEES)
-    return [employee_id for (employee_id,) in driver(conn).execute(query, [connection])]
+    e = _EMPLOYEES.c
+    query = sa.select(e.employee_id).where(e.connection == connection, e.mapping_conflict.is_not(None))
+    return list(conn.scalars(query.order_by(ordered(e.employee_id))))
 
 
 def forget_users_check(conn: sa.Connection, connection: str) -> None:
@@ -93,15 +93,23 @@ def forget_users_check(conn: sa.Connection, connection: str) -> None:
 
     For when the comparison is out of date: the workspace changed, or somebody was erased whom a conflict may be about.
     """
-    driver(conn).execute(
-        sql.SQL("update {} set users_checked_at = null, users_seen = null where connection = %s").format(_CONNECTIONS),
-        [connection],
+    c, e = _CONNECTIONS.c, _EMPLOYEES.c
+    conn.execute(
+        sa.update(_CONNECTIONS).where(c.connection == connection).values(users_checked_at=None, users_seen=None)
     )
-    query = sql.SQL("update {} set mapping_conflict = null where connection = %s and mapping_conflict is not null")
-    driver(conn).execute(query.format(_EMPLOYEES), [connection])
+    conn.execute(
+        sa.update(_EMPLOYEES)
+        .where(e.connection == connection, e.mapping_conflict.is_not(None))
+        .values(mapping_conflict=None)
+    )
 
 
 def forget_gone_users(conn: sa.Connection, connection: str) -> None:
     """Drop the record of whose Asana user is gone: it is about another workspace."""
-    query = sql.SQL("update {} set asana_gone_at = null where connection = %s and asana_gone_at is not null")
-    driver(conn).execute(query.format(_EMPLOYEES), [connection])
+    e = _EMPLOYEES.c
+    are_gone = (e.connection == connection, e.asana_gone_at.is_not(None))
+    conn.execute(sa.update(_EMPLOYEES).where(*are_gone).values(asana_gone_at=None))
+
+
+def _day(moment: sa.ColumnElement[dt.datetime]) -> sa.ColumnElement[dt.date]:
+    return sa.cast(sa.func.timezone("UTC", moment), sa.Date)

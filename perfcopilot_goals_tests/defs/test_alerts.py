@@ -88,7 +88,7 @@ def truncation_alert(webhook: Webhook, cursor: str | None, running: Running) -> 
 
 def test_without_a_webhook_there_are_no_alert_sensors() -> None:
     names = {sensor.name for sensor in build_definitions(load_settings({})).sensors or []}
-    assert names == {"connections_sensor", "fixed_connection_sensor", "sources_sensor"}
+    assert names == {"connections_sensor", "fixed_connection_sensor", "roster_and_settings_sensor"}
 
 
 def test_with_a_webhook_the_code_location_has_both_and_its_url_is_in_none_of_their_texts(webhook: Webhook) -> None:
@@ -202,7 +202,7 @@ def test_an_alert_that_was_not_taken_is_an_error_without_the_webhooks_url(webhoo
 
 
 def test_a_webhook_that_is_away_is_an_error_without_its_url() -> None:
-    with pytest.raises(GoalsConfigError, match="did not answer") as caught:
+    with pytest.raises(GoalsConfigError, match="did not respond") as caught:
         post(f"http://127.0.0.1:1/{SECRET}", "hello")
     assert SECRET not in f"{caught.value!r} {caught.value.__context__!r} {caught.value.__cause__!r}"
 

@@ -216,7 +216,7 @@ def test_a_database_that_is_away_removes_no_partition(running: Running, definiti
         assert "hunter2" not in str(result.skip_message)
 
 
-def test_the_roll_ups_answer_for_all_connections_whichever_was_synced(running: Running) -> None:
+def test_the_roll_ups_cover_all_connections_whichever_was_synced(running: Running) -> None:
     running.sync()
     with psycopg.connect(running.database.url) as transaction:
         transaction.execute("update perfcopilot_goals.connections set created_at = now() - interval '3 days'")

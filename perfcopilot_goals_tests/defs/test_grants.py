@@ -1,4 +1,4 @@
-"""Each role does its work, a whole sync at that, and is denied everything else, by a real Postgres."""
+"""A real Postgres lets each role do its work, up to a whole sync, and denies it everything else."""
 
 import datetime as dt
 import itertools

@@ -1,4 +1,4 @@
-"""The instance of the checkout's dagster.yaml: where it keeps things, who may share them, what it hands around."""
+"""The instance of the checkout's dagster.yaml: where it keeps things, who may share them, what it passes on."""
 
 import os
 import re
@@ -210,7 +210,7 @@ def test_by_way_of_a_pooler_in_transaction_mode_it_does_not_open(
     ],
     ids=["password", "database", "port"],
 )
-def test_a_database_that_it_cannot_be_kept_in_is_told_by_the_cause(
+def test_a_database_that_cannot_hold_it_is_reported_by_its_cause(
     database_url: str, change: Callable[[str], str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PERFCOPILOT_HOME", str(tmp_path / "state"))

@@ -23,7 +23,7 @@ from perfcopilot_goals_tests.defs.running_instance import (
     Running,
     error_code,
     failure,
-    figures,
+    metadata_of,
     results,
     without_stamp,
     written,
@@ -229,18 +229,18 @@ NUMBERS = {
 }
 
 
-def test_each_materialization_tells_its_figures_as_numbers(running: Running) -> None:
+def test_the_metadata_of_each_materialization_are_numbers(running: Running) -> None:
     running.sync()
     result = running.sync()
     for table, names in NUMBERS.items():
-        told = figures(result, table)
+        shown = metadata_of(result, table)
         rows = len(running.rows(table))
-        assert {type(told[name]) for name in names} <= {int, float}, table
-        assert (told["rows"], told["rows_before"], told["dagster/partition_row_count"]) == (rows, rows, rows)
-        assert told["dagster/table_name"] == f"perfcopilot_goals.{table}"
-        assert told["seconds"] >= 0
-    assert figures(result, "subgoals")["route"] == "goal_relationships"
-    requests = [figures(result, table)["requests"] for table in ("raw_workspace_goals", "subgoals")]
+        assert {type(shown[name]) for name in names} <= {int, float}, table
+        assert (shown["rows"], shown["rows_before"], shown["dagster/partition_row_count"]) == (rows, rows, rows)
+        assert shown["dagster/table_name"] == f"perfcopilot_goals.{table}"
+        assert shown["seconds"] >= 0
+    assert metadata_of(result, "subgoals")["route"] == "goal_relationships"
+    requests = [metadata_of(result, table)["requests"] for table in ("raw_workspace_goals", "subgoals")]
     assert requests == [1, 4]
 
 
@@ -253,7 +253,7 @@ def test_metadata_holds_no_name_and_no_goal(running: Running) -> None:
 
 
 @pytest.mark.fault("B20")
-def test_a_change_that_asana_announces_is_noted(running: Running) -> None:
+def test_a_change_that_asana_announces_is_recorded(running: Running) -> None:
     running.asana.asana_change = "name=goal_status;info=https://example.com;affected=true"
     running.sync()
     assert running.sync_log()[0]["counts"]["tables"]["subgoals"]["notes"]["asana_changes"] == {"goal_status": True}

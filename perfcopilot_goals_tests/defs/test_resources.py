@@ -67,7 +67,7 @@ def test_the_settings_that_were_handed_in_count_and_not_the_environment(
         assert other.execute("select count(*) from perfcopilot_goals.syncs").fetchone() == (0,)
 
 
-def test_a_run_has_one_client_and_its_figures_are_told_once(running: Running) -> None:
+def test_a_run_has_one_client_and_reports_its_stats_once(running: Running) -> None:
     asana = AsanaResource(store=StoreResource(settings=load_settings()), report=lambda _: None, clock=SYSTEM_CLOCK)
     settings = connection(running.name, base_url=running.asana.base_url)
     client = asana.client_for(settings)
@@ -108,7 +108,7 @@ def test_neither_resource_shows_a_token_or_a_url(running: Running, database_url:
     asana.teardown_after_execution(dg.build_init_resource_context())
 
 
-def test_progress_is_told_with_its_counts() -> None:
+def test_progress_is_shown_with_its_counts() -> None:
     told = Progress("acme", "goals walked", 3, 4, 12, 1, 2.5)
     assert str(told) == "acme: 3 of 4 goals walked, 12 requests, 1 rejected"
     assert str(Progress("acme", "goals listed", 300, None, 3, 0, 0.0)) == "acme: 300 goals listed, 3 requests"

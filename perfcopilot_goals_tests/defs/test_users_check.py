@@ -1,4 +1,4 @@
-"""A sync looks at Asana's users once a day: named by the check, counted, noted, and never in the way of the goals."""
+"""A sync looks at Asana's users once a day: the check names what it found, and it never keeps goals away."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import dagster as dg
 import psycopg
 import pytest
 
-from perfcopilot_goals.defs.observation import sources_sensor
+from perfcopilot_goals.defs.observation import roster_and_settings_sensor
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.sandbox import Fault, Person
@@ -14,7 +14,7 @@ from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.employees import import_employees
 from perfcopilot_goals_tests import scripted_faults as faults
-from perfcopilot_goals_tests.defs.running_instance import Running, figures, results
+from perfcopilot_goals_tests.defs.running_instance import Running, metadata_of, results
 from perfcopilot_goals_tests.scripted_faults import Script
 
 CHECK = "every_mapping_agrees_with_asana"
@@ -60,12 +60,12 @@ def test_the_check_names_swapped_employees_and_goes_green_once_they_are_put_righ
 def test_one_sync_a_day_asks_for_the_users_and_counts_it_among_its_requests(running: Running) -> None:
     first = running.sync()
     assert running.asana.count("/users") == 1
-    assert figures(first, "raw_workspace_goals")["requests"] == 2
-    assert figures(first, "raw_workspace_goals")["users"] == 2
+    assert metadata_of(first, "raw_workspace_goals")["requests"] == 2
+    assert metadata_of(first, "raw_workspace_goals")["users"] == 2
     assert running.sync_log()[-1]["requests"] == running.asana.count()
     second = running.sync()
     assert running.asana.count("/users") == 1
-    assert figures(second, "raw_workspace_goals")["requests"] == 1
+    assert metadata_of(second, "raw_workspace_goals")["requests"] == 1
     assert not {"users", "users_error"} & set(noted(running))
     let_a_day_pass(running)
     running.sync()
@@ -99,7 +99,7 @@ def test_switched_off_no_sync_asks_for_the_users_and_the_check_says_that_nobody_
     ],
     ids=["402", "403", "404", "html"],
 )
-def test_users_that_cannot_be_listed_are_noted_and_the_goals_come_all_the_same(
+def test_users_that_cannot_be_listed_are_recorded_and_the_goals_come_all_the_same(
     fault: Fault, error: str, status: int | None, running: Running
 ) -> None:
     swap(running)
@@ -110,7 +110,7 @@ def test_users_that_cannot_be_listed_are_noted_and_the_goals_come_all_the_same(
     result = running.sync(checked=True)
     assert result.success
     assert (noted(running)["users_error"], noted(running).get("users_status")) == (error, status)
-    assert figures(result, "raw_workspace_goals")["users_error"] == error
+    assert metadata_of(result, "raw_workspace_goals")["users_error"] == error
     (line,) = [
         entry.user_message
         for entry in running.instance.all_logs(result.run_id)
@@ -161,7 +161,7 @@ def test_a_look_is_no_change_of_settings_or_roster(running: Running) -> None:
         with dg.build_sensor_context(
             instance=running.instance, cursor=cursor, resources={"store": StoreResource(settings=load_settings())}
         ) as context:
-            result = sources_sensor(context)
+            result = roster_and_settings_sensor(context)
         assert isinstance(result, dg.SensorResult)
         return result
 

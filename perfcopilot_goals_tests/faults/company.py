@@ -25,6 +25,8 @@ from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees
 
 TOKEN = "canary-token-of-the-storm"
+# What no log, message or table of syncs may hold.
+CANARIES = (TOKEN, "Canary")
 ONE, TWO = "one", "two"
 OLD, NEW = "old", "new"
 WORKSPACE = "1200000000000001"

@@ -18,10 +18,9 @@ from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.core.examples import one_in
-from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TOKEN, TWO, Syncs, content, mixed
+from perfcopilot_goals_tests.faults.company import CANARIES, NEW, OLD, ONE, TOKEN, TWO, Syncs, content, mixed
 from perfcopilot_goals_tests.faults.conftest import Rig
 from perfcopilot_goals_tests.faults.reader import contradictions
-from perfcopilot_goals_tests.faults.test_every_point import CANARIES
 
 FAULTY = {
     "429": faults.status(429, "Slow down"),

@@ -14,11 +14,10 @@ from perfcopilot_goals.local_postgres import local_database_url
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals_tests.clock import FakeClock
-from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TWO, Syncs, content, mixed
+from perfcopilot_goals_tests.faults.company import CANARIES, NEW, OLD, ONE, TWO, Syncs, content, mixed
 from perfcopilot_goals_tests.faults.conftest import Rig
 from perfcopilot_goals_tests.faults.proxy import CUT, PASS, Proxy
 from perfcopilot_goals_tests.faults.reader import contradictions
-from perfcopilot_goals_tests.faults.test_every_point import CANARIES
 
 
 @pytest.fixture

@@ -15,14 +15,13 @@ from psycopg.conninfo import conninfo_to_dict
 
 from perfcopilot_goals.sandbox.exchange import Fault, Request, Response
 from perfcopilot_goals_tests import scripted_faults as faults
-from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TOKEN, TWO, content, mixed
+from perfcopilot_goals_tests.faults.company import CANARIES, NEW, OLD, ONE, TWO, content, mixed
 from perfcopilot_goals_tests.faults.conftest import Rig
 from perfcopilot_goals_tests.faults.proxy import CUT, CUT_AFTER, PASS, Proxy
 from perfcopilot_goals_tests.faults.reader import contradictions
 
 # `make storm` takes every point. The usual run takes a share of them, different ones for each kind of fault.
 EVERY = int(os.environ.get("PERFCOPILOT_EVERY_POINT", "20"))
-CANARIES = (TOKEN, "Canary")
 
 
 def points(offset: int, step: int) -> Iterator[int]:

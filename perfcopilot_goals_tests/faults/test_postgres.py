@@ -8,10 +8,9 @@ import pytest
 
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox.exchange import Request, Response
-from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TWO, content, mixed
+from perfcopilot_goals_tests.faults.company import CANARIES, NEW, OLD, ONE, TWO, content, mixed
 from perfcopilot_goals_tests.faults.conftest import Rig
 from perfcopilot_goals_tests.faults.reader import contradictions
-from perfcopilot_goals_tests.faults.test_every_point import CANARIES
 from perfcopilot_goals_tests.pgbouncer import needs_pgbouncer, pgbouncer
 
 

@@ -79,3 +79,18 @@ def repeat_last_row(**changes: Any) -> Fault:
 
 def _followed_by(request: Request, response: Response, offset: str) -> Response:
     return response.with_json({**response.json(), "next_page": request.next_page(offset)})
+
+
+def pages_of(rows: list[Any], sizes: list[int]) -> Fault:
+    """The list in pages of these sizes (0 to 100), and the rest in one more."""
+    ends = [0]
+    for size in sizes:
+        ends.append(min(ends[-1] + size, len(rows)))
+    ends.append(len(rows))
+
+    def fault(request: Request, _: Response) -> Response:
+        page = int(request.query.get("offset", "0"))
+        following = request.next_page(str(page + 1)) if page + 2 < len(ends) else None
+        return json_response({"data": rows[ends[page] : ends[page + 1]], "next_page": following})
+
+    return fault

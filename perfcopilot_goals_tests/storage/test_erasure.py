@@ -107,6 +107,20 @@ def test_every_row_of_the_person_goes_and_nobody_elses(database: Database) -> No
             assert sorted(after[table], key=by_key) == sorted(kept, key=by_key), table
 
 
+def test_of_an_unmapped_person_goals_and_key_results_without_an_owner_are_not_taken(database: Database) -> None:
+    """A missing owner and a missing user are both null, and are still not equal."""
+    with database.connect("unmapping") as conn:
+        map_employee(conn, "acme", "E1", None)
+    with psycopg.connect(database.url) as admin:
+        for table in (RAW, "subgoals"):
+            admin.execute(f"update perfcopilot_goals.{table} set owner_gid = null")
+    done = erase(database)
+    assert (done.is_unmapped, done.disowned) == (True, 0)
+    assert done.rows[RAW] == 0
+    assert done.rows["owned_goals"] == 1
+    assert gids(database) == ["1", "2", "9"]
+
+
 def test_ids_that_are_still_in_somebody_elses_rows_are_not_searched_for(database: Database) -> None:
     # 8 is a key result of Ben's goal and 9 is Ben's own.
     assert erase(database).ids == {"E1", "11", "1"}

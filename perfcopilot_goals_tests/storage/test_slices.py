@@ -18,7 +18,7 @@ from perfcopilot_goals.errors import GoalsGuardError, GoalsSchemaError, GoalsSto
 from perfcopilot_goals.schemas.tables import Slice, frame, stamp, tables
 from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.locks import lock_slices
-from perfcopilot_goals.storage.slices import GUARDED, load_slice, read_slice
+from perfcopilot_goals.storage.slices import GUARDED, Replacement, load_slice, read_slice, replace_slice
 from perfcopilot_goals.storage.sync_log import begin_sync, note_write
 from perfcopilot_goals_tests.core.examples import told
 from perfcopilot_goals_tests.storage.examples import (
@@ -95,6 +95,25 @@ def fail_at_row(database: Database) -> Iterator[Trap]:
         conn.execute("drop function trap cascade")
 
 
+@pytest.fixture
+def hold_at_row(database: Database) -> Iterator[Callable[[int], None]]:
+    """Returns a function that makes the database stop for 20 s at the n-th goal of the list, from 1."""
+
+    def hold(number: int) -> None:
+        with database.connect("laying a trap") as conn:
+            driver(conn).execute(
+                "create function hold() returns trigger language plpgsql as $$ begin "
+                f"if new.position = {number - 1} then perform pg_sleep(20); end if; return new; end $$"
+            )
+            driver(conn).execute(
+                f"create trigger hold before insert on perfcopilot_goals.{RAW} for each row execute function hold()"
+            )
+
+    yield hold
+    with database.connect("taking the trap away") as conn:
+        driver(conn).execute("drop function hold cascade")
+
+
 @pytest.mark.parametrize("number", [1, 2, 3])
 @pytest.mark.parametrize("sqlstate", ["53100", "23514", "40001", "57014", "XX000"])
 @pytest.mark.fault("E10", "E11", "E17")
@@ -124,11 +143,25 @@ def test_a_failure_that_may_pass_is_tried_three_times_with_pauses(
     assert 0.25 <= pauses[0] <= 0.5 < 1.0 <= pauses[1] <= 2.0
 
 
-@pytest.mark.parametrize("sqlstate", ["23514", "22P02", "42501", "53100"])
+@pytest.mark.parametrize("sqlstate", ["23514", "22P02", "42501", "53100", "57014"])
 def test_a_failure_that_cannot_pass_is_tried_once(database: Database, fail_at_row: Trap, sqlstate: str) -> None:
     fail_at_row(1, sqlstate)
     with pytest.raises(GoalsStoreError):
         write(database, raw_goals("1"), pause=lambda _: pytest.fail("another try"))
+
+
+def test_a_connect_that_only_a_person_can_mend_is_tried_once(database_url: str) -> None:
+    """A server without TLS where the URL asks for it: libpq gives up by itself, so there is no SQLSTATE."""
+    replacement = Replacement("acme", "run-1", MONDAY, {}, {}, is_last=False)
+    with pytest.raises(GoalsStoreError) as caught:
+        replace_slice(
+            Database(f"{database_url}?sslmode=require"),
+            RAW,
+            raw_goals("1"),
+            replacement,
+            lambda _: pytest.fail("another try"),
+        )
+    assert (caught.value.sqlstate, caught.value.retryable) == ("", False)
 
 
 def test_a_later_try_that_succeeds_writes_once(database: Database, fail_at_row: Trap) -> None:
@@ -458,10 +491,27 @@ def test_a_slice_that_was_never_written_is_not_an_empty_one(database: Database) 
     assert not caught.value.retryable
 
 
-@pytest.mark.parametrize("table", tables())
-def test_every_table_is_read_in_the_order_of_its_key(database: Database, table: str) -> None:
+# A row of each table, without the columns of its key, which come first.
+A_ROW: dict[str, tuple[Any, ...]] = {
+    RAW: (0, "Grow", None, None, None, None, None, None, None),
+    "owned_goals": ("E1", 1, 1, False, "Grow", None, None, None, None),
+    "subgoals": (0, "Step", None, None, None, None),
+    "mapped_goal_rows": ("E1", "goal", 0, "Grow", None, None, None, None, "on_track"),
+    "prompt_blocks": ("[GOALS]", 1, 1, 1, False, [], "ok"),
+}
+
+
+@pytest.mark.parametrize("table", SLICE_TABLES)
+def test_every_slice_is_read_in_the_order_of_its_key(database: Database, table: str) -> None:
+    """Not in the order in which it was written: equal goals must give equal blocks."""
+    key = [column for column in tables()[table].key if column != "connection"]
+    keys = [("9", "10"), ("10", "9"), ("9", "2"), ("10", "10")] if len(key) > 1 else [("9",), ("10",), ("2",)]
+    write(database, frame(table, [(*one, *A_ROW[table]) for one in keys]), table=table)
     with database.connect("reading") as conn:
-        assert read_slice(conn, table, "acme").empty or table == "connections"
+        # By the key's index the rows would come in order by themselves.
+        driver(conn).execute("set local enable_indexscan = off; set local enable_bitmapscan = off")
+        rows = read_slice(conn, table, "acme")
+    assert list(rows[key].itertuples(index=False, name=None)) == sorted(keys)
 
 
 def test_no_transaction_holds_more_than_the_rows_of_the_connection(database: Database) -> None:
@@ -475,22 +525,34 @@ def test_no_transaction_holds_more_than_the_rows_of_the_connection(database: Dat
         pd.testing.assert_frame_equal(read_slice(reader, RAW, "globex"), before)
 
 
-def test_a_killed_writer_leaves_the_old_slice(database: Database, database_url: str) -> None:
-    """What the server sees of a SIGKILL: the backend ends between the delete and the commit."""
-    write(database, raw_goals("1"))
-    before = everything(database)
+def test_a_killed_writer_leaves_the_old_slice(
+    database: Database, database_url: str, hold_at_row: Callable[[int], None]
+) -> None:
+    """What the server sees of a SIGKILL: each try's backend ends after the delete, in the middle of the copy."""
+    write(database, raw_goals("1", "2"))
+    before = stored(database, name=None)
+    hold_at_row(2)
+    killed: set[int] = set()
 
-    def replace_half() -> None:
-        with database.connect("replacing") as conn:
-            lock_slices(conn, "acme")
-            driver(conn).execute(f"delete from perfcopilot_goals.{RAW}")
-            with psycopg.connect(database_url, autocommit=True) as admin:
-                admin.execute("select pg_terminate_backend(%s)", [driver(conn).info.backend_pid])
-            driver(conn).execute("select 1")
+    def kill_each_try() -> None:
+        held = "select pid from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
+        with psycopg.connect(database_url, autocommit=True) as admin:
+            while len(killed) < 3:
+                for (pid,) in admin.execute(held).fetchall():
+                    admin.execute("select pg_terminate_backend(%s)", [pid])
+                    killed.add(pid)
+                time.sleep(0.01)
 
-    with pytest.raises(GoalsStoreError):
-        replace_half()
-    assert everything(database) == before
+    with ThreadPoolExecutor(1) as threads:
+        killing = threads.submit(kill_each_try)
+        with pytest.raises(GoalsStoreError) as caught:
+            write(database, raw_goals("7", "8", "9"), run_id="run-2", synced_at=TUESDAY)
+        killing.result(30)
+    assert caught.value.sqlstate == "57P01"
+    assert len(killed) == 3
+    assert stored(database, name=None) == before
+    _, source = load_slice(database, RAW, "acme")
+    assert source.run_id == "run-1"
 
 
 def test_the_stamp_is_in_every_row(database: Database) -> None:
