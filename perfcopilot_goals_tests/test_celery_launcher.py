@@ -84,7 +84,7 @@ def test_a_run_is_healthy_while_a_worker_is_at_it_and_no_longer(launcher: Launch
         assert task.began.wait(30)
         assert launcher.check_run_worker_health(task.run).status is WorkerStatus.RUNNING
         other = launcher.check_run_worker_health(run_of("a task that no worker has"))
-        assert (other.status, other.msg) == (WorkerStatus.NOT_FOUND, "no worker says that it is at this run")
+        assert (other.status, other.msg) == (WorkerStatus.NOT_FOUND, "no worker says that it works on this run")
         task.may_end.set()
     launcher.fresh_seconds = 0.0
     assert launcher.check_run_worker_health(task.run).status is WorkerStatus.NOT_FOUND

@@ -19,7 +19,7 @@ _COLUMNS = [_CONNECTIONS.c[f.name] for f in fields(Connection)]
 
 
 def check_name(name: str) -> str:
-    """The name as given, or `GoalsConfigError`: it is a partition key, and those are hard to mend later."""
+    """The name as given, or `GoalsConfigError`: it becomes a partition key, and those are hard to change later."""
     if re.fullmatch("[a-z0-9][a-z0-9_-]{0,62}", name):
         return name
     raise GoalsConfigError(
@@ -38,8 +38,8 @@ def read_connection(conn: sa.Connection, name: str) -> Connection:
     found = conn.execute(sa.select(*_COLUMNS).where(_CONNECTIONS.c.connection == name)).first()
     if found is None:
         raise GoalsConfigError(
-            f"there is no connection {name[:80]!r}; perfcopilot-goals connection list shows those there are, "
-            "connection add makes one"
+            f"there is no connection {name[:80]!r}",
+            action="perfcopilot-goals connection list shows all of them, connection add makes one",
         )
     return Connection(*found)
 
@@ -50,20 +50,21 @@ def has_connection(conn: sa.Connection, name: str) -> bool:
 
 
 def add_connection(conn: sa.Connection, connection: Connection) -> None:
-    """A new row, or `GoalsConfigError` where the name is taken."""
+    """Insert the connection, or raise `GoalsConfigError` if its name is taken."""
     row = asdict(connection) | {"created_at": sa.func.now(), "updated_at": sa.func.now()}
     insert = postgresql.insert(_CONNECTIONS).values(row).on_conflict_do_nothing()
     if conn.execute(insert.returning(_CONNECTIONS.c.connection)).first() is None:
-        name = connection.connection
         raise GoalsConfigError(
-            f"connection {name} exists already; change it: perfcopilot-goals connection set {name} …"
+            "connection {connection} exists already",
+            connection=connection.connection,
+            action="Change it: perfcopilot-goals connection set {connection} …",
         )
 
 
 def set_connection(conn: sa.Connection, name: str, changes: dict[str, Any]) -> Connection:
-    """The connection with these columns changed; `updated_at` moves only if one really did.
+    """Change these columns and return the connection; `updated_at` moves only if a value really changed.
 
-    With another workspace, what was found out about the users of the former one is dropped.
+    If the workspace changes, what is known about the old one's users is dropped.
     """
     before = read_connection(conn, name)
     changes = {column: value for column, value in changes.items() if getattr(before, column) != value}
@@ -71,7 +72,7 @@ def set_connection(conn: sa.Connection, name: str, changes: dict[str, Any]) -> C
         return before
     is_another_workspace = bool(changes.keys() & {"workspace_gid", "base_url"})
     if is_another_workspace:
-        # A check of the users and an erasure write to the same rows, in another order, behind the same lock.
+        # A check of the users and an erasure write to the same rows in another order. The lock keeps them apart.
         lock_slices(conn, name)
     update = sa.update(_CONNECTIONS).where(_CONNECTIONS.c.connection == name)
     conn.execute(update.values(changes | {"updated_at": sa.func.now()}))
@@ -82,9 +83,9 @@ def set_connection(conn: sa.Connection, name: str, changes: dict[str, Any]) -> C
 
 
 def remove_connection(conn: sa.Connection, name: str) -> int:
-    """The connection with its roster, slices and sync log gone; returns how many rows of the slices that were.
+    """Delete the connection with its roster, slices and sync log; returns how many rows of slices that were.
 
-    Rows that stayed behind would come back to life with a new connection of the same name.
+    Rows left behind would come back to life with a new connection of the same name.
     """
     read_connection(conn, name)
     lock_slices(conn, name)

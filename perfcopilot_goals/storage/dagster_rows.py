@@ -1,7 +1,7 @@
-"""What Dagster's own tables hold of a person's ids: messages, metadata of checks and failures, sensors' cursors.
+"""A person's ids in Dagster's own tables: in messages, in metadata of checks and failures, in sensors' cursors.
 
-Dagster has no way to change an event, so this is SQL on its tables, whose columns are found in the catalog; which
-parts of a document may be changed is decided by whoever hands over `redact`. Runs and events themselves stay.
+Dagster has no way to change an event, so this is SQL on its tables; their columns are looked up in the catalog. The
+caller's `redact` decides which parts of a document change. Runs and events themselves stay.
 """
 
 import re
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from perfcopilot_goals.core.erasure import spellings
-from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, driver
+from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, driver, has_table
 
 PARTITION_TAG = "dagster/partition"
 _BATCH = 500
@@ -20,9 +20,9 @@ _BATCH = 500
 def redact_rows(
     conn: sa.Connection, connection: str, ids: Iterable[str], redact: Callable[[str], str]
 ) -> dict[str, int]:
-    """Every document that names one of the ids, rewritten by `redact`; returns the changed rows by table.
+    """Rewrite every document that names one of the ids by `redact`; returns the changed rows by table.
 
-    Runs of another connection are left alone: its employees may have the same ids.
+    Runs of other connections are left alone: their employees may have the same ids.
     """
     foreign = runs_of_others(conn, connection)
     pattern = _pattern(ids)
@@ -37,9 +37,8 @@ def redact_rows(
 
 
 def runs_of_others(conn: sa.Connection, connection: str) -> set[str]:
-    """Ids of the runs of other connections; none where Dagster has not been yet."""
-    exists = driver(conn).execute("select to_regclass(%s) is not null", [f"{DAGSTER_SCHEMA}.run_tags"]).fetchone()
-    if not exists or not exists[0]:
+    """Ids of the runs of other connections; none if Dagster has not made its tables yet."""
+    if not has_table(conn, DAGSTER_SCHEMA, "run_tags"):
         return set()
     query = sql.SQL("select run_id from {} where key = %s and value <> %s").format(
         sql.Identifier(DAGSTER_SCHEMA, "run_tags")
@@ -48,7 +47,7 @@ def runs_of_others(conn: sa.Connection, connection: str) -> set[str]:
 
 
 def _columns(conn: sa.Connection) -> dict[str, list[str]]:
-    """The columns of text in Dagster's tables that have an `id` to write back by."""
+    """The text columns of Dagster's tables, by table. Only where an `id` says which row to write back."""
     query = (
         "select table_name, array_agg(column_name::text order by ordinal_position) from information_schema.columns c "
         "where table_schema = %s and data_type in ('text', 'character varying') and exists (select from "
@@ -76,7 +75,7 @@ def _redact_column(
         sql.Identifier(DAGSTER_SCHEMA, table), sql.Identifier(column)
     )
     changed = []
-    # A cursor on the server: a short id is in every event, and the event log may be large.
+    # A server-side cursor: a short id may match in every event, and the event log may be large.
     with driver(conn).cursor(name="documents") as documents:
         documents.itersize = _BATCH
         for row_id, run_id, document in documents.execute(read, [pattern]):
@@ -88,6 +87,6 @@ def _redact_column(
 
 
 def _pattern(ids: Iterable[str]) -> str:
-    """Postgres' regular expression for any of these, as they are or as JSON writes them; wider than exact tokens."""
+    """A Postgres regular expression that matches any of the ids, plain or as JSON escapes them, also inside words."""
     forms = {form for i in ids for form in spellings(i)}
     return "|".join(re.sub(r"([!-/:-@\[-^`{-~])", r"\\\1", form) for form in sorted(forms))

@@ -1,7 +1,7 @@
 """Which Postgres, and connections to it.
 
-All SQL of the product runs on connections from here: pooled, with time limits, in UTC, and with every error of the
-driver turned into ours. A driver's message quotes rows, parameters and addresses, so only its SQLSTATE gets out.
+All SQL of the product runs on connections from here. They are pooled, have time limits, and are in UTC. Every error of
+the driver becomes one of ours: its message quotes rows, parameters and addresses, so only its SQLSTATE gets out.
 
 Statements are SQLAlchemy's, over the tables of `schemas.sql_tables`. COPY, DDL, Dagster's rows and what reads the
 catalog are plain SQL on the driver's own connection (`driver`).
@@ -26,11 +26,11 @@ from perfcopilot_goals.storage.sessions import ConnectFailed, ended_after, open_
 
 DAGSTER_SCHEMA = "perfcopilot_dagster"
 
-# Above the server's own limits: a line that takes what we say and never answers ends here.
+# Above the server's own limits. It ends a line that takes our statements and never responds.
 CONNECTION_SECONDS = 900
 OLDEST_SERVER = 120000
-# Idle connections that are kept. One that is older is not used again: a firewall that forgets idle lines (after four
-# minutes at the earliest) does not say so, and whoever then asks waits for a quarter of an hour.
+# How many idle connections are kept, and for how long. A firewall forgets idle lines without saying so, after four
+# minutes at the earliest; the next statement on such a line would wait for a quarter of an hour.
 KEPT_CONNECTIONS = 2
 KEPT_SECONDS = 120
 
@@ -39,9 +39,9 @@ _ENCODE = "Percent-encode the special characters of the password: %40 for @, %2F
 
 @dataclass(frozen=True, repr=False)
 class Database:
-    """A Postgres database by its `postgresql://` URL, which holds a password and is therefore never printed.
+    """A Postgres database by its `postgresql://` URL. The URL holds a password, so it is never printed.
 
-    Equal ones share their connections, in one process.
+    Within a process, equal databases share their connections.
     """
 
     url: str
@@ -139,8 +139,14 @@ def _close_all() -> None:
 
 
 def driver(conn: sa.Connection) -> psycopg.Connection:
-    """The driver's connection, in the same transaction: for COPY, cursors on the server and SQL that is text."""
+    """The driver's connection, in the same transaction: for COPY, server-side cursors and plain SQL."""
     return cast("psycopg.Connection", conn.connection.dbapi_connection)
+
+
+def has_table(conn: sa.Connection, schema: str, table: str) -> bool:
+    """Whether the table exists."""
+    found = driver(conn).execute("select to_regclass(%s) is not null", [f"{schema}.{table}"]).fetchone()
+    return bool(found and found[0])
 
 
 @contextmanager
@@ -150,31 +156,31 @@ def _transaction(conn: sa.Connection) -> Iterator[None]:
         yield
         transaction.commit()
     except BaseException:
-        # What went wrong says more than that the line was lost, too.
+        # The first error says more than a failing rollback does: that the line is lost, too.
         with suppress(sa.exc.DBAPIError):
             transaction.rollback()
         raise
 
 
 def parse_database_url(url: str) -> str:
-    """The URL as libpq takes it, from `postgres://` or `postgresql://`, with or without a driver's name."""
+    """The URL as libpq takes it. The given one begins with `postgres://` or `postgresql://`, and may name a driver."""
     plain = re.sub(r"\Apostgres(ql)?(\+[a-z0-9_]+)?://", "postgresql://", url)
     if re.match("postgresql://[^/?]*@[^/?]*@", plain):
-        raise GoalsConfigError(f"{URL} has more than one @ before its host. {_ENCODE}")
+        raise GoalsConfigError(f"{URL} has more than one @ before its host", action=_ENCODE)
     if not plain.startswith("postgresql://") or not _is_understood(plain):
         raise GoalsConfigError(
-            f"{URL} is not a Postgres URL (postgresql://user:password@host:5432/database). {_ENCODE}"
+            f"{URL} is not a Postgres URL (postgresql://user:password@host:5432/database)", action=_ENCODE
         )
     return plain
 
 
 def _is_understood(url: str) -> bool:
-    """Whether libpq can read it. Its own error, which quotes the URL with its password, ends here."""
+    """Whether libpq can read the URL. libpq's own error quotes the URL with its password, so it ends here."""
     try:
         given = conninfo_to_dict(url)
     except (ValueError, psycopg.Error):
         return False
-    # libpq looks at the port only when it connects. An unescaped / in the password makes its beginning the port.
+    # libpq checks the port only when it connects. If the password has an unescaped /, the port is part of the password.
     ports = str(given.get("port") or "").split(",")
     return all(not port or (re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) < 65536) for port in ports)
 
@@ -183,11 +189,13 @@ def _check_server(session: psycopg.Connection) -> None:
     encoding = session.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise GoalsConfigError(
-            f"the database's encoding is {encoding}, which cannot hold every goal's text; use a database made with UTF8"
+            f"the database's encoding is {encoding}, which cannot hold every goal's text",
+            action="Use a database made with UTF8",
         )
     if session.info.server_version < OLDEST_SERVER:
         raise GoalsConfigError(
-            f"Postgres {session.info.server_version // 10000} is too old; use {OLDEST_SERVER // 10000} or newer"
+            f"Postgres {session.info.server_version // 10000} is too old",
+            action=f"Use {OLDEST_SERVER // 10000} or newer",
         )
 
 
@@ -198,11 +206,11 @@ def _as_store_errors(doing: str) -> Iterator[None]:
     except (psycopg.Error, sa.exc.DBAPIError) as error:
         raised = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         state = getattr(raised, "sqlstate", None) or ""
-        reason = f"SQLSTATE {state} ({type(raised).__name__})" if state else "no answer"
+        reason = f"Postgres said SQLSTATE {state} ({type(raised).__name__})" if state else "Postgres did not respond"
         action = f"Check {URL} and that Postgres runs" if state[:2] in ("", "08", "28", "3D", "57") else None
-        failure = GoalsStoreError(f"{doing}: Postgres said {reason}", state, action=action)
+        failure = GoalsStoreError(f"{doing}: {reason}", state, action=action)
         try:
             raise failure
         finally:
-            # Not even as a context, which `from None` only hides: the driver's error quotes rows.
+            # The driver's error quotes rows. `from None` would only hide it; this drops it.
             failure.__context__ = None

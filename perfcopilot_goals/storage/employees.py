@@ -20,7 +20,7 @@ _FIELDS = [f.name for f in fields(Employee)]
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did, in employees; `erased` ones were left out."""
+    """How many employees an import added, changed and left as they were. The `erased` ones were not imported."""
 
     added: int
     changed: int
@@ -36,16 +36,16 @@ def read_employees(conn: sa.Connection, connection: str) -> list[Employee]:
 
 
 def read_mapping(conn: sa.Connection, connection: str) -> dict[str, str | None]:
-    """Each employee's Asana user, None for those who are not mapped."""
+    """Each employee's Asana user, None for the unmapped, by employee id."""
     e = _EMPLOYEES.c
     rows = conn.execute(sa.select(e.employee_id, e.asana_user_gid).where(e.connection == connection))
     return dict(rows.tuples().all())
 
 
 def import_employees(conn: sa.Connection, connection: str, employees: Iterable[Employee]) -> Imported:
-    """Add and change these employees, leave the others; all or, with `GoalsConfigError`, none.
+    """Add or change these employees and leave the others: all of them, or none and a `GoalsConfigError`.
 
-    Who has an id of an erased person is not stored again.
+    An employee who has an id of an erased person is not stored again.
     """
     erased = read_erased(conn, connection)
     before = {row.employee_id: row for row in read_employees(conn, connection)}
@@ -59,14 +59,14 @@ def import_employees(conn: sa.Connection, connection: str, employees: Iterable[E
 
 
 def remove_employees(conn: sa.Connection, connection: str, employee_ids: Iterable[str]) -> int:
-    """These employees off the roster; their goals and blocks go with the next sync. Returns how many there were."""
+    """Take these employees off the roster; returns how many were on it. The next sync drops their goals and blocks."""
     e = _EMPLOYEES.c
     gone = e.employee_id == any_of(employee_ids)
     return conn.execute(sa.delete(_EMPLOYEES).where(e.connection == connection, gone)).rowcount
 
 
 def note_users(conn: sa.Connection, connection: str, gids: Collection[str]) -> list[str]:
-    """Note which employees' users are not among these, the workspace's, and since when; returns those employees."""
+    """Record which employees' users are gone, and since when; returns those employees. `gids` are the workspace's."""
     e = _EMPLOYEES.c
     is_there, was_gone = e.asana_user_gid == any_of(gids), e.asana_gone_at.is_not(None)
     conn.execute(
@@ -79,7 +79,7 @@ def note_users(conn: sa.Connection, connection: str, gids: Collection[str]) -> l
 
 
 def map_employee(conn: sa.Connection, connection: str, employee_id: str, gid: str | None) -> None:
-    """Say who an employee is in Asana, or with None that it is not known."""
+    """Map the employee to an Asana user, or unmap them with None."""
     lock_roster(conn, connection)
     if read_erased(conn, connection).has_user(gid):
         raise GoalsConfigError(
@@ -94,7 +94,7 @@ def map_employee(conn: sa.Connection, connection: str, employee_id: str, gid: st
 
 
 def map_unmapped(conn: sa.Connection, connection: str, gid_of: Mapping[str, str]) -> int:
-    """Say of these employees, as far as nobody has yet, who they are in Asana; returns how many that were."""
+    """Map the employees that are still unmapped; returns how many. `gid_of` is the user by employee id."""
     e = _EMPLOYEES.c
     update = (
         sa.update(_EMPLOYEES)
@@ -112,17 +112,17 @@ def _store(conn: sa.Connection, connection: str, employees: Sequence[Employee]) 
     changes: dict[str, Any] = {name: given[name] for name in (*_FIELDS, "updated_at")}
     is_same_user, is_same_email = e.asana_user_gid == given.asana_user_gid, e.email == given.email
     changes["asana_gone_at"] = sa.case((is_same_user, e.asana_gone_at))
-    # What contradicted the former e-mail or the former user says nothing of the new one.
+    # A conflict with the old e-mail or the old user says nothing about the new one.
     changes["mapping_conflict"] = sa.case((sa.and_(is_same_user, is_same_email), e.mapping_conflict))
     upsert = row.on_conflict_do_update(index_elements=[e.connection, e.employee_id], set_=changes)
     if employees:
         conn.execute(upsert, [asdict(employee) for employee in employees])
 
 
-def no_such_employee(connection: str, employee_id: str) -> GoalsConfigError:
-    """The error that says that the roster does not have this employee."""
+def no_such_employee(connection: str, employee_id: str, outcome: str = "") -> GoalsConfigError:
+    """The error for an id that is not on the roster; `outcome` says what came of it."""
     return GoalsConfigError(
-        f"connection {{connection}} has no employee {employee_id[:80]!r}",
+        f"connection {{connection}} has no employee {employee_id[:80]!r}{outcome}",
         connection=connection,
         action="Look at the roster: perfcopilot-goals employee list {connection}",
     )

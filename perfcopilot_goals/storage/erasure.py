@@ -1,7 +1,7 @@
-"""One person taken out of the product's own tables.
+"""Removes one person from the product's own tables.
 
-Which rows are a person's is said here. What Dagster keeps of them is taken out in `dagster_rows`, what stands in files
-in `local_files`; who was erased stays in `erased`, as digests.
+Here stands which rows are a person's. `dagster_rows` removes what Dagster keeps of them, `local_files` what files hold,
+and `erased` keeps digests of who was erased.
 """
 
 from collections.abc import Callable, Collection
@@ -14,10 +14,9 @@ from psycopg import sql
 from perfcopilot_goals.core.similarity import address_of
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.domain.sync import SLICE_TABLES
-from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.sql_tables import any_of, sql_table
 from perfcopilot_goals.storage.database import Database, driver
-from perfcopilot_goals.storage.employees import read_employees
+from perfcopilot_goals.storage.employees import no_such_employee, read_employees
 from perfcopilot_goals.storage.erased import known_by, read_erased, remember_erased
 from perfcopilot_goals.storage.users_check import forget_users_check
 
@@ -28,12 +27,12 @@ _SYNCS = sql_table("syncs")
 
 @dataclass(frozen=True)
 class Erasure:
-    """What was taken out: rows by table, sub-goals that lost their owner, employees who lost their manager's address,
-    and the ids that may stand elsewhere.
+    """What an erasure removed, and what may be left of the person elsewhere.
 
-    `other_ids` are those of the people who stay. `is_unmapped`: it was not known who they are in Asana, so goals of
-    theirs, if there are any, could not be told from others'. `is_email_shared`: somebody else has the same address, so
-    it does not bar anybody.
+    `rows` are the deleted rows by table. `disowned` sub-goals lost their owner, and `unmanaged` employees their
+    manager's address. `ids` are the person's and may stand in other places; `other_ids` are those of the people who
+    stay. `is_unmapped`: they had no Asana user, so any goals of theirs could not be told from others'.
+    `is_email_shared`: somebody else has the same address, so it keeps nobody out.
     """
 
     rows: dict[str, int]
@@ -49,7 +48,7 @@ class Erasure:
 def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Erasure:
     """Delete the employee's rows and leave digests of their ids; `GoalsConfigError` if there is no such employee.
 
-    Of one who was erased before only the id is left to look for, in what a sync that was under way has noted since.
+    If they were erased before, only their id is left to look for: a sync that was under way may have recorded it since.
     Holds the connection's lock until the transaction ends. A sync that has fetched by then is refused when it writes.
     """
     erased = read_erased(conn, connection)
@@ -58,11 +57,7 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
     if employee_id not in roster and erased.has_employee(employee_id):
         return Erasure({}, 0, frozenset({employee_id}), frozenset(others), False, False, 0)
     if employee_id not in roster:
-        raise GoalsConfigError(
-            f"connection {{connection}} has no employee {employee_id[:80]!r}, so nothing was erased",
-            connection=connection,
-            action="Look at the roster: perfcopilot-goals employee list {connection}",
-        )
+        raise no_such_employee(connection, employee_id, ", so nothing was erased")
     person = roster.pop(employee_id)
     goals, gids = _their_gids(conn, connection, person)
     rows_of_theirs = {
@@ -99,7 +94,7 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
 
 
 def redact_sync_log(conn: sa.Connection, connection: str, redact: Callable[[Any], Any]) -> int:
-    """What the connection's syncs noted, without the ids; returns how many of them had noted one."""
+    """Rewrite what the connection's syncs recorded by `redact`; returns how many of them changed."""
     c = _SYNCS.c
     changed = 0
     for run_id, counts in conn.execute(sa.select(c.run_id, c.counts).where(c.connection == connection)).all():
@@ -112,14 +107,14 @@ def redact_sync_log(conn: sa.Connection, connection: str, redact: Callable[[Any]
 
 
 def vacuum(database: Database, tables: list[tuple[str, str]]) -> None:
-    """Have Postgres drop what it keeps of rows that are gone: dead rows, and values in the planner's statistics."""
+    """Have Postgres drop what it still keeps of deleted rows: dead rows, and values in the planner's statistics."""
     with database.connect("cleaning up after an erasure", autocommit=True) as conn:
         for schema, table in tables:
             driver(conn).execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(schema, table)))
 
 
 def _remember(conn: sa.Connection, connection: str, person: Employee, others: list[Employee]) -> bool:
-    """Leave the digests. A mailbox that is a colleague's too must not keep the colleague out; returns if it is."""
+    """Leave the digests, without an e-mail that a colleague shares: it would keep them out. Returns if it is shared."""
     ids = dict(known_by(person))
     is_shared = "email" in ids and any(known_by(other).get("email") == ids["email"] for other in others)
     if is_shared:
@@ -129,7 +124,7 @@ def _remember(conn: sa.Connection, connection: str, person: Employee, others: li
 
 
 def _unmanage(conn: sa.Connection, connection: str, person: Employee, others: list[Employee]) -> int:
-    """Take the person's address from those who have it as their manager's; returns how many did."""
+    """Remove the person's address from the employees whose manager they are; returns how many that were."""
     address = address_of(person.email)
     reports = [e.employee_id for e in others if address and address_of(e.manager_email) == address]
     e = _EMPLOYEES.c
@@ -138,7 +133,7 @@ def _unmanage(conn: sa.Connection, connection: str, person: Employee, others: li
 
 
 def _their_gids(conn: sa.Connection, connection: str, person: Employee) -> tuple[set[str], set[str]]:
-    """The goals that are the person's, and these with all that stands under them."""
+    """The person's goals, and the same with everything below them."""
     goals = _gids(conn, connection, _RAW.c.goal_gid, _is_of(_RAW.c.owner_gid, person.asana_user_gid))
     for table in (_OWNED, _MAPPED):
         goals |= _gids(conn, connection, table.c.goal_gid, _is_of(table.c.employee_id, person.employee_id))
@@ -148,7 +143,7 @@ def _their_gids(conn: sa.Connection, connection: str, person: Employee) -> tuple
 
 
 def _shared_gids(conn: sa.Connection, connection: str, gids: Collection[str]) -> set[str]:
-    """Those of these goals that stand in a table after an erasure: they are somebody else's as well."""
+    """The goals that are still in a table after the erasure: they are somebody else's as well."""
     columns = (_RAW.c.goal_gid, _SUBGOALS.c.subgoal_gid, _MAPPED.c.row_gid, _MAPPED.c.goal_gid)
     return set().union(*(_gids(conn, connection, column, column == any_of(gids)) for column in columns))
 
@@ -158,6 +153,9 @@ def _gids(conn: sa.Connection, connection: str, column: sa.Column[Any], conditio
 
 
 def _is_of(column: sa.Column[Any], value: str | None) -> sa.ColumnElement[bool]:
-    """Whether the column has this value. With None it never has: to SQLAlchemy `column == None` is `is null`, and goals
-    without an owner are not those of a person without a user."""
+    """Whether the column has this value; never for None.
+
+    SQLAlchemy would make `column == None` an `is null`, but goals without an owner do not belong to a person without a
+    user.
+    """
     return column == sa.literal(value, sa.Text)

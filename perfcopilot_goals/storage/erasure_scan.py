@@ -1,7 +1,7 @@
-"""Where a text still stands: a dump of both schemas, and the files of the local state.
+"""The leftovers search: where a text still stands in both schemas and in the files of the local state.
 
-For whoever has to show that an erased person is gone. What is searched is everything, so this looks at values that the
-rest of the program never reads: binary columns, and what the planner keeps of columns as statistics.
+It shows that an erased person is gone. It reads everything, also values that the rest of the program never looks at:
+binary columns, and the column values in the planner's statistics.
 """
 
 import re
@@ -30,10 +30,10 @@ _STATISTICS = (
 
 
 def find_traces(database: Database, settings: Settings, canaries: Sequence[str]) -> dict[str, list[str]]:
-    """Per text the places where it stands, in whatever case and also where JSON escapes it; no place, no entry.
+    """The places of each text that still stands somewhere, in any case and also as JSON escapes it.
 
-    A longer id of somebody on a roster that holds the text is somebody else: E003 does not stand in E0031. Nor does it
-    stand in a hash.
+    A roster's longer id that contains the text is somebody else's: E003 is not found in E0031. Nor is it found in a
+    hash.
     """
     with database.connect("reading the rosters") as conn:
         rows = conn.execute(sa.select(_EMPLOYEES.c.employee_id, _EMPLOYEES.c.asana_user_gid))
@@ -47,18 +47,18 @@ def find_traces(database: Database, settings: Settings, canaries: Sequence[str])
     return found
 
 
-# Dagster's run ids and data versions, of which one in a few hundred holds a short id such as E003 by chance.
+# Dagster's run ids and data versions. One in a few hundred holds a short id such as E003 by chance.
 _HASH = re.compile(r"(?<!\w)(?:(?=\w*[a-f])[0-9a-f]{32,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?!\w)")
 
 
 class _Search:
-    """One text to look for in others, in whatever case; an address only where it would be taken for the same."""
+    """One text to look for, in any case. An e-mail address is compared as in a mapping."""
 
     def __init__(self, canary: str, ids: Iterable[str]) -> None:
         self._fold = fold if address_of(canary) else str.casefold
         self._spellings = {self._fold(spelling) for spelling in spellings(canary)}
         longer = {self._fold(i) for i in ids if self._fold(canary) in self._fold(i) and len(i) > len(canary)}
-        # Longest first, as the first alternative that fits is taken.
+        # Longest first: a regular expression takes the first alternative that fits.
         names = "|".join(map(re.escape, sorted(longer, key=len, reverse=True)))
         self._others = re.compile(rf"(?<!\w)(?:{names})(?!\w)") if longer else None
 
@@ -104,7 +104,7 @@ def _rows(conn: sa.Connection, schema: str, table: str, columns: list[str]) -> I
 
 
 def _readable(value: str) -> str:
-    """The value; a binary one, which the dump writes in hexadecimal, also unpacked where it is packed."""
+    """The value as text. The dump writes a binary one in hexadecimal; it is decoded, and decompressed if need be."""
     if not value.startswith("\\x"):
         return value
     with suppress(ValueError, zlib.error):

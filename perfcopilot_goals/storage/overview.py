@@ -1,4 +1,4 @@
-"""What is stored, as people ask for it: how a connection stands, what its next sync will cost, one person's block."""
+"""What people ask about the stored data: a connection's status, the cost of its next sync, one person's block."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ _SYNCS = sql_table("syncs")
 
 @dataclass(frozen=True)
 class ConnectionStatus:
-    """How one connection stands. `failed_*` tell of the latest sync if that did not end well.
+    """The status of one connection. `failed_*` are about the latest sync, if it failed.
 
-    What its key results lack: `hidden_subgoals` are sub-goals that Asana does not show to the token's user,
-    `unread_lists` goals whose list of sub-goals could not be read.
+    Two counts say what its key results lack. `hidden_subgoals` are sub-goals that Asana does not show to the token's
+    user. `unread_lists` are goals whose list of sub-goals could not be read.
     """
 
     connection: str
@@ -46,7 +46,7 @@ class ConnectionStatus:
 
 @dataclass(frozen=True)
 class StoredBlock:
-    """One employee's block, with what a reader has to know of its age."""
+    """One employee's block, with what a reader has to know about its age."""
 
     connection: str
     employee_id: str
@@ -64,8 +64,11 @@ class StoredBlock:
 
 @dataclass(frozen=True)
 class Plan:
-    """Requests of the next sync by what the last one found: pages of goals, walks, further pages of one, probing, and
-    pages of users where they are to be checked."""
+    """How many requests the next sync will make, going by what the last one found. `is_guess` before the first.
+
+    `list_pages` are pages of goals, `walks` first pages of sub-goals, `further_pages` the other pages of sub-goals.
+    `route_probes` find the route, and `user_pages` are for the users' check, if it is due.
+    """
 
     list_pages: int
     walks: int
@@ -80,7 +83,7 @@ class Plan:
 
 
 def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionStatus:
-    """How the connection stands now."""
+    """The connection's status now."""
     c, now = _CONNECTIONS.c, sa.func.clock_timestamp()
     counts = conn.execute(
         sa.select(
@@ -97,7 +100,7 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
     complete = read_last_sync(conn, connection, "complete")
     latest = read_last_sync(conn, connection)
     walked = read_source(conn, connection, "subgoals")
-    noted = walked.notes if walked else {}
+    notes = walked.notes if walked else {}
     failed = latest if latest and latest.state == "failed" else None
     return ConnectionStatus(
         connection=connection,
@@ -109,8 +112,8 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
         employees=employees,
         unmapped=unmapped,
         truncated=truncated,
-        hidden_subgoals=noted.get("hidden_subgoals", 0),
-        unread_lists=noted.get("unread_lists", 0),
+        hidden_subgoals=notes.get("hidden_subgoals", 0),
+        unread_lists=notes.get("unread_lists", 0),
         failed_at=failed.finished_at if failed else None,
         failed_with=failed.error_code if failed else None,
     )
@@ -119,7 +122,8 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
 def read_last_syncs(conn: sa.Connection) -> list[LastSync]:
     """Every enabled connection with its latest sync and its latest complete one, by one statement.
 
-    A roster whose oldest entry is newer than the settings counts as their latest change: it was imported after them.
+    A roster that was imported after the last change of the settings counts as a change of them. That is so if its
+    oldest entry is newer than they are.
     """
     c, s, e = _CONNECTIONS.c, _SYNCS.c, _EMPLOYEES.c
     imported_at = sa.select(sa.func.min(e.updated_at)).where(e.connection == c.connection).scalar_subquery()
@@ -145,7 +149,7 @@ def read_last_syncs(conn: sa.Connection) -> list[LastSync]:
 
 
 def read_truncated(conn: sa.Connection) -> dict[str, dict[str, int]]:
-    """Connections with truncated blocks, and of each the employees with how many goals they own."""
+    """Connections with truncated blocks: for each, how many goals its employees with such a block own, by id."""
     b = _BLOCKS.c
     owned = sa.func.jsonb_object_agg(b.employee_id, b.goals_owned)
     query = sa.select(b.connection, owned).where(b.truncated).group_by(b.connection).order_by(b.connection)
@@ -162,12 +166,12 @@ def read_block(conn: sa.Connection, connection: str, employee_id: str) -> Stored
     )
     block = conn.execute(query).mappings().first()
     if block is None:
-        raise _why_no_block(conn, connection, employee_id)
+        raise _no_block(conn, connection, employee_id)
     return StoredBlock(**block)
 
 
 def read_plan(conn: sa.Connection, connection: str, route: str) -> Plan:
-    """What the next sync of the connection will ask, if Asana has what it had last time."""
+    """The requests of the connection's next sync, if Asana still has what it had last time."""
     s = sql_table("subgoals").c
     by_goal = sa.select(sa.func.count().label("subgoals")).where(s.connection == connection).group_by(s.goal_gid)
     further_pages = sa.func.coalesce(sa.func.sum((by_goal.subquery().c.subgoals - 1) // PAGE_SIZE), 0)
@@ -186,11 +190,12 @@ def read_plan(conn: sa.Connection, connection: str, route: str) -> Plan:
 
 
 def _pages(objects: int) -> int:
-    """Requests that a list of so many takes; an empty one takes one, too."""
+    """How many requests it takes to list this many objects; an empty list takes one as well."""
     return max(1, -(-objects // PAGE_SIZE))
 
 
-def _why_no_block(conn: sa.Connection, connection: str, employee_id: str) -> GoalsConfigError:
+def _no_block(conn: sa.Connection, connection: str, employee_id: str) -> GoalsConfigError:
+    """The error that says why the employee has no block."""
     e = _EMPLOYEES.c
     query = sa.select(e.asana_user_gid).where(e.connection == connection, e.employee_id == employee_id)
     row = conn.execute(query).first()

@@ -1,4 +1,4 @@
-"""What is stored that bears on why an employee's block is as it is; the word for it is `core.reasons`' to find."""
+"""The stored facts that decide why an employee's block is as it is. `core.reasons` finds the word for it."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ _BLOCKS = sql_table("prompt_blocks")
 
 @dataclass(frozen=True)
 class EmployeeStatus:
-    """An employee with what their stored block says; None where there is no block.
+    """An employee with what their stored block says; None in each field of a missing block.
 
-    `roster_changed`: their entry of the roster changed after the block was made.
+    `roster_changed`: the employee's row changed after the block was made.
     """
 
     connection: str
@@ -33,7 +33,7 @@ class EmployeeStatus:
 
 
 def read_block_history(conn: sa.Connection, connection: str) -> BlockHistory:
-    """What the stored blocks and the roster say of employees, before the blocks are replaced."""
+    """What the stored blocks and the roster say about employees. Read it before the blocks are replaced."""
     e, b = _EMPLOYEES.c, _BLOCKS.c
     had_goals = sa.func.coalesce(sa.or_(b.goals_owned > 0, b.reason == "had_goals_before"), False)
     same_employee = sa.and_(b.connection == e.connection, b.employee_id == e.employee_id)
@@ -50,7 +50,7 @@ def read_block_history(conn: sa.Connection, connection: str) -> BlockHistory:
 
 
 def read_employee_standings(conn: sa.Connection, connection: str | None) -> list[EmployeeStatus]:
-    """Every employee of the connection, or of all of them, by connection and id."""
+    """Every employee of the connection, or of all connections, by connection and id."""
     e, b = _EMPLOYEES.c, _BLOCKS.c
     age = sa.extract("epoch", sa.func.clock_timestamp() - b.synced_at)
     has_block = sa.and_(b.connection == e.connection, b.employee_id == e.employee_id, e.asana_user_gid.is_not(None))

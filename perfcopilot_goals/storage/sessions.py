@@ -1,7 +1,6 @@
-"""A session of Postgres: opened, waited for where the database is coming up, and given our limits.
+"""Opens a session of Postgres, waits for a database that is coming up, and gives the session our limits.
 
-Add here what every session has to be told. What is done in one, and how sessions are kept for the next use, is in
-`database`.
+Add here what every session needs at its start. `database` says what is done in one, and keeps them for the next use.
 """
 
 import logging
@@ -21,10 +20,10 @@ from perfcopilot_goals.storage.connect_errors import Cause, find_cause
 from perfcopilot_goals.storage.poolers import check_sessions
 
 CONNECT_SECONDS = 10
-# Between two tries of a connect that waits for a database to come up.
+# The pause between two tries to connect to a database that is coming up.
 POLL_SECONDS = 0.5
 STATEMENT_SECONDS = 600
-# How long a replace waits for another one's lock before it gives up with 55P03.
+# How long a replace waits for another one's lock. Then it gives up with 55P03.
 LOCK_SECONDS = 60
 
 _LIMITS = {
@@ -32,13 +31,13 @@ _LIMITS = {
     "lock_timeout": f"{LOCK_SECONDS}s",
     "idle_in_transaction_session_timeout": "600s",
 }
-# Addresses that have been found to give each client a session of its own, by this process.
+# Addresses that this process has already checked: each client gets a session of its own there.
 _checked_urls: set[str] = set()
 _log = logging.getLogger("perfcopilot_goals")
 
 
 class ConnectFailed(Exception):
-    """A connect failed, for good or for longer than it is waited for. Has nothing of what the driver said."""
+    """A connect failed, at once or after all the waiting. It carries nothing of the driver's message."""
 
     def __init__(self, cause: Cause, waited_seconds: float) -> None:
         super().__init__(cause.said)
@@ -47,12 +46,13 @@ class ConnectFailed(Exception):
 
 
 def open_session(url: str, monotonic: Callable[[], float], sleep: Callable[[float], None]) -> psycopg.Connection:
-    """A connection that has no transaction open; `ConnectFailed`, or `GoalsConfigError` behind a transaction pooler.
+    """A connection without an open transaction, or `ConnectFailed`.
 
-    A database that is starting or waking is waited for, and a line on stderr or in the log says so.
+    Waits for a database that is starting or waking, and says so in a line on stderr or in the log. Behind a pooler in
+    transaction mode it raises `GoalsConfigError`.
     """
     began = monotonic()
-    told: Cause | None = None
+    reported: Cause | None = None
     patience = CONNECT_SECONDS
     while True:
         parameters = _parameters(url, patience)
@@ -73,26 +73,26 @@ def open_session(url: str, monotonic: Callable[[], float], sleep: Callable[[floa
         waited = monotonic() - began
         left = cause.wait_seconds - waited
         if left <= 0:
-            # Raised out here: the driver's error quotes names and addresses, and would come along as the context.
+            # Raised outside the `except`: the driver's error quotes addresses and must not become the context.
             raise ConnectFailed(cause, waited)
-        if cause is not told:
+        if cause is not reported:
             _log.warning(f"{cause.said[0].upper()}{cause.said[1:]}; waiting up to {left:.0f} seconds for it.")
-            told = cause
+            reported = cause
         sleep(min(POLL_SECONDS, left))
-        # What holds the line while it wakes the database is not cut off again and again.
+        # Some proxies hold the line while they wake the database. A longer timeout does not cut them off each time.
         patience = max(CONNECT_SECONDS, int(left))
 
 
 def _parameters(url: str, connect_timeout: int) -> dict[str, Any]:
     parameters: dict[str, Any] = {"connect_timeout": connect_timeout, "application_name": "perfcopilot_goals"}
-    # Said also where there are none, so that PGOPTIONS of the environment does not count.
+    # Empty `options` rather than none, so that PGOPTIONS of the environment does not count.
     parameters |= {"options": ""} | conninfo_to_dict(url) | {"client_encoding": "UTF8"}
-    # No prepared statements: behind a pooler a session may have those of somebody before.
+    # No prepared statements: behind a pooler, a session may still have an earlier client's.
     return parameters | {"autocommit": True, "prepare_threshold": None}
 
 
 def _begin_session(conn: psycopg.Connection, url: str, parameters: dict[str, Any]) -> None:
-    """Give the session our limits and UTC, once it is known to be ours alone."""
+    """Check that the session is ours alone, then give it our limits and UTC."""
 
     @contextmanager
     def another() -> Iterator[psycopg.Connection]:
@@ -103,15 +103,15 @@ def _begin_session(conn: psycopg.Connection, url: str, parameters: dict[str, Any
         if url not in _checked_urls:
             check_sessions(conn, another)
             _checked_urls.add(url)
-        # Not as `options` of the start-up, which poolers refuse.
+        # By `set`, because poolers refuse `options` at the start-up.
         conn.execute(_session_settings(str(parameters["options"])))
     conn.autocommit = False
 
 
 def _session_settings(options: str) -> sql.Composed:
-    """Our limits, except those that the URL's `options` say; UTC whatever they say."""
-    said = {name.lower().replace("-", "_") for name in re.findall(r"(?:-c\s*|--)([\w.-]+)\s*=", options)}
-    settings = {name: value for name, value in _LIMITS.items() if name not in said} | {"timezone": "UTC"}
+    """Statements that set our limits and UTC. The URL's `options` may set other limits, but no other time zone."""
+    given = {name.lower().replace("-", "_") for name in re.findall(r"(?:-c\s*|--)([\w.-]+)\s*=", options)}
+    settings = {name: value for name, value in _LIMITS.items() if name not in given} | {"timezone": "UTC"}
     return sql.SQL("; ").join(
         sql.SQL("set {} = {}").format(sql.Identifier(name), value) for name, value in settings.items()
     )
@@ -119,7 +119,7 @@ def _session_settings(options: str) -> sql.Composed:
 
 @contextmanager
 def ended_after(conn: psycopg.Connection, seconds: float) -> Iterator[None]:
-    """Cut the line when the time is up; whoever waits on it then gets the error of a closed connection."""
+    """Cut the line when the time is up. A read that waits on it then fails as on a closed connection."""
     with socket.socket(fileno=os.dup(conn.fileno())) as line:
         timer = threading.Timer(seconds, line.shutdown, [socket.SHUT_RDWR])
         timer.daemon = True

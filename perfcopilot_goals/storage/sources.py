@@ -1,4 +1,4 @@
-"""The two tables that people write, as they stand for each connection: what a sensor looks at to notice a change."""
+"""The state of the two tables that people write, by connection. A sensor reads it to notice a change."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class SourceState:
 
     @property
     def versions(self) -> dict[str, str]:
-        """Per table a text that is another one whenever the table's rows of this connection are."""
+        """A text for each table that changes whenever the connection's rows of the table do."""
         return {
             "connections": self.connection_changed_at.isoformat(),
             "employees": f"{self.employees} {self.mapped} {self.employees_changed_at}",

@@ -1,7 +1,7 @@
 """The table `syncs`: what each sync did, what it wrote, and how it ended.
 
-`counts -> 'tables'` names per table the rows, the moment, the inputs and the notes of its latest write by that sync. It
-is what tells an empty slice from one that was never written, and what fences a sync that comes too late.
+`counts -> 'tables'` has, by table, the rows, the moment, the inputs and the notes of that sync's latest write. It tells
+an empty slice from one that was never written, and it stops a sync that comes too late.
 """
 
 import datetime as dt
@@ -26,11 +26,10 @@ _WRITES = _SYNCS.c.counts["tables"]
 
 
 def begin_sync(conn: sa.Connection, connection: str, run_id: str, synced_at: dt.datetime | None = None) -> dt.datetime:
-    """Enter the sync, unless an earlier asset of the same run did; returns the moment it is entered with.
+    """Insert the sync's row, unless an earlier asset of the same run did; returns the `synced_at` of the row.
 
-    Without a moment it is now by the database's clock: syncs on two machines have to be told apart by one clock.
-
-    A sync of the connection that is still said to run is then one that died, and is marked so.
+    By default that is now by the database's clock, so that syncs on two machines are ordered by one clock. Another sync
+    of the connection that still has the state `running` must have died; it is marked as failed.
     """
     c = _SYNCS.c
     died = (c.connection == connection, c.state == "running", c.run_id != run_id)
@@ -54,7 +53,9 @@ def begin_sync(conn: sa.Connection, connection: str, run_id: str, synced_at: dt.
         .returning(c.synced_at)
     )
     if entered is None:
-        raise GoalsConfigError(f"there is no connection {connection} any more; nothing was written")
+        raise GoalsConfigError(
+            "there is no connection {connection} any more; nothing was written", connection=connection
+        )
     moment: dt.datetime = entered
     return moment.astimezone(dt.UTC)
 
@@ -68,7 +69,7 @@ def fail_sync(
     requests: int = 0,
     throttled: int = 0,
 ) -> None:
-    """Note how the sync ended; one that had not even been entered is."""
+    """Record that the sync failed; inserts its row if it is missing."""
     c, now = _SYNCS.c, sa.func.now()
     row = postgresql.insert(_SYNCS).values(
         connection=connection,
@@ -108,7 +109,7 @@ def note_write(
     notes: Mapping[str, Any],
     is_last: bool,
 ) -> None:
-    """Note that the sync has written a table; `is_last` completes it."""
+    """Record that the sync has written a table; `is_last` completes the sync."""
     c = _SYNCS.c
     entry = {
         "write_id": write_id,
@@ -117,7 +118,7 @@ def note_write(
         "inputs": dict(inputs),
         "notes": dict(notes),
     }
-    # The database's clock: of two machines' slices the later one has to be told from the earlier.
+    # The database's clock, so that writes from two machines are ordered by one clock.
     timed = sa.literal(entry, JSONB) + sa.func.jsonb_build_object("written_at", sa.func.clock_timestamp())
     writes = sa.func.coalesce(_WRITES, sa.literal({}, JSONB)) + sa.func.jsonb_build_object(table, timed)
     values: dict[Any, Any] = {
@@ -132,7 +133,7 @@ def note_write(
 
 
 def read_source(conn: sa.Connection, connection: str, table: str) -> Source | None:
-    """What the connection's slice of that table came from; None if it was never written."""
+    """Where the connection's slice of that table came from; None if it was never written."""
     c, write = _SYNCS.c, _WRITES[table]
     row = conn.execute(
         sa.select(c.run_id, c.synced_at, write)
@@ -147,7 +148,7 @@ def read_source(conn: sa.Connection, connection: str, table: str) -> Source | No
 
 
 def read_rows_before(conn: sa.Connection, connection: str, run_id: str, table: str, write_id: str) -> int | None:
-    """How many rows this very write replaced; None if it is not in, as where the line was cut before the commit."""
+    """How many rows this very write replaced; None if it was not committed, as when the line was cut before."""
     c, write = _SYNCS.c, _WRITES[table]
     this_write = (c.connection == connection, c.run_id == run_id, write["write_id"].astext == write_id)
     rows: int | None = conn.scalar(sa.select(write["rows_before"]).where(*this_write))
@@ -162,10 +163,10 @@ def has_newer_write(conn: sa.Connection, connection: str, table: str, synced_at:
 
 
 def read_last_sync(conn: sa.Connection, connection: str, state: str | None = None) -> Sync | None:
-    """The connection's latest sync, of all or of those in a state.
+    """The connection's latest sync, or its latest one in that state.
 
-    A complete one counts only if it wrote blocks; its `synced_at` says how fresh they are, also where a run rendered
-    them anew from older goals.
+    A complete one counts only if it wrote blocks. Its `synced_at` says how fresh they are, also after a run that only
+    rendered them again from older goals.
     """
     c = _SYNCS.c
     query = sa.select(*_COLUMNS).where(c.connection == connection).order_by(c.started_at.desc()).limit(1)
@@ -178,8 +179,8 @@ def read_last_sync(conn: sa.Connection, connection: str, state: str | None = Non
 
 
 def read_last_route(conn: sa.Connection, connection: str) -> str | None:
-    """The sub-goal route that answered the connection's last complete sync; None before the first."""
+    """The sub-goal route of the connection's last complete sync; None before the first."""
     c = _SYNCS.c
-    answered = (c.connection == connection, c.state == "complete", c.subgoal_route.is_not(None))
-    route: str | None = conn.scalar(sa.select(c.subgoal_route).where(*answered).order_by(c.started_at.desc()).limit(1))
+    found_one = (c.connection == connection, c.state == "complete", c.subgoal_route.is_not(None))
+    route: str | None = conn.scalar(sa.select(c.subgoal_route).where(*found_one).order_by(c.started_at.desc()).limit(1))
     return route

@@ -1,4 +1,4 @@
-"""Both sides of the gap between roster and Asana: employees without a user, and owners of goals who are no employee."""
+"""What is unmapped on both sides: employees without an Asana user, and owners of goals who are nobody's employee."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -14,10 +14,9 @@ _EMPLOYEES = sql_table("employees")
 
 @dataclass(frozen=True)
 class Unmapped:
-    """An employee of whom it is not known who they are in Asana.
+    """An employee without an Asana user.
 
-    `asana_user_gid` is None. `unchanged_since` is when their entry of the roster last changed in any way: at least
-    since then they are not mapped.
+    `unchanged_since` is when their row last changed in any way; they have been unmapped at least since then.
     """
 
     employee_id: str
@@ -29,7 +28,7 @@ class Unmapped:
 
 @dataclass(frozen=True)
 class Owner:
-    """An Asana user who owns goals and is nobody's employee."""
+    """An Asana user who owns goals and is no employee of the roster."""
 
     asana_user_gid: str
     goals: int
@@ -37,7 +36,7 @@ class Owner:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Goals that reach nobody's review, as of the moment of the latest list; `listed_at` is None before the first."""
+    """Goals that reach nobody's review, as of the latest list of goals; `listed_at` is None before the first."""
 
     owners: list[Owner]
     goals_without_owner: int
@@ -56,7 +55,7 @@ def read_unmapped(conn: sa.Connection, connection: str) -> list[Unmapped]:
 
 
 def read_waiting(conn: sa.Connection, connection: str) -> Waiting:
-    """The goals of the latest list that belong to nobody here, owners with most of them first."""
+    """The goals of the latest list that belong to no employee. Owners with the most goals come first."""
     g, e = sql_table(RAW).c, _EMPLOYEES.c
     goals_count = sa.func.count()
     query = (

@@ -1,7 +1,7 @@
-"""What came of comparing the mapping with Asana's users: the moment on `connections`, the conflicts on `employees`.
+"""The result of comparing the mapping with Asana's users: when, on `connections`; the conflicts, on `employees`.
 
-The users' names and e-mails are never stored. Nothing here moves an `updated_at`: those say when people changed a
-setting or the roster. Which users are gone is noted by `employees.note_users`.
+The users' names and e-mails are never stored. Nothing here moves an `updated_at`, which says when people changed a
+setting or the roster. `employees.note_users` records which users are gone.
 """
 
 import datetime as dt
@@ -23,7 +23,7 @@ _EMPLOYEES = sql_table("employees")
 class UsersCheck:
     """The last comparison, and whether a sync that begins now makes the next one.
 
-    `checked_at` is None before the first. `users` is how many Asana had; before the first, how long the roster is.
+    `checked_at` is None before the first. `users` is how many users Asana had; before the first, the roster's length.
     """
 
     checked_at: dt.datetime | None
@@ -32,9 +32,9 @@ class UsersCheck:
 
 
 def read_users_check(conn: sa.Connection, connection: str) -> UsersCheck:
-    """The connection's last comparison. The next one is due on the next day, in UTC, unless it is switched off.
+    """The connection's last comparison. The next one is due on the next day in UTC, unless it is switched off.
 
-    By days rather than by 24 hours: a daily sync that begins a second earlier than yesterday's would skip its turn.
+    By days rather than by 24 hours: a daily sync that begins a second earlier than yesterday's would skip it.
     """
     c, e = _CONNECTIONS.c, _EMPLOYEES.c
     roster = sa.select(sa.func.count()).where(e.connection == c.connection).scalar_subquery()
@@ -54,7 +54,7 @@ def record_users_check(
 ) -> None:
     """Record a comparison: how many users there were, and the kind of each conflict by employee id.
 
-    `connection` is as it was when its users were asked for. `GoalsGuardError` where it has another workspace by now.
+    `connection` is as it was when its users were fetched. `GoalsGuardError` if it has another workspace by now.
     """
     c, e = _CONNECTIONS.c, _EMPLOYEES.c
     is_the_same = (
@@ -70,7 +70,7 @@ def record_users_check(
     )
     if recorded is None:
         raise GoalsGuardError(
-            "the workspace was changed while its users were being asked for, so nothing was recorded of them",
+            "the workspace was changed while its users were being fetched; nothing was recorded about them",
             connection=connection.connection,
         )
     kind = sa.literal(dict(conflicts), JSONB)[e.employee_id].astext
@@ -82,7 +82,7 @@ def record_users_check(
 
 
 def read_mapping_conflicts(conn: sa.Connection, connection: str) -> list[str]:
-    """Employees whose mapping contradicted the e-mails at the last comparison, by id."""
+    """Ids of the employees whose mapping contradicted the e-mails at the last comparison."""
     e = _EMPLOYEES.c
     query = sa.select(e.employee_id).where(e.connection == connection, e.mapping_conflict.is_not(None))
     return list(conn.scalars(query.order_by(ordered(e.employee_id))))
@@ -91,8 +91,7 @@ def read_mapping_conflicts(conn: sa.Connection, connection: str) -> list[str]:
 def forget_users_check(conn: sa.Connection, connection: str) -> None:
     """Drop the conflicts and the moment, so that the next sync compares again.
 
-    For when what was compared is no longer: another workspace was set, or somebody whom a conflict may be about was
-    erased.
+    For when the comparison is out of date: the workspace changed, or somebody was erased whom a conflict may be about.
     """
     c, e = _CONNECTIONS.c, _EMPLOYEES.c
     conn.execute(
@@ -106,10 +105,10 @@ def forget_users_check(conn: sa.Connection, connection: str) -> None:
 
 
 def forget_gone_users(conn: sa.Connection, connection: str) -> None:
-    """Drop the notes on whose Asana user is gone: they are of another workspace."""
+    """Drop the record of whose Asana user is gone: it is about another workspace."""
     e = _EMPLOYEES.c
-    noted = (e.connection == connection, e.asana_gone_at.is_not(None))
-    conn.execute(sa.update(_EMPLOYEES).where(*noted).values(asana_gone_at=None))
+    are_gone = (e.connection == connection, e.asana_gone_at.is_not(None))
+    conn.execute(sa.update(_EMPLOYEES).where(*are_gone).values(asana_gone_at=None))
 
 
 def _day(moment: sa.ColumnElement[dt.datetime]) -> sa.ColumnElement[dt.date]:

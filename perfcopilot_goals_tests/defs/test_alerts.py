@@ -19,8 +19,8 @@ from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.sandbox import Goal
 from perfcopilot_goals.settings import load_settings
+from perfcopilot_goals_tests.core.examples import told
 from perfcopilot_goals_tests.defs.running_instance import Running
-from perfcopilot_goals_tests.storage.examples import told
 
 SECRET = "services/T000/B000/canary-of-the-webhook"
 QUERY = "key=canary-key&token=canary%2Ftoken&thread=canary-key-2&v=1"

@@ -131,7 +131,7 @@ def test_rows_of_an_earlier_sync_are_not_stamped_with_a_later_runs_moment(runnin
 def test_an_input_that_was_never_written_is_asked_for(running: Running) -> None:
     result = running.sync(only=["owned_goals"])
     assert error_code(result) == "GoalsStoreError"
-    assert "raw_workspace_goals was never written; materialize it first" in failure(result)
+    assert "raw_workspace_goals was never written. Materialize it first" in failure(result)
     assert not any(running.slices().values())
 
 

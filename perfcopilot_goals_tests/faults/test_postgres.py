@@ -1,4 +1,4 @@
-"""A Postgres that breaks under a sync."""
+"""Postgres breaks during a sync."""
 
 import threading
 import time
@@ -15,9 +15,9 @@ from perfcopilot_goals_tests.pgbouncer import needs_pgbouncer, pgbouncer
 
 
 def end_backends(url: str) -> list[str]:
-    """End every other session of the database, as an operator or a fail-over would; what state each was in."""
-    with psycopg.connect(url, autocommit=True) as database:
-        ended = database.execute(
+    """End every other session of the database, as an operator or a fail-over would; returns their states."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        ended = conn.execute(
             "select state, pg_terminate_backend(pid) from pg_stat_activity "
             "where datname = current_database() and pid <> pg_backend_pid()"
         ).fetchall()
@@ -25,7 +25,7 @@ def end_backends(url: str) -> list[str]:
 
 
 @pytest.mark.fault("E1")
-def test_a_database_that_is_away_is_noticed_before_asana_is_asked(rig: Rig) -> None:
+def test_a_missing_database_is_noticed_before_asana_is_asked(rig: Rig) -> None:
     rig.begin()
     before = rig.asana.count()
     result = rig.syncs("postgresql://somebody:hunter2@127.0.0.1:1/goals").run()
@@ -47,13 +47,13 @@ def test_sessions_that_are_ended_while_asana_is_asked_cost_nothing(rig: Rig) -> 
 
     rig.asana.faults = end
     assert rig.syncs().run().success
-    # The token's lock, and the one that is kept for the next transaction.
+    # The session with the token's lock, and the one that the pool keeps.
     assert ended == [["idle", "idle"]], "a transaction is open while Asana is asked"
     assert content(rig.url, ONE) == rig.states[NEW]
 
 
 @pytest.mark.fault("E14")
-def test_rows_are_replaced_without_truncate_which_would_take_them_from_a_reader_of_the_old_ones(rig: Rig) -> None:
+def test_rows_are_replaced_without_truncate_so_that_a_reader_keeps_the_old_ones(rig: Rig) -> None:
     with psycopg.connect(rig.begin(), autocommit=True) as admin:
         admin.execute(
             "create function no_truncate() returns trigger language plpgsql as $$ begin "
@@ -104,7 +104,7 @@ def test_sessions_that_are_ended_again_and_again_leave_slices_old_or_new(rig: Ri
 
 @needs_pgbouncer
 @pytest.mark.fault("E34")
-def test_a_sync_by_way_of_a_pooler_in_session_mode_is_a_sync_like_any_other(rig: Rig) -> None:
+def test_a_sync_through_a_pooler_in_session_mode_is_like_any_other(rig: Rig) -> None:
     with pgbouncer(rig.begin()) as url:
         for _ in range(2):
             assert rig.syncs(url).run().success
@@ -114,7 +114,7 @@ def test_a_sync_by_way_of_a_pooler_in_session_mode_is_a_sync_like_any_other(rig:
 
 @needs_pgbouncer
 @pytest.mark.fault("E35")
-def test_by_way_of_a_pooler_in_transaction_mode_asana_is_not_even_asked(rig: Rig) -> None:
+def test_through_a_pooler_in_transaction_mode_asana_is_not_even_asked(rig: Rig) -> None:
     with pgbouncer(rig.begin(), pool_mode="transaction", ignore_startup_parameters="options") as url:
         before = rig.asana.count()
         result = rig.syncs(url).run()

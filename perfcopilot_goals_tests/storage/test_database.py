@@ -1,4 +1,4 @@
-"""How a database is named and reached, and that no error on the way says more than it may."""
+"""How a database is named and reached, and that no error on the way reveals too much."""
 
 import subprocess
 import sys
@@ -17,7 +17,8 @@ from perfcopilot_goals.schemas.sql_tables import sql_table
 from perfcopilot_goals.services.databases import open_database
 from perfcopilot_goals.settings import Settings, load_settings
 from perfcopilot_goals.storage.database import KEPT_CONNECTIONS, Database, driver, parse_database_url
-from perfcopilot_goals_tests.storage.examples import add, chain, eventually, told
+from perfcopilot_goals_tests.core.examples import chain, told
+from perfcopilot_goals_tests.storage.examples import add, eventually
 
 CANARY = "hunter2canary"
 
@@ -27,16 +28,16 @@ def settings_of(url: str) -> Settings:
 
 
 def one_value(database: Database, query: str) -> str:
-    with database.connect("asking") as connection:
-        row = driver(connection).execute(query).fetchone()
+    with database.connect("asking") as conn:
+        row = driver(conn).execute(query).fetchone()
     assert row is not None
     return str(row[0])
 
 
 @pytest.fixture
 def admin(server: Settings) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(local_database_url(server), autocommit=True) as connection:
-        yield connection
+    with psycopg.connect(local_database_url(server), autocommit=True) as conn:
+        yield conn
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_every_way_to_write_the_scheme_opens_the_database(database_url: str, sch
         ("connect_timeout=3", "select 1", "1"),
     ],
 )
-def test_parameters_of_the_url_are_heeded(database_url: str, parameter: str, query: str, answer: str) -> None:
+def test_parameters_of_the_url_take_effect(database_url: str, parameter: str, query: str, answer: str) -> None:
     assert one_value(open_database(settings_of(f"{database_url}?{parameter}")), query) == answer
 
 
@@ -95,7 +96,7 @@ def test_a_malformed_url_is_refused_without_being_repeated(url: str) -> None:
 
 @pytest.mark.parametrize("password", [f"pa@{CANARY}", f"{CANARY}@", f"@{CANARY}@word"])
 @pytest.mark.fault("D5")
-def test_an_at_sign_of_the_password_that_is_not_escaped_is_told_as_that(password: str) -> None:
+def test_an_unescaped_at_sign_in_the_password_is_reported(password: str) -> None:
     with pytest.raises(GoalsConfigError, match=r"has more than one @ before its host. .*%40 for @") as caught:
         open_database(settings_of(f"postgres://user:{password}@127.0.0.1/goals"))
     assert CANARY not in told(caught.value)
@@ -123,18 +124,18 @@ def test_a_session_is_in_utc_and_utf8_and_waits_for_nothing_without_end(
     monkeypatch.setenv("PGOPTIONS", "-c statement_timeout=0")
     names = ("TimeZone", "client_encoding", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
     for one in (database, Database(f"{database_url}?options=-c%20TimeZone%3DAsia/Tokyo&client_encoding=LATIN1")):
-        with one.connect("asking") as connection:
-            settings = [driver(connection).execute(f"show {name}").fetchone() for name in names]
+        with one.connect("asking") as conn:
+            settings = [driver(conn).execute(f"show {name}").fetchone() for name in names]
             assert settings == [("UTC",), ("UTF8",), ("10min",), ("1min",), ("10min",)]
-            assert driver(connection).execute("select '🚀'").fetchone() == ("🚀",)
+            assert driver(conn).execute("select '🚀'").fetchone() == ("🚀",)
 
 
-def test_a_block_that_ends_commits_and_one_that_raises_rolls_back(database: Database) -> None:
+def test_a_block_commits_at_its_end_and_rolls_back_if_it_raises(database: Database) -> None:
     add(database, "acme")
 
     def delete(then: int) -> None:
-        with database.connect("deleting") as connection:
-            driver(connection).execute("delete from perfcopilot_goals.connections")
+        with database.connect("deleting") as conn:
+            driver(conn).execute("delete from perfcopilot_goals.connections")
             assert 1 // then
 
     with pytest.raises(ZeroDivisionError):
@@ -178,7 +179,7 @@ def test_one_connection_serves_one_block_after_the_other_and_is_idle_between(unu
     assert backend(Database(unused.url)) in pids, "equal ones share their connections"
 
 
-def test_threads_have_connections_of_their_own_of_which_few_are_kept(unused: Database) -> None:
+def test_each_thread_has_its_own_connection_and_few_are_kept(unused: Database) -> None:
     meeting = threading.Barrier(8)
 
     def meet(_: int) -> int:
@@ -193,7 +194,7 @@ def test_threads_have_connections_of_their_own_of_which_few_are_kept(unused: Dat
     eventually(lambda: sessions(unused.url) == [])
 
 
-def test_what_a_block_asked_of_its_connection_is_not_left_to_the_next(unused: Database) -> None:
+def test_settings_of_one_block_do_not_reach_the_next(unused: Database) -> None:
     asked: list[dict[str, bool]] = [{"autocommit": True}, {"snapshot": True}, {"autocommit": True, "snapshot": False}]
     for how in asked:
         pid = backend(unused, **how)
@@ -217,7 +218,7 @@ def test_a_snapshot_reads_as_of_one_moment_and_writes_nothing(unused: Database) 
     assert caught.value.sqlstate == "25006"
 
 
-def test_a_connection_of_ones_own_is_closed_with_all_that_its_session_holds(unused: Database) -> None:
+def test_an_own_connection_is_closed_with_everything_that_its_session_holds(unused: Database) -> None:
     with unused.connect("holding", own=True, autocommit=True) as conn:
         conn.exec_driver_sql("select pg_advisory_lock(1)")
         pid = driver(conn).info.backend_pid
@@ -226,7 +227,7 @@ def test_a_connection_of_ones_own_is_closed_with_all_that_its_session_holds(unus
 
 
 @pytest.mark.fault("E3")
-def test_a_kept_connection_that_has_ended_is_replaced_without_a_word(unused: Database) -> None:
+def test_a_kept_connection_that_has_ended_is_silently_replaced(unused: Database) -> None:
     for how in ({"autocommit": True}, {"snapshot": True}, {}):
         pid = backend(unused, **how)
         with psycopg.connect(unused.url, autocommit=True) as admin:
@@ -252,7 +253,7 @@ def test_a_child_neither_uses_nor_closes_the_connections_of_its_parent(unused: D
 
 
 @pytest.mark.fault("E17", "H3")
-def test_an_error_of_sqlalchemys_says_nothing_of_statement_and_values(database: Database) -> None:
+def test_an_error_of_sqlalchemy_reveals_neither_statement_nor_values(database: Database) -> None:
     add(database, "acme")
     employees = sql_table("employees")
     row = {"connection": "acme", "employee_id": CANARY, "full_name": CANARY, "email": None, "updated_at": sa.func.now()}
@@ -275,31 +276,29 @@ def test_an_error_of_sqlalchemys_says_nothing_of_statement_and_values(database: 
     ],
 )
 @pytest.mark.fault("E17")
-def test_an_error_of_a_statement_is_told_by_its_sqlstate_alone(
-    database: Database, statement: str, sqlstate: str
-) -> None:
-    with pytest.raises(GoalsStoreError) as caught, database.connect("trying") as connection:
-        driver(connection).execute(statement, [CANARY])
+def test_an_error_of_a_statement_shows_only_its_sqlstate(database: Database, statement: str, sqlstate: str) -> None:
+    with pytest.raises(GoalsStoreError) as caught, database.connect("trying") as conn:
+        driver(conn).execute(statement, [CANARY])
     assert CANARY not in told(caught.value)
     assert str(caught.value).startswith(f"GoalsStoreError: trying: Postgres said SQLSTATE {sqlstate} (")
     assert (caught.value.sqlstate, caught.value.retryable) == (sqlstate, False)
 
 
-def test_what_is_broken_at_commit_is_told_alike(database: Database) -> None:
+def test_an_error_at_commit_shows_only_its_sqlstate_too(database: Database) -> None:
     add(database, "acme")
     claims = (
         "insert into perfcopilot_goals.employees select 'acme', e, %s, '', '42', now() from unnest('{E1,E2}'::text[]) e"
     )
-    with pytest.raises(GoalsStoreError) as caught, database.connect("claiming") as connection:
-        driver(connection).execute(claims, [CANARY])
+    with pytest.raises(GoalsStoreError) as caught, database.connect("claiming") as conn:
+        driver(conn).execute(claims, [CANARY])
     assert caught.value.sqlstate == "23505"
     assert CANARY not in told(caught.value)
 
 
 @pytest.mark.fault("E3")
-def test_a_backend_that_is_ended_is_a_store_error_that_a_later_run_may_mend(database: Database) -> None:
-    with pytest.raises(GoalsStoreError) as caught, database.connect("reading") as connection:
-        driver(connection).execute("select pg_terminate_backend(pg_backend_pid())")
+def test_a_terminated_backend_is_a_store_error_that_a_later_run_may_mend(database: Database) -> None:
+    with pytest.raises(GoalsStoreError) as caught, database.connect("reading") as conn:
+        driver(conn).execute("select pg_terminate_backend(pg_backend_pid())")
     assert caught.value.retryable
     assert caught.value.sqlstate in ("57P01", "")
 

@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: one connection, whose transaction is that of whoever called."""
+"""How Alembic reaches the database: by the caller's connection, in the caller's transaction."""
 
 from alembic import context
 
