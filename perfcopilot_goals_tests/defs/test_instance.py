@@ -263,16 +263,3 @@ def test_connections_are_kept_and_those_that_ended_are_replaced(
         monkeypatch.setattr("perfcopilot_goals.defs.instance.TRUSTED_SECONDS", 0.0)
         assert real_instance.get_runs() == runs
         assert not backends() & kept
-
-
-def test_our_own_kept_connections_are_none_of_dagsters(
-    real_instance: dg.DagsterInstance, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Dagster's look at its kept connections once began transactions in ours, and the next snapshot failed."""
-    monkeypatch.setattr("perfcopilot_goals.defs.instance.TRUSTED_SECONDS", 0.0)
-    real_instance.get_runs()
-    for _ in range(2):
-        with database.connect("keeping a connection") as conn:
-            conn.exec_driver_sql("select 1")
-        with database.connect("reading as of one moment", snapshot=True) as conn:
-            assert conn.exec_driver_sql("show transaction_read_only").scalar() == "on"
