@@ -19,6 +19,7 @@ from typing import cast
 import psycopg
 import sqlalchemy as sa
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 
 from perfcopilot_goals.errors import GoalsConfigError, GoalsError, GoalsStoreError
 from perfcopilot_goals.storage.connect_errors import URL, connect_failure
@@ -86,7 +87,8 @@ class Database:
                 _check_server(session)
                 yield conn
         finally:
-            if session.closed:
+            if session.info.transaction_status != TransactionStatus.IDLE:
+                # The line is lost, or an interrupt left it in the middle of a statement.
                 conn.invalidate()
             conn.close()
 

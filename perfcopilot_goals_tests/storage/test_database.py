@@ -1,5 +1,6 @@
 """How a database is named and reached, and that no error on the way reveals too much."""
 
+import signal
 import subprocess
 import sys
 import threading
@@ -224,6 +225,34 @@ def test_an_own_connection_is_closed_with_everything_that_its_session_holds(unus
         pid = driver(conn).info.backend_pid
         assert pid not in {backend(unused) for _ in range(3)}
     eventually(lambda: pid not in {other for other, _ in sessions(unused.url)})
+
+
+@pytest.mark.fault("F2")
+def test_a_connection_that_an_interrupt_left_in_a_statement_is_not_used_again(
+    unused: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Dagster ends a run by an exception of its own, which the driver does not know."""
+
+    class Ended(BaseException):
+        pass
+
+    def end(*_: object) -> None:
+        raise Ended
+
+    def wait() -> None:
+        with unused.connect("waiting") as conn:
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            driver(conn).execute("select pg_sleep(30)")
+
+    pid = backend(unused)
+    before = signal.signal(signal.SIGALRM, end)
+    try:
+        with pytest.raises(Ended):
+            wait()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert backend(unused) != pid
+    assert caplog.messages == []
 
 
 @pytest.mark.fault("E3")
