@@ -3,7 +3,7 @@
 All SQL of the product runs on connections from here. They are pooled, have time limits, and are in UTC. Every error of
 the driver becomes one of ours: its message quotes rows, parameters and addresses, so only its SQLSTATE gets out.
 
-Statements are SQLAlchemy's over the tables of `schemas.sql_tables`. Locks, COPY, DDL and Dagster's rows read better as
+Statements are SQLAlchemy's over the tables of `schemas.sql_tables`. COPY, DDL, VACUUM and Dagster's rows read better as
 plain SQL, which runs on the driver's own connection (`driver`).
 """
 
@@ -156,8 +156,7 @@ def driver(conn: sa.Connection) -> psycopg.Connection:
 
 def has_table(conn: sa.Connection, schema: str, table: str) -> bool:
     """Whether the table exists."""
-    found = driver(conn).execute("select to_regclass(%s) is not null", [f"{schema}.{table}"]).fetchone()
-    return bool(found and found[0])
+    return bool(conn.scalar(sa.select(sa.func.to_regclass(f"{schema}.{table}").is_not(None))))
 
 
 @contextmanager
