@@ -35,8 +35,6 @@ IO_MANAGER = "slices"
 OWNERS = ["team:people-data"]
 # Raise it in the change after which equal inputs give other rows. The UI then calls the stored rows outdated.
 CODE_VERSION = "1"
-# A run of several connections would fail all of them for one, and its checks would lose their connection.
-ONE_CONNECTION_A_RUN = dg.BackfillPolicy.multi_run(1)
 # The steps that ask Asana. It has no limit until somebody sets one in the UI: docs/decisions/0013 says why.
 POOL = "asana"
 
@@ -88,7 +86,8 @@ def _slice_asset(*kinds: str, **reads: list[str]) -> Callable[[Callable[..., Sli
             ins={table: dg.AssetIn(metadata={COLUMNS: columns}) for table, columns in reads.items()},
             io_manager_key=IO_MANAGER,
             code_version=CODE_VERSION,
-            backfill_policy=ONE_CONNECTION_A_RUN,
+            # No `backfill_policy`: with one, even of a single partition a run, a backfill's runs carry a range and not
+            # `dagster/partition`. Checks then lose their connection, and the queue's limit does not see it.
             pool=POOL if asks_asana else None,
             **_options(function.__name__, *kinds),
         )

@@ -25,7 +25,6 @@ with starting():
     from dagster_postgres import DagsterPostgresStorage
     from psycopg.conninfo import conninfo_to_dict
     from sqlalchemy import event
-    from sqlalchemy.pool import Pool
 
     from perfcopilot_goals.services.databases import open_migrated_database
     from perfcopilot_goals.settings import Settings, load_settings, make_home
@@ -47,10 +46,12 @@ def dagster_url(database: Database) -> str:
 
 
 class SchemaPlugin(sqlalchemy.CreateEnginePlugin):
-    """Puts each connection of an engine into Dagster's schema; a URL asks for it by `?plugin=<NAME>`.
+    """Puts each connection of an engine into Dagster's schema, and checks that one which was kept is alive.
 
-    By a statement and not by `options` of the start-up: some poolers refuse those. Others ignore them, and Dagster
-    would make its tables in `public`.
+    A URL asks for it by `?plugin=<NAME>`, so the product's own engines are left alone.
+
+    A statement sets the schema, not `options` of the start-up. Some poolers refuse those; others ignore them, and
+    Dagster would make its tables in `public`.
     """
 
     NAME = "perfcopilot_dagster_schema"
@@ -60,6 +61,8 @@ class SchemaPlugin(sqlalchemy.CreateEnginePlugin):
 
     def engine_created(self, engine: sqlalchemy.Engine) -> None:
         event.listen(engine, "connect", _enter_schema, insert=True)
+        # On Dagster's engines alone: the look begins a transaction, in which our own could not choose their isolation.
+        event.listen(engine, "checkout", _ensure_alive)
 
 
 sqlalchemy.dialects.plugins.register(SchemaPlugin.NAME, __name__, SchemaPlugin.__name__)
@@ -98,8 +101,6 @@ def _keep_connections(storage: DagsterPostgresStorage) -> None:
     """
     for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):
         part.optimize_for_webserver(1_000 * STATEMENT_SECONDS, pool_recycle=3600, max_overflow=20)
-    if not event.contains(Pool, "checkout", _ensure_alive):
-        event.listen(Pool, "checkout", _ensure_alive)
 
 
 def _ensure_alive(conn: Any, record: Any, _: object) -> None:

@@ -3,14 +3,13 @@
 All SQL of the product runs on connections from here. They are pooled, have time limits, and are in UTC. Every error of
 the driver becomes one of ours: its message quotes rows, parameters and addresses, so only its SQLSTATE gets out.
 
-Statements are SQLAlchemy's over the tables of `schemas.sql_tables`. COPY, DDL, VACUUM and Dagster's rows read better as
-plain SQL, which runs on the driver's own connection (`driver`).
+Statements are SQLAlchemy's, over the tables of `schemas.sql_tables`. COPY, DDL, Dagster's rows and reads of the catalog
+are plain SQL on the driver's own connection (`driver`).
 """
 
 import atexit
 import os
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -66,9 +65,9 @@ class Database:
     ) -> Iterator[sa.Connection]:
         """A connection whose transaction commits when the block ends and rolls back when it raises.
 
-        `doing` says in an error what was attempted. A `snapshot` only reads, and sees the database as of one moment.
-        Afterwards the pool keeps the connection. An `own` one is closed instead: use it for a lock, which lasts as long
-        as its session. After `seconds` the connection is cut.
+        `doing` says in an error what was attempted. With `autocommit` each statement commits by itself. With
+        `snapshot` the block only reads, all as of one moment. Afterwards the connection is kept for the next block. An
+        `own` one is closed instead, and a lock of its session ends with it. After `seconds` the connection is cut.
         """
         conn = self._check_out(doing)
         try:
@@ -93,8 +92,7 @@ class Database:
 
     def close(self) -> None:
         """Close the idle connections. The next `connect` opens a new one."""
-        with _engines_lock:
-            engine = _engines.pop((os.getpid(), self), None)
+        engine = _engines.pop((os.getpid(), self), None)
         if engine is not None:
             engine.dispose()
 
@@ -111,35 +109,26 @@ class Database:
         raise failure
 
     def _engine(self) -> sa.Engine:
-        # One per process: a forked child must neither use nor close its parent's connections.
         key = (os.getpid(), self)
-        with _engines_lock:
-            if key not in _engines:
-                _engines[key] = sa.create_engine(
-                    "postgresql+psycopg://",
-                    creator=lambda: open_session(self.url, self.monotonic, self.sleep),
-                    pool_pre_ping=True,
-                    pool_size=KEPT_CONNECTIONS,
-                    max_overflow=-1,
-                    pool_recycle=KEPT_SECONDS,
-                    pool_use_lifo=True,
-                    hide_parameters=True,
-                    use_native_hstore=False,
-                )
-            return _engines[key]
+        if key not in _engines:
+            engine = sa.create_engine(
+                "postgresql+psycopg://",
+                creator=lambda: open_session(self.url, self.monotonic, self.sleep),
+                pool_pre_ping=True,
+                pool_size=KEPT_CONNECTIONS,
+                max_overflow=-1,
+                pool_recycle=KEPT_SECONDS,
+                pool_use_lifo=True,
+                hide_parameters=True,
+                use_native_hstore=False,
+            )
+            # Another thread may have been first. The engine that is dropped then has no connections yet.
+            _engines.setdefault(key, engine)
+        return _engines[key]
 
 
+# One per process: a forked child must neither use nor close its parent's connections.
 _engines: dict[tuple[int, Database], sa.Engine] = {}
-_engines_lock = threading.Lock()
-
-
-def _renew_lock() -> None:
-    """A new lock for a forked child: another thread of the parent may have held the old one."""
-    global _engines_lock  # noqa: PLW0603
-    _engines_lock = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_renew_lock)
 
 
 @atexit.register

@@ -73,10 +73,10 @@ def test_the_graph_is_that_of_the_contract(definitions: dg.Definitions) -> None:
     }
 
 
-def test_a_backfill_starts_one_run_for_each_connection(definitions: dg.Definitions) -> None:
+def test_a_backfill_is_left_to_dagsters_default_of_one_run_for_each_connection(definitions: dg.Definitions) -> None:
+    """With a policy the runs of a backfill had no `dagster/partition`, and every one of them failed."""
     graph = definitions.resolve_asset_graph()
-    policies = [graph.get(dg.AssetKey(table)).backfill_policy for table in SLICE_TABLES]
-    assert policies == [dg.BackfillPolicy.multi_run(1)] * 5
+    assert [graph.get(dg.AssetKey(table)).backfill_policy for table in SLICE_TABLES] == [None] * 5
 
 
 def test_the_five_have_a_code_version_so_that_the_ui_can_call_their_rows_outdated(definitions: dg.Definitions) -> None:

@@ -5,6 +5,7 @@ import re
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -18,10 +19,10 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.scheduler.instigation import TickStatus
 from dagster._serdes import serialize_value
 
-from perfcopilot_goals.defs.instance import dagster_url
+from perfcopilot_goals.defs.instance import TRUSTED_SECONDS, dagster_url
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.settings import load_settings
-from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals_tests.defs.running_instance import Running
 from perfcopilot_goals_tests.pgbouncer import needs_pgbouncer, pgbouncer
 
@@ -114,6 +115,19 @@ def test_it_has_the_limits_that_the_contract_rests_on(real_instance: dg.DagsterI
         1,
         {"applyLimitPerUniqueValue": True},
     )
+
+
+@pytest.mark.parametrize("way", ["autocommit", "snapshot"])
+def test_it_leaves_the_products_own_kept_connections_alone(
+    real_instance: dg.DagsterInstance, database: Database, way: str
+) -> None:
+    """Its check of kept connections once began a transaction on ours; a snapshot or a vacuum then failed."""
+    assert real_instance.get_runs(limit=1) is not None
+    with database.connect("using a connection") as conn:
+        first = driver(conn).info.backend_pid
+    time.sleep(1.1 * TRUSTED_SECONDS)
+    with database.connect("using it again", **{way: True}) as conn:
+        assert driver(conn).info.backend_pid == first
 
 
 @pytest.mark.fault("H31")
@@ -249,3 +263,16 @@ def test_connections_are_kept_and_those_that_ended_are_replaced(
         monkeypatch.setattr("perfcopilot_goals.defs.instance.TRUSTED_SECONDS", 0.0)
         assert real_instance.get_runs() == runs
         assert not backends() & kept
+
+
+def test_our_own_kept_connections_are_none_of_dagsters(
+    real_instance: dg.DagsterInstance, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster's look at its kept connections once began transactions in ours, and the next snapshot failed."""
+    monkeypatch.setattr("perfcopilot_goals.defs.instance.TRUSTED_SECONDS", 0.0)
+    real_instance.get_runs()
+    for _ in range(2):
+        with database.connect("keeping a connection") as conn:
+            conn.exec_driver_sql("select 1")
+        with database.connect("reading as of one moment", snapshot=True) as conn:
+            assert conn.exec_driver_sql("show transaction_read_only").scalar() == "on"
