@@ -3,8 +3,8 @@
 All SQL of the product runs on connections from here. They are pooled, have time limits, and are in UTC. Every error of
 the driver becomes one of ours: its message quotes rows, parameters and addresses, so only its SQLSTATE gets out.
 
-Statements are SQLAlchemy's, over the tables of `schemas.sql_tables`. COPY, DDL, Dagster's rows and what reads the
-catalog are plain SQL on the driver's own connection (`driver`).
+Statements are SQLAlchemy's, over the tables of `schemas.sql_tables`. COPY, DDL, Dagster's rows and reads of the catalog
+are plain SQL on the driver's own connection (`driver`).
 """
 
 import atexit
@@ -68,7 +68,7 @@ class Database:
 
         `doing` says in an error what was attempted. With `autocommit` each statement commits by itself. With
         `snapshot` the block only reads, all as of one moment. Afterwards the connection is kept for the next block. An
-        `own` one is closed instead, and ends a lock of its session with it. Any is cut after so many seconds.
+        `own` one is closed instead, and a lock of its session ends with it. After `seconds` the connection is cut.
         """
         conn = self._check_out(doing)
         try:
@@ -93,7 +93,7 @@ class Database:
             conn.close()
 
     def close(self) -> None:
-        """Close the connections that are kept. Whoever asks for one later gets a new one."""
+        """Close the idle connections. The next `connect` opens a new one."""
         engine = _engines.pop((os.getpid(), self), None)
         if engine is not None:
             engine.dispose()
@@ -124,12 +124,12 @@ class Database:
                 hide_parameters=True,
                 use_native_hstore=False,
             )
-            # Another thread may have been first. This one has no connections yet, so that nothing is lost with it.
+            # Another thread may have been first. The engine that is dropped then has no connections yet.
             _engines.setdefault(key, engine)
         return _engines[key]
 
 
-# By process: a child that was forked must not use, nor close, the connections of its parent.
+# One per process: a forked child must neither use nor close its parent's connections.
 _engines: dict[tuple[int, Database], sa.Engine] = {}
 
 
@@ -147,8 +147,7 @@ def driver(conn: sa.Connection) -> psycopg.Connection:
 
 def has_table(conn: sa.Connection, schema: str, table: str) -> bool:
     """Whether the table exists."""
-    found = driver(conn).execute("select to_regclass(%s) is not null", [f"{schema}.{table}"]).fetchone()
-    return bool(found and found[0])
+    return bool(conn.scalar(sa.select(sa.func.to_regclass(f"{schema}.{table}").is_not(None))))
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Removes one person from the product's own tables.
 
-Here stands which rows are a person's. `dagster_rows` removes what Dagster keeps of them, `local_files` what files hold,
-and `erased` keeps digests of who was erased.
+This module says which rows are a person's. `dagster_rows` removes what Dagster keeps of them, and `local_files` what
+files hold. `erased` keeps digests of who was erased.
 """
 
 from collections.abc import Callable, Collection

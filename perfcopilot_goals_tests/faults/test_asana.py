@@ -123,8 +123,8 @@ def test_a_host_name_that_does_not_resolve_is_reported_in_time(rig: Rig, monkeyp
     assert data is not None
     assert str(data.description).startswith(f"AsanaUnavailableError: connection {ONE}: GET /goals: ")
     assert f"a host name that does not resolve, after {ATTEMPTS} attempts" in str(data.description)
-    told = "\n".join(str(event.event_specific_data) + str(event.message) for event in result.all_events)
-    assert not [canary for canary in CANARIES if canary in told]
+    texts = "\n".join(str(event.event_specific_data) + str(event.message) for event in result.all_events)
+    assert not [canary for canary in CANARIES if canary in texts]
     (sync,) = _sync_log(rig.url)
     assert sync == ("failed", "AsanaUnavailableError", ATTEMPTS)
     assert isinstance(syncs.clock, FakeClock)

@@ -31,8 +31,8 @@ def points(offset: int, step: int) -> Iterator[int]:
 
 def check_after(rig: Rig, result: dg.ExecuteInProcessResult, where: str) -> None:
     """Assert what must hold after a fault, and after the sync that follows it."""
-    told = "\n".join(str(event.event_specific_data) + str(event.message) for event in result.all_events)
-    assert not [canary for canary in CANARIES if canary in told], where
+    texts = "\n".join(str(event.event_specific_data) + str(event.message) for event in result.all_events)
+    assert not [canary for canary in CANARIES if canary in texts], where
     for event in result.all_events:
         if event.is_step_failure:
             data = event.step_failure_data.user_failure_data
@@ -79,20 +79,20 @@ def let_users_be_looked_at(rig: Rig) -> None:
 
 
 @pytest.mark.fault("E2", "E3", "E4", "F1")
-@pytest.mark.parametrize("verdict", [CUT, CUT_AFTER])
+@pytest.mark.parametrize("decision", [CUT, CUT_AFTER])
 @pytest.mark.parametrize("for_good", [True, False], ids=["for-good", "once"])
-def test_whichever_statement_loses_its_line_the_slices_are_old_or_new(rig: Rig, verdict: str, for_good: bool) -> None:
+def test_whichever_statement_loses_its_line_the_slices_are_old_or_new(rig: Rig, decision: str, for_good: bool) -> None:
     port = int(str(conninfo_to_dict(rig.begin())["port"]))
     with Proxy(port) as proxy:
-        for number in points(3 if verdict == CUT else 5, EVERY * (2 if for_good else 1)):
+        for number in points(3 if decision == CUT else 5, EVERY * (2 if for_good else 1)):
             rig.begin()
 
             def decide(count: int, message: bytes, at: int = number) -> str:
-                return verdict if count == at or (for_good and count > at) else PASS
+                return decision if count == at or (for_good and count > at) else PASS
 
             proxy.reset(decide)
             result = rig.syncs(proxy.url(rig.url)).run()
             if proxy.cuts == 0:
                 assert result.success
                 return
-            check_after(rig, result, f"statement {number} {verdict}")
+            check_after(rig, result, f"statement {number} {decision}")

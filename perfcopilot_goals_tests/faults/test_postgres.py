@@ -29,9 +29,9 @@ def test_a_missing_database_is_noticed_before_asana_is_asked(rig: Rig) -> None:
     rig.begin()
     before = rig.asana.count()
     result = rig.syncs("postgresql://somebody:hunter2@127.0.0.1:1/goals").run()
-    told = [str(e.event_specific_data) for e in result.all_events if e.is_step_failure]
-    assert "GoalsStoreError" in told[0]
-    assert "hunter2" not in "".join(told)
+    texts = [str(e.event_specific_data) for e in result.all_events if e.is_step_failure]
+    assert "GoalsStoreError" in texts[0]
+    assert "hunter2" not in "".join(texts)
     assert rig.asana.count() == before
 
 
@@ -93,8 +93,8 @@ def test_sessions_that_are_ended_again_and_again_leave_slices_old_or_new(rig: Ri
     finally:
         done.set()
         thread.join()
-    told = "".join(str(event.event_specific_data) for event in result.all_events)
-    assert not [canary for canary in CANARIES if canary in told]
+    texts = "".join(str(event.event_specific_data) for event in result.all_events)
+    assert not [canary for canary in CANARIES if canary in texts]
     assert mixed(rig.url, rig.states, ONE) == []
     assert mixed(rig.url, {OLD: rig.states[OLD]}, TWO) == []
     assert contradictions(rig.url, ONE) == []
@@ -118,8 +118,8 @@ def test_through_a_pooler_in_transaction_mode_asana_is_not_even_asked(rig: Rig) 
     with pgbouncer(rig.begin(), pool_mode="transaction", ignore_startup_parameters="options") as url:
         before = rig.asana.count()
         result = rig.syncs(url).run()
-    told = [str(e.event_specific_data) for e in result.all_events if e.is_step_failure]
-    assert "GoalsConfigError" in told[0]
-    assert "direct address of Postgres" in told[0]
+    texts = [str(e.event_specific_data) for e in result.all_events if e.is_step_failure]
+    assert "GoalsConfigError" in texts[0]
+    assert "direct address of Postgres" in texts[0]
     assert rig.asana.count() == before
     assert content(rig.url, ONE) == rig.states[OLD]

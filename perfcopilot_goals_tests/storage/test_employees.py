@@ -206,8 +206,8 @@ def test_mapping_waits_for_an_import_that_has_read_the_roster(database: Database
     assert roster(database) == [Employee("E3", "Cleo Needle", "", "3")]
 
 
-def noted(database: Database, *gids: str) -> list[str]:
-    with database.connect("noting") as conn:
+def record_users(database: Database, *gids: str) -> list[str]:
+    with database.connect("recording") as conn:
         return note_users(conn, "acme", gids)
 
 
@@ -218,19 +218,19 @@ def gone_since(database: Database) -> dict[str, object]:
 def test_employees_whose_user_left_the_workspace_are_recorded_with_the_first_time(database: Database) -> None:
     imported(database, ADA, BEN, CLEO)
     changed = [row["updated_at"] for row in stored(database, "employees")]
-    assert noted(database, "1", "7") == ["E2"]
+    assert record_users(database, "1", "7") == ["E2"]
     first = gone_since(database)
     assert (first["E1"], first["E3"]) == (None, None)
-    assert noted(database, "7") == ["E1", "E2"]
+    assert record_users(database, "7") == ["E1", "E2"]
     assert gone_since(database)["E2"] == first["E2"]
-    assert noted(database, "1", "2") == []
+    assert record_users(database, "1", "2") == []
     assert set(gone_since(database).values()) == {None}
     assert [row["updated_at"] for row in stored(database, "employees")] == changed, "the roster itself is as it was"
 
 
 def test_a_new_mapping_ends_gone_and_a_new_name_does_not(database: Database) -> None:
     imported(database, ADA, BEN)
-    assert noted(database, "7") == ["E1", "E2"]
+    assert record_users(database, "7") == ["E1", "E2"]
     mapped(database, "E1", "9")
     imported(database, Employee("E2", "Ben Needle", "", "2"))
     assert [employee_id for employee_id, moment in gone_since(database).items() if moment] == ["E2"]

@@ -126,7 +126,7 @@ def test_ids_that_are_still_in_somebody_elses_rows_are_not_searched_for(database
     assert erase(database).ids == {"E1", "11", "1"}
 
 
-def test_the_sync_log_keeps_its_figures_and_loses_the_ids(database: Database) -> None:
+def test_the_sync_log_keeps_its_counts_and_loses_the_ids(database: Database) -> None:
     with database.connect("redacting") as conn:
         assert redact_sync_log(conn, "acme", lambda notes: {**notes, "tables": {}}) == 1
     counts = {row["connection"]: row["counts"]["tables"] for row in stored(database, "syncs", None)}
