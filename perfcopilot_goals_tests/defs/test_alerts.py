@@ -173,7 +173,7 @@ def test_no_part_of_the_webhooks_url_is_in_a_log_its_query_neither(
     webhook.url += f"?{QUERY}"
     sensors(webhook)
     webhook.statuses = [503]
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, logger="urllib3"):
         post(webhook.url, "hello")
         for part in ("canary-key", "canary-key-2", "canary%2Ftoken", "canary/token", QUERY):
             logging.getLogger("somebody").warning("sent %s", part)
