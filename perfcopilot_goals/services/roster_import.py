@@ -25,7 +25,7 @@ class RosterImport:
     """What an import did, or would do in a dry run.
 
     `removed` are employee ids. `bad` says what is wrong with each line that was left out. `erased` is how many lines
-    were left out because their people were erased.
+    were left out because their people were erased. `unmapped` is how many of the others have no Asana user.
     """
 
     file: RosterFile
@@ -33,6 +33,7 @@ class RosterImport:
     removed: Sequence[str]
     bad: dict[int, str]
     erased: int
+    unmapped: int
 
 
 def read_roster_file(path: Path) -> str:
@@ -89,4 +90,6 @@ def _import(
     if not dry_run:
         remove_employees(conn, connection, removed)
         import_employees(conn, connection, changes.written)
-    return RosterImport(file, changes, removed, bad, len(file.lines) - len(lines))
+    known = {employee.employee_id for employee in before if employee.asana_user_gid}
+    unmapped = [n for n, line in lines.items() if not line.asana_user_gid and line.employee_id not in known]
+    return RosterImport(file, changes, removed, bad, len(file.lines) - len(lines), len(unmapped))

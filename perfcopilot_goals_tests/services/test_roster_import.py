@@ -8,6 +8,7 @@ from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.services.roster_import import ROSTER_BYTES, import_roster, read_roster_file
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import read_employees
+from perfcopilot_goals.storage.erasure import erase_employee
 from perfcopilot_goals_tests.storage.examples import add
 
 HEADER = "employee_id;full_name;email;asana_user_gid"
@@ -26,6 +27,16 @@ def test_a_dry_run_says_what_an_import_would_change_and_changes_nothing(database
     assert ids(database) == ["E1", "E2"]
     import_roster(database, "acme", f"{HEADER}\nE1;Ana;;12\nE3;Cy;;\n", replaces=True)
     assert ids(database) == ["E1", "E3"]
+
+
+def test_an_erased_person_is_left_out_and_not_counted_as_unmapped(database: Database) -> None:
+    add(database, "acme")
+    text = f"{HEADER}\nE1;Ana;ana@example.com;\nE2;Bo;;\nE3;Cy;;13\n"
+    assert import_roster(database, "acme", text).unmapped == 2
+    with database.connect("erasing") as conn:
+        erase_employee(conn, "acme", "E1")
+    again = import_roster(database, "acme", text)
+    assert (again.erased, again.unmapped) == (1, 1)
 
 
 def test_a_replace_never_skips_bad_lines(database: Database) -> None:

@@ -92,6 +92,5 @@ def _show_remarks(name: str, done: "RosterImport", *, replaces: bool) -> None:
         )
     if done.changes.absent and not replaces and not done.bad:
         echo(f"{len(done.changes.absent)} employees are not in the file and stay; --replace removes them.")
-    kept = set(done.changes.kept)
-    if unmapped := sum(e.asana_user_gid is None and e.employee_id not in kept for e in done.file.lines.values()):
-        echo(f"{unmapped} of them are not mapped to an Asana user: perfcopilot-goals employee unmapped {name}")
+    if done.unmapped:
+        echo(f"{done.unmapped} of them are not mapped to an Asana user: perfcopilot-goals employee unmapped {name}")
