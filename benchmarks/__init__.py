@@ -1,6 +1,6 @@
-"""What the product costs, as ratios to a floor or to another library in the same run. `make bench`.
+"""What the product costs: `make bench`. Its times are ratios to a floor, beside those of other libraries in that run.
 
-A bench is a module here with a function `run(scale)` that returns rows of a table; add one for what a user waits or
-pays for. Everything is measured from outside, on processes as a user starts them. Absolute times say more about the
-machine than about the program.
+A bench is a module here with a function `run(scale)` that returns rows of a table. Add one for what a user waits or
+pays for. Everything is measured from outside, on processes as a user starts them. The results are ratios because
+absolute times say more about the machine than about the program.
 """

@@ -1,4 +1,4 @@
-"""Runs the benches that are named, or all, and writes the page.
+"""Runs the named benches, or all of them, and writes the page.
 
 python -m benchmarks [NAME…] [--quick] [--without asana --without dlt] [--out FOLDER]
 
@@ -31,7 +31,7 @@ BENCHES: dict[str, tuple[str, Run]] = {
 
 
 def main() -> None:
-    """Print a line for each figure as it comes; write the page at the end, for a quick run only where told to."""
+    """Print each row as it comes, and write the page at the end. A quick run writes it only with `--out`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)}; all of them by default")
     parser.add_argument("--quick", action="store_true", help="small sizes: to see whether it runs, not how fast")

@@ -1,6 +1,6 @@
 """Many small connections: one sync as a whole process, `sync --all`, and a backfill through Dagster's daemon, twice.
 
-The floor of the many is the one, so many times: what a loop over the command line would take.
+The floor is the time of one sync times the number of connections: what a loop over the command line would take.
 """
 
 import time
@@ -33,7 +33,7 @@ def run(scale: Scale) -> Iterator[dict[str, Any]]:
         yield _row(f"1 connection of {GOALS} goals", "perfcopilot-goals sync", one.seconds, one.seconds, one.peak_mb)
         floor = one.seconds * len(names)
         every = place.run("sync", "--all")
-        # The peak would be that of the process that hands out the work, and not of those that do it.
+        # No peak: it would be that of the process that hands out the work, not of those that do it.
         yield _row(race, "perfcopilot-goals sync --all", every.seconds, floor, None)
         with dagster_dev(place, names) as service:
             for who in ("backfill by the daemon", "the same once more"):
@@ -46,7 +46,7 @@ def _row(race: str, who: str, seconds: float, floor: float, peak_mb: float | Non
 
 
 def backfill(service: Service, names: list[str]) -> float:
-    """Seconds from the launch, as in the UI, to its end."""
+    """Launch a backfill as the UI does; returns the seconds until its end."""
     selection = [{"path": [table]} for table in SLICE_TABLES]
     began = time.perf_counter()
     launched = service.ask(LAUNCH, params={"assetSelection": selection, "partitionNames": names})

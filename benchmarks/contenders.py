@@ -1,4 +1,4 @@
-"""Who fetches: we, our whole command line, Asana's own package, dlt; each as a process of its own."""
+"""The contenders: our fetch, our whole command line, Asana's own package, dlt. Each runs as its own process."""
 
 import sys
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ RIVALS_PYTHON = str(CHECKOUT / ".venv-bench" / "bin" / "python")
 
 @dataclass(frozen=True)
 class Race:
-    """One set-up of the stand-in, and the time that its requests take at best."""
+    """One set-up of the stand-in, and the shortest time that its requests can take."""
 
     name: str
     goals: int
@@ -32,14 +32,14 @@ class Race:
 
 
 def fetch_ours(asana: StandIn, race: Race) -> Measured:
-    """Our list and walk alone."""
+    """Run only our list and walk."""
     fields = [",".join(GOAL_FIELDS), ",".join(SUBGOAL_FIELDS)]
     command = [sys.executable, "-m", "benchmarks.ours", asana.base_url, "sandbox-token", WORKSPACE, *fields]
     return measure([*command, str(race.requests_per_minute)])
 
 
 def fetch_rival(script: str, asana: StandIn) -> Measured:
-    """The same by a script of `rivals/`."""
+    """Run the same fetch by a script of `rivals/`."""
     nested = ["resource_subtype", *(f"supporting_resource.{field}" for field in SUBGOAL_FIELDS)]
     path = str(CHECKOUT / "benchmarks" / "rivals" / script)
     arguments = [asana.base_url, "sandbox-token", WORKSPACE, ",".join(GOAL_FIELDS), ",".join(nested)]
@@ -47,11 +47,11 @@ def fetch_rival(script: str, asana: StandIn) -> Measured:
 
 
 def row(race: Race, who: str, done: Measured, asana: StandIn) -> dict[str, Any]:
-    """A line of the table; a process that failed or brought too little says so in place of its time."""
-    told, counted = done.figures(), asana.stats()
-    seconds = told.get("seconds", done.seconds)
-    brought = (told.get("goals"), told.get("subgoals"))
-    is_whole = done.code == 0 and (who == SYNC or brought == (race.goals, race.subgoals))
+    """A line of the table. If a process failed or fetched too little, the line says so in place of its time."""
+    figures, counted = done.figures(), asana.stats()
+    seconds = figures.get("seconds", done.seconds)
+    fetched = (figures.get("goals"), figures.get("subgoals"))
+    is_whole = done.code == 0 and (who == SYNC or fetched == (race.goals, race.subgoals))
     outcome = {"seconds": round(seconds, 2), "ratio": round(seconds / race.floor, 3)} if is_whole else {
         "failed": f"after {done.seconds:.0f} s: {_last_words(done)}"
     }  # fmt: skip
@@ -67,13 +67,13 @@ def row(race: Race, who: str, done: Measured, asana: StandIn) -> dict[str, Any]:
 
 
 def _last_words(done: Measured) -> str:
-    """The class of the exception that ended it, or how it ended."""
+    """The class of the exception that ended the process, or else its exit code."""
     words = (done.output.splitlines() or [""])[-1].partition(":")[0].rpartition(".")[2]
     return words if words.isidentifier() else f"exit code {done.code}"
 
 
 def connect_sync(place: Workplace, asana: StandIn, race: Race, number: int) -> str:
-    """A connection for the whole command line; its token is the one that the others use."""
+    """Add a connection for the whole command line, with the token that the others use; returns its name."""
     name = f"race-{number}"
     place.connect([name], asana, race.requests_per_minute)
     (place.folder / name).write_text("sandbox-token")

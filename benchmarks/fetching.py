@@ -1,4 +1,4 @@
-"""A workspace fetched, by us and by others: without a limit, at Asana's limit with several bursts, with faults."""
+"""A workspace is fetched, by us and by others: without a limit, at Asana's limit with several bursts, with faults."""
 
 import math
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ TITLE = "A workspace fetched"
 
 
 def races(scale: Scale) -> Iterator[Race]:
-    """From the quick ones to those that take as long as the limit wants."""
+    """The races, the quick ones first. The last ones take as long as the limit makes them."""
     requests = math.ceil(scale.goals / PAGE_SIZE) + scale.goals
     in_flight = (math.ceil(scale.goals / PAGE_SIZE) + scale.goals / IN_FLIGHT) * scale.latency_ms / 1000
     size = (scale.goals, scale.subgoals)
@@ -33,7 +33,7 @@ def races(scale: Scale) -> Iterator[Race]:
 
 
 def run(scale: Scale) -> Iterator[dict[str, Any]]:
-    """A row for each race and contender. Each has a stand-in of its own, so the counts are its own too."""
+    """A row for each race and contender. Each gets its own stand-in, which counts only its requests."""
     with workplace() as place:
         for number, race in enumerate(races(scale)):
             for who in (OURS, SYNC, *RIVALS):

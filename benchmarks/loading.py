@@ -1,4 +1,4 @@
-"""A slice validated and replaced, against a bare COPY of the same values into a table with the same indexes."""
+"""A slice is validated and replaced, against a bare COPY of the same values into a table with the same indexes."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from perfcopilot_goals.storage.sync_log import begin_sync
 
 TITLE = "A slice loaded"
 RAW = "raw_workspace_goals"
-ANSWER = {
+GOAL = {
     "name": "Grow web traffic by 30%",
     "owner": {"gid": "1"},
     "html_notes": "<body>" + "Agreed with the team in the planning week. " * 5 + "</body>",
@@ -30,13 +30,13 @@ ANSWER = {
 
 
 def run(scale: Scale) -> Iterator[dict[str, Any]]:
-    """A row for each way, the best of the repeats."""
-    rows = parse_goals(({"gid": str(gid), **ANSWER} for gid in range(scale.rows)), "77").rows
+    """A row for each way to load, with the best of the repeats."""
+    rows = parse_goals(({"gid": str(gid), **GOAL} for gid in range(scale.rows)), "77").rows
     with workplace() as place:
-        with place.database.connect("preparing") as transaction:
+        with place.database.connect("preparing") as conn:
             connection = Connection("bench", "77", "env:T", "https://app.asana.com", 1_500, "auto", enabled=True)
-            add_connection(transaction, connection)
-            synced_at = begin_sync(transaction, "bench", "run")
+            add_connection(conn, connection)
+            synced_at = begin_sync(conn, "bench", "run")
         stamped = stamp(rows, "bench", synced_at, "run")
         replacement = Replacement("bench", "run", synced_at, inputs={}, notes={}, is_last=False)
         values = list(stamped.astype(object).where(stamped.notna(), None).itertuples(index=False, name=None))
@@ -50,7 +50,7 @@ def run(scale: Scale) -> Iterator[dict[str, Any]]:
             return run
 
         def copy() -> None:
-            with psycopg.connect(place.database.url) as connection, connection.cursor() as cursor:
+            with psycopg.connect(place.database.url) as conn, conn.cursor() as cursor:
                 cursor.execute("drop table if exists bare")
                 cursor.execute("create table bare (like perfcopilot_goals.raw_workspace_goals including all)")
                 with cursor.copy(f"copy bare ({', '.join(stamped.columns)}) from stdin") as stream:
@@ -58,10 +58,10 @@ def run(scale: Scale) -> Iterator[dict[str, Any]]:
                         stream.write_row(row)
 
         def empty() -> None:
-            with place.database.connect("emptying") as transaction:
-                transaction.execute("truncate perfcopilot_goals.raw_workspace_goals")
+            with psycopg.connect(place.database.url) as conn:
+                conn.execute("truncate perfcopilot_goals.raw_workspace_goals")
 
-        # Each time all, so that what the machine does besides falls on all.
+        # All ways in each round, so that other load on the machine falls on all of them.
         times: dict[str, list[float]] = {}
         for _ in range(scale.repeats):
             empty()
@@ -78,7 +78,7 @@ def run(scale: Scale) -> Iterator[dict[str, Any]]:
 
 
 def timed(what: Callable[[], None]) -> float:
-    """Seconds that it takes."""
+    """How many seconds the call takes."""
     began = time.perf_counter()
     what()
     return time.perf_counter() - began

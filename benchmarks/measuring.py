@@ -1,4 +1,4 @@
-"""Processes measured from outside: their wall time, peak memory and output, and the stand-in Asana that they ask."""
+"""Measures processes from outside: wall time, peak memory and output. And runs the stand-in Asana for them."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ from perfcopilot_goals.domain.employee import Employee
 
 CLI = (sys.executable, "-m", "perfcopilot_goals.cli")
 WORKSPACE = "1200000000000002"
-# Long enough for whoever is throttled; a rival that is not through by then is said to have failed.
+# Long enough for a throttled fetch. A rival that takes longer counts as failed.
 LIMIT_SECONDS = 1_800.0
 
 
@@ -33,14 +33,14 @@ class Measured:
     output: str
 
     def figures(self) -> dict[str, Any]:
-        """What it printed as its last line, if that was JSON; {} if it failed."""
+        """The JSON that it printed as its last line; {} if there is none."""
         with contextlib.suppress(ValueError, IndexError):
-            told: dict[str, Any] = json.loads(self.output.splitlines()[-1])
-            return told
+            printed: dict[str, Any] = json.loads(self.output.splitlines()[-1])
+            return printed
         return {}
 
 
-# Starts the command from a small process: a child counts the memory of who forked it as its own peak until it has more.
+# Starts the command from a small process: a forked child's peak begins with the memory of its parent.
 _WATCH = """
 import os, sys, time
 began = time.perf_counter()
@@ -51,7 +51,7 @@ open(sys.argv[1], "w").write(" ".join(map(str, figures)))
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Measured:
-    """Run it to its end. The peak is of the process itself, as the kernel counts it."""
+    """Run the command to its end. The peak is the process's own, as the kernel counts it."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as output:
         figures = Path(folder) / "figures"
         watched = [sys.executable, "-IS", "-c", _WATCH, str(figures), *command]
@@ -72,21 +72,21 @@ def measure(command: Sequence[str], environment: Mapping[str, str] | None = None
 
 @dataclass(frozen=True)
 class StandIn:
-    """A stand-in Asana in a process of its own."""
+    """A stand-in Asana in its own process."""
 
     base_url: str
     roster: list[Employee]
 
     def stats(self) -> dict[str, Any]:
-        """What the server counted so far."""
-        with urllib.request.urlopen(self.base_url.partition("/api")[0] + "/sandbox/stats") as answer:
-            counted: dict[str, Any] = json.load(answer)
+        """What the server has counted so far."""
+        with urllib.request.urlopen(self.base_url.partition("/api")[0] + "/sandbox/stats") as response:
+            counted: dict[str, Any] = json.load(response)
         return counted
 
 
 @contextlib.contextmanager
 def stand_in(goals: int, *options: str) -> Iterator[StandIn]:
-    """Serve so many generated goals; `options` are the command line's. Each starts with counts of zero."""
+    """Serve this many generated goals, with the command line's `options`. The counts start at zero."""
     with tempfile.TemporaryDirectory() as folder:
         roster = Path(folder) / "roster.csv"
         command = [*CLI, "sandbox", "--port", "0", "--goals", str(goals), "--roster", str(roster), *options]

@@ -1,4 +1,4 @@
-"""The fetch alone, as the rivals in `rivals/` do it: list and walk, nothing stored.
+"""Only our fetch, like the rivals in `rivals/`: the list and the walk. Nothing is stored.
 
 python -m benchmarks.ours BASE_URL TOKEN WORKSPACE GOAL_FIELDS SUBGOAL_FIELDS REQUESTS_PER_MINUTE
 """
@@ -13,7 +13,7 @@ from perfcopilot_goals.asana.walk import walk_subgoals
 
 
 def main(base_url: str, token: str, workspace: str, goal_fields: str, subgoal_fields: str, rate: str) -> None:
-    """Print how long it took and how much came."""
+    """Fetch, and print how long it took and how much came."""
     began = time.perf_counter()
     client = AsanaClient(base_url, token, requests_per_minute=int(rate))
     goals = fetch_goals(client, workspace, goal_fields.split(","))

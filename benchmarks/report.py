@@ -1,4 +1,4 @@
-"""The figures as a page: docs/benchmarks.md."""
+"""Writes the figures as a page: docs/benchmarks.md."""
 
 import datetime as dt
 import math
@@ -18,12 +18,18 @@ BAR = "ratio, drawn"
 
 INTRODUCTION = """# What it costs
 
-Written by `make bench`. Every ratio is to a floor of the same run: for a fetch, what its requests take page by page
-and then with all 50 in flight always, or at the limit less the server's burst (dlt asks for sub-goals while it reads
-the list, and may come in below); for a workspace without latency, our own fetch; for a load, a bare COPY; for many
-connections, one of them so many times. Requests and rejected calls are counted by the server, a stand-in Asana in a
-process of its own, the same for all. Peak memory is the whole process', as the kernel counts it. The bars draw the
-ratios on a logarithmic scale: four blocks are the floor's time, and four more mean twice the time.
+Written by `make bench`. Every ratio is to a floor of the same run:
+
+- for a fetch, the time that its requests take: first the list page by page, then always 50 in flight. At a rate limit
+  it is the time that the limit allows, less the server's burst. dlt asks for sub-goals while it reads the list, and may
+  come in below;
+- for a workspace without latency, our own fetch;
+- for a load, a bare COPY;
+- for many connections, the time of one times their number.
+
+The server counts requests and rejected calls; it is a stand-in Asana in its own process, the same for all. Peak memory
+is the whole process's, as the kernel counts it. The bars draw the ratios on a logarithmic scale: four blocks are the
+floor's time, and each four more mean twice the time.
 """
 
 
@@ -39,20 +45,20 @@ def render(sections: Mapping[str, Rows], settings: str) -> str:
 
 
 def machine() -> str:
-    """When, where and with what."""
-    told = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
+    """When it was measured, on which machine, with which versions."""
+    system = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
     processor = next((x for x in Path("/proc/cpuinfo").read_text().splitlines() if x.startswith("model name")), ": ?")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     ours = [f"{name} {version(name)}" for name in ("dagster", "pandas", "psycopg", "requests")]
     return (
-        f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC, {told['PRETTY_NAME'].strip(chr(34))}, {os.cpu_count()} cores "
+        f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC, {system['PRETTY_NAME'].strip(chr(34))}, {os.cpu_count()} cores "
         f"({processor.partition(': ')[2]}), {memory:.0f} GiB, Python {platform.python_version()}, "
         f"{', '.join(ours + rival_versions())}"
     )
 
 
 def rival_versions() -> list[str]:
-    """Of the libraries compared with; [] where their environment was not made."""
+    """The rivals' versions; [] if their environment was not made."""
     if not Path(RIVALS_PYTHON).exists():
         return []
     ask = 'from importlib.metadata import version as v; print(f\'asana {v("asana")}|dlt {v("dlt")}\')'
@@ -62,13 +68,13 @@ def rival_versions() -> list[str]:
 
 
 def write(folder: Path, sections: Mapping[str, Rows], settings: str) -> None:
-    """The page."""
+    """Write the page into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "benchmarks.md").write_text(render(sections, settings), "utf-8")
 
 
 def _bar(ratio: float) -> str:
-    # Logarithmic, because a whole process beside a fetch that takes no time would leave nothing of the others to see.
+    # Logarithmic: a whole process takes so much longer than a mere fetch that the other bars would be too short to see.
     return "█" * max(1, round(4 + 4 * math.log2(ratio)))
 
 

@@ -1,11 +1,11 @@
-"""How large everything is, in full and for a quick look at whether it runs."""
+"""The sizes of the benches: the full ones, and quick ones to see whether they run."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The sizes of one run; `without` names who is left out of the comparisons."""
+    """The sizes of one run. `without` names the rivals that are left out."""
 
     goals: int = 2_000
     subgoals: int = 1_200

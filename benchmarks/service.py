@@ -1,4 +1,4 @@
-"""Dagster's web server, daemon and code server, as `dev` runs them, asked as their own pages ask them."""
+"""Runs Dagster's web server, daemon and code server as `dev` does, and asks them as their own pages do."""
 
 import json
 import os
@@ -18,19 +18,19 @@ from benchmarks.workplace import Workplace
 
 STARTING_SECONDS = 300.0
 PARTITIONS = """{ assetNodeOrError(assetKey: {path: ["prompt_blocks"]}) { ... on AssetNode { partitionKeys } } }"""
-# What tells the processes apart, by their command lines.
+# A piece of each process's command line, to tell them apart.
 PROCESSES = {"web server": "dagster_webserver", "daemon": "dagster._daemon", "code server": "api grpc"}
 
 
 @dataclass(frozen=True)
 class Service:
-    """The processes below `pid`, the web server on `port`."""
+    """The processes below `pid`, with the web server on `port`."""
 
     port: int
     pid: int
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        """The web server's answer."""
+        """The web server's response to a GraphQL query."""
         body = json.dumps({"query": query, "variables": variables}).encode()
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/graphql", body, {"Content-Type": "application/json"}
@@ -40,7 +40,7 @@ class Service:
         return data
 
     def partitions(self) -> set[str]:
-        """The connections that it knows; none while it starts."""
+        """The connections that the web server knows; none while it starts."""
         try:
             keys: list[str] = self.ask(PARTITIONS)["assetNodeOrError"].get("partitionKeys", [])
         except OSError:
@@ -48,7 +48,7 @@ class Service:
         return set(keys)
 
     def memory(self) -> dict[str, int]:
-        """MB that each process has in use; of two alike, as the code server and what it was started by, the larger."""
+        """MB in use by process. If two have the same name, such as the code server and its parent, the larger one's."""
         parents, commands, used = {}, {}, {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -68,7 +68,7 @@ class Service:
 
 @contextmanager
 def dagster_dev(place: Workplace, names: Sequence[str]) -> Iterator[Service]:
-    """Running and in step with these connections."""
+    """The running service, once it knows all of these connections."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])

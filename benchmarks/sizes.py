@@ -1,4 +1,4 @@
-"""Workspaces of growing size at no latency and no limit: what the client itself costs, in time and memory."""
+"""Workspaces of growing size, without latency or limit: what the client itself costs, in time and memory."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ GOALS_PER_EMPLOYEE = 100
 
 
 def run(scale: Scale) -> Iterator[dict[str, Any]]:
-    """A row for each size and contender; the floor of each size is our own fetch, the first of it."""
+    """A row for each size and contender. The floor of a size is our own fetch, which comes first."""
     with workplace() as place:
         for number, goals in enumerate(scale.sizes):
             people = max(1, goals // GOALS_PER_EMPLOYEE)

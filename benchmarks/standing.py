@@ -1,4 +1,4 @@
-"""A thousand connections standing by: what Dagster's processes hold, and how long a look at all connections takes.
+"""A thousand connections stand by: how much memory Dagster's processes use, and how long the ticks take.
 
 The schedule's tick is evaluated as by the UI's *Test schedule*, which launches nothing.
 """
@@ -14,7 +14,7 @@ from benchmarks.service import Service, dagster_dev
 from benchmarks.workplace import workplace
 
 TITLE = "Connections standing by"
-SENSORS = ("connections_sensor", "fixed_connection_sensor", "sources_sensor")
+SENSORS = ("connections_sensor", "fixed_connection_sensor", "roster_and_settings_sensor")
 REPOSITORY = {"repositoryLocationName": "perfcopilot_goals", "repositoryName": "__repository__"}
 TICKS = """query($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) { ... on Sensor {
   sensorState { ticks(limit: 50) { status timestamp endTimestamp } } } } }"""
@@ -24,7 +24,7 @@ TEST_SCHEDULE = """mutation($selector: ScheduleSelector!, $timestamp: Float) {
 
 
 def run(scale: Scale) -> Iterator[dict[str, Any]]:
-    """A row for each moment that the service is looked at."""
+    """A row for each moment at which the service is measured."""
     names = [f"company-{number:04d}" for number in range(1, scale.standing + 1)]
     with workplace() as place:
         place.connect(names, StandIn("http://127.0.0.1:9/api/1.0", []))
@@ -40,7 +40,7 @@ def run(scale: Scale) -> Iterator[dict[str, Any]]:
 
 
 def test_schedule(service: Service, requests: int) -> float:
-    """Seconds that the evaluation of a tick takes, with one request for each connection."""
+    """How many seconds it takes to evaluate a tick that requests a run for each connection."""
     selector = REPOSITORY | {"scheduleName": "sync_goals_schedule"}
     began = time.perf_counter()
     ticked = service.ask(TEST_SCHEDULE, selector=selector, timestamp=time.time())["scheduleDryRun"]
@@ -51,7 +51,7 @@ def test_schedule(service: Service, requests: int) -> float:
 
 
 def seconds_of(service: Service, sensor: str) -> float:
-    """The median of the sensor's ticks so far."""
+    """The median length of the sensor's ticks so far, in seconds."""
     state = service.ask(TICKS, selector=REPOSITORY | {"sensorName": sensor})["sensorOrError"]["sensorState"]
     ended = [tick["endTimestamp"] - tick["timestamp"] for tick in state["ticks"] if tick["endTimestamp"]]
     return round(float(median(ended)), 2)

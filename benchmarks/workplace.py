@@ -1,4 +1,4 @@
-"""A place where the product runs: its local Postgres, a Dagster home, connections that ask a stand-in Asana."""
+"""A place where the product runs: a local Postgres, a Dagster home, and connections to a stand-in Asana."""
 
 import os
 import shutil
@@ -23,24 +23,24 @@ UNLIMITED = 10_000_000
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where to run what, and with which environment."""
+    """The database, the folder and the environment that the product runs in."""
 
     database: Database
     folder: Path
     environment: dict[str, str]
 
     def connect(self, names: Sequence[str], asana: StandIn, requests_per_minute: int = UNLIMITED) -> None:
-        """Connections with a token each: the name itself, which is what the stand-in has to be told to accept."""
-        with self.database.connect("preparing the benchmark") as transaction:
+        """Add connections. Each one's token is its name, which the stand-in must accept: see `tokens`."""
+        with self.database.connect("preparing the benchmark") as conn:
             for name in names:
                 (self.folder / name).write_text(name)
                 token, rate = f"file:{self.folder / name}", requests_per_minute
                 row = Connection(name, WORKSPACE, token, asana.base_url, rate, "goal_relationships", enabled=True)
-                add_connection(transaction, row)
-                import_employees(transaction, name, asana.roster)
+                add_connection(conn, row)
+                import_employees(conn, name, asana.roster)
 
     def run(self, *arguments: str) -> Measured:
-        """A command of the product, which has to go well."""
+        """Run a command of the product; `SystemExit` if it fails."""
         done = measure([*CLI, *arguments], self.environment)
         if done.code:
             raise SystemExit(f"{' '.join(arguments)} ended with {done.code}:\n{done.output}")
@@ -49,7 +49,7 @@ class Workplace:
 
 @contextmanager
 def workplace() -> Iterator[Workplace]:
-    """A new one, gone afterwards."""
+    """A new workplace, removed at the end."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         settings = load_settings({"PERFCOPILOT_HOME": str(folder / "state")})

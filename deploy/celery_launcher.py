@@ -1,27 +1,27 @@
-"""Runs on Celery workers of other machines: Dagster's launcher, made to notice a worker that is gone.
+"""Runs on Celery workers of other machines: Dagster's launcher, which now notices a worker that is gone.
 
-Dagster's own launcher believes Celery's result backend, where the run of a killed worker stays started for ever.
-`dagster.yaml` names this class. Like `dagster_celery_config.py`, this file lies in a folder on PYTHONPATH.
+Dagster's own launcher believes Celery's result backend, where a killed worker's run stays started for ever.
+`dagster.yaml` names this class. Like `dagster_celery_config.py`, this file must be in a folder on PYTHONPATH.
 """
 
 import time
 from typing import Any
 
 import dagster as dg
-from dagster._core.launcher import CheckRunHealthResult, WorkerStatus  # what a launcher of one's own has to return
+from dagster._core.launcher import CheckRunHealthResult, WorkerStatus  # a launcher must return these
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
-# One that is swamped gets a second chance.
+# A worker that is swamped gets a second chance.
 TIMES_ASKED = 2
 
 
 class WorkerAskingRunLauncher(CeleryRunLauncher):
-    """A started run is healthy only while some worker says that it is at it."""
+    """A started run is healthy only while some worker says that it works on it."""
 
-    # A worker answers within a second from beside its runs.
+    # A worker answers within a second, also while it runs something.
     answer_seconds = 5.0
-    # Run monitoring goes through all started runs in one go; the workers are asked once for all of them.
+    # Run monitoring checks all started runs in one go. The workers are asked once for all of them.
     fresh_seconds = 10.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -38,10 +38,10 @@ class WorkerAskingRunLauncher(CeleryRunLauncher):
             self._ask()
             if task_id in self._at_work:
                 return CheckRunHealthResult(WorkerStatus.RUNNING)
-        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "no worker says that it is at this run")
+        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "no worker says that it works on this run")
 
     def _ask(self) -> None:
-        # Not the one worker that the result backend names: a broker that handed the run out twice has it name another.
+        # Asks all workers. The one that the result backend names may be wrong: a broker may hand a run out twice.
         answers = self.celery.control.inspect(timeout=self.answer_seconds).active() or {}
         self._at_work = {task["id"] for tasks in answers.values() for task in tasks}
         self._asked_at = time.monotonic()

@@ -123,6 +123,8 @@ class GoalsStoreError(GoalsError):
 
     # Class 08 connection, 40 rollback, 53 resources, 55 not in state (lock timeout), 57 operator intervention.
     _PASSING: ClassVar[frozenset[str]] = frozenset({"", "08", "40", "53", "55", "57"})
+    # Of those, what outlasts a few seconds: a full disk or server, and a statement that ran into its time limit.
+    _LASTING: ClassVar[tuple[str, ...]] = ("53", "57014")
 
     def __init__(
         self, message: str, sqlstate: str = "", *, connection: str | None = None, action: str | None = None
@@ -130,6 +132,11 @@ class GoalsStoreError(GoalsError):
         super().__init__(message, connection=connection, action=action)
         self.sqlstate = sqlstate
         self.retryable = sqlstate[:2] in self._PASSING
+
+    @property
+    def passes_within_seconds(self) -> bool:
+        """Whether another try within seconds may succeed: after a lost connection, a deadlock, a lock, a restart."""
+        return self.retryable and not self.sqlstate.startswith(self._LASTING)
 
 
 class AsanaUnavailableError(GoalsError):

@@ -1,7 +1,8 @@
 """The environment, read once into a frozen value.
 
 Every setting from the environment is here, with its default. Settings of one connection, such as its GID and its token
-reference, are in the database.
+reference, are in the database. The two entry points load the settings once and hand them in: `definitions.py`, and the
+command line's `Session`.
 """
 
 import os
@@ -26,11 +27,12 @@ class Settings:
     project_root: Path
     home: Path
     dagster_home: Path
-    database_url: str | None
+    # Its password is a secret, so it stays out of every repr.
+    database_url: str | None = field(repr=False)
     asana_hosts: frozenset[str]
     sync_cron: str
     postgres_user: str
-    # A Slack-compatible webhook's URL is its secret, so it stays out of every repr.
+    # A Slack-compatible webhook's URL is its secret.
     alert_webhook: str | None = field(default=None, repr=False)
     ui_url: str = DEFAULT_UI_URL
     retention_days: int | None = None
@@ -119,7 +121,9 @@ def _days(env: Mapping[str, str], name: str) -> int | None:
     given = env.get(name, "").strip()
     if not given or re.fullmatch("[1-9][0-9]{0,5}", given):
         return int(given) if given else None
-    raise GoalsConfigError(f"{name} is a whole number of days, 1 or more, or unset to keep everything")
+    raise GoalsConfigError(
+        f"{name} is not a whole number of days, 1 or more", action="Correct it, or unset it to keep everything"
+    )
 
 
 def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:
@@ -127,7 +131,9 @@ def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:
     try:
         return Path(given if given.strip() else default).expanduser().absolute()
     except RuntimeError:
-        raise GoalsConfigError(f"{name} begins with ~, but the home folder is not known; write its full path") from None
+        raise GoalsConfigError(
+            f"{name} begins with ~, but the home folder is not known", action="Write its full path"
+        ) from None
 
 
 def _project_root() -> Path:

@@ -22,3 +22,14 @@ class FakeClock:
         with self._lock:
             self.waits.append(seconds)
             self.now += seconds
+
+
+def most_in_a_minute(moments: list[float]) -> int:
+    """How many of these moments lie within the fullest minute."""
+    moments = sorted(moments)
+    most = begin = 0
+    for end, moment in enumerate(moments):
+        while moment - moments[begin] >= 60 - 1e-6:
+            begin += 1
+        most = max(most, end - begin + 1)
+    return most

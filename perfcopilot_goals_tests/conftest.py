@@ -71,7 +71,9 @@ def template(server: Settings) -> str:
     """Name of a migrated database that each test gets a copy of."""
     with psycopg.connect(local_database_url(server), autocommit=True) as connection:
         connection.execute("create database template_goals")
-    ensure_migrated(Database(_url(server, "template_goals")))
+    database = Database(_url(server, "template_goals"))
+    ensure_migrated(database)
+    database.close()  # a database that somebody is connected to cannot be copied
     return "template_goals"
 
 
@@ -82,6 +84,7 @@ def database_url(server: Settings, template: str) -> Iterator[str]:
     with psycopg.connect(local_database_url(server), autocommit=True) as connection:
         connection.execute(f"create database {name} template {template}")
         yield _url(server, name)
+        Database(_url(server, name)).close()
         connection.execute(f"drop database {name} with (force)")
 
 

@@ -1,5 +1,6 @@
 """The launcher of deploy/ asks real Celery workers what they are at; their broker is Celery's own, in memory."""
 
+import logging
 import subprocess
 import sys
 import threading
@@ -27,6 +28,16 @@ class Launcher(WorkerAskingRunLauncher):
     """Workers in the same process answer at once."""
 
     answer_seconds = 0.5
+
+
+@pytest.fixture(autouse=True)
+def _logging_stays_as_it_is() -> Iterator[None]:
+    """Celery's worker sets the level of the root logger, and later tests would miss warnings."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
 
 
 @pytest.fixture
@@ -73,7 +84,7 @@ def test_a_run_is_healthy_while_a_worker_is_at_it_and_no_longer(launcher: Launch
         assert task.began.wait(30)
         assert launcher.check_run_worker_health(task.run).status is WorkerStatus.RUNNING
         other = launcher.check_run_worker_health(run_of("a task that no worker has"))
-        assert (other.status, other.msg) == (WorkerStatus.NOT_FOUND, "no worker says that it is at this run")
+        assert (other.status, other.msg) == (WorkerStatus.NOT_FOUND, "no worker says that it works on this run")
         task.may_end.set()
     launcher.fresh_seconds = 0.0
     assert launcher.check_run_worker_health(task.run).status is WorkerStatus.NOT_FOUND

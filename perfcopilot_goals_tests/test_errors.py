@@ -62,6 +62,17 @@ def test_a_store_error_has_its_sqlstate_and_only_passing_ones_are_retried(sqlsta
 
 
 @pytest.mark.parametrize(
+    ("sqlstate", "passes"),
+    [
+        ("", True), ("08006", True), ("40001", True), ("40P01", True), ("55P03", True), ("57P01", True),
+        ("53100", False), ("53300", False), ("57014", False), ("23514", False), ("42501", False), ("02000", False),
+    ],
+)  # fmt: skip
+def test_a_full_disk_or_a_time_limit_is_not_tried_again_within_seconds(sqlstate: str, passes: bool) -> None:
+    assert GoalsStoreError("replacing goals", sqlstate).passes_within_seconds is passes
+
+
+@pytest.mark.parametrize(
     ("error", "told"),
     [
         (GoalsConfigError("its GID is not set"), "GoalsConfigError: connection acme: its GID is not set"),

@@ -1,9 +1,11 @@
 """The house rules that a linter does not know: who imports whom, what things are called, what is documented."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -26,7 +28,7 @@ MAY_IMPORT = {
     "asana": {"errors", "domain"},
     "local_postgres": {"errors", "settings"},
     "storage": {"errors", "domain", "schemas", "settings", "core"},
-    "services": {"errors", "domain", "schemas", "settings", "core", "asana", "storage", "local_postgres"},
+    "services": {"errors", "domain", "schemas", "settings", "startup", "core", "asana", "storage", "local_postgres"},
     "sandbox": set(),
     "defs": {
         *("errors", "domain", "schemas", "settings", "startup"),
@@ -35,15 +37,17 @@ MAY_IMPORT = {
     "definitions": {"defs", "settings", "startup"},
     "cli": {
         *("errors", "domain", "schemas", "settings", "startup"),
-        *("core", "asana", "storage", "services", "local_postgres", "sandbox", "defs"),
+        *("core", "services", "local_postgres", "sandbox", "defs"),
     },
 }
 MAY_IMPORT_DAGSTER = {"defs", "definitions", "cli"}
 # Core decides; it neither asks the time nor the environment, and touches no file or network.
 BARRED_FROM_CORE = {"os", "sys", "time", "logging", "socket", "pathlib", "requests", "psycopg", "sqlalchemy", "random"}
+SLOW_TO_IMPORT = ("pandas", "pandera", "dagster", "requests", "sqlalchemy")
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "misc", "lib"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted((ROOT / "perfcopilot_goals_tests").rglob("*.py"))
 
 
 def room_of(path: Path) -> str:
@@ -62,6 +66,20 @@ def imports_of(path: Path) -> set[str]:
             if node.module == "perfcopilot_goals":
                 names |= {f"perfcopilot_goals.{alias.name}" for alias in node.names}
     return names
+
+
+def loaded_by_help(commands: list[list[str]], modules: Sequence[str]) -> list[str]:
+    """Which of these modules a fresh process has imported after the help of these commands."""
+    script = (
+        "import json, sys; from perfcopilot_goals.cli import main\n"
+        "commands, modules = json.loads(sys.argv[1])\n"
+        "for command in commands: main([*command, '--help'], standalone_mode=False)\n"
+        "print(json.dumps([m for m in modules if m in sys.modules]))"
+    )
+    given = json.dumps([commands, list(modules)])
+    done = subprocess.run([sys.executable, "-c", script, given], capture_output=True, text=True, check=True)
+    loaded: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return loaded
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -87,6 +105,23 @@ def test_a_module_says_what_it_is_for_and_has_a_name_that_tells(path: Path) -> N
     assert path.stem not in VAGUE_NAMES
 
 
+def test_settings_are_loaded_at_the_entry_points_alone() -> None:
+    """Whatever loads them again could follow another environment than the rest. Dagster makes its instance itself."""
+    loads = {str(path.relative_to(PACKAGE)) for path in MODULES if "load_settings(" in path.read_text("utf-8")}
+    assert loads == {"settings.py", "definitions.py", "cli/session.py", "defs/instance.py"}
+
+
+def test_no_step_fetches_its_resources_from_the_context() -> None:
+    """They stand in its signature, with their types."""
+    assert [path.name for path in MODULES if "context.resources" in path.read_text("utf-8")] == []
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_test_file_is_imported_for_a_helper_in_it(path: Path) -> None:
+    """Helpers are in modules of their own, so that a test file can be read, moved and deleted by itself."""
+    assert not {name for name in imports_of(path) if name.rpartition(".")[2].startswith("test_")}
+
+
 def test_the_data_dictionary_is_what_the_models_say() -> None:
     from perfcopilot_goals.schemas.dictionary import PAGE, render
 
@@ -105,13 +140,15 @@ def test_the_reference_names_every_command_and_no_page_names_another() -> None:
     from perfcopilot_goals.cli import main
 
     reference = (ROOT / "docs" / "reference.md").read_text("utf-8")
-    for name, command in main.commands.items():
+    ctx = click.Context(main)
+    for name in main.list_commands(ctx):
+        command = main.get_command(ctx, name)
         assert f"perfcopilot-goals {name}" in reference, name
         for sub in command.commands if isinstance(command, click.Group) else ():
             assert re.search(rf"{name} [a-z|\\]*\b{sub}\b", reference), f"{name} {sub}"
     for page in [ROOT / "README.md", ROOT / "deploy" / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for named in re.findall(r"perfcopilot-goals ([a-z][a-z-]*)", page.read_text("utf-8")):
-            assert named in main.commands, f"{page.name}: {named}"
+            assert named in main.list_commands(ctx), f"{page.name}: {named}"
 
 
 def test_the_reference_names_every_variable_that_the_program_reads() -> None:
@@ -121,13 +158,19 @@ def test_the_reference_names_every_variable_that_the_program_reads() -> None:
         assert f"`{variable}`" in reference, variable
 
 
-def test_help_loads_neither_pandas_nor_dagster_nor_the_database_driver() -> None:
-    script = (
-        "import sys; from perfcopilot_goals.cli import main; main(['--help'], standalone_mode=False); "
-        "print([m for m in ('pandas', 'pandera', 'dagster', 'psycopg', 'requests', 'sqlalchemy') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+@pytest.mark.parametrize("command", [[], ["connection"], ["employee"]], ids=["all", "connection", "employee"])
+def test_help_loads_no_command_and_neither_pandas_nor_dagster_nor_the_database_driver(command: list[str]) -> None:
+    commands = ("perfcopilot_goals.cli.sync", "perfcopilot_goals.cli.connection", "perfcopilot_goals.cli.employee")
+    assert loaded_by_help([command], (*SLOW_TO_IMPORT, "psycopg", *commands)) == []
+
+
+def test_no_commands_help_waits_for_pandas_dagster_or_sqlalchemy() -> None:
+    from perfcopilot_goals.cli import main
+    from perfcopilot_goals_tests.cli.commands import leaves
+
+    commands = [name.split(" ") for name in leaves(main)]
+    assert ["employee", "suggest"] in commands
+    assert loaded_by_help(commands, SLOW_TO_IMPORT) == []
 
 
 @pytest.mark.fault("H24")

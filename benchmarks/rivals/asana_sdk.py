@@ -14,11 +14,11 @@ THREADS = 50
 
 
 def main(base_url: str, token: str, workspace: str, goal_fields: str, subgoal_fields: str) -> None:
-    """Print how long it took and how much came."""
+    """Fetch, and print how long it took and how much came."""
     configuration = asana.Configuration()
     configuration.host = base_url
     configuration.access_token = token
-    # One kept-alive connection for each thread, instead of the five for each core.
+    # One kept-alive line for each thread; the default is five for each core.
     configuration.connection_pool_maxsize = THREADS
     client = asana.ApiClient(configuration)
     relationships = asana.GoalRelationshipsApi(client)

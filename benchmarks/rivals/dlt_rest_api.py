@@ -1,4 +1,4 @@
-"""The fetch with dlt's `rest_api` source: its own paging and retries, sub-goals as a resource that hangs on the goals.
+"""The fetch with dlt's `rest_api` source: its own paging and retries. Sub-goals are a resource below the goals.
 
 python benchmarks/rivals/dlt_rest_api.py BASE_URL TOKEN WORKSPACE GOAL_FIELDS SUBGOAL_FIELDS
 """
@@ -10,7 +10,7 @@ import time
 from collections import Counter
 
 THREADS = 50
-# dlt reads its settings when it is imported: 50 requests in flight as the others have, and nothing sent home.
+# dlt reads its settings at import: 50 requests in flight, like the others, and no telemetry.
 os.environ |= {
     "EXTRACT__WORKERS": str(THREADS),
     "EXTRACT__MAX_PARALLEL_ITEMS": str(2 * THREADS),
@@ -22,7 +22,7 @@ from dlt.sources.rest_api import rest_api_source  # noqa: E402
 
 
 def main(base_url: str, token: str, workspace: str, goal_fields: str, subgoal_fields: str) -> None:
-    """Print how long it took and how much came."""
+    """Fetch, and print how long it took and how much came."""
     pages = {"type": "cursor", "cursor_path": "next_page.offset", "cursor_param": "offset"}
     goals = {
         "name": "goals",

@@ -1,1 +1,1 @@
-"""Two Celery workers, one of them killed: what deploy/README.md says of them, seen to happen. `make proof`."""
+"""Two Celery workers, one of which is killed: shows that what deploy/README.md says happens. `make proof`."""

@@ -1,6 +1,6 @@
-"""The environment of the proof, made as the Dockerfile makes the image's: the lock, the package, the files of /app.
+"""Makes the environment of the proof as the Dockerfile makes the image's: the lock, the package, the files of /app.
 
-What is proven is in `run`, which this starts in that environment.
+Then it starts `run` in that environment, which holds the proof itself.
 """
 
 import argparse
@@ -18,7 +18,7 @@ IN_APP = ("dagster.yaml", "workspace.yaml", "dagster_celery_config.py", "celery_
 
 
 def main() -> int:
-    """Exit code 0 if everything was right, 1 if not, 2 where something is missing on this machine."""
+    """Run the proof. Exit code 0 if everything was right, 1 if not, 2 if this machine lacks something."""
     parser = argparse.ArgumentParser(prog="python -m deploy.proof", description=__doc__)
     parser.add_argument(
         "--environment", type=Path, metavar="FOLDER", help="keep the environment there, or use it again"
@@ -39,7 +39,7 @@ def main() -> int:
             shutil.copy(CHECKOUT / "deploy" / name, app)
         shutil.copytree(CHECKOUT / "deploy" / "proof", app / "proof")
         command = [python, "-W", "ignore", "-m", "proof.run", folder, "--connections", str(given.connections)]
-        # Nothing of this checkout, nor of the caller's settings: the package is the installed one.
+        # Neither this checkout nor the caller's settings may count: the package is the installed one.
         plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         proof = subprocess.Popen(
             list(map(str, command)), cwd=folder, env=plain | {"PYTHONPATH": str(app)}, start_new_session=True
@@ -47,7 +47,7 @@ def main() -> int:
         try:
             return proof.wait()
         finally:
-            # It cleans up when told to end, and is given the time.
+            # It cleans up when it is terminated, and gets the time for it.
             proof.terminate()
             proof.wait()
     finally:
@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def prepare(environment: Path) -> Path:
-    """An environment with what the lock names and the package as it is now; its Python."""
+    """Make an environment with the lock's packages and ours as it is now; returns its Python."""
     python = environment / "bin" / "python"
     pip: list[str | Path] = [python, "-m", "pip", "--quiet", "--no-cache-dir", "--disable-pip-version-check", "install"]
     if not python.exists():
@@ -66,7 +66,7 @@ def prepare(environment: Path) -> Path:
         venv.create(environment, with_pip=True)
         subprocess.run([*pip, "--require-hashes", "-r", CHECKOUT / "deploy" / "requirements.lock"], check=True)
     with tempfile.TemporaryDirectory() as build:
-        # A copy, because building leaves its traces where the sources are.
+        # A copy, because a build leaves files beside the sources.
         for name in ("pyproject.toml", "README.md"):
             shutil.copy(CHECKOUT / name, build)
         shutil.copytree(CHECKOUT / "perfcopilot_goals", Path(build) / "perfcopilot_goals")

@@ -1,6 +1,6 @@
-"""The companies of the proof: one workspace, one token and one connection each, and what their tables hold.
+"""The companies of the proof, with one workspace, one token and one connection each; and what their tables hold.
 
-Every company is another size, so that rows which went to the wrong connection would show.
+Every company has another size, so that rows in the wrong connection would show.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ Content = Mapping[str, list[tuple[Any, ...]]]
 
 
 def names(count: int) -> list[str]:
-    """The connections, and as well the names of their token files."""
+    """The names of the connections, which are also the names of their token files."""
     return [f"company-{number:03d}" for number in range(1, count + 1)]
 
 
@@ -38,7 +38,7 @@ def token_of(name: str) -> str:
 
 
 def write_tokens(folder: Path, connections: list[str]) -> None:
-    """A file for each token, for its owner only."""
+    """Write a file for each token, readable by its owner only."""
     folder.mkdir(mode=0o700)
     for name in connections:
         (folder / name).touch(0o600)
@@ -46,23 +46,23 @@ def write_tokens(folder: Path, connections: list[str]) -> None:
 
 
 def connect(url: str, base_url: str, tokens: Path, connections: list[str]) -> None:
-    """The tables, and every connection with its roster."""
+    """Make the tables, and add every connection with its roster."""
     database = Database(url)
     ensure_migrated(database)
-    with database.connect("connecting the companies") as transaction:
+    with database.connect("connecting the companies") as conn:
         for number, name in enumerate(connections, 1):
             world = world_of(number)
             row = Connection(name, world.workspace_gid, f"file:{tokens / name}", base_url, 60_000, "auto", enabled=True)
-            add_connection(transaction, row)
+            add_connection(conn, row)
             people = [Employee(e.employee_id, e.full_name, e.email, e.asana_user_gid) for e in world.roster]
-            import_employees(transaction, name, people)
+            import_employees(conn, name, people)
 
 
 def content(url: str) -> Content:
-    """Every row of the five tables, without the moment and the run that wrote it."""
-    with psycopg.connect(url) as database:
+    """Every row of the five tables, without the moment and the run of its write."""
+    with psycopg.connect(url) as conn:
         return {
-            table: database.execute(
+            table: conn.execute(
                 f"select connection, {', '.join(own_columns(table))} from perfcopilot_goals.{table} order by 1, 2, 3, 4"
             ).fetchall()
             for table in SLICE_TABLES
@@ -70,23 +70,23 @@ def content(url: str) -> Content:
 
 
 def incomplete(url: str, connections: list[str]) -> list[str]:
-    """What in the sync log is not as after whole syncs, by connection."""
+    """What the sync log says is not complete, and what it says differently from the tables, by connection."""
     wrong = []
-    with psycopg.connect(url) as database:
+    with psycopg.connect(url) as conn:
         for name in connections:
-            states = database.execute(
+            states = conn.execute(
                 "select state, run_id, counts -> 'tables' from perfcopilot_goals.syncs where connection = %s "
                 "order by started_at",
                 [name],
             ).fetchall()
             if not states or states[-1][0] != "complete" or "running" in [state for state, *_ in states]:
                 wrong.append(f"{name}: {[state for state, *_ in states]}")
-            # The last write of a table in the sync log and the rows there have to name the same run and number.
+            # The last write of a table in the sync log must name the same run and number as the rows do.
             written = {
                 table: (run, entry["rows"]) for _, run, tables in states for table, entry in (tables or {}).items()
             }
             for table in SLICE_TABLES:
-                rows = database.execute(
+                rows = conn.execute(
                     f"select run_id, count(*) from perfcopilot_goals.{table} where connection = %s group by 1", [name]
                 ).fetchall()
                 if rows != [written.get(table)]:

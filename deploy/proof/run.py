@@ -1,6 +1,6 @@
 """The proof itself: a backfill of all connections over two workers, one of which is killed in the middle.
 
-At the end the slices have to be those that plain syncs make, and the sync log has to bear them out.
+At the end the slices must be the ones that plain syncs make, and the sync log must agree with them.
 """
 
 import argparse
@@ -41,22 +41,22 @@ Ask = Callable[..., dict[str, Any]]
 
 
 def asker(port: int) -> Ask:
-    """Asks the web server as its pages do."""
+    """Returns a function that asks the web server as its pages do."""
 
     def ask(query: str, **variables: Any) -> dict[str, Any]:
         body = json.dumps({"query": query, "variables": variables}).encode()
         request = urllib.request.Request(f"http://127.0.0.1:{port}/graphql", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as response:
-            answer: dict[str, Any] = json.load(response)
-        assert "errors" not in answer, answer
-        data: dict[str, Any] = answer["data"]
+            payload: dict[str, Any] = json.load(response)
+        assert "errors" not in payload, payload
+        data: dict[str, Any] = payload["data"]
         return data
 
     return ask
 
 
 def backfill(ask: Ask, services: Services, url: str, connections: list[str]) -> tuple[str, list[dict[str, Any]]]:
-    """Launch it, kill a worker that is in the middle of a sync, wait for the end; its status and all its runs."""
+    """Launch a backfill, kill a worker in the middle of a sync, wait for the end; returns its status and all runs."""
     wait_for(
         "the partitions", lambda: set(connections) <= set(ask(PARTITIONS)["assetNodeOrError"]["partitionKeys"]), 120
     )
@@ -92,14 +92,14 @@ def backfill(ask: Ask, services: Services, url: str, connections: list[str]) -> 
 
 
 def done(runs: list[dict[str, Any]]) -> set[str]:
-    """Those that went well."""
+    """Ids of the runs that succeeded."""
     return {run["runId"] for run in runs if run["status"] == "SUCCESS"}
 
 
 def syncing(url: str) -> set[str]:
-    """The runs that the sync log says are under way."""
-    with psycopg.connect(url) as database:
-        rows = database.execute("select run_id from perfcopilot_goals.syncs where state = 'running'").fetchall()
+    """Ids of the runs that are under way, as the sync log says."""
+    with psycopg.connect(url) as conn:
+        rows = conn.execute("select run_id from perfcopilot_goals.syncs where state = 'running'").fetchall()
     return {row[0] for row in rows}
 
 
@@ -111,7 +111,7 @@ def report(
     found: dict[str, Any],
     wrong: list[str],
 ) -> int:
-    """Print how it went; exit code 1 if anything is wrong."""
+    """Print how it went; returns exit code 1 if anything is wrong."""
     retried = [run for run in runs if run["parentRunId"]]
     print(
         f"runs by worker: {shares}; by status: {dict(Counter(run['status'] for run in runs))}; retries: {len(retried)}"
@@ -125,7 +125,7 @@ def report(
 
 
 def main() -> int:
-    """Print the figures and what is wrong; exit code 1 if anything is."""
+    """Print the figures and what is wrong; returns exit code 1 if anything is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--connections", type=int, default=50)
@@ -134,17 +134,17 @@ def main() -> int:
     connections = names(given.connections)
     worlds = [world_of(number) for number in range(1, len(connections) + 1)]
     tokens = [token_of(name) for name in connections]
-    told = [f"{name} {version(name)}" for name in ("dagster", "dagster-celery", "celery", "redis")]
-    print(f"Python {platform.python_version()}, {', '.join(told)}, {len(connections)} connections", flush=True)
-    # Whoever ends this, the services have to be ended and Postgres with them.
+    versions = [f"{name} {version(name)}" for name in ("dagster", "dagster-celery", "celery", "redis")]
+    print(f"Python {platform.python_version()}, {', '.join(versions)}, {len(connections)} connections", flush=True)
+    # However this ends, the services and Postgres must end with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     settings = load_settings({"PERFCOPILOT_HOME": str(folder / "postgres")})
     write_tokens(folder / "tokens", connections)
     try:
         url = local_database_url(settings)
         plain_url = f"{url.rpartition('/')[0]}/plain"
-        with psycopg.connect(url, autocommit=True) as database:
-            database.execute("create database plain")
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute("create database plain")
         environment = {
             "PERFCOPILOT_DATABASE_URL": url,
             "PERFCOPILOT_CODE_HOST": "127.0.0.1",

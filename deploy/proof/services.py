@@ -1,4 +1,4 @@
-"""The processes of a deployment on loopback: broker, code server, web server, daemon and workers, each with its log."""
+"""A deployment's processes on loopback: broker, code server, web server, daemon and workers, each with its log."""
 
 import os
 import secrets
@@ -17,7 +17,7 @@ STOP_SECONDS = 30.0
 
 
 def wait_for(what: str, ask: Callable[[], Value], seconds: float) -> Value:
-    """What `ask` answers once that is true; `SystemExit` if it never was."""
+    """Call `ask` until what it returns is true, and return that; `SystemExit` after so many seconds."""
     end = time.monotonic() + seconds
     while not (value := ask()):
         if time.monotonic() > end:
@@ -27,14 +27,14 @@ def wait_for(what: str, ask: Callable[[], Value], seconds: float) -> Value:
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody has just now."""
+    """A loopback port that is free just now."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
 class Services:
-    """A context manager that ends them all, each with whatever it started."""
+    """A context manager that ends all its processes, and what they started."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
@@ -54,7 +54,7 @@ class Services:
                 self.kill(name)
 
     def home(self, name: str) -> dict[str, str]:
-        """A machine's own folders: DAGSTER_HOME with the deployment's files, PERFCOPILOT_HOME."""
+        """A machine's own folders: DAGSTER_HOME with the deployment's files, and PERFCOPILOT_HOME."""
         folder = self.folder / name
         if not folder.exists():
             folder.mkdir()
@@ -63,7 +63,7 @@ class Services:
         return {"DAGSTER_HOME": str(folder), "PERFCOPILOT_HOME": str(folder / "state")}
 
     def start(self, name: str, *command: object, home: str, stdin: bytes | None = None, url: str = "") -> None:
-        """A process in a group of its own; a command without a path is one of the environment's."""
+        """Start a process in its own group. A command without a path is one of the environment's."""
         environment = self.environment | self.home(home) | ({"PERFCOPILOT_DATABASE_URL": url} if url else {})
         program = Path(sys.executable).parent / str(command[0])
         arguments = [str(program if program.exists() else command[0]), *map(str, command[1:])]
@@ -77,7 +77,7 @@ class Services:
                 pipe.write(stdin or b"")
 
     def kill(self, name: str) -> None:
-        """SIGKILL to all of it at once, as when its machine is lost."""
+        """Send SIGKILL to the process and all its children at once, as when a machine is lost."""
         self._signal(name, signal.SIGKILL)
         self.processes[name].wait()
 
@@ -86,7 +86,7 @@ class Services:
             os.killpg(self.processes[name].pid, number)
 
     def start_broker(self) -> str:
-        """A Redis of its own, with a password; its URL."""
+        """Start a Redis with a password; returns its URL."""
         port, password = free_port(), secrets.token_hex(16)
         settings = f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\nappendonly no\ndir {self.folder}\n'
         self.start("broker", "redis-server", "-", home="main", stdin=settings.encode())
@@ -94,7 +94,7 @@ class Services:
         return f"redis://:{password}@127.0.0.1:{port}/0"
 
     def start_dagster(self) -> int:
-        """Code server, daemon and web server as in compose.yaml, all on loopback; the web server's port."""
+        """Start code server, daemon and web server as in compose.yaml, on loopback; returns the web server's port."""
         code, web = free_port(), free_port()
         workspace_file = self.folder / "main" / "workspace.yaml"
         workspace_file.write_text(workspace_file.read_text().replace("port: 4000", f"port: {code}"))
@@ -108,7 +108,7 @@ class Services:
         return web
 
     def start_worker(self, name: str) -> None:
-        """A Celery worker as in compose.yaml, told apart by its name and not by its host's."""
+        """Start a Celery worker as in compose.yaml, with a name of its own because all have the same host."""
         settings: tuple[Any, ...] = (
             "--concurrency",
             "2",
@@ -122,7 +122,7 @@ class Services:
         wait_for(f"worker {name}", lambda: b" ready." in log.read_bytes(), 60)
 
     def runs_of(self, worker: str) -> set[str]:
-        """The runs whose output is on that worker's disk."""
+        """Ids of the runs whose output is on that worker's disk."""
         return {path.parent.name for path in (self.folder / worker / "state").rglob("compute_logs")}
 
 

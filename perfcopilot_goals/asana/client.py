@@ -65,7 +65,7 @@ class AsanaClient:
         base_url = check_base_url(base_url, allowed_hosts)
         self.clock = clock
         self.pacer = pacer_for(token, requests_per_minute, self.clock)
-        self.figures = RequestStats()
+        self.stats = RequestStats()
         self.stop = threading.Event()
         self.lock = threading.Lock()
         self._transport = Transport(base_url, token, request_seconds, self.stop, proxy)
@@ -86,7 +86,7 @@ class AsanaClient:
             if attempt == 1:
                 self._budget.count_first_try()
             with self.lock:
-                self.figures.requests += 1
+                self.stats.requests += 1
             outcome = self._try(path, params)
             if not isinstance(outcome, Problem):
                 return outcome
@@ -137,7 +137,7 @@ class AsanaClient:
             raise refusal_of(path, response)
         if problem.is_throttled:
             with self.lock:
-                self.figures.throttled += 1
+                self.stats.throttled += 1
         return problem
 
     def _before_retry(self, path: str, attempt: int, problem: Problem) -> None:
@@ -174,12 +174,12 @@ class AsanaClient:
 
     def _record_wait(self, seconds: float) -> None:
         with self.lock:
-            self.figures.waited_seconds += seconds
+            self.stats.waited_seconds += seconds
 
     def _record_changes(self, headers: Mapping[str, str]) -> None:
         for change in headers.get("asana-change", "").split(","):
             name = re.search(r"name=([A-Za-z0-9_]{1,80})", change)
             if name:
                 with self.lock:
-                    affected = self.figures.changes.get(name[1], False)
-                    self.figures.changes[name[1]] = affected or "affected=true" in change
+                    affected = self.stats.changes.get(name[1], False)
+                    self.stats.changes[name[1]] = affected or "affected=true" in change

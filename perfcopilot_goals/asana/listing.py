@@ -63,7 +63,7 @@ def _fetch_pages(
             raise _refusal_of_page(request, page).answered(refused.status) from None
         objects += parse_data(response, request)
         with client.lock:
-            client.figures.pages += 1
+            client.stats.pages += 1
         on_page(len(objects))
         offset = _parse_offset(response, request, paged)
         if offset is None:

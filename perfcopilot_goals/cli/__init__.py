@@ -1,7 +1,7 @@
-"""The command line: parses, calls, prints, and decides nothing.
+"""The command line: parses, calls a service, prints, and decides nothing.
 
-Only click and the standard library are imported before a command runs; pandas, Dagster and the database driver are
-imported by the commands that need them, so that `--help` answers at once.
+A command is a function in a module named for what it is about, and an entry below or in `groups`. Its module is
+imported when the command is called, so `--help` answers at once.
 """
 
 import sys
@@ -10,23 +10,32 @@ from typing import Any
 
 import click
 
-from perfcopilot_goals.cli.connections import connection
-from perfcopilot_goals.cli.databases import database_stop, database_url
-from perfcopilot_goals.cli.employees import employee
-from perfcopilot_goals.cli.granting import grants
-from perfcopilot_goals.cli.results import plan, prompt, status
-from perfcopilot_goals.cli.retaining import retention
-from perfcopilot_goals.cli.serving import demo, dev, sandbox
-from perfcopilot_goals.cli.session import Session
-from perfcopilot_goals.cli.syncing import sync
+from perfcopilot_goals.cli.lazy_group import LazyGroup
 from perfcopilot_goals.cli.terminal import echo, guarded_output
 from perfcopilot_goals.errors import GoalsError
 
 INTERRUPTED = 130
 
+# Name: where it is, and its line in the list of commands.
+COMMANDS = {
+    "connection": ("perfcopilot_goals.cli.groups:connection", "Add, change, check and remove Asana workspaces."),
+    "database-stop": ("perfcopilot_goals.cli.admin_commands:database_stop", "Stop the local Postgres."),
+    "database-url": ("perfcopilot_goals.cli.admin_commands:database_url", "Print the database's URL with password."),
+    "demo": ("perfcopilot_goals.cli.dev:demo", "Show it all with a sample company; needs nothing."),
+    "dev": ("perfcopilot_goals.cli.dev:dev", "Run the Dagster UI and its daemon on 127.0.0.1."),
+    "employee": ("perfcopilot_goals.cli.groups:employee", "Import the roster and map it to Asana users."),
+    "grants": ("perfcopilot_goals.cli.admin_commands:grants", "Print or make the database's four roles."),
+    "plan": ("perfcopilot_goals.cli.status:plan", "Show how long the next sync takes."),
+    "prompt": ("perfcopilot_goals.cli.status:prompt", "Print an employee's stored [GOALS] block."),
+    "retention": ("perfcopilot_goals.cli.admin_commands:retention", "Delete old history."),
+    "sandbox": ("perfcopilot_goals.cli.dev:sandbox", "Serve a small stand-in Asana on 127.0.0.1."),
+    "status": ("perfcopilot_goals.cli.status:status", "Show each connection's last sync, and what failed."),
+    "sync": ("perfcopilot_goals.cli.sync:sync", "Bring goals from Asana and render the blocks."),
+}
 
-class _Commands(click.Group):
-    """Errors as one message on stderr and the exit code of the error's class; a traceback with `--debug` only."""
+
+class _Commands(LazyGroup):
+    """Prints an error as one message on stderr and exits with its class's code; a traceback with `--debug` only."""
 
     def main(self, *args: Any, **more: Any) -> Any:
         with guarded_output():
@@ -55,31 +64,11 @@ class _Commands(click.Group):
             sys.exit(1)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show tracebacks and Dagster's own log.")
 @click.version_option(package_name="perfcopilot-goals")
-@click.pass_context
-def main(ctx: click.Context, debug: bool) -> None:
+def main(debug: bool) -> None:
     """Goals that employees own in Asana, as the [GOALS] block of their performance review.
 
     Begin with `perfcopilot-goals demo`, which needs nothing.
     """
-    ctx.obj = Session(debug)
-
-
-for command in (
-    demo,
-    dev,
-    connection,
-    employee,
-    sync,
-    plan,
-    status,
-    prompt,
-    sandbox,
-    retention,
-    grants,
-    database_url,
-    database_stop,
-):
-    main.add_command(command)

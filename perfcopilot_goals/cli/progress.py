@@ -1,4 +1,4 @@
-"""Progress of a walk on the terminal: a bar where somebody looks, plain lines at a decent pace where nobody does."""
+"""How far a fetch is: a bar on a terminal, and elsewhere a plain line every few seconds."""
 
 import os
 import sys
@@ -16,13 +16,13 @@ LINE_SECONDS = 5.0
 
 
 class TerminalProgress:
-    """Draws on stderr. Dagster redirects that while a run goes on, so the stream as it was before is kept."""
+    """Draws on stderr. Dagster redirects stderr during a run, so this keeps the stream as it was before."""
 
     def __init__(self, *, draws: bool = True) -> None:
         stderr = os.dup(sys.stderr.fileno())
         self._is_terminal = draws and os.isatty(stderr)
         self._stream = Unfailing(os.fdopen(stderr, "w", encoding=sys.stderr.encoding, errors="replace"))
-        self._told_at = time.monotonic()
+        self._shown_at = time.monotonic()
         self._is_drawn = False
 
     def __call__(self, progress: "Progress | str") -> None:
@@ -33,9 +33,9 @@ class TerminalProgress:
             return
         now = time.monotonic()
         is_done = progress.done == progress.total
-        if not is_done and now - self._told_at < (REDRAW_SECONDS if self._is_terminal else LINE_SECONDS):
+        if not is_done and now - self._shown_at < (REDRAW_SECONDS if self._is_terminal else LINE_SECONDS):
             return
-        self._told_at = now
+        self._shown_at = now
         if self._is_terminal:
             self._stream.write(f"\r\x1b[K{_bar(progress)} {printable(str(progress))}")
             self._is_drawn = True
@@ -44,15 +44,15 @@ class TerminalProgress:
         self._stream.flush()
 
     def clear(self) -> None:
-        """Take the bar away, so that what is printed next stands on a line of its own."""
+        """Removes the bar, so that what is printed next has a line to itself."""
         if self._is_drawn:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
             self._is_drawn = False
 
 
-def tell_line(line: str) -> None:
-    """A line for the person who waits, apart from what a command prints."""
+def show_line(line: str) -> None:
+    """Shows a line to the person who waits, on stderr, apart from the command's result."""
     echo(line, err=True)
 
 

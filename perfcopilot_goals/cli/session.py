@@ -1,23 +1,20 @@
-"""What the commands share: the settings, the database, the Dagster instance, and how things are printed."""
+"""What the commands share: the settings, the database, and how results are printed."""
 
-import os
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
+from perfcopilot_goals import services
 from perfcopilot_goals.cli.terminal import echo, render_json
-from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.settings import Settings, load_settings
-from perfcopilot_goals.startup import starting
 
 if TYPE_CHECKING:
-    import dagster as dg
+    from perfcopilot_goals.services.databases import Database
 
-    from perfcopilot_goals.storage.database import Database
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -34,39 +31,28 @@ class Session:
 
     @cached_property
     def database(self) -> "Database":
-        """The database in use, started and migrated if need be."""
-        from perfcopilot_goals.services.databases import open_database
-        from perfcopilot_goals.storage.migrate import ensure_migrated
+        """The database in use, started and migrated if needed."""
+        return services.databases.open_migrated_database(self.settings)
 
-        database = open_database(self.settings)
-        ensure_migrated(database)
-        return database
 
-    @contextmanager
-    def instance(self) -> Iterator["dg.DagsterInstance"]:
-        """The Dagster instance of this checkout, or of DAGSTER_HOME where that is set."""
-        assert self.database  # fails here, in a second and in our words, rather than in Dagster's
-        if not self.settings.dagster_home.is_dir():
-            raise GoalsConfigError(f"DAGSTER_HOME is {self.settings.dagster_home}, and there is no such folder")
-        os.environ["DAGSTER_HOME"] = str(self.settings.dagster_home)
-        if not self.debug:
-            # Previews and betas of Dagster that we use on purpose; the tests look at them.
-            warnings.simplefilter("ignore")
-        with starting():
-            import dagster as dg
+def pass_session(command: Callable[Concatenate[Session, Given], Result]) -> Callable[Given, Result]:
+    """Gives the command a session as its first argument."""
 
-            instance = dg.DagsterInstance.get()
-        with instance:
-            yield instance
+    @wraps(command)
+    def call(*args: Given.args, **more: Given.kwargs) -> Result:
+        options = click.get_current_context().find_root().params
+        return command(Session(options["debug"]), *args, **more)
+
+    return call
 
 
 def print_json(value: Any) -> None:
-    """JSON on stdout, which parses to the value again; moments and dates in ISO 8601."""
+    """Prints JSON that parses to the value again; moments and dates are in ISO 8601."""
     echo(*render_json(value))
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], empty: str) -> None:
-    """Rows under a header line, columns padded to their widest value; `empty` where there are none."""
+    """Prints rows under a header line, each column as wide as its widest value; `empty` if there are no rows."""
     if not rows:
         echo(empty)
         return

@@ -1,8 +1,8 @@
 """How commands print. Everything that goes to standard output or standard error passes through here.
 
-Names, e-mail addresses and ids are written by other people. A name may hold an escape sequence that overwrites a line
-of ours, a line break that adds one, or a character that reverses what follows. So what a terminal would act upon is
-replaced before it gets there. `echo` prints lines; a new command uses nothing else.
+Names, e-mail addresses and ids are written by other people. An escape sequence in a name can overwrite a line of ours,
+a line break can add one, and some characters reverse what follows. So characters that a terminal would act upon are
+replaced before they reach it. Commands print with `echo` and nothing else.
 """
 
 import io
@@ -26,16 +26,16 @@ def printable(text: str) -> str:
 
 
 def echo(*lines: str, err: bool = False) -> None:
-    """Print these lines in one piece. A line stays one line, whatever it holds."""
+    """Prints these lines in one piece. A line stays one line, whatever it holds."""
     stream = sys.stderr if err else sys.stdout
     stream.write("".join(f"{printable(line)}\n" for line in lines))
     stream.flush()
 
 
 def render_json(value: Any) -> list[str]:
-    """Lines of JSON that parse to the value again. What a terminal would act upon is escaped, not replaced.
+    """Lines of JSON that parse to the value again. Characters that a terminal would act upon are escaped, not replaced.
 
-    Where the output is not UTF-8, every character beyond ASCII is escaped too. Moments and dates are in ISO 8601.
+    If the output is not UTF-8, every character beyond ASCII is escaped too. Moments and dates are in ISO 8601.
     """
     is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
     text = json.dumps(value, indent=2, ensure_ascii=not is_utf8, default=lambda moment: moment.isoformat())
@@ -44,7 +44,7 @@ def render_json(value: Any) -> list[str]:
 
 @contextmanager
 def guarded_output() -> Iterator[None]:
-    """Guard standard output and standard error, also against what libraries print."""
+    """Guards standard output and standard error, also against what libraries print."""
     with redirect_stdout(_guarded(sys.stdout)), redirect_stderr(_guarded(sys.stderr)):
         try:
             yield
@@ -54,7 +54,7 @@ def guarded_output() -> Iterator[None]:
 
 
 class Unfailing(io.TextIOBase):
-    """A stream that drops what it cannot show: characters beyond its encoding, and all of it when its reader has left.
+    """A stream that never fails: it replaces characters beyond its encoding, and drops all once its reader has left.
 
     So a command goes on after `head` has seen enough. A sync must not stop half-way because nobody reads its lines.
     """
@@ -85,20 +85,20 @@ class Unfailing(io.TextIOBase):
         self._attempt(self._stream.flush)
 
     def close(self) -> None:
-        """Nothing: whoever opened the stream below closes it."""
+        """Does nothing: the stream below belongs to its opener."""
 
     def _attempt(self, write: Callable[[], object]) -> None:
         try:
             write()
         except (BrokenPipeError, ConnectionResetError):
-            # The file below it, because the stream holds text that it will try to write again when it is closed.
+            # Replaces the file below the stream: the stream still holds text, and writes it when it is closed.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())
             os.close(nowhere)
 
 
 class _Guarded(Unfailing):
-    """A stream of printable lines. It is no terminal to libraries, which would colour theirs."""
+    """A stream of printable lines. Libraries see no terminal, so they print without colours."""
 
     def write(self, text: str) -> int:
         return super().write("\n".join(printable(line) for line in text.split("\n")))
@@ -106,7 +106,7 @@ class _Guarded(Unfailing):
 
 def _guarded(stream: TextIO | None) -> TextIO:
     # `None` was closed before the program started, as by `2>&-`. Its number is the lowest free one, so this file takes
-    # it. Otherwise the line to the database would, and whatever is printed would be sent there.
+    # it. Otherwise the socket to the database would take it, and everything printed would be sent there.
     return cast(TextIO, _Guarded(stream or open(os.devnull, "w", encoding="utf-8")))
 
 
@@ -115,7 +115,7 @@ def _is_unprintable(character: str) -> bool:
 
 
 def _escaped(character: str) -> str:
-    """As JSON escapes it: U+007F, which JSON would not, too."""
+    """As JSON escapes it, and U+007F too, which JSON does not escape."""
     if not _is_unprintable(character):
         return character
     return f"\\u{ord(character):04x}" if ord(character) <= 0xFFFF else json.dumps(character)[1:-1]

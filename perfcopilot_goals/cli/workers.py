@@ -1,7 +1,7 @@
-"""Groups of connections worked on at once, each group by one process.
+"""Works on several groups of connections at once, each group in one process.
 
-Processes and not threads: pandera's settings and Python's filter of warnings belong to a whole process, Dagster listens
-to signals on a main thread only, and a sync that waits for nothing computes.
+Processes and not threads, for three reasons. pandera's settings and Python's warning filter belong to a whole process.
+Dagster listens to signals on a main thread only. And a sync that is not waiting for Asana computes.
 """
 
 import multiprocessing
@@ -14,22 +14,22 @@ from multiprocessing.process import BaseProcess
 
 from perfcopilot_goals.cli.terminal import echo, guarded_output
 
-# As many as dagster.yaml lets run at once.
+# As many as dagster.yaml allows at once.
 WORKERS = 4
 # A worker ends within a second of an interrupt.
 REPEAT_SECONDS = 4.0
 
 Names = Sequence[str]
-# Does the job for these connections one after the other, telling of each; returns their exit codes.
+# Does the job for these connections one after the other, and prints how each ended; returns their exit codes.
 Work = Callable[[Names], list[int]]
 OpenWork = Callable[[], AbstractContextManager[Work]]
 
 
 def work_together(groups: Sequence[Names], open_work: OpenWork, preload: Sequence[str]) -> dict[str, int]:
-    """The exit code of each connection. `open_work` is called in each worker, so it has to be of a module.
+    """The exit code of each connection. Each worker calls `open_work`, so it has to be a function of a module.
 
-    What the workers import, `preload`, is imported once for all of them. A worker that dies takes only its own group
-    with it. On an interrupt nothing new begins, and what is under way ends as it would on an interrupt of its own.
+    The modules of `preload` are imported once for all workers. A worker that dies takes only its own group with it. On
+    an interrupt no new group begins, and each running one ends as if it had been interrupted alone.
     """
     workers = _Workers(groups, open_work, preload)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -43,7 +43,7 @@ def work_together(groups: Sequence[Names], open_work: OpenWork, preload: Sequenc
 
 
 class _Workers:
-    """The groups that wait, and the processes at work, each known by the line that its answer comes on."""
+    """The groups that wait, and the processes at work. A process is known by the pipe that its result comes on."""
 
     def __init__(self, groups: Sequence[Names], open_work: OpenWork, preload: Sequence[str]) -> None:
         self._context = multiprocessing.get_context("forkserver")
@@ -72,13 +72,13 @@ class _Workers:
                     self._hand_out(line, process)
                 else:
                     line.close()
-        # One that is still leaving when this process ends would be sent a SIGTERM.
+        # A worker that is still ending when this process ends would get a SIGTERM.
         for process in self._processes:
             process.join()
         return codes
 
     def interrupt(self) -> None:
-        """Tell them until they have ended: Dagster drops an interrupt that comes behind a run's last step."""
+        """Interrupts them until they have ended: Dagster drops an interrupt that comes after a run's last step."""
         while alive := [process for process in self._processes if process.is_alive()]:
             for process in alive:
                 with suppress(ProcessLookupError):
@@ -96,14 +96,14 @@ class _Workers:
 
     def _hand_out(self, line: Connection, process: BaseProcess) -> None:
         self._busy[line] = process, self._waiting.pop()
-        with suppress(OSError):  # it died meanwhile, which the answer that does not come will show
+        with suppress(OSError):  # it died meanwhile, which shows when its result does not come
             line.send(self._busy[line][1])
 
 
 def _serve(line: Connection, open_work: OpenWork) -> None:
-    """A worker: what it is sent it works on, until nothing more comes."""
-    # An interrupt reaches it from the parent alone, once. It hears it also where the parent does not: a shell starts
-    # what runs in its background with SIGINT ignored.
+    """A worker: works on each group that it is sent, until no more come."""
+    # In a process group of its own, so that an interrupt comes from the parent alone, once. The handler is set because
+    # a shell starts its background jobs with SIGINT ignored, and the worker must hear it even so.
     os.setpgrp()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with suppress(KeyboardInterrupt, EOFError), guarded_output(), open_work() as work:

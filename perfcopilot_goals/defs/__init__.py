@@ -1,4 +1,11 @@
 """Everything that imports Dagster: partitions, assets, checks, I/O, resources, schedule and the instance's storage.
 
-Each part is a shell; what it decides is in `core`, what it fetches in `asana`, what it stores in `storage`.
+Each part is a thin layer: `core` decides, `asana` fetches, `storage` stores.
 """
+
+import warnings
+
+import dagster as dg
+
+# A feature of Dagster 1.13 that is used on purpose. Any other that becomes a preview or a beta is still reported.
+warnings.filterwarnings("ignore", "Specifying a partitions_def on an AssetCheckSpec", dg.PreviewWarning)

@@ -1,6 +1,6 @@
-"""Alerts: what is posted to a webhook when a run fails, or when employees become truncated.
+"""Posts to a webhook when a run fails, or when employees become truncated.
 
-Off unless `PERFCOPILOT_ALERT_WEBHOOK` names a URL that takes Slack's JSON. What the text says is `core.alerts`.
+Off unless `PERFCOPILOT_ALERT_WEBHOOK` is a URL that takes Slack's JSON. `core.alerts` writes the texts.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from urllib3.util import Retry
 from perfcopilot_goals.core.alerts import newly_truncated, parse_alerted, render_alerted, tell_failure, tell_truncated
 from perfcopilot_goals.core.checks import BLOCKS
 from perfcopilot_goals.defs.failures import ERROR_CODE
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.limits import GOALS_PER_EMPLOYEE
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.services.redaction import redact
@@ -36,7 +36,7 @@ _RETRIES = Retry(
 
 
 def alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """The two sensors, or none where no webhook is set."""
+    """The two sensors, or none if no webhook is set."""
     webhook = settings.alert_webhook
     if webhook is None:
         return []
@@ -66,7 +66,7 @@ def alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         minimum_interval_seconds=SENSOR_SECONDS,
         description="Posts to the webhook once for each employee who comes to own more goals than the cap.",
     )
-    def truncation_alert(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
+    def truncation_alert(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult | dg.SkipReason:
         now = store.read_or_skip("reading truncated blocks", read_truncated)
         if isinstance(now, dg.SkipReason):
             return now
@@ -79,25 +79,28 @@ def alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
 
 
 def post(webhook: str, text: str) -> None:
-    """Post the text as Slack takes it; `GoalsConfigError`, without the URL, where it was not taken after retries."""
+    """Post the text in Slack's form; raises `GoalsConfigError`, without the URL, if no try was accepted."""
     with requests.Session() as session:
         session.mount("https://", HTTPAdapter(max_retries=_RETRIES))
         session.mount("http://", HTTPAdapter(max_retries=_RETRIES))
         try:
-            answer = session.post(webhook, json={"text": text}, timeout=POST_SECONDS, allow_redirects=False)
-            problem = "" if answer.ok and not answer.is_redirect else f"answered status {answer.status_code}"
+            response = session.post(webhook, json={"text": text}, timeout=POST_SECONDS, allow_redirects=False)
+            is_taken = response.ok and not response.is_redirect
+            problem = "" if is_taken else f"responded with status {response.status_code}"
         except requests.RequestException as error:
-            problem = f"did not answer ({type(error).__name__})"
+            problem = f"did not respond ({type(error).__name__})"
     if problem:
         # Raised out here: the library's error quotes the URL, which is the webhook's secret.
-        raise GoalsConfigError(f"an alert was not delivered: the webhook {problem}; check PERFCOPILOT_ALERT_WEBHOOK")
+        raise GoalsConfigError(
+            f"an alert was not delivered: the webhook {problem}", action="Check PERFCOPILOT_ALERT_WEBHOOK"
+        )
 
 
 def _secrets_of(webhook: str) -> set[str]:
-    """The parts of the webhook's URL that no log may hold: all of it, its path, its query and each value in that.
+    """The parts of the webhook's URL that no log may hold: the URL, its path, its query and each value in the query.
 
-    Each as it was written and as it is sent. Shorter ones are left out: they are no secrets, and a log without any "/"
-    or "1" could not be read.
+    Each part as it was written and as it is sent. Parts of a few characters are left out: they are no secrets, and
+    nobody could read a log without any "/" or "1".
     """
     secrets: set[str] = set()
     for url in (webhook, str(requests.Request("POST", webhook).prepare().url)):
@@ -108,9 +111,9 @@ def _secrets_of(webhook: str) -> set[str]:
 
 
 def _error_of(failures: Sequence[dg.DagsterEvent]) -> str:
-    """The text of the first failure that is ours, which is safe to post; else only that the run ended in its middle."""
+    """The text of the first failure that is ours, so safe to post; otherwise only that no step failed by itself."""
     for event in failures:
         data = event.step_failure_data.user_failure_data
         if data and data.description and ERROR_CODE in data.metadata:
             return data.description
-    return "The run ended outside of its steps, as when its process was killed; its log in the Dagster UI says where."
+    return "No step said why, for example because the process was killed; the run's log in the Dagster UI says where."

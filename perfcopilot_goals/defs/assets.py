@@ -5,6 +5,7 @@ where the truth starts.
 """
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -22,16 +23,20 @@ from perfcopilot_goals.core.reasons import count_reasons
 from perfcopilot_goals.core.subgoal_refusals import refusal_of_lists
 from perfcopilot_goals.defs.columns import column_schema
 from perfcopilot_goals.defs.failures import as_failures
-from perfcopilot_goals.defs.io_manager import COLUMNS
+from perfcopilot_goals.defs.io_manager import COLUMNS, SliceIOManager
 from perfcopilot_goals.defs.partitions import connections_partitions
 from perfcopilot_goals.defs.picture import draw_sync
-from perfcopilot_goals.defs.resources import Asana
+from perfcopilot_goals.defs.resources import AsanaResource, StoreResource
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.schemas.tables import Slice, tables
 from perfcopilot_goals.services.sync_access import require_workspace
 
 IO_MANAGER = "slices"
 OWNERS = ["team:people-data"]
+# Raise it in the change after which equal inputs give other rows. The UI then calls the stored rows outdated.
+CODE_VERSION = "1"
+# The steps that ask Asana. It has no limit until somebody sets one in the UI: docs/decisions/0013 says why.
+POOL = "asana"
 
 Roster = Mapping[str, str | None]
 
@@ -53,23 +58,37 @@ def _source(table: str) -> dg.AssetSpec:
 
 
 def _slice_asset(*kinds: str, **reads: list[str]) -> Callable[[Callable[..., Slice]], dg.AssetsDefinition]:
-    """One of the five: partitioned, stored by the I/O manager, its errors told without leaking anything.
+    """One of the five: partitioned, stored by the I/O manager, its failures safe to show and in the sync log.
 
-    `reads` names the columns of an input that are loaded, where not all are: a slice's size is its texts'.
+    `reads` names the columns to load of an input, where the asset does not need them all: texts are most of a slice.
     """
+    asks_asana = "asana" in kinds
 
     def define(function: Callable[..., Slice]) -> dg.AssetsDefinition:
-        @functools.wraps(function)
-        def run(*args: Any, **inputs: Any) -> Slice:
-            context = dg.AssetExecutionContext.get()
-            note = context.resources.asana.failure_recorder(context.partition_key, context.run.run_id)
-            with as_failures(context.partition_key, note):
-                return function(*args, **inputs)
+        parameters = inspect.signature(function).parameters
 
+        @functools.wraps(function)
+        def run(*args: Any, asana: AsanaResource, **inputs: Any) -> dg.Output[Slice]:
+            context = dg.AssetExecutionContext.get()
+            connection, run_id = context.partition_key, context.run.run_id
+            own = {"asana": asana} if "asana" in parameters else {}
+            with as_failures(connection, asana.failure_recorder(connection, run_id)):
+                made = function(*args, **inputs, **own)
+            # Dagster takes equal code and equal inputs for equal rows, and knows nothing of what Asana has changed.
+            return dg.Output(made, data_version=dg.DataVersion(run_id) if asks_asana else None)
+
+        # Dagster reads from the signature what a step needs. Each of the five needs `asana`, to record its failure
+        # with the requests that it cost.
+        needed = [parameter for name, parameter in parameters.items() if name != "asana"]
+        recorder = inspect.Parameter("asana", inspect.Parameter.KEYWORD_ONLY, annotation=AsanaResource)
+        run.__signature__ = inspect.Signature([*needed, recorder])  # type: ignore[attr-defined]
         decorate = dg.asset(
             ins={table: dg.AssetIn(metadata={COLUMNS: columns}) for table, columns in reads.items()},
             io_manager_key=IO_MANAGER,
-            required_resource_keys={"asana", IO_MANAGER},
+            code_version=CODE_VERSION,
+            # No `backfill_policy`: with one, even of a single partition a run, a backfill's runs carry a range and not
+            # `dagster/partition`. Checks then lose their connection, and the queue's limit does not see it.
+            pool=POOL if asks_asana else None,
             **_options(function.__name__, *kinds),
         )
         return cast(dg.AssetsDefinition, decorate(run))
@@ -82,16 +101,20 @@ employees = _source("employees")
 
 
 @_slice_asset("asana")
-def raw_workspace_goals(context: dg.AssetExecutionContext, connections: Connection) -> Slice:
-    asana: Asana = context.resources.asana
+def raw_workspace_goals(
+    context: dg.AssetExecutionContext,
+    connections: Connection,
+    asana: AsanaResource,
+    slices: dg.ResourceParam[SliceIOManager],
+) -> Slice:
     workspace_gid = require_workspace(connections)
-    if not context.resources.slices.allow_empty:
+    if not slices.allow_empty:
         asana.require_employees(connections)
     client = asana.client_for(connections)
     asana.begin_sync(connections, context.run.run_id)
     fields = [*tables()["raw_workspace_goals"].asana_fields, WORKSPACE_FIELD]
-    answers = fetch_goals(client, workspace_gid, fields, asana.reporter(connections, "goals listed"))
-    goals = parse_goals(answers, workspace_gid, asana.erased(connections).has_user)
+    responses = fetch_goals(client, workspace_gid, fields, asana.reporter(connections, "goals listed"))
+    goals = parse_goals(responses, workspace_gid, asana.erased(connections).has_user)
     users = asana.check_users(connections)
     return Slice(goals.rows, asana.notes() | users | {"repeated_goals": goals.repeated})
 
@@ -102,8 +125,9 @@ def owned_goals(raw_workspace_goals: pd.DataFrame, employees: Roster) -> Slice:
 
 
 @_slice_asset("asana", owned_goals=["goal_gid"])
-def subgoals(context: dg.AssetExecutionContext, connections: Connection, owned_goals: pd.DataFrame) -> Slice:
-    asana: Asana = context.resources.asana
+def subgoals(
+    connections: Connection, owned_goals: pd.DataFrame, asana: AsanaResource, slices: dg.ResourceParam[SliceIOManager]
+) -> Slice:
     goal_gids = list(owned_goals["goal_gid"])
     walk = walk_subgoals(
         asana.client_for(connections),
@@ -114,8 +138,7 @@ def subgoals(context: dg.AssetExecutionContext, connections: Connection, owned_g
         on_goal=asana.reporter(connections, "goals walked", total=len(goal_gids)),
     )
     stored = asana.store.goals_with_key_results(connections.connection)
-    allow_empty = context.resources.slices.allow_empty
-    refusal = refusal_of_lists(walk.subgoals, walk.unread, stored, allow_empty=allow_empty)
+    refusal = refusal_of_lists(walk.subgoals, walk.unread, stored, allow_empty=slices.allow_empty)
     if refusal is not None:
         raise refusal
     found = parse_subgoals(walk.subgoals, asana.erased(connections).has_user, walk.route)
@@ -133,10 +156,14 @@ def mapped_goal_rows(owned_goals: pd.DataFrame, subgoals: pd.DataFrame) -> Slice
     owned_goals=["employee_id", "owned_total"],
 )
 def prompt_blocks(
-    context: dg.AssetExecutionContext, mapped_goal_rows: pd.DataFrame, owned_goals: pd.DataFrame, employees: Roster
+    context: dg.AssetExecutionContext,
+    mapped_goal_rows: pd.DataFrame,
+    owned_goals: pd.DataFrame,
+    employees: Roster,
+    store: StoreResource,
 ) -> Slice:
     goals_owned = dict(zip(owned_goals["employee_id"], owned_goals["owned_total"], strict=True))
-    block_history = context.resources.asana.store.block_history(context.partition_key)
+    block_history = store.block_history(context.partition_key)
     blocks = render_blocks(mapped_goal_rows, goals_owned, [e for e, gid in employees.items() if gid], block_history)
     context.add_output_metadata({"picture": draw_sync(mapped_goal_rows, blocks, employees)})
     return Slice(blocks, count_reasons(blocks["reason"]))

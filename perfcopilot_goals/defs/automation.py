@@ -1,4 +1,4 @@
-"""The job, its schedule, and the sensors that keep partitions and connections in step and heal what was mended."""
+"""The job, its schedule, and two sensors: one keeps the partitions in step, one re-syncs corrected connections."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from perfcopilot_goals.defs.partitions import (
     partitions_of,
     register_partitions,
 )
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.storage.connections import read_connections
 from perfcopilot_goals.storage.overview import read_last_syncs
@@ -29,10 +29,10 @@ sync_goals = dg.define_asset_job(
 
 
 def sync_schedule(cron: str) -> dg.ScheduleDefinition:
-    """One run per enabled connection and tick, by the cron expression, in UTC.
+    """A schedule in UTC whose tick requests one run for each enabled connection.
 
-    What keeps a tick of many connections from becoming a herd is the run queue: `max_concurrent_runs` of dagster.yaml.
-    Of several ticks that were missed Dagster makes up for the last one only, as the schedule has no partition set.
+    The run queue limits how many of them run at once: `max_concurrent_runs` in dagster.yaml. After missed ticks Dagster
+    makes up for the last one only, because the schedule has no partition set.
     """
 
     @dg.schedule(
@@ -43,11 +43,11 @@ def sync_schedule(cron: str) -> dg.ScheduleDefinition:
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Syncs every enabled connection. The time is PERFCOPILOT_SYNC_CRON, in UTC.",
     )
-    def schedule(context: dg.ScheduleEvaluationContext, store: Store) -> Iterator[dg.RunRequest]:
-        with store.database.connect("reading the connections") as database:
-            names = [connection.connection for connection in read_connections(database) if connection.enabled]
+    def schedule(context: dg.ScheduleEvaluationContext, store: StoreResource) -> Iterator[dg.RunRequest]:
+        with store.database.connect("reading the connections") as conn:
+            names = [connection.connection for connection in read_connections(conn) if connection.enabled]
         waiting = context.instance.get_runs(dg.RunsFilter(job_name=JOB, statuses=[dg.DagsterRunStatus.QUEUED]))
-        # A key that Dagster does not know fails the whole tick, so a connection added behind its back is made known.
+        # A key that Dagster does not know fails the whole tick, and a connection may have been added without Dagster.
         register_partitions(context.instance, names)
         for name in decide_syncs(names, partitions_of(waiting)):
             yield request_sync(name, f"{context.scheduled_execution_time.isoformat()}:{name}")
@@ -57,8 +57,8 @@ def sync_schedule(cron: str) -> dg.ScheduleDefinition:
 
 def request_sync(name: str, run_key: str) -> dg.RunRequest:
     """One run of the job for one connection."""
-    # With this tag Dagster takes the key as it is. Without it, it connects to Postgres twice for each request to look
-    # the key up: some 20 s for a thousand, of the 60 s after which a tick fails.
+    # With this tag Dagster takes the key as it is. Without the tag it connects to Postgres twice to look each key up.
+    # For a thousand keys that takes some 20 s, and a tick fails after 60 s.
     return dg.RunRequest(run_key=run_key, partition_key=name, tags={PARTITION_TAG: name})
 
 
@@ -78,8 +78,8 @@ IN_FLIGHT = [
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Keeps the partitions equal to the enabled connections.",
 )
-def connections_sensor(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
-    """Add partitions at once, remove them when no run of them is in flight; a failed read changes nothing."""
+def connections_sensor(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult | dg.SkipReason:
+    """Adds partitions at once, removes one when none of its runs is in flight; a failed read changes nothing."""
     found = store.read_or_skip("reading the connections", read_connections)
     if isinstance(found, dg.SkipReason):
         return found
@@ -99,10 +99,12 @@ def connections_sensor(context: dg.SensorEvaluationContext, store: Store) -> dg.
     job=sync_goals,
     minimum_interval_seconds=SENSOR_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Syncs a connection again when its settings changed after a sync failed for want of a right one.",
+    description="Re-syncs a connection after its settings were corrected.",
 )
-def fixed_connection_sensor(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
-    """One run per mended connection and change: the run key holds the moment of the change."""
+def fixed_connection_sensor(
+    context: dg.SensorEvaluationContext, store: StoreResource
+) -> dg.SensorResult | dg.SkipReason:
+    """One run for each corrected connection and change; the run key holds the time of the change."""
     found = store.read_or_skip("reading the latest syncs", read_last_syncs)
     if isinstance(found, dg.SkipReason):
         return found

@@ -1,4 +1,4 @@
-"""The code location put together; who runs it says how progress is told, and tests what time it is."""
+"""Puts the code location together. The caller may say how progress is reported and which clock is used."""
 
 import dagster as dg
 
@@ -13,27 +13,27 @@ from perfcopilot_goals.defs.automation import (
 )
 from perfcopilot_goals.defs.checks import CHECK_DEFINITIONS, ROLL_UPS
 from perfcopilot_goals.defs.io_manager import SliceIOManager
-from perfcopilot_goals.defs.observation import sources_sensor
+from perfcopilot_goals.defs.observation import roster_and_settings_sensor
 from perfcopilot_goals.defs.progress import LogProgress, Report
-from perfcopilot_goals.defs.resources import Asana, Store
+from perfcopilot_goals.defs.resources import AsanaResource, StoreResource
 from perfcopilot_goals.defs.retention import retention, retention_schedule
 from perfcopilot_goals.settings import Settings
 
 
 def build_definitions(settings: Settings, report: Report | None = None, clock: Clock = SYSTEM_CLOCK) -> dg.Definitions:
-    """Assets, checks, job, schedule and resources. Nothing is connected to before a run needs it."""
-    store = Store()
+    """Everything that Dagster loads, by these settings. Nothing connects to a database or Asana before a run does."""
+    store = StoreResource(settings=settings)
     return dg.Definitions(
         assets=[*SOURCE_ASSETS, *SLICE_ASSETS],
         asset_checks=[*CHECK_DEFINITIONS, *ROLL_UPS],
         jobs=[sync_goals, retention],
         schedules=[sync_schedule(settings.sync_cron), retention_schedule(settings.retention_days)],
-        sensors=[connections_sensor, fixed_connection_sensor, sources_sensor, *alert_sensors(settings)],
-        # Also for what is materialized from the asset graph, where Dagster would take a process for each step.
+        sensors=[connections_sensor, fixed_connection_sensor, roster_and_settings_sensor, *alert_sensors(settings)],
+        # For what is materialized from the asset graph, too: Dagster would start a process for each step.
         executor=dg.in_process_executor,
         resources={
             "store": store,
-            "asana": Asana(store=store, report=report or LogProgress(), clock=clock),
+            "asana": AsanaResource(store=store, report=report or LogProgress(), clock=clock),
             IO_MANAGER: SliceIOManager(store=store, clock=clock),
         },
     )

@@ -1,11 +1,10 @@
-"""The checks of `core.checks`, per asset and partitioned like it.
+"""The checks of `core.checks` in Dagster, each partitioned like its asset.
 
-An unpartitioned check on a partitioned asset shows only the last connection's answer, so a truncated one would be
-hidden by the next healthy one.
+An unpartitioned check on a partitioned asset shows only the latest connection's result. The next healthy connection
+would then hide a truncated one.
 """
 
 import datetime as dt
-import warnings
 from collections.abc import Iterator
 
 import dagster as dg
@@ -14,7 +13,7 @@ from perfcopilot_goals.core.automation import STALE_AFTER, find_stale
 from perfcopilot_goals.core.checks import BLOCKS, CHECKS, IDS_LISTED, IDS_SHOWN, RAW, SUBGOALS, Check, Facts, show_ids
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.partitions import connections_partitions
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import read_mapping
@@ -25,44 +24,41 @@ from perfcopilot_goals.storage.users_check import read_mapping_conflicts, read_u
 
 
 def gather_facts(database: Database, connection: str, checks: list[Check]) -> Facts:
-    """What these checks read, as of one moment."""
+    """What these checks need, read in one snapshot."""
     columns: dict[str, dict[str, None]] = {}
     for check in checks:
         for table, names in check.reads.items():
             columns.setdefault(table, {}).update(dict.fromkeys(names))
-    with database.connect("reading for checks") as transaction:
-        transaction.execute("set transaction isolation level repeatable read, read only")
-        walked = read_source(transaction, connection, SUBGOALS)
-        noted = walked.notes if walked else {}
-        listed = read_source(transaction, connection, RAW)
+    with database.connect("reading for checks", snapshot=True) as conn:
+        walked = read_source(conn, connection, SUBGOALS)
+        notes = walked.notes if walked else {}
+        listed = read_source(conn, connection, RAW)
         return Facts(
-            slices={table: read_slice(transaction, table, connection, list(columns[table])) for table in columns},
-            asana_user_of=read_mapping(transaction, connection),
-            unread_subgoal_lists=list(noted.get("unread", [])),
-            hidden_subgoals={hidden["goal_gid"]: hidden["count"] for hidden in noted.get("hidden", [])},
+            slices={table: read_slice(conn, table, connection, list(columns[table])) for table in columns},
+            asana_user_of=read_mapping(conn, connection),
+            unread_subgoal_lists=list(notes.get("unread", [])),
+            hidden_subgoals={hidden["goal_gid"]: hidden["count"] for hidden in notes.get("hidden", [])},
             goals_before=listed.rows_before if listed else 0,
-            mapping_conflicts=read_mapping_conflicts(transaction, connection),
-            users_checked_at=read_users_check(transaction, connection).checked_at,
+            mapping_conflicts=read_mapping_conflicts(conn, connection),
+            users_checked_at=read_users_check(conn, connection).checked_at,
         )
 
 
 def _checks_of(table: str) -> dg.AssetChecksDefinition:
-    """One step for all checks of a table: a step of its own for each costs more than what it checks."""
+    """All checks of a table in one step: a step for each would cost more than the checks themselves."""
     checks = {check.name: check for check in CHECKS if check.table == table}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.PreviewWarning)  # partitions of a check are a preview in Dagster 1.13
-        specs = [
-            dg.AssetCheckSpec(c.name, asset=table, description=c.description, partitions_def=connections_partitions)
-            for c in checks.values()
-        ]
+    specs = [
+        dg.AssetCheckSpec(c.name, asset=table, description=c.description, partitions_def=connections_partitions)
+        for c in checks.values()
+    ]
 
     @dg.multi_asset_check(name=f"checks_of_{table}", specs=specs, can_subset=True)
-    def run(context: dg.AssetCheckExecutionContext, store: Store) -> Iterator[dg.AssetCheckResult]:
+    def run(context: dg.AssetCheckExecutionContext, store: StoreResource) -> Iterator[dg.AssetCheckResult]:
         selected = {key.name for key in context.selected_asset_check_keys}
-        asked = [check for name, check in checks.items() if name in selected]
+        chosen = [check for name, check in checks.items() if name in selected]
         with as_failures(context.partition_key, lambda _: None):
-            facts = gather_facts(store.database, context.partition_key, asked)
-            results = [(check, check.evaluate(facts)) for check in asked]
+            facts = gather_facts(store.database, context.partition_key, chosen)
+            results = [(check, check.evaluate(facts)) for check in chosen]
         for check, result in results:
             limit = {} if result.limit is None else {"limit": result.limit}
             as_of = {} if result.as_of is None else {"as_of": result.as_of}
@@ -80,18 +76,18 @@ def _checks_of(table: str) -> dg.AssetChecksDefinition:
 CHECK_DEFINITIONS = [_checks_of(table) for table in SLICE_TABLES]
 
 
-# The two below look at all connections by one statement each: a check without partitions shows whatever was answered
-# last, and this answer is the same whichever connection was synced.
+# The two below read all connections in one statement each. A check without partitions shows its latest result, and
+# theirs is the same whichever connection was synced.
 
 
 @dg.asset_check(
     asset=BLOCKS,
     description="Connections with truncated blocks, each with how many employees. See its no_block_is_truncated.",
 )
-def no_connection_is_truncated(store: Store) -> dg.AssetCheckResult:
+def no_connection_is_truncated(store: StoreResource) -> dg.AssetCheckResult:
     """Over all connections."""
-    with as_failures("(all)", lambda _: None), store.database.connect("reading truncated blocks") as database:
-        truncated = read_truncated(database)
+    with as_failures("(all)", lambda _: None), store.database.connect("reading truncated blocks") as conn:
+        truncated = read_truncated(conn)
     return _roll_up([f"{connection}: {len(employees)}" for connection, employees in truncated.items()])
 
 
@@ -100,10 +96,10 @@ def no_connection_is_truncated(store: Store) -> dg.AssetCheckResult:
     description=f"Enabled connections without a complete sync for {STALE_AFTER.total_seconds() / 3600:.0f} hours. "
     "Look at their latest run: perfcopilot-goals status says what failed.",
 )
-def no_connection_is_stale(store: Store) -> dg.AssetCheckResult:
+def no_connection_is_stale(store: StoreResource) -> dg.AssetCheckResult:
     """Over all connections."""
-    with as_failures("(all)", lambda _: None), store.database.connect("reading the latest syncs") as database:
-        stale = find_stale(read_last_syncs(database), dt.datetime.now(dt.UTC))
+    with as_failures("(all)", lambda _: None), store.database.connect("reading the latest syncs") as conn:
+        stale = find_stale(read_last_syncs(conn), dt.datetime.now(dt.UTC))
     return _roll_up(stale)
 
 

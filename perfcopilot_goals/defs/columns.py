@@ -1,4 +1,4 @@
-"""The tables' columns as Dagster's catalog shows them: what each is, and which ones it comes from."""
+"""The tables' columns for Dagster's catalog: what each one is, and which columns it comes from."""
 
 import dagster as dg
 

@@ -1,7 +1,7 @@
-"""How an error of ours becomes a failure in Dagster that tells what to do and leaks nothing.
+"""Turns an error of ours into a failure in Dagster that says what to do and leaks nothing.
 
-Dagster stores an exception with its message, its stack and its whole chain of causes. So whatever is raised inside an
-asset, an input or an output is replaced here by a `Failure` whose text is safe, and the sync log learns how it ended.
+Dagster stores an exception with its message, its stack and its whole chain of causes. So every exception inside an
+asset, an input or an output becomes a `Failure` with a safe text. The sync log records how the sync ended.
 """
 
 import traceback
@@ -17,39 +17,37 @@ ERROR_CODE = "error_code"
 
 
 @contextmanager
-def as_failures(connection: str, note: Callable[[str], None]) -> Iterator[None]:
-    """Turn every exception of the block into a `Failure`; `note` is told the error's class first.
+def as_failures(connection: str, record: Callable[[str], None]) -> Iterator[None]:
+    """Turn every exception of the block into a `Failure`; `record` gets the error's class first.
 
-    Ours keep their message and name the connection. An unexpected one is told by its
-    class and place only, since its message may quote a row. Dagster retries only what another try can mend.
+    Our own errors keep their message and name the connection. An unexpected one is reported by its class and place
+    only, because its message may quote a row. Dagster retries no step: docs/decisions/0013 says who retries.
     """
     try:
         yield
     except GoalsError as error:
-        _note(note, type(error).__name__)
+        _record(record, type(error).__name__)
         raise dg.Failure(
             description=str(error.about(connection)),
             metadata={ERROR_CODE: type(error).__name__},
-            allow_retries=error.retryable,
         ) from None
     except dg.Failure:
         raise
     except Exception as error:
-        _note(note, type(error).__name__)
+        _record(record, type(error).__name__)
         kind = type(error).__name__
         raise dg.Failure(
             description=f"{kind} in connection {connection}, an error of the program itself: {_where(error)}",
             metadata={ERROR_CODE: kind},
-            allow_retries=False,
         ) from None
     except BaseException:
-        # Somebody ended the run (Ctrl-C, SIGTERM, Dagster's cancel); without this the sync log would say that it runs.
-        _note(note, INTERRUPTED)
+        # Somebody ended the run (Ctrl-C, SIGTERM, Dagster's cancel). Without this the sync log would call it running.
+        _record(record, INTERRUPTED)
         raise
 
 
 def _where(error: Exception) -> str:
-    """The place where it was raised and, as that is often in a library, the two of ours that led there."""
+    """Where it was raised. That is often in a library, so also the last two places of ours on the way there."""
     innermost, *outer = reversed(traceback.extract_tb(error.__traceback__))
     ours = [place for place in outer if "/perfcopilot_goals/" in place.filename]
     return " < ".join(
@@ -57,9 +55,9 @@ def _where(error: Exception) -> str:
     )
 
 
-def _note(note: Callable[[str], None], error_code: str) -> None:
+def _record(record: Callable[[str], None], error_code: str) -> None:
     try:
-        note(error_code)
+        record(error_code)
     except Exception:
-        # The sync log cannot be reached either. The failure at hand says more, so it must not be replaced.
+        # The sync log cannot be reached either. The failure at hand says more, so nothing may replace it.
         return

@@ -1,8 +1,11 @@
-"""Where Dagster itself keeps its runs and logs: the same Postgres as the goals, and the folder for local state.
+"""Where Dagster itself keeps its runs and logs: in the same Postgres as the goals, and in the folder for local state.
 
-`dagster.yaml` names these classes, so that any Dagster command in this checkout finds the database by the rules of this
-program, local Postgres included, and the instance's serialized reference, which Dagster hands from process to process,
-holds no password.
+`dagster.yaml` names these classes. So any Dagster command in this checkout finds the database as the program does,
+local Postgres included. Dagster passes a serialized reference to the instance from process to process; it holds no
+password.
+
+Dagster constructs these classes by itself and can hand them nothing of ours, so each loads the settings. Everything
+else in this room gets them from `build_definitions`.
 """
 
 import time
@@ -22,20 +25,19 @@ with starting():
     from dagster_postgres import DagsterPostgresStorage
     from psycopg.conninfo import conninfo_to_dict
     from sqlalchemy import event
-    from sqlalchemy.pool import Pool
 
-    from perfcopilot_goals.services.databases import open_database
+    from perfcopilot_goals.services.databases import open_migrated_database
     from perfcopilot_goals.settings import Settings, load_settings, make_home
-    from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, STATEMENT_SECONDS, Database
-    from perfcopilot_goals.storage.migrate import ensure_migrated
+    from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
+    from perfcopilot_goals.storage.sessions import STATEMENT_SECONDS
 
-# For so long after a statement a connection is taken to be alive without asking it.
+# A connection that was used within so many seconds is taken to be alive.
 TRUSTED_SECONDS = 1.0
 
 
 def dagster_url(database: Database) -> str:
-    """The database as Dagster takes it: psycopg2, the only driver it works with, and a schema of its own."""
-    # Read by libpq, as for our own connections: SQLAlchemy trips over several hosts and over a socket's folder.
+    """The database's URL for Dagster: with psycopg2, the only driver it works with, and with a schema of its own."""
+    # libpq reads it, as it does for our own connections. SQLAlchemy stumbles over several hosts, or a socket's folder.
     given = {name: str(value) for name, value in conninfo_to_dict(database.url).items()}
     user, password, name = (given.pop(key, None) for key in ("user", "password", "dbname"))
     given["plugin"] = SchemaPlugin.NAME
@@ -44,10 +46,12 @@ def dagster_url(database: Database) -> str:
 
 
 class SchemaPlugin(sqlalchemy.CreateEnginePlugin):
-    """Lets each connection of an engine begin in Dagster's schema: a URL with `?plugin=<NAME>` asks for it.
+    """Puts each connection of an engine into Dagster's schema, and checks that one which was kept is alive.
 
-    Said to the session and not as `options` of the start-up, which poolers refuse, or ignore, and then Dagster's tables
-    would be made in `public`.
+    A URL asks for it by `?plugin=<NAME>`, so the product's own engines are left alone.
+
+    A statement sets the schema, not `options` of the start-up. Some poolers refuse those; others ignore them, and
+    Dagster would make its tables in `public`.
     """
 
     NAME = "perfcopilot_dagster_schema"
@@ -57,15 +61,17 @@ class SchemaPlugin(sqlalchemy.CreateEnginePlugin):
 
     def engine_created(self, engine: sqlalchemy.Engine) -> None:
         event.listen(engine, "connect", _enter_schema, insert=True)
+        # On Dagster's engines alone: the look begins a transaction, in which our own could not choose their isolation.
+        event.listen(engine, "checkout", _ensure_alive)
 
 
 sqlalchemy.dialects.plugins.register(SchemaPlugin.NAME, __name__, SchemaPlugin.__name__)
 
 
-def _enter_schema(connection: Any, _: object) -> None:
-    with connection.cursor() as cursor:
+def _enter_schema(conn: Any, _: object) -> None:
+    with conn.cursor() as cursor:
         cursor.execute(f"set search_path = {DAGSTER_SCHEMA}")
-    connection.commit()
+    conn.commit()
 
 
 class InstanceStorage(DagsterPostgresStorage):
@@ -77,35 +83,34 @@ class InstanceStorage(DagsterPostgresStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
-        database = open_database(load_settings())
-        ensure_migrated(database)
+        database = open_migrated_database(load_settings())
         with database.connect("opening Dagster's storage") as lock:
-            # One at a time: of several processes that open a new database together, Dagster lets some fail.
-            lock.execute("select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals dagster storage', 0))")
+            # One process at a time: Dagster fails in some of several processes that open a new database together.
+            driver(lock).execute(
+                "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals dagster storage', 0))"
+            )
             storage = cls(dagster_url(database), inst_data=inst_data)
         _keep_connections(storage)
         return storage
 
 
 def _keep_connections(storage: DagsterPostgresStorage) -> None:
-    """Have each process keep its connections, as Dagster does in its web server only.
+    """Let each process keep its connections, which Dagster does in its web server only.
 
-    A run of fifty goals logs in 370 times otherwise, which is half of the CPU that it takes, Postgres' included.
+    Otherwise a run of fifty goals logs in 370 times. That was half of its CPU, Postgres' included.
     """
     for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):
         part.optimize_for_webserver(1_000 * STATEMENT_SECONDS, pool_recycle=3600, max_overflow=20)
-    if not event.contains(Pool, "checkout", _ensure_alive):
-        event.listen(Pool, "checkout", _ensure_alive)
 
 
-def _ensure_alive(connection: Any, record: Any, _: object) -> None:
-    """A kept connection may have ended with a Postgres that was restarted; the pool then opens another one."""
+def _ensure_alive(conn: Any, record: Any, _: object) -> None:
+    """Check a connection that was kept: after a restart of Postgres the pool has to open another one."""
     now = time.monotonic()
     is_fresh = now - record.info.get("used_at", now) < TRUSTED_SECONDS
     record.info["used_at"] = now
     if not is_fresh:
         try:
-            with connection.cursor() as cursor:
+            with conn.cursor() as cursor:
                 cursor.execute("select 1")
         except Exception as error:
             raise sqlalchemy.exc.DisconnectionError from error

@@ -1,4 +1,4 @@
-"""Slices in Postgres as Dagster's inputs and outputs, alike for every table."""
+"""Loads and stores slices in Postgres for Dagster, in one way for every table."""
 
 import datetime as dt
 import threading
@@ -13,18 +13,18 @@ from perfcopilot_goals.asana.pacing import Clock
 from perfcopilot_goals.core.lineage import ROSTER, check_inputs, roster_digest
 from perfcopilot_goals.defs.columns import column_lineage
 from perfcopilot_goals.defs.failures import as_failures
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.sync import SLICE_TABLES, Source
 from perfcopilot_goals.errors import GoalsGuardError
+from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.tables import Slice, stamp, validate
 from perfcopilot_goals.storage.connections import read_connection
-from perfcopilot_goals.storage.database import SCHEMA
 from perfcopilot_goals.storage.employees import read_mapping
 from perfcopilot_goals.storage.slices import Replacement, load_slice, replace_slice
 from perfcopilot_goals.storage.sync_log import begin_sync
 
-# Metadata of an asset's input, by the name that Dagster's own database I/O managers have for it.
+# The metadata that names the columns of an input; Dagster's own database I/O managers call it so too.
 COLUMNS = "columns"
 
 Roster = dict[str, str | None]
@@ -33,14 +33,14 @@ Roster = dict[str, str | None]
 class SliceIOManager(dg.ConfigurableIOManager):
     """A partition of an asset is the connection's slice of the table of that name.
 
-    `allow_empty` lets a slice that had goals become empty, lets goals lose the key results that Asana now refuses to
-    list, and lets a connection sync whose roster is empty. Set it for one run, in the launchpad or on the command line.
+    `allow_empty` lifts three guards for one run. A slice that had goals may become empty, goals may lose key results
+    that Asana now refuses to list, and the roster may be empty. Set it in the launchpad or on the command line.
     """
 
-    store: Store
+    store: StoreResource
     clock: dg.ResourceDependency[Clock]
     allow_empty: bool = False
-    # What the latest inputs came from; the step that loaded them is the one that writes next.
+    # Where the latest inputs came from; the step that loaded them writes next.
     _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame | Connection | Roster:
@@ -50,24 +50,24 @@ class SliceIOManager(dg.ConfigurableIOManager):
                 columns = context.definition_metadata.get(COLUMNS)
                 rows, self._sources[name] = load_slice(self.store.database, name, connection, columns)
                 return rows
-            with self.store.database.connect(f"reading {name}") as database:
-                settings = read_connection(database, connection)
+            with self.store.database.connect(f"reading {name}") as conn:
+                row = read_connection(conn, connection)
                 if name == ROSTER:
-                    roster = read_mapping(database, connection)
+                    roster = read_mapping(conn, connection)
                     self._sources[ROSTER] = Source(roster_digest(roster), None, {}, {})
                     return roster
-                return settings
+                return row
 
     def handle_output(self, context: dg.OutputContext, obj: Slice) -> None:
         table, connection, run_id = context.asset_key.path[-1], context.partition_key, context.run_id
         began = time.monotonic()
-        # What the asset spent is in its notes, and those reach the sync log only with the rows.
+        # The asset's notes say what it cost. They reach the sync log with the rows, so a failure has to record them.
         with as_failures(connection, self.store.failure_recorder(connection, run_id, lambda: obj.notes)):
             sources = self._sources_of(context)
             check_inputs(table, sources)
             moments = [source.synced_at for source in sources.values() if source.synced_at]
-            with self.store.database.connect("entering the sync") as database:
-                synced_at = begin_sync(database, connection, run_id, min(moments, default=None))
+            with self.store.database.connect("entering the sync") as conn:
+                synced_at = begin_sync(conn, connection, run_id, min(moments, default=None))
             _check_moments(table, synced_at, sources)
             rows = validate(table, stamp(obj.hand_over(), connection, synced_at, run_id))
             replacement = Replacement(
@@ -97,19 +97,19 @@ class SliceIOManager(dg.ConfigurableIOManager):
 
 
 def _check_moments(table: str, synced_at: dt.datetime, sources: dict[str, Source]) -> None:
-    """Raise `GoalsGuardError` where rows would be said to be as new as the run's fetch, and an input is older."""
+    """Raise `GoalsGuardError` if an input is older than the run's fetch: the rows would pass for newer ones."""
     older = [name for name, source in sources.items() if source.synced_at and source.synced_at < synced_at]
     if older:
         raise GoalsGuardError(
-            f"{table} was not written: {' and '.join(older)} came from an earlier sync than what this run has written. "
-            "Materialize what lies between in the same run, or run the whole sync"
+            f"{table} was not written: {' and '.join(older)} came from an earlier sync than what this run has written",
+            action="Materialize what lies between in the same run, or run the whole sync",
         )
 
 
 def _metadata(table: str, rows: pd.DataFrame, written: Slice, deleted: int, seconds: float) -> dict[str, Any]:
-    figures = {name: value for name, value in written.notes.items() if isinstance(value, int | float | str)}
+    numbers = {name: value for name, value in written.notes.items() if isinstance(value, int | float | str)}
     if "truncated" in rows and "employee_id" in rows:
-        figures["truncated_employees"] = int(rows.loc[rows["truncated"], "employee_id"].nunique())
+        numbers["truncated_employees"] = int(rows.loc[rows["truncated"], "employee_id"].nunique())
     return {
         "dagster/table_name": f"{SCHEMA}.{table}",
         "dagster/partition_row_count": len(rows),
@@ -117,5 +117,5 @@ def _metadata(table: str, rows: pd.DataFrame, written: Slice, deleted: int, seco
         "rows": len(rows),
         "rows_before": deleted,
         "seconds": round(seconds, 3),
-        **figures,
+        **numbers,
     }

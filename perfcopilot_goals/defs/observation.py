@@ -1,6 +1,6 @@
 """The sensor that observes `connections` and `employees`, which people write outside of Dagster.
 
-Where one changed, the assets made from it show in the UI that something upstream is newer than they are.
+When one changed, the UI shows at the assets made from it that something upstream is newer.
 """
 
 import json
@@ -8,21 +8,23 @@ import json
 import dagster as dg
 
 from perfcopilot_goals.core.automation import find_changed
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.storage.sources import SourceState, read_sources
 
 SENSOR_SECONDS = 30
-# An observation costs Dagster some 10 ms, and a tick has a minute; the rest is observed by the next.
+# An observation costs Dagster some 10 ms, and a tick has a minute; the next tick observes the rest.
 PER_TICK = 500
 
 
 @dg.sensor(
-    name="sources_sensor",
+    name="roster_and_settings_sensor",
     minimum_interval_seconds=SENSOR_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Observes the connections' settings and rosters when they change.",
 )
-def sources_sensor(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
+def roster_and_settings_sensor(
+    context: dg.SensorEvaluationContext, store: StoreResource
+) -> dg.SensorResult | dg.SkipReason:
     """One observation for each table and connection that changed; the cursor remembers what was seen."""
     states = store.read_or_skip("reading connections and rosters", read_sources)
     if isinstance(states, dg.SkipReason):
@@ -39,13 +41,13 @@ def sources_sensor(context: dg.SensorEvaluationContext, store: Store) -> dg.Sens
 
 
 def _observation(state: SourceState, table: str) -> dg.AssetObservation:
-    figures = {
+    numbers = {
         "connections": {"has_workspace_gid": int(state.has_workspace_gid)},
         "employees": {"rows": state.employees, "mapped": state.mapped, "unmapped": state.employees - state.mapped},
     }
     return dg.AssetObservation(
         table,
         partition=state.connection,
-        metadata=figures[table],
+        metadata=numbers[table],
         tags={"dagster/data_version": state.versions[table]},
     )

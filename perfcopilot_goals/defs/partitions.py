@@ -6,17 +6,17 @@ import dagster as dg
 
 connections_partitions = dg.DynamicPartitionsDefinition(name="connections")
 _NAME = "connections"
-# By which Dagster knows the partition of a run.
+# The tag by which Dagster knows a run's partition.
 PARTITION_TAG = "dagster/partition"
 
 
 def partition_keys(instance: dg.DagsterInstance) -> list[str]:
-    """The partitions there are."""
+    """The connections that are partitions now."""
     return list(instance.get_dynamic_partitions(_NAME))
 
 
 def register_partitions(instance: dg.DagsterInstance, names: Iterable[str]) -> list[str]:
-    """Make these connections partitions, those that are not yet, and return which were new."""
+    """Make partitions of those connections that are none yet; returns the new ones."""
     known = set(partition_keys(instance))
     new = [name for name in names if name not in known]
     if new:
@@ -30,6 +30,6 @@ def partitions_of(runs: Iterable[dg.DagsterRun]) -> set[str]:
 
 
 def unregister_partition(instance: dg.DagsterInstance, name: str) -> None:
-    """Take a connection from the partitions; its past runs stay to be looked at."""
+    """Remove a connection from the partitions; its past runs stay in the UI."""
     if instance.has_dynamic_partition(_NAME, name):
         instance.delete_dynamic_partition(_NAME, name)

@@ -1,5 +1,6 @@
-"""A small picture of a sync, for the catalog page of `prompt_blocks`: how many goals have which status, and how many
-employees have which kind of block. Numbers only; no goal's text and nobody's name.
+"""A small picture of a sync for the catalog page of `prompt_blocks`: goals by status, employees by kind of block.
+
+Numbers only: no goal's text and nobody's name.
 """
 
 from collections import Counter
@@ -10,7 +11,7 @@ import pandas as pd
 
 from perfcopilot_goals.domain.block import BLOCK_REASONS, STATUSES
 
-# Short: where a window is 760 pixels wide, Dagster leaves some 280 for label, count and bar.
+# Short: in a window of 760 pixels, Dagster leaves some 280 for label, count and bar.
 LONGEST_BAR = 10
 _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 
@@ -25,9 +26,9 @@ def draw_sync(rows: pd.DataFrame, blocks: pd.DataFrame, asana_user_of: Mapping[s
 
 
 def draw_bar(count: int, most: int) -> str:
-    """A bar of block characters; `most` gets the longest. Only 0 has none: one among thousands can still be seen.
+    """A bar of block characters; `most` gets the longest. Only 0 has none, so one among thousands can still be seen.
 
-    Text takes the colour of the page, so it reads alike on a light and on a dark one.
+    Text takes the colour of the page, so the bar shows on a light page and on a dark one.
     """
     eighths = -(-count * LONGEST_BAR * 8 // max(1, most))
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8]

@@ -1,4 +1,4 @@
-"""How far a fetch is, told while it runs: a walk over thousands of goals takes minutes at the token's limit."""
+"""Reports how far a fetch is: at the token's limit, a walk over thousands of goals takes minutes."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ LOG_EVERY_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a fetch is; `total` is None while unknown, `waited_seconds` went to the rate limit and to retries."""
+    """How far a fetch is; `total` is None while unknown. `waited_seconds` went to the rate limit and to retries."""
 
     connection: str
     what: str
@@ -27,20 +27,20 @@ class Progress:
         return f"{self.connection}: {share} {self.what}, {self.requests} requests{waits}"
 
 
-# Hears how far a fetch is, or a line that the run's log has already and a person may wait for.
+# Gets how far a fetch is, or a line for the person who waits, which the run's log already has.
 Report = Callable[[Progress | str], None]
 
 
 class LogProgress:
-    """Tells Dagster's log of the run, at most every ten seconds and at the end."""
+    """Writes to the run's log in Dagster, at most every ten seconds and at the end."""
 
     def __init__(self) -> None:
-        self._told_at = time.monotonic()
+        self._reported_at = time.monotonic()
 
     def __call__(self, progress: Progress | str) -> None:
         if isinstance(progress, str):
             return
         now = time.monotonic()
-        if progress.done == progress.total or now - self._told_at >= LOG_EVERY_SECONDS:
-            self._told_at = now
+        if progress.done == progress.total or now - self._reported_at >= LOG_EVERY_SECONDS:
+            self._reported_at = now
             dg.get_dagster_logger().info(str(progress))

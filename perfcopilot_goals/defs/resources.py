@@ -1,4 +1,4 @@
-"""What assets need from outside: the database, and Asana as one run uses it."""
+"""What assets, checks and sensors need from outside: the database, and Asana as one run uses it."""
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import dagster as dg
-import psycopg
+import sqlalchemy as sa
 from pydantic import PrivateAttr
 
 from perfcopilot_goals.asana.client import AsanaClient, RequestStats
@@ -15,15 +15,13 @@ from perfcopilot_goals.defs.progress import Progress, Report
 from perfcopilot_goals.domain.block import BlockHistory
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.errors import GoalsError
-from perfcopilot_goals.services.databases import open_database
+from perfcopilot_goals.services.databases import open_migrated_database
 from perfcopilot_goals.services.mapping import check_mapping
-from perfcopilot_goals.services.redaction import redact
 from perfcopilot_goals.services.sync_access import open_client, require_employees
-from perfcopilot_goals.settings import load_settings
+from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.connections import has_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.erased import Erased, read_erased
-from perfcopilot_goals.storage.migrate import ensure_migrated
 from perfcopilot_goals.storage.reasons import read_block_history
 from perfcopilot_goals.storage.slices import read_slice
 from perfcopilot_goals.storage.sync_log import begin_sync, fail_sync, read_last_route
@@ -31,87 +29,89 @@ from perfcopilot_goals.storage.sync_log import begin_sync, fail_sync, read_last_
 Read = TypeVar("Read")
 
 
-class Store(dg.ConfigurableResource[Any]):
+class StoreResource(dg.ConfigurableResource[Any]):
     """The database with the goals, opened and migrated when it is first needed."""
+
+    settings: dg.ResourceDependency[Settings]
 
     _database: Database | None = PrivateAttr(default=None)
 
     @property
     def database(self) -> Database:
         if self._database is None:
-            database = open_database(load_settings())
-            redact(database.password)
-            ensure_migrated(database)
-            self._database = database
+            self._database = open_migrated_database(self.settings)
         return self._database
 
-    def read_or_skip(self, doing: str, read: Callable[[psycopg.Connection], Read]) -> Read | dg.SkipReason:
-        """What a sensor looks at, or why it is skipped: a read that failed is no reason to change anything."""
+    def read_or_skip(self, doing: str, read: Callable[[sa.Connection], Read]) -> Read | dg.SkipReason:
+        """What a sensor needs, or why it skips: a failed read is no reason to change anything."""
         try:
-            with self.database.connect(doing) as database:
-                return read(database)
+            with self.database.connect(doing) as conn:
+                return read(conn)
         except GoalsError as error:
             return dg.SkipReason(str(error))
 
     def block_history(self, connection: str) -> BlockHistory:
-        """What explains an empty block of the connection beside its goals."""
-        with self.database.connect("reading the earlier blocks") as database:
-            return read_block_history(database, connection)
+        """What else than its goals explains that a block is empty."""
+        with self.database.connect("reading the earlier blocks") as conn:
+            return read_block_history(conn, connection)
 
     def goals_with_key_results(self, connection: str) -> frozenset[str]:
         """The goals of the connection that have key results stored."""
-        with self.database.connect("reading the stored key results") as database:
-            return frozenset(read_slice(database, "subgoals", connection, ["goal_gid"])["goal_gid"])
+        with self.database.connect("reading the stored key results") as conn:
+            return frozenset(read_slice(conn, "subgoals", connection, ["goal_gid"])["goal_gid"])
 
     def failure_recorder(
         self, connection: str, run_id: str, spent: Callable[[], Mapping[str, Any]]
     ) -> Callable[[str], None]:
-        """Returns a callback that records a failed sync, with its error's class and the requests it has sent."""
+        """Returns a callback that records a failed sync: its error's class, and from `spent` the requests it sent."""
 
-        def note(error_code: str) -> None:
-            cost = spent()
-            with self.database.connect("noting a failed sync") as database:
-                if has_connection(database, connection):
-                    figures = {name: cost.get(name, 0) for name in ("requests", "throttled")}
-                    fail_sync(database, connection, run_id, error_code, **figures)
+        def record(error_code: str) -> None:
+            notes = spent()
+            with self.database.connect("recording a failed sync") as conn:
+                if has_connection(conn, connection):
+                    stats = {name: notes.get(name, 0) for name in ("requests", "throttled")}
+                    fail_sync(conn, connection, run_id, error_code, **stats)
 
-        return note
+        return record
 
 
-class Asana(dg.ConfigurableResource[Any]):
-    """Asana as one run uses it: one client, so that its steps share pace, budget and figures; and the token's lock."""
+class AsanaResource(dg.ConfigurableResource[Any]):
+    """Asana as one run uses it: one client, so that its steps share pace, budget and stats, and the token's lock."""
 
-    store: Store
+    store: StoreResource
     report: dg.ResourceDependency[Report]
     clock: dg.ResourceDependency[Clock]
     _client: AsanaClient | None = PrivateAttr(default=None)
     _open: ExitStack = PrivateAttr(default_factory=ExitStack)
-    _told: RequestStats = PrivateAttr(default_factory=RequestStats)
+    _reported: RequestStats = PrivateAttr(default_factory=RequestStats)
 
     def client_for(self, connection: Connection) -> AsanaClient:
-        """The run's client, once the token is ours; `GoalsConfigError` before any request if a setting is missing."""
+        """The run's client, once it holds the token's lock.
+
+        Raises `GoalsConfigError`, before any request, if a setting is missing.
+        """
         if self._client is None:
-            settings = load_settings()
-            opened = open_client(self.store.database, connection, settings, clock=self.clock, on_wait=self._tell_wait)
+            database, settings = self.store.database, self.store.settings
+            opened = open_client(database, connection, settings, clock=self.clock, on_wait=self._report_wait)
             self._client = self._open.enter_context(opened)
         return self._client
 
     def require_employees(self, connection: Connection) -> None:
-        """Raise `GoalsConfigError` where nobody is on the connection's roster."""
+        """Raise `GoalsConfigError` if the connection's roster is empty."""
         require_employees(self.store.database, connection)
 
     def begin_sync(self, connection: Connection, run_id: str) -> None:
-        """Enter the sync into the sync log; its moment is now, when the fetch begins."""
-        with self.store.database.connect("entering the sync") as database:
-            begin_sync(database, connection.connection, run_id)
+        """Enter the sync into the sync log; its `synced_at` is now, when the fetch begins."""
+        with self.store.database.connect("entering the sync") as conn:
+            begin_sync(conn, connection.connection, run_id)
 
     def erased(self, connection: Connection) -> Erased:
-        """The people of the connection whose goals must not be stored; to be read after the sync was entered."""
-        with self.store.database.connect("reading who was erased") as database:
-            return read_erased(database, connection.connection)
+        """The people of the connection whose goals must not be stored. Read it after the sync was entered."""
+        with self.store.database.connect("reading who was erased") as conn:
+            return read_erased(conn, connection.connection)
 
     def check_users(self, connection: Connection) -> dict[str, Any]:
-        """Looks once a day whether the mapping agrees with Asana's users; returns notes, and never fails the sync."""
+        """Compares the mapping with Asana's users, once a day; returns notes, and never fails the sync."""
         seen = check_mapping(self.store.database, self.client_for(connection), connection)
         if seen is None:
             return {}
@@ -129,33 +129,32 @@ class Asana(dg.ConfigurableResource[Any]):
         }
 
     def last_route(self, connection: Connection) -> str | None:
-        """The sub-goal route that answered the connection's last complete sync."""
-        with self.store.database.connect("reading the last route") as database:
-            return read_last_route(database, connection.connection)
+        """The sub-goal route of the connection's last complete sync."""
+        with self.store.database.connect("reading the last route") as conn:
+            return read_last_route(conn, connection.connection)
 
     def reporter(self, connection: Connection, what: str, total: int | None = None) -> Callable[[int], None]:
-        """What a fetch tells how many it has done."""
-        report = self.report
+        """Progress callback for a fetch: takes how many it has done."""
+        name, report = connection.connection, self.report
 
-        def tell(done: int) -> None:
-            figures = self._client.figures if self._client else RequestStats()
-            name, waited = connection.connection, figures.waited_seconds
-            report(Progress(name, what, done, total, figures.requests, figures.throttled, waited))
+        def on_done(done: int) -> None:
+            stats = self._client.stats if self._client else RequestStats()
+            report(Progress(name, what, done, total, stats.requests, stats.throttled, stats.waited_seconds))
 
-        return tell
+        return on_done
 
     def notes(self) -> dict[str, Any]:
         """What the step's fetch cost, for the sync log and the catalog."""
-        cost = self._stats_since_last_report()
+        stats = self._stats_since_last_report()
         notes: dict[str, Any] = {
-            "requests": cost.requests,
-            "throttled": cost.throttled,
-            "pages": cost.pages,
-            "waited_seconds": cost.waited_seconds,
+            "requests": stats.requests,
+            "throttled": stats.throttled,
+            "pages": stats.pages,
+            "waited_seconds": stats.waited_seconds,
         }
         slowed_to = self._client.pacer.slowed_to if self._client else 1.0
         notes |= {"slowed_to_percent": round(100 * slowed_to)} if slowed_to < 1 else {}
-        return notes | ({"asana_changes": cost.changes} if cost.changes else {})
+        return notes | ({"asana_changes": stats.changes} if stats.changes else {})
 
     def failure_recorder(self, connection: str, run_id: str) -> Callable[[str], None]:
         """Returns a callback that records the failure of a step, with the requests it has sent."""
@@ -164,14 +163,14 @@ class Asana(dg.ConfigurableResource[Any]):
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         self._open.close()
 
-    def _tell_wait(self, line: str) -> None:
+    def _report_wait(self, line: str) -> None:
         dg.get_dagster_logger().info(line)
         self.report(line)
 
     def _stats_since_last_report(self) -> RequestStats:
-        """What the run has cost since this was last asked."""
-        now = replace(self._client.figures) if self._client else RequestStats()
-        before, self._told = self._told, now
+        """What the run has cost since the last call."""
+        now = replace(self._client.stats) if self._client else RequestStats()
+        before, self._reported = self._reported, now
         return RequestStats(
             requests=now.requests - before.requests,
             throttled=now.throttled - before.throttled,

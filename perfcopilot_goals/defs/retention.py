@@ -1,4 +1,4 @@
-"""`services.retention` on a Dagster instance, and as a job that is off until somebody turns it on."""
+"""`services.retention` over the runs of a Dagster instance, and as a job that is off until somebody turns it on."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -6,9 +6,8 @@ from collections.abc import Iterable
 import dagster as dg
 
 from perfcopilot_goals.defs.failures import as_failures
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.services.retention import cutoff_of, purge
-from perfcopilot_goals.settings import load_settings
 
 JOB = "retention"
 _CRON = "47 3 * * *"
@@ -36,17 +35,17 @@ class InstanceRuns:
 
 
 class RetentionConfig(dg.Config):
-    """For how many days history is kept."""
+    """How many days of history to keep."""
 
     days: int
 
 
 @dg.op
-def delete_old_history(context: dg.OpExecutionContext, config: RetentionConfig, store: Store) -> None:
-    """Delete sync log entries, runs with their events, ticks, and what was printed, older than so many days."""
+def delete_old_history(context: dg.OpExecutionContext, config: RetentionConfig, store: StoreResource) -> None:
+    """Delete entries of the sync log, runs with their events, ticks and printed logs older than so many days."""
     with as_failures("(all)", lambda _: None):
         cutoff = cutoff_of(config.days, dt.datetime.now(dt.UTC))
-        done = purge(InstanceRuns(context.instance), store.database, load_settings(), cutoff)
+        done = purge(InstanceRuns(context.instance), store.database, store.settings, cutoff)
     context.log.info(
         f"Deleted {done.syncs} syncs, {done.runs} runs, {done.ticks} ticks and {done.files} files "
         f"from before {cutoff:%Y-%m-%d}."
@@ -60,7 +59,7 @@ def retention() -> None:
 
 
 def retention_schedule(days: int | None) -> dg.ScheduleDefinition:
-    """Once a day, once somebody has turned it on; without a number of days it skips and says so."""
+    """Runs daily after somebody has turned it on; without a number of days it skips and says so."""
 
     @dg.schedule(
         name="retention_schedule",

@@ -1,4 +1,4 @@
-"""A sync as the command line runs it: the job in this process, on the instance, and what came of it."""
+"""A sync as the command line runs it: the job in this process, on the instance, and its outcome."""
 
 from dataclasses import dataclass
 
@@ -59,11 +59,13 @@ class Runner:
 
     def sync(self, name: str, *, allow_empty: bool = False) -> Outcome:
         """One sync; `GoalsConfigError` if there is no such connection or it is disabled."""
-        with self._database.connect("reading the connection") as database:
-            connection = read_connection(database, name)
+        with self._database.connect("reading the connection") as conn:
+            connection = read_connection(conn, name)
         if not connection.enabled:
             raise GoalsConfigError(
-                f"connection {name} is disabled; enable it: perfcopilot-goals connection set {name} --enable"
+                "it is disabled",
+                connection=name,
+                action="Enable it: perfcopilot-goals connection set {connection} --enable",
             )
         register_partitions(self._instance, [name])
         result = self._job.execute_in_process(
@@ -94,15 +96,15 @@ class Runner:
         )
 
     def _check_interrupt(self, name: str, run_id: str) -> None:
-        """Go on with an interrupt that Dagster took: while it runs, SIGINT and SIGTERM only fail the run."""
-        with self._database.connect("reading how the sync ended") as database:
-            last = read_last_sync(database, name)
+        """Raise the interrupt again that ended the run: Dagster only fails the run on SIGINT or SIGTERM."""
+        with self._database.connect("reading how the sync ended") as conn:
+            last = read_last_sync(conn, name)
         if last is not None and last.run_id == run_id and last.error_code == INTERRUPTED:
             raise KeyboardInterrupt
 
 
 def _failure(result: dg.ExecuteInProcessResult) -> tuple[str | None, int]:
-    """What failed first, in the error's own words, and the exit code of its class."""
+    """The text of the first failure, and the exit code of its class."""
     if result.success:
         return None, 0
     for event in result.all_events:

@@ -3,8 +3,8 @@
     with Sandbox(sample_company(), token="any") as asana:
         requests.get(asana.base_url + "/users/me", headers={"Authorization": "Bearer any"})
 
-It never imports the client it stands in for, nor anything else of the product: both are read off Asana's description,
-apart from each other.
+It imports nothing else of the product, least of all the client. So the client and its stand-in are both written from
+Asana's documentation, independently of each other.
 """
 
 from perfcopilot_goals.sandbox.company import sample_company

@@ -1,7 +1,7 @@
-"""Asana's routes over some worlds: a request in, the body or a refusal out.
+"""Asana's routes: a request goes in, the body of the response or a refusal comes out.
 
-Add a route here when the product starts to use it; every other path and method answers 404 `No matching route`, as
-Asana does. Nothing here knows sockets, tokens or limits: those are `server`'s and `limits`'.
+Add a route here when the product starts to use it. Every other path and method gets 404 `No matching route`, as from
+Asana. Nothing here knows about sockets and tokens (`server`) or limits (`limits`).
 """
 
 from collections.abc import Callable, Iterable
@@ -21,18 +21,21 @@ RELATIONSHIP_SUBTYPES = {None, "subgoal", "supporting_work"}
 
 @dataclass(slots=True)
 class Api:
-    """`routes` says which ways to the sub-goals exist; all fields may be changed between two requests."""
+    """The routes over these worlds. `routes` says which ways to the sub-goals exist.
+
+    All fields may be changed between two requests.
+    """
 
     worlds: tuple[World, ...]
     pager: Pager
     routes: Routes = "goal_relationships"
-    # As documented in 2021-22, /subgoals had neither limit nor offset. True: it pages when a limit is sent.
+    # In Asana's documentation of 2021-22, /subgoals had neither limit nor offset. True: it pages if a limit is sent.
     subgoals_paged: bool = False
     hidden_status: Literal[403, 404] = 403
     closed_workspaces: set[str] = field(default_factory=set)
 
     def answer(self, request: Request) -> Json:
-        """The body of the answer; raises `Refusal` for everything that is not a 200."""
+        """The body of the response; raises `Refusal` for everything that is not a 200."""
         if request.method == "GET":
             match request.path.split("/")[1:]:
                 case ["users", "me"]:
@@ -111,7 +114,7 @@ class Api:
         is_paged: bool = True,
     ) -> Json:
         page, following = self.pager.cut(request, gids) if is_paged else (gids, {})
-        # None is a goal that was deleted while this answer was made.
+        # None is a goal that a test deleted while this response was made.
         rows = [row for row in map(record, page) if row is not None]
         return {"data": _selected(request, rows, compact), **following}
 

@@ -1,13 +1,13 @@
-"""Every awkward goal that the sample company has, one group a theme.
+"""Every awkward goal of the sample company, grouped by theme.
 
-Add a case here when something surprised the product; `company` gives each group an owner, so that a reader finds all
-of a theme in one block. Invisible characters are written as escapes, never as themselves. Scale (200, 201, 243, 130) is
-`company`'s.
+Add a case here when something surprised the product. `company` gives each theme one owner, so that a reader finds all
+of its goals in one block. Write invisible characters as escapes, never as themselves. Large numbers of goals (200, 201,
+243, 130) are in `company`.
 """
 
 from typing import TypeAlias
 
-# Name, and the fields of Goal that differ from an ordinary one's.
+# The goal's name, and the fields that differ from an ordinary goal's.
 Case: TypeAlias = tuple[str, dict[str, str | None]]
 
 SCRIPTS = (
@@ -58,13 +58,13 @@ NAMES = (
     "One more than three hundred " + "x" * 273,
 )
 
-# Words of status updates; None is a goal that never got one.
+# Words of status updates; None is a goal without one.
 STATUS_TYPES = (
     "achieved", "completed", "done", "at_risk", "behind", "partial", "off_track", "missed", "dropped", "on_track",
     "blocked", "complete", "on_hold", "On_Track", None,
 )  # fmt: skip
 
-# (status_type, status): Asana's two fields say different things, or only one of them says anything.
+# (status_type, status): Asana's two fields disagree, or only one of them is filled.
 DISAGREEMENTS = (
     ("on_track", "red"),
     ("at_risk", "achieved"),
@@ -78,7 +78,7 @@ DISAGREEMENTS = (
 
 
 def _of_length(chars: int, filler: str) -> str:
-    """A description of exactly so many characters, tags included."""
+    """A description of exactly this many characters, tags included."""
     room = chars - len("<body></body>")
     return "<body>" + (filler * room)[:room] + "</body>"
 

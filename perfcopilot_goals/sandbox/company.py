@@ -1,7 +1,7 @@
 """The sample company: some forty employees and, in their Asana, every case that a sync must get right.
 
-The same on every machine. Who owns what is told in `sample_company`; the awkward texts are `awkward`'s, ordinary ones
-`wording`'s. Add an owner here when a case needs scale or a relation between goals.
+It is the same on every machine. `sample_company` says who owns what. Awkward texts come from `awkward`, ordinary ones
+from `wording`. Add an owner here when a case needs many goals or a relation between goals.
 """
 
 from typing import Any
@@ -15,12 +15,12 @@ DESCRIPTION = "<body>What we agreed on, and <strong>why</strong> it matters this
 STATUS_TYPES = ("on_track", "at_risk", None, "achieved", "off_track", "partial", "missed", "dropped")
 DATES = ((None, None), (None, "2026-06-30"), ("2026-01-01", "2026-12-31"), ("2026-04-01", "2026-09-30"))
 
-# The list's order is that of a walk with this stride, so that every page holds goals of many owners.
+# The list takes every 389th goal in turn, so that every page holds goals of many owners.
 STRIDE = 389
 
 
 class _Company:
-    """Collects people and goals; `finished` puts the goals into the order of the list."""
+    """Collects people and goals. `finished` returns the world, with the goals in the order of the list."""
 
     def __init__(self) -> None:
         self.world = World(WORKSPACE_GID, "Thimble & Daughters (sample)", people={})
@@ -36,7 +36,7 @@ class _Company:
         self.world.roster.append(Employee(employee_id, name, email, asana_user_gid))
 
     def mapped(self, name: str = "") -> str:
-        """A mapped employee; the user's gid."""
+        """Add an employee with an Asana user; returns the user's GID."""
         number = len(self.world.roster) + 1
         name = name or person_name(number)
         email = f"{name.lower().replace(' ', '.')}.{number}@example.com"
@@ -45,7 +45,7 @@ class _Company:
         return gid
 
     def goal(self, owner_gid: str | None, *parent_gids: str, name: str | None = None, **fields: Any) -> str:
-        """An ordinary goal but for what is named; its gid."""
+        """Add an ordinary goal with these fields changed; returns its GID."""
         number = len(self.goals)
         start_on, due_on = DATES[number % len(DATES)]
         ordinary: dict[str, Any] = {
@@ -67,7 +67,7 @@ class _Company:
 
 
 def sample_company() -> World:
-    """Built anew at each call, so a test may change it."""
+    """The company, built anew by each call, so that a test may change it."""
     company = _Company()
     company.person("Sync account", "sync@example.com")  # the token's user
     _at_the_cap(company)
@@ -87,7 +87,7 @@ def sample_company() -> World:
 
 
 def _at_the_cap(company: _Company) -> None:
-    """E001 owns 200 goals, E002 201, E003 243; key results they own count as goals, as they do in Asana's list."""
+    """E001 owns 200 goals, E002 201 and E003 243. Key results that they own count as goals, as in Asana's list."""
     for goals, key_results in ((150, 50), (161, 40)):
         owner = company.mapped()
         parents = [company.goal(owner) for _ in range(goals)]
@@ -102,7 +102,7 @@ def _at_the_cap(company: _Company) -> None:
 
 
 def _families(company: _Company) -> None:
-    """E013: nested sub-goals, one with two parents, some owned by E014, by a stranger or by nobody."""
+    """E013: nested sub-goals. One has two parents; some are owned by E014, by a stranger or by nobody."""
     owner = company.mapped()
     colleague = company.mapped()
     stranger = company.person("Pat Visitor", "pat@visitors.example")
@@ -118,7 +118,7 @@ def _families(company: _Company) -> None:
 
 
 def _ordinary_staff(company: _Company) -> None:
-    """E018 to E035: a goal each, most with two key results, the second of which is a colleague's."""
+    """E018 to E035 own a goal each. Most goals have two key results, and a colleague owns the second one."""
     staff = [company.mapped() for _ in range(18)]
     for number, owner in enumerate(staff):
         goal = company.goal(owner)
@@ -128,7 +128,7 @@ def _ordinary_staff(company: _Company) -> None:
 
 
 def _unmapped(company: _Company) -> None:
-    """E036 to E041 have no Asana user yet; only the first two can be matched by an e-mail of their own."""
+    """E036 to E041 have no Asana user yet. Only the first two have an e-mail of their own to be matched by."""
     company.goal(company.person("Vera Colander", "vera.colander@example.com"))
     company.employee("Vera Colander", "vera.colander@example.com")
     company.goal(company.person("Willem Nutmeg", "Willem.Nutmeg@Example.com"))
@@ -141,7 +141,7 @@ def _unmapped(company: _Company) -> None:
 
 
 def _strangers(company: _Company) -> None:
-    """Owners who are nobody's employee: a contractor, a guest without e-mail, one who left. And goals of nobody."""
+    """Owners who are not on the roster: a contractor, a guest without e-mail, one who left. And goals without owner."""
     for owner in (company.person("Kim Contractor", "kim@contractors.example"), company.person("Guest", None)):
         company.goal(owner)
         company.goal(owner)

@@ -1,6 +1,6 @@
 """A request as it came in, and what goes back: a whole `Response`, or `Raw` bytes and pauses for a broken one.
 
-Add here only what the wire needs. What an answer says is `api`; what may go wrong with it is a `Fault`.
+Add here only what the wire needs. `api` decides what a response says, and a `Fault` what goes wrong with it.
 """
 
 import gzip
@@ -24,9 +24,9 @@ HELP = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call. `number` counts from 1 over all calls; a parameter sent twice keeps its last value.
+    """One call. `number` counts from 1 over all calls. If a parameter was sent twice, its last value counts.
 
-    `target` is path and query below /api/1.0; what was asked outside of it begins with `/..`.
+    `target` is path and query below /api/1.0. For a path outside of it, it begins with `/..`.
     """
 
     number: int
@@ -42,7 +42,7 @@ class Request:
         object.__setattr__(self, "query", query)
 
     def next_page(self, offset: str) -> Json:
-        """What leads from this request's page to the one at `offset`."""
+        """The `next_page` that leads from this request's page to the one at `offset`."""
         path = f"{self.path}?{urlencode({**self.query, 'offset': offset})}"
         return {"offset": offset, "path": path, "uri": f"http://{self.headers['Host']}{API_PREFIX}{path}"}
 
@@ -55,7 +55,7 @@ def split_target(target: str) -> tuple[str, dict[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A complete answer, sent `delay_seconds` after the request came in."""
+    """A complete response, sent `delay_seconds` after the request came in."""
 
     status: int
     body: bytes = b""
@@ -78,7 +78,7 @@ class Response:
         return replace(self, body=gzip.compress(self.body, 1)).with_header("Content-Encoding", "gzip")
 
     def head(self, framing: str | None = None) -> bytes:
-        """Status line and headers. `framing` takes the place of the true Content-Length line."""
+        """Status line and headers. `framing` replaces the true Content-Length line."""
         lines = [
             f"HTTP/1.1 {self.status} {responses.get(self.status, '')}",
             *(f"{name}: {value}" for name, value in self.headers.items()),
@@ -92,9 +92,9 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Bytes to write and seconds to pause, in order; then the connection is closed, or reset.
+    """Bytes to write and seconds to pause, in order. Then the line is closed, or reset.
 
-    `status` is what is counted, None where no status line is sent.
+    `status` is the one that is counted; None if no status line is sent.
     """
 
     status: int | None
@@ -102,12 +102,12 @@ class Raw:
     is_reset: bool = False
 
 
-# What goes out in place of the regular response; the regular one where nothing goes wrong.
+# Returns what goes out in place of the regular response, or the regular one if nothing goes wrong.
 Fault: TypeAlias = Callable[[Request, Response], Response | Raw]
 
 
 def encode_json(value: object) -> bytes:
-    """JSON in UTF-8, as Asana sends it. A lone surrogate, which UTF-8 cannot hold, stays a `\\udXXX` escape."""
+    """JSON in UTF-8, as Asana sends it. UTF-8 cannot hold a lone surrogate, so that stays a `\\udXXX` escape."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
@@ -117,6 +117,6 @@ def json_response(body: object) -> Response:
 
 
 def error_response(status: int, message: str) -> Response:
-    """Asana's envelope: a help text on 4xx, a phrase to quote to its support on 5xx."""
+    """Asana's error envelope, with a help text on 4xx and a phrase to quote to its support on 5xx."""
     detail = {"phrase": "6 sad squid snuggle softly"} if status >= 500 else {"help": HELP}
     return Response(status, encode_json({"errors": [{"message": message, **detail}]}))

@@ -1,9 +1,9 @@
-"""`opt_fields`: which parts of a record an answer holds.
+"""`opt_fields`: which parts of a record a response holds.
 
-Asana replaces its default selection by the one asked for; it never adds to it. The gid always comes. A bare object
-(`owner`) gives its gid and resource type, a dotted path (`owner.name`) its gid and that field; beside a dotted path the
-bare name adds nothing. Unknown names are dropped without a word, and a path through null gives null. Which fields
-exist is the record's business (`records`).
+Asana replaces its default selection by the requested one; it never adds to it. The GID always comes. A bare object
+(`owner`) gives its GID and resource type. A dotted path (`owner.name`) gives its GID and that field, and then the bare
+name adds nothing. Unknown names are dropped silently, and a path through null gives null. `records` says which fields
+exist.
 """
 
 import re
@@ -21,7 +21,7 @@ _GROUP = re.compile(r"\(([^()]*)\)")
 
 @lru_cache(maxsize=256)
 def parse(opt_fields: str) -> Selection:
-    """A tree of names from comma-separated paths, `(a|b)` groups and the `this.` prefix included."""
+    """The tree of names in comma-separated paths. Understands `(a|b)` groups and the `this.` prefix."""
     tree: dict[str, Any] = {}
     for listed in opt_fields.split(","):
         for path in _expand(listed.strip()):
@@ -39,7 +39,7 @@ def select(record: Json, selection: Selection) -> Json:
             continue
         value = record[name]
         if below and not isinstance(value, dict | list | None):
-            continue  # a path into a plain value names nothing
+            continue  # a path into a plain value selects nothing
         chosen[name] = _narrow(value, below)
     return chosen
 

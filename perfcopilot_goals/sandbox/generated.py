@@ -1,6 +1,6 @@
-"""A world of any size, always the same for the same arguments, and cheap: 100,000 goals take about a second.
+"""A world of any size, for measurements and load. The same arguments always give the same world.
 
-For measuring and for load. Awkward data is `company`'s.
+It is cheap: 100,000 goals take about a second. Awkward data is in `company`.
 """
 
 from perfcopilot_goals.sandbox.wording import goal_name
@@ -17,10 +17,10 @@ def generated_world(
     workspace_gid: str = "1200000000000002",
     subgoals: int | None = None,
 ) -> World:
-    """`goals` is the length of the list, sub-goals included; everybody is a mapped employee.
+    """A world with a list of `goals` goals, sub-goals included. Everybody is a mapped employee.
 
-    Each top-level goal is followed by its sub-goals and owned, with them, by the next person in turn. `subgoals` says
-    instead how many of the goals are sub-goals: those come last and are dealt out to the others in turn.
+    Each top-level goal is followed by its sub-goals, and the next person in turn owns them all. With `subgoals`, that
+    many of the goals are sub-goals instead: they come last, and their parents are the other goals in turn.
     """
     gids = [f"12{number:014d}" for number in range(1, people + 1)]
     persons = {

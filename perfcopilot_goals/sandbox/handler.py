@@ -1,7 +1,7 @@
-"""The socket side: one thread a connection, keep-alive, and every answer in a single write.
+"""The socket side: one thread per line, keep-alive, and every response in a single write.
 
-http.server writes head and body apart; with delayed acknowledgements that costs a factor of thirty, so its own
-response methods are not used. What is answered is none of this module's business.
+http.server writes head and body apart. With delayed acknowledgements that is thirty times slower, so its own response
+methods are not used. What a response says is decided elsewhere.
 """
 
 import socket
@@ -22,9 +22,9 @@ Respond: TypeAlias = Callable[[Request, int], Response | Raw]
 STATS_PATH = "/sandbox/stats"
 
 
-# Not http.server.HTTPServer: its bind asks a name server for the host's name.
+# Not http.server.HTTPServer, because its bind looks the host's name up in DNS.
 class LoopbackServer(ThreadingMixIn, TCPServer):
-    """Listens at once; `serve_forever` answers. Requests are counted; /sandbox/stats reads the counts back."""
+    """Listens at once, and responds in `serve_forever`. It counts requests; /sandbox/stats reads the counts."""
 
     daemon_threads = True
     block_on_close = False
@@ -36,29 +36,29 @@ class LoopbackServer(ThreadingMixIn, TCPServer):
         self.respond = respond
         self.closing = threading.Event()
         self.failures: list[BaseException] = []
-        self._connections: set[socket.socket] = set()
+        self._lines: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), _Handler)
         self.port = int(self.server_address[1])
 
     def close(self) -> None:
-        """Stop listening and end every connection; a kept-alive one would go on answering otherwise."""
+        """Stop listening and end every line; a kept-alive one would go on responding otherwise."""
         self.closing.set()
         self.shutdown()
         self.server_close()
-        for connection in list(self._connections):
+        for line in list(self._lines):
             with suppress(OSError):  # its client may be faster
-                connection.shutdown(socket.SHUT_RDWR)
+                line.shutdown(socket.SHUT_RDWR)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        self._connections.add(request)
+        self._lines.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        self._connections.discard(request)
+        self._lines.discard(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep what went wrong in here; a client that hung up is its own affair."""
+        """Keep the sandbox's own errors. A client that hung up is none."""
         error = sys.exception()
         if error is not None and not isinstance(error, ConnectionError):
             self.failures.append(error)
@@ -70,33 +70,33 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def exchange(self) -> None:
-        """Read one request, count it, answer it."""
+        """Read one request, count it, respond to it."""
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path == STATS_PATH:
             self.wfile.write(json_response(self.server.traffic.stats()).encode())
             return
         is_inside = self.path.startswith(API_PREFIX + "/")
-        # Outside the API nothing may look like one of its routes, but a client that went there is counted.
+        # A path outside the API must not look like one of its routes, but the call is counted.
         target = self.path.removeprefix(API_PREFIX) if is_inside else "/.." + self.path
         caller = self.headers.get("Authorization", "")
         call, in_flight = self.server.traffic.begin(self.command, target, caller)
         try:
-            answer = self.server.respond(Request(call.number, self.command, target, self.headers), in_flight)
-            call.status = answer.status
-            if isinstance(answer, Raw):
-                self._play(answer)
-            elif answer.delay_seconds:
-                self.server.closing.wait(answer.delay_seconds)
+            response = self.server.respond(Request(call.number, self.command, target, self.headers), in_flight)
+            call.status = response.status
+            if isinstance(response, Raw):
+                self._play(response)
+            elif response.delay_seconds:
+                self.server.closing.wait(response.delay_seconds)
         finally:
-            # Before the write: a client that has its answer may already be asking again.
+            # Before the write: a client that has its response may send the next request at once.
             self.server.traffic.end(caller)
-        if isinstance(answer, Response):
-            self.wfile.write(answer.head() if self.command == "HEAD" else answer.encode())
+        if isinstance(response, Response):
+            self.wfile.write(response.head() if self.command == "HEAD" else response.encode())
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = exchange
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing on standard error: calls are in `traffic`."""
+        """Print nothing: the calls are in `traffic`."""
 
     def _play(self, raw: Raw) -> None:
         self.close_connection = True
@@ -106,6 +106,6 @@ class _Handler(BaseHTTPRequestHandler):
             elif self.server.closing.wait(step):
                 return
         if raw.is_reset:
-            # Linger 0 turns close into a reset; detached, so that nobody sends an orderly end first.
+            # Linger 0 turns the close into a reset. Detached, so that nobody sends an orderly end first.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             socket.close(self.connection.detach())

@@ -1,7 +1,6 @@
 """Asana's two limits on a token: calls per minute, and calls in flight.
 
-A refused call counts against the minute as any other, so a client that ignores Retry-After only digs deeper. Scripted
-429s are `faults`.
+A rejected call counts against the minute like any other, so a client that ignores Retry-After waits longer and longer.
 """
 
 import math
@@ -23,7 +22,7 @@ class Limits:
         clock: Callable[[], float],
     ) -> None:
         self.requests_per_minute = requests_per_minute
-        # Asana looks at the minute's quota more often than once a minute; ten seconds' worth at once is our guess.
+        # Asana enforces the minute's quota more often than once a minute. Our guess is every ten seconds.
         self.burst = burst if burst is not None else max(1, (requests_per_minute or 0) // 6)
         self.max_concurrent = max_concurrent
         self._clock = clock
@@ -32,7 +31,7 @@ class Limits:
         self._seen_at = clock()
 
     def retry_after(self, in_flight: int) -> int | None:
-        """Count one call; None lets it through, else the whole seconds after which the next one will be."""
+        """Count one call. None lets it through; otherwise the whole seconds after which the next one goes through."""
         if (wait := self._take()) is not None:
             return wait
         if self.max_concurrent is not None and in_flight > self.max_concurrent:
@@ -48,6 +47,6 @@ class Limits:
             self._left = min(self.burst, self._left + (now - self._seen_at) * per_second)
             self._seen_at = now
             is_allowed = self._left >= 1
-            # The debt ends at one minute's quota: a token is never locked out for longer than that.
+            # The debt is at most one minute's quota, so a token is never locked out for longer than that.
             self._left = max(self._left - 1, -self.requests_per_minute)
             return None if is_allowed else math.ceil((1 - self._left) / per_second)

@@ -1,8 +1,8 @@
-"""Pages and the tokens that lead from one to the next.
+"""Pages, and the tokens that lead from one to the next.
 
-A token is signed, lasts 900 seconds and is bound to its query, as Asana's are; it remembers the last row served rather
-than only a number, so that a goal deleted between two pages does not make its neighbour vanish. Limits on calls are
-`limits`; what the rows hold is `api`.
+As in Asana, a token is signed, lasts 900 seconds and is bound to its query. It remembers the last row that was served,
+not only a number: a goal deleted between two pages must not make its neighbour vanish. Limits on calls are in `limits`,
+what the rows hold is in `api`.
 """
 
 import base64
@@ -16,12 +16,12 @@ from perfcopilot_goals.sandbox.exchange import Json, Request
 
 LIFETIME_SECONDS = 900
 LARGEST_PAGE = 100
-# Asana answers a list without a limit up to about this size, then refuses.
+# Asana sends a list without a limit up to about this size, and refuses a longer one.
 LARGEST_UNPAGED = 1000
 
 
 class Refusal(Exception):
-    """An answer that is an error: its status and Asana's message."""
+    """A response that is an error: its status and Asana's message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -30,14 +30,14 @@ class Refusal(Exception):
 
 
 class Pager:
-    """Cuts lists of gids into pages. `clock` gives seconds since the epoch."""
+    """Cuts lists of GIDs into pages. `clock` gives seconds since the epoch."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._key = secrets.token_bytes(32)
 
     def cut(self, request: Request, gids: Sequence[str]) -> tuple[Sequence[str], Json]:
-        """The rows of the page asked for, and `{"next_page": …}`, which is absent when no limit was sent."""
+        """The rows of the requested page, and `{"next_page": …}`, or `{}` if no limit was sent."""
         limit = self._limit(request)
         start = self._start(request, gids)
         if limit is None:

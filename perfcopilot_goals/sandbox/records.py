@@ -1,7 +1,7 @@
-"""The world's objects as Asana's JSON, in full, and the selections Asana makes when no `opt_fields` is sent.
+"""The world's objects as Asana's full JSON, and what Asana selects of them when no `opt_fields` is sent.
 
-Add a key here when Asana's published record has it. Fields the product never reads are constant, so that asking for
-them answers as Asana would: null or empty, not missing.
+Add a key here when Asana's published record has it. Fields that the product never reads are constant: they come as null
+or empty, as from Asana, and are not missing.
 """
 
 import html
@@ -17,7 +17,7 @@ from perfcopilot_goals.sandbox.world import Goal, Person, World
 NAMED = parse("resource_type,name")
 USER_FULL = parse("resource_type,name,email,photo,workspaces.(resource_type|name)")
 WORKSPACE_FULL = parse("resource_type,name,email_domains,is_organization")
-# The compact goal has no status: the product's word has to be asked for by its path.
+# The compact goal has no status, so the product must name its path in `opt_fields`.
 GOAL_COMPACT = parse("resource_type,name,owner.(resource_type|name)")
 GOAL_FULL = parse(
     "resource_type,name,notes,html_notes,due_on,start_on,is_workspace_level,liked,likes,num_likes,status,followers,"
@@ -30,7 +30,7 @@ RELATIONSHIP_COMPACT = parse(
 
 
 def user_record(person: Person, worlds: Iterable[World]) -> Json:
-    """A user in these workspaces; one whose address Asana keeps back has no `email` at all."""
+    """A user in these workspaces. If Asana keeps the address back, there is no `email` key at all."""
     workspaces = [_named("workspace", world.workspace_gid, world.workspace_name) for world in worlds]
     record = _named("user", person.gid, person.name) | {"photo": None, "workspaces": workspaces}
     return record if person.email is None else record | {"email": person.email}
@@ -43,7 +43,7 @@ def workspace_record(world: World) -> Json:
 
 
 def goal_record(world: World, goal: Goal) -> Json:
-    """The whole goal; an owner who left the workspace keeps the gid, under Asana's name for such people."""
+    """The whole goal. An owner who left the workspace keeps their GID, under Asana's name for such people."""
     owner = None
     if goal.owner_gid is not None:
         person = world.people.get(goal.owner_gid)
@@ -76,7 +76,7 @@ def goal_record(world: World, goal: Goal) -> Json:
 
 
 def relationship_record(world: World, parent: Goal, child: Goal) -> Json:
-    """A sub-goal's link. Weight 0 is what links made over the API have: not counted in roll-ups, yet a sub-goal."""
+    """A sub-goal's link. Links made by the API have weight 0: it does not count in roll-ups, but it is a sub-goal."""
     return {
         "gid": _linked_gid("relationship", parent.gid, child.gid),
         "resource_type": "goal_relationship",
@@ -105,7 +105,7 @@ def _named(resource_type: str, gid: str, name: str) -> Json:
 
 
 def _linked_gid(*parts: str) -> str:
-    """A 16-digit gid that is always the same for the same parts: the world does not store links as objects."""
+    """A 16-digit GID, always the same for the same parts, because the world does not store links as objects."""
     digest = blake2b("/".join(parts).encode("utf-8", "backslashreplace"), digest_size=8).digest()
     return f"13{int.from_bytes(digest) % 10**14:014d}"
 

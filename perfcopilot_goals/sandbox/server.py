@@ -1,7 +1,7 @@
 """The `Sandbox`: the small Asana behind a loopback port, for tests, the demo and the command line.
 
-What belongs here is only what sockets are needed for. Answers come from `api`, refusals for haste from `limits`,
-what goes wrong is up to `faults`, if anything; what was asked is kept in `traffic`.
+It puts the parts together: responses come from `api`, 429s from `limits`, trouble from `faults`, and `traffic` keeps
+the calls.
 """
 
 import threading
@@ -21,11 +21,11 @@ from perfcopilot_goals.sandbox.world import World
 
 
 class Sandbox:
-    """A context manager; it answers at `base_url` while entered. Its public attributes may be changed while it runs.
+    """A context manager that serves at `base_url` while it is entered. Its public attributes may be changed meanwhile.
 
-    `clock` (epoch seconds) ages page tokens, `monotonic` refills the rate limit; neither is used to wait. A bug in the
-    sandbox itself is answered by closing the connection, and raised when the context is left. Each of `token` and
-    `more_tokens` has its own limits.
+    `clock` (epoch seconds) ages page tokens, and `monotonic` refills the rate limit; neither is used to wait. Each of
+    `token` and `more_tokens` has its own limits. A bug in the sandbox itself closes the line, and is raised when the
+    context is left.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Sandbox:
             clock=monotonic,
         )
         self._limits = {token: self._new_limits() for token in (token, *self.more_tokens)}
-        # 0 picks a free one at the start; it is kept, so that a sandbox entered again is where it was.
+        # 0 picks a free port at the start. It is kept, so that a sandbox that is entered again has the same address.
         self.port = port
         self._traffic = Traffic()
         self._server: LoopbackServer | None = None
@@ -110,7 +110,7 @@ class Sandbox:
 
     @property
     def rejected(self) -> int:
-        """Calls answered 429, whether by a limit or by a script."""
+        """How many calls got a 429, from a limit or from a fault."""
         return self._traffic.rejected()
 
     @property
@@ -118,7 +118,7 @@ class Sandbox:
         return self._traffic.max_in_flight
 
     def count(self, prefix: str = "") -> int:
-        """Calls whose path with query starts so: `/goals` counts all about goals, `/goals?` the list alone."""
+        """How many calls had a target with this prefix: `/goals` counts all about goals, `/goals?` only the list."""
         return self._traffic.count(prefix)
 
     def _limits_of(self, token: str) -> limits.Limits:

@@ -1,6 +1,6 @@
-"""What was asked: every call in order, and how many were under way at once.
+"""Every call in order, and how many were under way at once.
 
-Add a number here when a test has to hold a client to it. Limits that act on the numbers are `limits`.
+Add a number here when a test checks a client by it. Limits that act on the numbers are in `limits`.
 """
 
 import re
@@ -13,7 +13,7 @@ from perfcopilot_goals.sandbox.exchange import Json, split_target
 
 @dataclass(slots=True)
 class Call:
-    """One call. `status` is None until the answer is decided, and stays so when the connection is just closed."""
+    """One call. `status` is None until the response is decided, and stays None if the line is just closed."""
 
     number: int
     method: str
@@ -30,7 +30,7 @@ class Call:
 
 
 class Traffic:
-    """Counts on arrival, so that a call the client gave up on is counted as well."""
+    """Counts calls when they arrive, so that one that the client gave up on counts as well."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -40,7 +40,7 @@ class Traffic:
         self._in_flight_of: Counter[str] = Counter()
 
     def begin(self, method: str, target: str, caller: str) -> tuple[Call, int]:
-        """Record a call; also how many of this caller are in flight, this one included."""
+        """Record a call; returns it, and how many of this caller's are in flight, this one included."""
         with self._lock:
             call = Call(len(self.calls) + 1, method, target)
             self.calls.append(call)
@@ -55,14 +55,14 @@ class Traffic:
             self._in_flight_of[caller] -= 1
 
     def count(self, prefix: str) -> int:
-        """Calls whose path with query starts so: `/goals` counts all about goals, `/goals?` the list alone."""
+        """How many calls had a target with this prefix: `/goals` counts all about goals, `/goals?` only the list."""
         return sum(call.target.startswith(prefix) for call in list(self.calls))
 
     def rejected(self) -> int:
         return sum(call.status == 429 for call in list(self.calls))
 
     def stats(self) -> Json:
-        """The same for another process, with gids in paths replaced so that the routes can be counted."""
+        """The numbers for another process. GIDs in paths are replaced, so that calls are counted by route."""
         calls = list(self.calls)
         return {
             "requests": len(calls),

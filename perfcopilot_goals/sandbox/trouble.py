@@ -1,7 +1,7 @@
 """The trouble that `sandbox --fault-percent` makes: some calls fail, as any service's do now and then.
 
-Trouble of one's own is any `Fault`: a function of the request and the regular response that returns what goes out in
-its place. Tests have many.
+For other trouble write a `Fault`: a function that takes the request and the regular response, and returns what goes out
+in its place. The tests have many.
 """
 
 import random
@@ -10,11 +10,11 @@ from perfcopilot_goals.sandbox.exchange import Fault, Raw, Request, Response, er
 
 
 def now_and_then(share: float) -> Fault:
-    """That share of all calls fails: by the call's number with a 503 or a body cut in half, always the same ones."""
+    """This share of all calls fails, with a 503 or with a body cut in half. By number, it is always the same calls."""
     unavailable = error_response(503, "Something went wrong")
 
     def trouble(request: Request, response: Response) -> Response | Raw:
-        # A refusal for haste stays one: the share is of what would have been answered.
+        # Only calls that would succeed can fail here: a 429 stays a 429.
         if response.status != 200 or random.Random(request.number).random() >= share:
             return response
         if request.number % 2:

@@ -1,6 +1,6 @@
 """Business-like goal names and fictional people, made from small word lists.
 
-Add words here, at the ends of the lists: goals are numbered into them. Names that are awkward on purpose are `awkward`.
+Add words at the ends of the lists, because a goal's number picks its words. Awkward names are in `awkward`.
 """
 
 VERBS = (
@@ -20,12 +20,12 @@ GIVEN_NAMES = (
     "Noor", "Oskar", "Priya", "Quentin", "Rosa", "Stellan", "Tomoko", "Ulla", "Viktor", "Wanda", "Xenia", "Yusuf",
     "Zelda",
 )  # fmt: skip
-# Nobody is called so: these are things on a kitchen shelf.
+# Nobody has these names: they are things on a kitchen shelf.
 FAMILY_NAMES = ("Thimble", "Marzipan", "Colander", "Nutmeg", "Trivet", "Caraway", "Ladle")
 
 
 def goal_name(number: int) -> str:
-    """The lists' lengths share no factor, so 1,001 names come before the first repeats."""
+    """A goal's name. The lists' lengths share no factor, so the first 1,001 names all differ."""
     return f"{VERBS[number % 11]} {OBJECTS[number % 13]} {MEASURES[number % 7]}"
 
 

@@ -1,7 +1,8 @@
-"""What the stand-in Asana knows: people, goals, which goal supports which, and the employer's roster beside it.
+"""What the stand-in Asana knows: people, goals, which goal supports which. And beside it, the employer's roster.
 
-Add a field here when a route has to answer with it. How a record looks on the wire is `records`; the sample data is
-`company` and `generated`. A test changes the world between two requests, so everything mutable is a plain dict or list.
+Add a field here when a response needs it. `records` says how a record looks on the wire; the sample data is in
+`company` and `generated`. A test may change the world between two requests, so everything mutable is a plain dict or
+list.
 """
 
 import csv
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An Asana user. `email` is None where Asana would keep it back, as it does for some guests."""
+    """An Asana user. `email` is None if Asana would keep it back, as it does for some guests."""
 
     gid: str
     name: str
@@ -21,7 +22,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """One goal. Dates are `YYYY-MM-DD`; `status_type` is the latest update's word, None where none was ever posted."""
+    """One goal. Dates are `YYYY-MM-DD`. `status_type` is the latest update's word; None if there was no update."""
 
     gid: str
     name: str
@@ -36,7 +37,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Employee:
-    """A line of the employer's roster. It is not Asana's, but the two only make sense together."""
+    """A line of the employer's roster. It is not in Asana, but the two only make sense together."""
 
     employee_id: str
     full_name: str
@@ -69,7 +70,7 @@ class World:
         self.goals[goal_gid] = replace(self.goals[goal_gid], owner_gid=owner_gid)
 
     def delete(self, goal_gid: str) -> None:
-        """Remove a goal with its links; its sub-goals stay in the list, as they do in Asana."""
+        """Remove a goal with its links. Its sub-goals stay in the list, as in Asana."""
         del self.goals[goal_gid]
         self.subgoals.pop(goal_gid, None)
         for children in self.subgoals.values():
@@ -77,8 +78,8 @@ class World:
                 children.remove(goal_gid)
 
     def visible(self, goal_gids: Iterable[str]) -> list[str]:
-        """Those that exist and that the token may see, in the same order."""
-        # A copy before any loop: a test may delete a goal while another thread answers.
+        """The goals that exist and that the token may see, in the same order."""
+        # A copy before any loop: a test may delete a goal while another thread responds.
         gids = list(goal_gids)
         if goal_gids is not self.goals:
             gids = [gid for gid in gids if gid in self.goals]
@@ -88,12 +89,12 @@ class World:
         return self.visible(parent for parent, children in list(self.subgoals.items()) if goal_gid in children)
 
     def owned_by(self, person_gid: str) -> list[str]:
-        """The goals a person owns, in list order; hidden ones as well."""
+        """The goals that a person owns, in list order; hidden ones too."""
         return [gid for gid, goal in list(self.goals.items()) if goal.owner_gid == person_gid]
 
 
 def roster_csv(world: World) -> str:
-    """The roster as `employee import` reads it; an unmapped employee's last column is empty."""
+    """The roster as `employee import` reads it. An unmapped employee's last column is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["employee_id", "full_name", "email", "asana_user_gid"])

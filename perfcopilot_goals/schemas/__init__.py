@@ -1,5 +1,8 @@
 """The tables, each declared once.
 
-`models` declares them and `tables` derives the rest. `lineage` says which columns a column comes from. `dictionary`
-writes `docs/tables.md`.
+`models` declares them; `tables` and `sql_tables` derive the rest. `lineage` says which columns a column comes from.
+`dictionary` writes `docs/tables.md`.
 """
+
+# The schema of Postgres that they are in.
+SCHEMA = "perfcopilot_goals"

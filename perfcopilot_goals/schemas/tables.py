@@ -79,10 +79,13 @@ class Table:
 @cache
 def tables() -> dict[str, Table]:
     """Every table by name. The five asset tables come first, in the order of the pipeline."""
-    return {name: _table(name, model) for name, model in _MODELS.items()}
+    return {name: table_named(name) for name in _MODELS}
 
 
-def _table(name: str, model: type[pa.DataFrameModel]) -> Table:
+@cache
+def table_named(name: str) -> Table:
+    """One table."""
+    model = _MODELS[name]
     schema = model.to_schema()
     columns = []
     for column_name, column in schema.columns.items():

@@ -1,4 +1,41 @@
 """What the product does, one module per use case: plain functions over a database, an Asana client and a clock.
 
-No click, no Dagster, no HTML: whatever any front offers, it offers by way of these. Decisions are in `core`.
+No click, no Dagster, no HTML: every front calls these and does nothing to the database by itself. Decisions are in
+`core`.
+
+`services.status` imports that module when it is first used. So the command line can name all of them at the top of its
+modules, and `--help` does not wait for SQLAlchemy, pandas and pandera.
 """
+
+from typing import TYPE_CHECKING
+
+from perfcopilot_goals.startup import import_when_used
+
+if TYPE_CHECKING:
+    from perfcopilot_goals.services import (
+        connections,
+        databases,
+        erasure,
+        grants,
+        mapping,
+        prompts,
+        retention,
+        roster_import,
+        status,
+        sync_access,
+    )
+else:
+    __getattr__ = import_when_used(__name__)
+
+__all__ = [
+    "connections",
+    "databases",
+    "erasure",
+    "grants",
+    "mapping",
+    "prompts",
+    "retention",
+    "roster_import",
+    "status",
+    "sync_access",
+]

@@ -1,6 +1,6 @@
-"""Connections: made, changed, removed, and checked against Asana.
+"""Connections: listed, added, changed, removed, and checked against Asana.
 
-Dagster's partitions follow from them; whoever calls this keeps those in step.
+Each connection is a partition in Dagster. The caller keeps those in step.
 """
 
 import re
@@ -22,6 +22,7 @@ from perfcopilot_goals.storage.connections import (
     add_connection,
     check_name,
     read_connection,
+    read_connections,
     remove_connection,
     set_connection,
 )
@@ -42,8 +43,8 @@ DEFAULTS: Mapping[str, Any] = {
 class ConnectionCheck:
     """What Asana says of a connection's token and of its workspace.
 
-    `workspace` is `seen`; `not_set`; `not_listed` where it answers but is not among the workspaces that the token sees;
-    or `failed`, and then `error` says why, as a sync would.
+    `workspace` is `seen`, `not_set`, `not_listed` or `failed`. `not_listed`: Asana responds, but the token does not see
+    the workspace. `failed`: `error` says why, as a sync would.
     """
 
     connection: str
@@ -53,25 +54,31 @@ class ConnectionCheck:
     error: GoalsError | None = None
 
 
+def list_connections(database: Database) -> list[Connection]:
+    """All connections, by name."""
+    with database.connect("reading the connections") as conn:
+        return read_connections(conn)
+
+
 def create_connection(database: Database, settings: Settings, name: str, given: Mapping[str, Any]) -> Connection:
-    """A new connection with these settings, defaults for the rest; `GoalsConfigError` where one cannot be right."""
+    """A new connection with these settings, and defaults for the rest; `GoalsConfigError` if a setting is invalid."""
     row = Connection(connection=check_name(name), **{**DEFAULTS, **_checked(settings, name, given)})
-    with database.connect("adding the connection") as transaction:
-        add_connection(transaction, row)
+    with database.connect("adding the connection") as conn:
+        add_connection(conn, row)
     return row
 
 
 def change_connection(database: Database, settings: Settings, name: str, changes: Mapping[str, Any]) -> Connection:
-    """The connection with these settings changed; `GoalsConfigError` where one cannot be right."""
+    """The connection with these settings changed; `GoalsConfigError` if a setting is invalid."""
     checked = _checked(settings, name, changes)
-    with database.connect("changing the connection") as transaction:
-        return set_connection(transaction, name, checked)
+    with database.connect("changing the connection") as conn:
+        return set_connection(conn, name, checked)
 
 
 def delete_connection(database: Database, name: str) -> int:
-    """Remove a connection with its roster, goals and history; returns how many rows of goals these were."""
-    with database.connect("removing the connection") as transaction:
-        return remove_connection(transaction, name)
+    """Removes a connection with its roster, goals and history; returns how many rows of goals were removed."""
+    with database.connect("removing the connection") as conn:
+        return remove_connection(conn, name)
 
 
 def check_connection(
@@ -82,12 +89,12 @@ def check_connection(
     clock: Clock = SYSTEM_CLOCK,
     on_wait: Callable[[str], None] = lambda _: None,
 ) -> ConnectionCheck:
-    """Ask Asana whose token it is, which workspaces it sees, and whether the connection's can be read.
+    """Asks Asana whose token it is, which workspaces it sees, and whether the connection's workspace can be read.
 
-    Raises where the token itself is refused. Waits for a sync that uses the token, as a sync does.
+    Raises if the token itself is refused. Waits while a sync uses the token, as a sync does.
     """
-    with database.connect("reading the connection") as transaction:
-        row = read_connection(transaction, name)
+    with database.connect("reading the connection") as conn:
+        row = read_connection(conn, name)
     gid = require_workspace(row) if (row.workspace_gid or "").strip() else None
     with open_client(database, row, settings, clock=clock, on_wait=on_wait) as client:
         identity = fetch_identity(client)
@@ -96,13 +103,13 @@ def check_connection(
         try:
             fetch_workspace(client, gid)
         except GoalsError as error:
-            # Told beside the list of workspaces, since the right GID stands in that list.
+            # Returned with the list of workspaces, because the right GID is in that list.
             return ConnectionCheck(name, gid, identity, "failed", error.about(name))
     return ConnectionCheck(name, gid, identity, "seen" if gid in identity.workspaces else "not_listed")
 
 
 def _checked(settings: Settings, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """These settings, each of a form that can be right."""
+    """These settings, each of them valid; `GoalsConfigError` otherwise."""
     checked = dict(given)
     if "workspace_gid" in checked:
         checked["workspace_gid"] = _check_workspace_gid(name, checked["workspace_gid"])
@@ -113,13 +120,14 @@ def _checked(settings: Settings, name: str, given: Mapping[str, Any]) -> dict[st
     if checked.get("requests_per_minute", 1) not in REQUESTS_PER_MINUTE:
         raise GoalsConfigError(
             f"requests per minute are {REQUESTS_PER_MINUTE.start} to {REQUESTS_PER_MINUTE.stop - 1:,}; "
-            "Asana allows 1,500 on paid plans and 150 on free ones"
+            "Asana allows 1,500 on paid plans and 150 on free ones",
+            connection=name,
         )
     return checked
 
 
 def _check_workspace_gid(name: str, given: str) -> str:
-    """The GID without blanks around it; `GoalsConfigError` says where it stands in an address of Asana's."""
+    """The GID without blanks around it; for an address of Asana's, `GoalsConfigError` says where the GID is in it."""
     if "asana.com/" not in given:
         return check_gid(given, "the workspace GID")
     # https://app.asana.com/1/<workspace>/project/<project>/…; the older /0/<project>/… does not have it.

@@ -1,35 +1,57 @@
 """A person erased from everything that is kept: our tables, Dagster's, the sync log, the files that runs print to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perfcopilot_goals.core.erasure import Redaction
+from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.settings import Settings
+from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.dagster_rows import redact_rows, runs_of_others
-from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA, Database
+from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database
 from perfcopilot_goals.storage.erasure import Erasure, erase_employee, redact_sync_log, vacuum
+from perfcopilot_goals.storage.erasure_scan import find_traces
 from perfcopilot_goals.storage.local_files import redact_files
+from perfcopilot_goals.storage.users_check import read_mapping_conflicts
+
+__all__ = ["ErasedPerson", "Erasure", "erase_person", "find_leftovers", "has_doubtful_mapping"]
 
 
 @dataclass(frozen=True)
 class ErasedPerson:
-    """What was erased, and how much of it by place."""
+    """What was erased, and how many rows in each place."""
 
     erasure: Erasure
     removed: dict[str, int]
 
 
+def has_doubtful_mapping(database: Database, connection: str, employee_id: str) -> bool:
+    """Whether the employee may be mapped to somebody else's Asana user, by the last comparison with Asana's users.
+
+    `GoalsConfigError` if there is no such connection.
+    """
+    with database.connect("reading the connection") as conn:
+        read_connection(conn, connection)
+        return employee_id in read_mapping_conflicts(conn, connection)
+
+
+def find_leftovers(database: Database, settings: Settings, texts: Sequence[str]) -> dict[str, list[str]]:
+    """For each text the places that still hold it, in the database and in local files; texts not found are left out."""
+    return find_traces(database, settings, texts) if texts else {}
+
+
 def erase_person(database: Database, settings: Settings, connection: str, employee_id: str) -> ErasedPerson:
-    """Erase the employee in one transaction, files last, and have Postgres drop the dead rows.
+    """Erases the employee in one transaction, files last, then has Postgres drop the dead rows.
 
     `GoalsConfigError` if the connection has no such employee.
     """
-    with database.connect("erasing an employee") as transaction:
-        erasure = erase_employee(transaction, connection, employee_id)
+    with database.connect("erasing an employee") as conn:
+        erasure = erase_employee(conn, connection, employee_id)
         redaction = Redaction(connection, erasure.ids, erasure.other_ids)
-        sync_log = redact_sync_log(transaction, connection, redaction.notes)
-        dagster = redact_rows(transaction, connection, erasure.ids, redaction.event)
-        # Before the commit: after it nobody knows the ids any more, and a second try would find nothing to look for.
-        files = redact_files(settings, runs_of_others(transaction, connection), redaction.masked)
+        sync_log = redact_sync_log(conn, connection, redaction.notes)
+        dagster = redact_rows(conn, connection, erasure.ids, redaction.event)
+        # Before the commit, because it deletes the ids: a second try would not know what to look for in the files.
+        files = redact_files(settings, runs_of_others(conn, connection), redaction.masked)
     vacuum(database, [(SCHEMA, table) for table in (*erasure.rows, "syncs")] + [(DAGSTER_SCHEMA, t) for t in dagster])
     removed = {f"{SCHEMA}.{table}": rows for table, rows in erasure.rows.items()}
     removed |= {f"{SCHEMA}.subgoals, owner only": erasure.disowned, f"{SCHEMA}.syncs, ids only": sync_log}

@@ -1,38 +1,55 @@
 """Who the employees are in Asana: the roster beside the workspace's users.
 
-Two use cases: somebody asks for suggestions, and a sync looks once a day whether the mapping still agrees. Both record
-what they saw in the same way: which mappings the e-mails contradict, and whose Asana user is gone. What makes a match
-or a contradiction is decided in `core`; the users themselves are not stored.
+A person lists the roster, maps employees and asks for suggestions. A sync checks once a day whether the mapping still
+agrees with Asana's users. Suggestions and that check record the same two things: which mappings the e-mails
+contradict, and whose Asana user is gone. `core` decides what is a match and what contradicts one. The users themselves
+are not stored.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import psycopg
+import sqlalchemy as sa
 
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
 from perfcopilot_goals.asana.users import fetch_users
 from perfcopilot_goals.core.mapping_conflicts import MappingConflict, find_conflicts
+from perfcopilot_goals.core.roster import check_gid
 from perfcopilot_goals.core.suggestions import EXACT, AsanaUser, Suggestion, parse_users, suggest_users
 from perfcopilot_goals.domain.connection import Connection
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.services.sync_access import open_client, require_workspace
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.employees import map_unmapped, note_users, read_employees
+from perfcopilot_goals.storage.employees import map_employee, map_unmapped, note_users, read_employees
 from perfcopilot_goals.storage.erased import read_erased
 from perfcopilot_goals.storage.locks import lock_roster
+from perfcopilot_goals.storage.unmapped import Unmapped, Waiting, read_unmapped, read_waiting
 from perfcopilot_goals.storage.users_check import read_users_check, record_users_check
+
+__all__ = [
+    "MappingConflict",
+    "Suggested",
+    "UnmappedEmployees",
+    "UsersSeen",
+    "Waiting",
+    "check_mapping",
+    "list_employees",
+    "list_unmapped",
+    "set_mapping",
+    "suggest_mapping",
+]
 
 
 @dataclass(frozen=True)
 class UsersSeen:
-    """What the workspace's users say of the mapping.
+    """What the workspace's users say about the mapping.
 
-    `users` is how many there are and `hidden_emails` of how many Asana keeps the e-mail back. `gone` are employees
-    whose Asana user is not among them.
+    `users` is how many users there are. `hidden_emails` is how many of their e-mails Asana does not show. `gone` are
+    the employees whose Asana user is not in the workspace any more.
     """
 
     users: int
@@ -50,6 +67,39 @@ class Suggested:
     seen: UsersSeen
 
 
+@dataclass(frozen=True)
+class UnmappedEmployees:
+    """Employees without an Asana user, and the goals that wait for an employee."""
+
+    employees: list[Unmapped]
+    waiting: Waiting
+
+
+def list_employees(database: Database, name: str) -> list[Employee]:
+    """The connection's roster, by employee id; `GoalsConfigError` if there is no such connection."""
+    with database.connect("reading the roster") as conn:
+        read_connection(conn, name)
+        return read_employees(conn, name)
+
+
+def list_unmapped(database: Database, name: str) -> UnmappedEmployees:
+    """The connection's unmapped employees and waiting goals; `GoalsConfigError` if there is no such connection."""
+    with database.connect("reading the roster") as conn:
+        read_connection(conn, name)
+        return UnmappedEmployees(read_unmapped(conn, name), read_waiting(conn, name))
+
+
+def set_mapping(database: Database, name: str, employee_id: str, gid: str | None) -> None:
+    """Maps an employee to an Asana user, or with None unlinks them; `GoalsConfigError` if that cannot be."""
+    with database.connect("changing the roster") as conn:
+        read_connection(conn, name)
+        try:
+            map_employee(conn, name, employee_id, None if gid is None else check_gid(gid, "the Asana user's GID"))
+        except GoalsError as error:
+            error.about(name)
+            raise
+
+
 def suggest_mapping(
     database: Database,
     settings: Settings,
@@ -59,58 +109,58 @@ def suggest_mapping(
     clock: Clock = SYSTEM_CLOCK,
     on_wait: Callable[[str], None] = lambda _: None,
 ) -> Suggested:
-    """Asks Asana who its users are and says which of them the unmapped employees may be; `apply` maps the exact ones.
+    """Asks Asana for its users and suggests one for each unmapped employee; `apply` maps the exact matches.
 
-    Waits while a sync uses the token, and tells `on_wait` so. Nothing is asked if a setting is missing.
+    Waits while a sync uses the token, and reports that to `on_wait`. Sends no request if a setting is missing.
     """
-    with database.connect("reading the connection") as transaction:
-        connection = read_connection(transaction, name)
+    with database.connect("reading the connection") as conn:
+        connection = read_connection(conn, name)
     try:
         workspace_gid = require_workspace(connection)
         with open_client(database, connection, settings, clock=clock, on_wait=on_wait) as client:
             listed = parse_users(fetch_users(client, workspace_gid))
-            with database.connect("matching the roster") as transaction:
-                users = _without_erased(transaction, name, listed)
-                suggestions = suggest_users(read_employees(transaction, name), users)
+            with database.connect("matching the roster") as conn:
+                users = _without_erased(conn, name, listed)
+                suggestions = suggest_users(read_employees(conn, name), users)
                 exact = {s.employee_id: s.gid for s in suggestions if s.kind == EXACT and s.gid}
-                applied = map_unmapped(transaction, name, exact) if apply else 0
-                return Suggested(suggestions, applied, _record(transaction, connection, users, len(listed)))
+                applied = map_unmapped(conn, name, exact) if apply else 0
+                return Suggested(suggestions, applied, _record(conn, connection, users, len(listed)))
     except GoalsError as error:
         raise error.about(name) from None
 
 
 def check_mapping(database: Database, client: AsanaClient, connection: Connection) -> UsersSeen | GoalsError | None:
-    """Looks whether the mapping agrees with Asana's users, and records it; None where that is not due yet.
+    """Checks whether the mapping agrees with Asana's users, and records the result; None if that is not due yet.
 
-    A sync goes on without it, so whatever keeps it from being done is returned and not raised. What was found before
-    then stands. The requests have retries and a deadline of their own.
+    A sync goes on without this check. So an error is returned, not raised, and the last result stays. The requests
+    have their own retries and deadline.
     """
     name = connection.connection
     try:
-        with database.connect("reading when the users were checked") as transaction:
-            if not read_users_check(transaction, name).is_due:
+        with database.connect("reading when the users were checked") as conn:
+            if not read_users_check(conn, name).is_due:
                 return None
         with client.apart() as apart:
             listed = parse_users(fetch_users(apart, require_workspace(connection)))
-        with database.connect("recording the check of the users") as transaction:
-            users = _without_erased(transaction, name, listed)
-            return _record(transaction, connection, users, len(listed))
+        with database.connect("recording the check of the users") as conn:
+            users = _without_erased(conn, name, listed)
+            return _record(conn, connection, users, len(listed))
     except GoalsError as error:
         return error.about(name)
 
 
-def _without_erased(transaction: psycopg.Connection, name: str, users: list[AsanaUser]) -> list[AsanaUser]:
+def _without_erased(conn: sa.Connection, name: str, users: list[AsanaUser]) -> list[AsanaUser]:
     """The users without those of erased people. Nobody else changes the roster until the transaction ends."""
-    lock_roster(transaction, name)
-    erased = read_erased(transaction, name)
+    lock_roster(conn, name)
+    erased = read_erased(conn, name)
     return [user for user in users if not erased.has_user(user.gid)]
 
 
-def _record(transaction: psycopg.Connection, connection: Connection, users: list[AsanaUser], listed: int) -> UsersSeen:
-    """Compares the roster with the users and records what comes of it; `listed` is how many Asana listed."""
+def _record(conn: sa.Connection, connection: Connection, users: list[AsanaUser], listed: int) -> UsersSeen:
+    """Compares the roster with the users and records the result; `listed` is how many users Asana listed."""
     name = connection.connection
-    conflicts = find_conflicts(read_employees(transaction, name), users)
+    conflicts = find_conflicts(read_employees(conn, name), users)
     kinds = {conflict.employee_id: conflict.kind for conflict in conflicts}
-    record_users_check(transaction, connection, users=listed, conflicts=kinds)
-    gone = note_users(transaction, name, [user.gid for user in users])
+    record_users_check(conn, connection, users=listed, conflicts=kinds)
+    gone = note_users(conn, name, [user.gid for user in users])
     return UsersSeen(len(users), sum(user.email is None for user in users), conflicts, gone)

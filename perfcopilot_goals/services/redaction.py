@@ -1,7 +1,8 @@
-"""The second line against secrets in logs: known secrets are taken out of every log record, by value.
+"""The second line of defence against secrets in logs: removes known secrets from every log record, by value.
 
-The first line is that nobody logs them. This one is for what we do not write: a library's debug output, an error that
-quotes a header. By value and not by pattern, because Asana's tokens are opaque and may change their form.
+The first line is that our own code does not log them. This one covers what we do not write: a library's debug output,
+or an error that quotes a header. It works by value, not by pattern, because Asana's tokens are opaque and may change
+their form.
 """
 
 import base64
@@ -15,7 +16,7 @@ _make_record = logging.getLogRecordFactory()
 
 
 def redact(secret: str) -> None:
-    """From now on no log record of this process holds this value; blank ones are ignored."""
+    """From now on no log record of this process holds this value. A blank value is ignored."""
     if secret.strip():
         _secrets.add(secret)
         logging.setLogRecordFactory(_redacted_record)
@@ -34,10 +35,10 @@ def _redacted_record(*args: object, **kwargs: object) -> logging.LogRecord:
     try:
         text = record.getMessage()
     except (TypeError, ValueError):
-        # Arguments that do not fit the message; logging itself will say so when it formats the record.
+        # The arguments do not fit the message. logging reports that when it formats the record.
         return record
     if any(secret in text for secret in _secrets):
-        # The longest first: a short one may begin a long one, whose rest would stay.
+        # The longest first: a short secret may be the beginning of a long one, whose rest would stay.
         for secret in sorted(_secrets, key=len, reverse=True):
             text = text.replace(secret, MARK)
         record.msg, record.args = text, ()

@@ -1,4 +1,4 @@
-"""History that is old enough, deleted: the sync log, Dagster's runs and ticks, and what both printed."""
+"""Deletes old history: the sync log, Dagster's runs and ticks, and the files that runs printed to."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from perfcopilot_goals.storage.retention import (
 
 
 class RunHistory(Protocol):
-    """Dagster's runs, which only Dagster deletes with all that hangs on them."""
+    """Dagster's runs. Only Dagster can delete a run together with its events."""
 
     def read_ended(self, before: dt.datetime) -> Iterable[str]:
         """Ids of the runs that ended before this moment."""
@@ -32,7 +32,7 @@ class RunHistory(Protocol):
 
 @dataclass(frozen=True)
 class Purged:
-    """What was deleted, or in a dry run would be: syncs, runs with their events, ticks, files that both printed to."""
+    """How many syncs, runs, ticks and printed files were deleted, or would be in a dry run."""
 
     syncs: int
     runs: int
@@ -43,9 +43,9 @@ class Purged:
 def purge(
     history: RunHistory, database: Database, settings: Settings, cutoff: dt.datetime, *, dry_run: bool = False
 ) -> Purged:
-    """Delete what ended before the cutoff and nothing present rests on; a run that has not ended is never touched."""
-    with database.connect("reading the sync log") as connection:
-        sync_log = read_sync_log(connection)
+    """Deletes what ended before the cutoff, except what current rows came from. Runs that have not ended stay."""
+    with database.connect("reading the sync log") as conn:
+        sync_log = read_sync_log(conn)
     expired = choose_expired(sync_log, cutoff)
     gone = {sync.run_id for sync in expired}
     kept = {sync.run_id for sync in sync_log if sync.run_id not in gone}
@@ -54,16 +54,16 @@ def purge(
     if not dry_run:
         for run_id in runs:
             history.delete(run_id)
-    # The sync log last: whatever interrupts this before, the next one finds the same again.
-    with database.connect("deleting old history") as connection:
-        ticks = delete_ticks(connection, cutoff, dry_run=dry_run)
+    # The sync log comes last. If this is interrupted before, the next purge finds the same runs again.
+    with database.connect("deleting old history") as conn:
+        ticks = delete_ticks(conn, cutoff, dry_run=dry_run)
         if not dry_run:
-            delete_orphaned_checks(connection)
-            syncs = delete_syncs(connection, expired)
+            delete_orphaned_checks(conn)
+            syncs = delete_syncs(conn, expired)
     files = delete_printed(settings, cutoff, set(runs), history.has, dry_run=dry_run)
     return Purged(syncs, len(runs), ticks, files)
 
 
 def cutoff_of(days: int, now: dt.datetime) -> dt.datetime:
-    """The moment so many whole days ago, or `GoalsConfigError`."""
+    """The moment this many whole days before now; `GoalsConfigError` if the number is too small or too large."""
     return now - dt.timedelta(days=check_days(days))

@@ -1,28 +1,31 @@
-"""A roster's file imported: read, compared with the roster, and written, or only shown."""
+"""Imports a roster's file: reads it, compares it with the roster, and writes the changes or only shows them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from perfcopilot_goals.core.roster import RosterFile, parse_roster, refusal_of_lines
 from perfcopilot_goals.core.roster_changes import Changes, plan_import
 from perfcopilot_goals.core.roster_text import decode_roster
-from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.errors import GoalsConfigError, GoalsError
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees, read_employees, remove_employees
 from perfcopilot_goals.storage.erased import read_erased
 from perfcopilot_goals.storage.locks import lock_roster
 
-# Half a million employees; a file beyond that is no roster.
+# Half a million employees. A larger file is no roster.
 ROSTER_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
 class RosterImport:
-    """What an import did, or would do: `removed` are employee ids, `bad` says what is wrong with each line left out.
+    """What an import did, or would do in a dry run.
 
-    `erased` is how many lines were left out because their people were erased.
+    `removed` are employee ids. `bad` says what is wrong with each line that was left out. `erased` is how many lines
+    were left out because their people were erased.
     """
 
     file: RosterFile
@@ -33,7 +36,7 @@ class RosterImport:
 
 
 def read_roster_file(path: Path) -> str:
-    """The text of a roster's file; `GoalsConfigError` where it is too large or no text."""
+    """The text of a roster's file; `GoalsConfigError` if it is too large or not text."""
     with path.open("rb") as file:
         content = file.read(ROSTER_BYTES + 1)
     if len(content) > ROSTER_BYTES:
@@ -52,27 +55,38 @@ def import_roster(
     replaces: bool = False,
     dry_run: bool = False,
 ) -> RosterImport:
-    """Add and change the employees of a roster's file; with `replaces`, remove those who are not in it.
+    """Adds and changes the employees in the file; with `replaces`, removes the employees who are not in it.
 
-    All or, with `GoalsConfigError`, none: a bad line is an error unless `skip_bad`. With `dry_run` nothing is written.
+    Imports all lines or, with `GoalsConfigError`, none. A bad line is an error unless `skip_bad`. With `dry_run`
+    nothing is written.
     """
+    with database.connect("importing the roster") as conn:
+        read_connection(conn, connection)
+        try:
+            return _import(conn, connection, text, skip_bad=skip_bad, replaces=replaces, dry_run=dry_run)
+        except GoalsError as error:
+            error.about(connection)
+            raise
+
+
+def _import(
+    conn: sa.Connection, connection: str, text: str, *, skip_bad: bool, replaces: bool, dry_run: bool
+) -> RosterImport:
     if replaces and skip_bad:
         raise GoalsConfigError("a replace that skips bad lines would remove their employees; nothing was changed")
     file = parse_roster(text)
-    with database.connect("importing the roster") as transaction:
-        read_connection(transaction, connection)
-        lock_roster(transaction, connection)
-        erased = read_erased(transaction, connection)
-        lines = {n: erased.without_manager(line) for n, line in file.lines.items() if not erased.has_person(line)}
-        before = read_employees(transaction, connection)
-        changes = plan_import(before, lines, replaces=replaces, has_managers=file.has_managers)
-        bad = file.bad | changes.bad
-        if bad and not skip_bad:
-            raise refusal_of_lines(bad)
-        removed = changes.absent if replaces else []
-        if removed and not lines:
-            raise GoalsConfigError("the file names nobody, and --replace would remove all; nothing was changed")
-        if not dry_run:
-            remove_employees(transaction, connection, removed)
-            import_employees(transaction, connection, changes.written)
+    lock_roster(conn, connection)
+    erased = read_erased(conn, connection)
+    lines = {n: erased.without_manager(line) for n, line in file.lines.items() if not erased.has_person(line)}
+    before = read_employees(conn, connection)
+    changes = plan_import(before, lines, replaces=replaces, has_managers=file.has_managers)
+    bad = file.bad | changes.bad
+    if bad and not skip_bad:
+        raise refusal_of_lines(bad)
+    removed = changes.absent if replaces else []
+    if removed and not lines:
+        raise GoalsConfigError("the file names nobody, and --replace would remove all; nothing was changed")
+    if not dry_run:
+        remove_employees(conn, connection, removed)
+        import_employees(conn, connection, changes.written)
     return RosterImport(file, changes, removed, bad, len(file.lines) - len(lines))

@@ -1,10 +1,10 @@
-"""How Asana is asked for one connection: its settings checked, its token held, one client.
+"""Access to Asana for one connection: checks its settings, holds its token, opens one client.
 
-Whoever asks does it by way of this, a sync's run and the command line alike, so that a token is never used twice at
-once. No Dagster in here: the command line need not wait for it.
+A sync's run and the command line both ask Asana through this, so a token is never used twice at once. There is no
+Dagster in here, because commands that ask Asana need not wait for its import.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 
 from perfcopilot_goals.asana.address import check_base_url
@@ -22,27 +22,40 @@ from perfcopilot_goals.storage.locks import WAIT_SECONDS, token_lock
 
 
 def require_workspace(connection: Connection) -> str:
-    """The connection's workspace GID, or `GoalsConfigError`: without it nothing is pulled."""
+    """The connection's workspace GID; `GoalsConfigError` if it is missing or not digits, and then nothing is pulled."""
     gid = (connection.workspace_gid or "").strip()
     if is_gid(gid):
         return gid
     problem = "is not a string of digits" if gid else "is not set"
     raise GoalsConfigError(
-        f"connection {connection.connection}: its Asana workspace GID {problem}; nothing was pulled, no request "
-        f"was sent. Set it: perfcopilot-goals connection set {connection.connection} --workspace-gid GID"
+        f"its Asana workspace GID {problem}; nothing was pulled, no request was sent",
+        connection=connection.connection,
+        action="Set it: perfcopilot-goals connection set {connection} --workspace-gid GID",
     )
 
 
 def require_employees(database: Database, connection: Connection) -> None:
-    """Raise `GoalsConfigError` where nobody is on the roster: no goal could belong to anybody."""
-    with database.connect("reading the roster") as transaction:
-        if read_mapping(transaction, connection.connection):
+    """Raises `GoalsConfigError` if the roster is empty, because then no goal could belong to anybody."""
+    with database.connect("reading the roster") as conn:
+        if read_mapping(conn, connection.connection):
             return
     raise GoalsConfigError(
         "its roster is empty; nothing was pulled, no request was sent",
         connection=connection.connection,
         action="Import one: perfcopilot-goals employee import {connection} FILE.csv, or sync with --allow-empty",
     )
+
+
+def group_by_token(names: Iterable[str], connections: Iterable[Connection]) -> list[list[str]]:
+    """The names in groups, one per token. The connections of a group are synced one after the other.
+
+    Names of unknown connections are a group, too: syncing them says what is wrong.
+    """
+    token_of = {connection.connection: connection.token_ref for connection in connections}
+    groups: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        groups.setdefault(token_of.get(name, ""), []).append(name)
+    return list(groups.values())
 
 
 @contextmanager
@@ -54,10 +67,12 @@ def open_client(
     clock: Clock = SYSTEM_CLOCK,
     on_wait: Callable[[str], None] = lambda _: None,
 ) -> Iterator[AsanaClient]:
-    """The connection's client, for as long as the token is ours; `GoalsConfigError` before any request.
+    """The connection's client, for as long as we hold the token. A wrong setting is a `GoalsConfigError` before any
+    request.
 
-    `on_wait` hears what to tell while somebody else uses the token, at once and then every half minute. The client is
-    made after that wait, which may be long, because its deadline runs from then on. Every error names the connection.
+    While somebody else uses the token, `on_wait` gets a line to show, at once and then every half minute. That wait
+    may be long. The client is made after it, because the client's deadline starts then. Every error names the
+    connection.
     """
     try:
         token = load_token(connection.token_ref, connection.connection, settings)
@@ -88,7 +103,7 @@ def open_client(
 
 
 def describe_wait(connection: str, waited_seconds: float) -> str:
-    """What to tell a person while another sync has the token."""
+    """The line to show while another sync has the token."""
     if waited_seconds < 1:
         return f"{connection}: another sync is using the same Asana token; waiting until it is done."
     return (

@@ -1,8 +1,8 @@
 """Where a connection's token is kept, and the token itself.
 
-Whoever can change a connection chooses what is read as its token and, within bounds, where that is sent. So a reference
-must not lead to the program's other secrets. It is checked when it is set, and again each time the token is read.
-What a token looks like is `core.tokens`.
+A person who can change a connection chooses what is read as its token and, within bounds, where that is sent. So a
+reference must not lead to the program's other secrets. It is checked when it is set, and again each time the token is
+read. `core.tokens` knows what a token looks like.
 """
 
 import os
@@ -23,18 +23,18 @@ TOKEN_FILE_BYTES = 4_096
 _OTHER_VARIABLES = re.compile(
     r"(PERFCOPILOT_|DAGSTER|PG|POSTGRES|BROKER|CELERY|REDIS).*|.*(?i:PASSWORD|DATABASE_URL|PROXY)"
 )
-# Files that the kernel makes up. They claim to be regular, and one of them is the environment.
+# Files that the kernel makes up. They look like regular files, and one of them is the environment.
 _KERNEL_FILES = (Path("/proc"), Path("/sys"))
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def check_token_ref(token_ref: str, settings: Settings) -> str:
-    """The reference as given, or `GoalsConfigError` where it may not be read as a token.
+    """The reference as given; `GoalsConfigError` if it must not be read as a token.
 
-    A file need not be there yet, and may be on another machine.
+    A file need not exist yet, and may be on another machine.
     """
     if not re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+", token_ref) or not token_ref.isprintable():
-        # What was typed may well be the token itself, so it is not repeated.
+        # What was typed may be the token itself, so it is not repeated.
         raise GoalsConfigError(
             "a token reference is env:NAME or file:/path, never the token; what was given is neither"
         )
@@ -47,14 +47,14 @@ def check_token_ref(token_ref: str, settings: Settings) -> str:
     if kind == "file":
         path = Path(place)
         _check_place(path, settings)
-        # A path that cannot be looked at here may be there for the worker that reads it.
+        # A path that cannot be read here may exist for the worker that reads it.
         with suppress(OSError, ValueError):
             _check_file(path, path.stat())
     return token_ref
 
 
 def load_token(token_ref: str, connection: str, settings: Settings, environ: Mapping[str, str] | None = None) -> str:
-    """The token that a connection's reference leads to, stripped; `GoalsConfigError` without its value otherwise."""
+    """The token that a connection's reference leads to, stripped. A `GoalsConfigError` never holds its value."""
     env = os.environ if environ is None else environ
     try:
         kind, _, place = check_token_ref(token_ref, settings).partition(":")
@@ -75,7 +75,7 @@ def _check_token(text: str, where: str) -> str:
             "perfcopilot-goals connection set {connection} --token-ref env:NAME",
         )
     if faults := find_token_faults(token):
-        # Sent as it is, it would be quoted in full by the error of the HTTP library.
+        # If it were sent, the HTTP library's error would quote it in full.
         raise GoalsConfigError(
             f"the token in {where} {' and '.join(faults)}; no request was sent",
             action="Copy it again: the token alone, in one line, as Asana shows it",
@@ -87,7 +87,7 @@ def _read_text(path: Path, settings: Settings) -> str:
     content = _read_file(path, settings)
     if content.startswith(_UTF_16_MARKS):
         raise _unreadable(path, "it is saved as UTF-16", "Save it as plain text, UTF-8")
-    # Compared rather than caught: a UnicodeDecodeError holds the file's content, and would come along as the context.
+    # Compared, not caught: a UnicodeDecodeError holds the file's content, and would be the context of our error.
     text = content.decode("utf-8", "replace")
     if text.encode("utf-8", "replace") != content:
         raise _unreadable(path, "it is not plain text", "Save it as plain text, UTF-8")
@@ -95,8 +95,8 @@ def _read_text(path: Path, settings: Settings) -> str:
 
 
 def _read_file(path: Path, settings: Settings) -> bytes:
-    """The content of a small regular file. What was opened is what is checked, so nothing can be swapped in between."""
-    # Without O_NONBLOCK a FIFO keeps us until somebody writes.
+    """The content of a small regular file. Checks run on the opened file, so it cannot be swapped in between."""
+    # Without O_NONBLOCK, opening a FIFO blocks until somebody writes.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags)
@@ -120,7 +120,7 @@ def _read_file(path: Path, settings: Settings) -> bytes:
 
 
 def _check_file(path: Path, found: os.stat_result) -> None:
-    """Refuse what is no regular file, and what is larger than any token."""
+    """Refuses anything but a regular file, and a file larger than any token."""
     if not stat.S_ISREG(found.st_mode):
         raise _unreadable(path, "it is no regular file", "Name a file that holds the token alone")
     if found.st_size > TOKEN_FILE_BYTES:
@@ -128,7 +128,7 @@ def _check_file(path: Path, found: os.stat_result) -> None:
 
 
 def _check_place(path: Path, settings: Settings, opened: os.stat_result | None = None) -> None:
-    """Refuse a path that leads to the program's own files, by whatever way. `opened` is the file it led to."""
+    """Refuses a path that leads to the program's own files in any way. `opened` is the file that was opened."""
     if ".." in path.parts:
         raise _unreadable(path, "its path has .. in it", "Name the file without it")
     real = Path(os.path.realpath(path))
@@ -145,7 +145,7 @@ def _check_place(path: Path, settings: Settings, opened: os.stat_result | None =
 
 
 def _is_within(path: Path, folder: Path) -> bool:
-    """Whether a path leads into a folder; by the folder's identity, too, since a folder can have several names."""
+    """Whether a path leads into a folder. The folder's identity counts too, as a folder can have several names."""
     if path.is_relative_to(folder) or path.is_relative_to(os.path.realpath(folder)):
         return True
     for parent in path.parents:

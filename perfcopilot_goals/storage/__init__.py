@@ -1,1 +1,1 @@
-"""The only SQL of the product, and the Postgres that runs it where none is configured."""
+"""All SQL of the product: the migrations, the statements and the connections that they run on."""

@@ -1,8 +1,8 @@
-"""Why a connect to Postgres failed: each cause with what to say, what to do, and how long to wait for it to pass.
+"""Why a connect to Postgres failed. Each cause has what to say, what to do, and how long to wait for it to pass.
 
-Add a cause here when a server, a pooler or libpq refuses in words that are not in the table. What they say is matched
-and never repeated: it quotes names and addresses. psycopg has no SQLSTATE for a connect that failed, so the code of a
-cause is the one that the server sends with these words. A text that fits no cause stays "no answer".
+Add a cause here when a server, a pooler or libpq refuses in words that are not in the table. Their words are matched
+but never repeated, because they quote names and addresses. psycopg has no SQLSTATE for a failed connect, so each cause
+has the code that the server sends with its words. A text that fits no cause is reported as an unknown reason.
 """
 
 import re
@@ -12,8 +12,8 @@ import psycopg
 
 from perfcopilot_goals.errors import GoalsStoreError
 
-# How long a database that is starting or waking is waited for. One whose port is closed is not: that is a wrong address
-# more often than a Postgres that will be there in a moment, and whoever typed it wants to know at once.
+# How long to wait for a database that is starting or waking. Nobody waits for a closed port: it is a wrong address more
+# often than a Postgres that will be up in a moment, and the person who typed it wants to know at once.
 WAKING_SECONDS = 60.0
 
 URL = "PERFCOPILOT_DATABASE_URL"
@@ -21,10 +21,10 @@ URL = "PERFCOPILOT_DATABASE_URL"
 
 @dataclass(frozen=True)
 class Cause:
-    """One way to fail. `words` is a pattern of what servers and libpq say, in which every quoted name is `""`.
+    """One way to fail. `words` is a pattern of what servers and libpq say, with `""` for every quoted name.
 
-    `sqlstate` is the server's code, "" where libpq itself gave up. `can_pass`: trying later may help without anybody
-    changing anything.
+    `sqlstate` is the server's code, or "" if libpq itself gave up. `said` is what our error says in its place.
+    `can_pass`: a later try may succeed although nobody changed anything.
     """
 
     sqlstate: str
@@ -43,8 +43,8 @@ _NO_SUCH_HOST = Cause(
     can_pass=True,
 )
 
-# In the order of search. With sslmode=prefer libpq tries twice and reports both, so what a server says of the login
-# comes before what it says of TLS, and the server's words come before libpq's own.
+# The first cause that fits is taken. With sslmode=prefer libpq tries twice and reports both tries. So the words about
+# the login come before those about TLS, and the server's words before libpq's own.
 _CAUSES = (
     Cause(
         "57P03",
@@ -57,8 +57,8 @@ _CAUSES = (
     Cause(
         "08006",
         "server_login_retry|server login has been failing|cannot connect to server|server conn crashed",
-        "the pooler answers, and cannot reach its Postgres",
-        "Check that Postgres runs; the pooler's log says what it got",
+        "the pooler cannot reach its Postgres",
+        "Check that Postgres runs; the pooler's log has the details",
         can_pass=True,
         wait_seconds=WAKING_SECONDS,
     ),
@@ -129,7 +129,7 @@ _CAUSES = (
         "28000",
         r"no encryption|SSL off|pg_hba\.conf|SSL connection is required|SSL required|connection is insecure",
         "Postgres does not let this user in from this machine without TLS",
-        f"Put sslmode=require into {URL}. Where that is refused too, pg_hba.conf needs a rule for them",
+        f"Put sslmode=require into {URL}. If that is refused too, add a rule to pg_hba.conf",
     ),
     Cause(
         "",
@@ -194,18 +194,18 @@ _CAUSES = (
         wait_seconds=WAKING_SECONDS,
     ),
 )
-# A code that says enough where the words are another language's.
+# Codes that say enough by themselves when the words are in another language.
 _BY_CODE = {cause.sqlstate: cause for cause in _CAUSES if cause.sqlstate in ("57P03", "28P01", "3D000", "53300")}
 
 _QUOTED = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
 
 
 def find_cause(error: psycopg.Error | UnicodeError, *, is_logged_in: bool = False) -> Cause:
-    """Why the connect failed, by the words and else by the code that came with them.
+    """Why the connect failed: by the words, and if none fit, by the code that came with them.
 
-    After the login only what the server says is a cause: a line that is lost then says nothing of the address.
+    After the login only the server's words count: a line that is lost by then says nothing about the address.
     """
-    # Python's own, of a name that DNS cannot hold; each version words it in its own way, and not all name the codec.
+    # Python's own error for a name that DNS cannot hold. Its words differ by version, and not all name the codec.
     if isinstance(error, UnicodeError) and getattr(error, "encoding", "idna") == "idna":
         return _NO_SUCH_HOST
     # Names are blanked first: one may be called "starting up".
@@ -214,13 +214,13 @@ def find_cause(error: psycopg.Error | UnicodeError, *, is_logged_in: bool = Fals
         if (cause.sqlstate or not is_logged_in) and re.search(cause.words, text, re.IGNORECASE | re.DOTALL):
             return cause
     state = getattr(error, "sqlstate", None) or ""
-    said = f"Postgres said {f'SQLSTATE {state}' if state else 'no answer'}"
+    said = f"Postgres said SQLSTATE {state}" if state else "the connect failed for an unknown reason"
     unknown = Cause(state, "", said, f"Check {URL} and that Postgres runs", can_pass=not state)
     return _BY_CODE.get(state, unknown)
 
 
 def connect_failure(doing: str, cause: Cause, waited_seconds: float) -> GoalsStoreError:
-    """The error for it: what was attempted, why that failed, and what to do."""
+    """The error for this cause: what was attempted, why it failed, and what to do."""
     code = f" (SQLSTATE {cause.sqlstate})" if cause.sqlstate and cause.sqlstate not in cause.said else ""
     waited = f", after {waited_seconds:.0f} seconds of waiting" if waited_seconds >= 1 else ""
     failure = GoalsStoreError(f"{doing}: {cause.said}{code}{waited}", cause.sqlstate, action=cause.action)

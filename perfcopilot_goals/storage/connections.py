@@ -1,26 +1,25 @@
 """The table `connections`: which workspaces are synced, with whose token and how."""
 
 import re
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
-import psycopg
-from psycopg import sql
-from psycopg.rows import class_row
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.storage.database import SCHEMA
+from perfcopilot_goals.schemas.sql_tables import sql_table
 from perfcopilot_goals.storage.locks import lock_slices
 from perfcopilot_goals.storage.users_check import forget_gone_users, forget_users_check
 
-_COLUMNS = sql.SQL(", ").join(sql.Identifier(f.name) for f in fields(Connection))
-_TABLE = sql.Identifier(SCHEMA, "connections")
+_CONNECTIONS = sql_table("connections")
+_COLUMNS = [_CONNECTIONS.c[f.name] for f in fields(Connection)]
 
 
 def check_name(name: str) -> str:
-    """The name as given, or `GoalsConfigError`: it is a partition key, and those are hard to mend later."""
+    """The name as given, or `GoalsConfigError`: it becomes a partition key, and those are hard to change later."""
     if re.fullmatch("[a-z0-9][a-z0-9_-]{0,62}", name):
         return name
     raise GoalsConfigError(
@@ -28,84 +27,70 @@ def check_name(name: str) -> str:
     )
 
 
-def read_connections(database: psycopg.Connection) -> list[Connection]:
+def read_connections(conn: sa.Connection) -> list[Connection]:
     """All connections, by name."""
-    query = sql.SQL("select {} from {} order by connection").format(_COLUMNS, _TABLE)
-    with database.cursor(row_factory=class_row(Connection)) as cursor:
-        return cursor.execute(query).fetchall()
+    query = sa.select(*_COLUMNS).order_by(_CONNECTIONS.c.connection)
+    return [Connection(*row) for row in conn.execute(query)]
 
 
-def read_connection(database: psycopg.Connection, name: str) -> Connection:
+def read_connection(conn: sa.Connection, name: str) -> Connection:
     """The connection of that name, or `GoalsConfigError`."""
-    query = sql.SQL("select {} from {} where connection = %s").format(_COLUMNS, _TABLE)
-    with database.cursor(row_factory=class_row(Connection)) as cursor:
-        found = cursor.execute(query, [name]).fetchone()
+    found = conn.execute(sa.select(*_COLUMNS).where(_CONNECTIONS.c.connection == name)).first()
     if found is None:
         raise GoalsConfigError(
-            f"there is no connection {name[:80]!r}; perfcopilot-goals connection list shows those there are, "
-            "connection add makes one"
+            f"there is no connection {name[:80]!r}",
+            action="perfcopilot-goals connection list shows all of them, connection add makes one",
         )
-    return found
+    return Connection(*found)
 
 
-def has_connection(database: psycopg.Connection, name: str) -> bool:
+def has_connection(conn: sa.Connection, name: str) -> bool:
     """Whether there is a connection of that name."""
-    query = sql.SQL("select true from {} where connection = %s").format(_TABLE)
-    return database.execute(query, [name]).fetchone() is not None
+    return conn.scalar(sa.select(sa.true()).where(_CONNECTIONS.c.connection == name)) is not None
 
 
-def add_connection(database: psycopg.Connection, connection: Connection) -> None:
-    """A new row, or `GoalsConfigError` where the name is taken."""
-    names = [f.name for f in fields(Connection)]
-    query = sql.SQL(
-        "insert into {} ({}, created_at, updated_at) values ({}, now(), now()) on conflict do nothing returning true"
-    ).format(_TABLE, _COLUMNS, sql.SQL(", ").join(sql.Placeholder(name) for name in names))
-    values = {name: getattr(connection, name) for name in names}
-    if database.execute(query, values).fetchone() is None:
-        name = connection.connection
+def add_connection(conn: sa.Connection, connection: Connection) -> None:
+    """Insert the connection, or raise `GoalsConfigError` if its name is taken."""
+    row = asdict(connection) | {"created_at": sa.func.now(), "updated_at": sa.func.now()}
+    insert = postgresql.insert(_CONNECTIONS).values(row).on_conflict_do_nothing()
+    if conn.execute(insert.returning(_CONNECTIONS.c.connection)).first() is None:
         raise GoalsConfigError(
-            f"connection {name} exists already; change it: perfcopilot-goals connection set {name} …"
+            "connection {connection} exists already",
+            connection=connection.connection,
+            action="Change it: perfcopilot-goals connection set {connection} …",
         )
 
 
-def set_connection(database: psycopg.Connection, name: str, changes: dict[str, Any]) -> Connection:
-    """The connection with these columns changed; `updated_at` moves only if one really did.
+def set_connection(conn: sa.Connection, name: str, changes: dict[str, Any]) -> Connection:
+    """Change these columns and return the connection; `updated_at` moves only if a value really changed.
 
-    With another workspace, what was found out about the users of the former one is dropped.
+    If the workspace changes, what is known about the old one's users is dropped.
     """
-    before = read_connection(database, name)
+    before = read_connection(conn, name)
     changes = {column: value for column, value in changes.items() if getattr(before, column) != value}
     if not changes:
         return before
     is_another_workspace = bool(changes.keys() & {"workspace_gid", "base_url"})
     if is_another_workspace:
-        # A check of the users and an erasure write to the same rows, in another order, behind the same lock.
-        lock_slices(database, name)
-    assignments = sql.SQL(", ").join(
-        sql.SQL("{} = {}").format(sql.Identifier(column), sql.Placeholder(column)) for column in changes
-    )
-    query = sql.SQL("update {} set {}, updated_at = now() where connection = {}").format(
-        _TABLE, assignments, sql.Placeholder("connection")
-    )
-    database.execute(query, {**changes, "connection": name})
+        # A check of the users and an erasure write to the same rows in another order. The lock keeps them apart.
+        lock_slices(conn, name)
+    update = sa.update(_CONNECTIONS).where(_CONNECTIONS.c.connection == name)
+    conn.execute(update.values(changes | {"updated_at": sa.func.now()}))
     if is_another_workspace:
-        forget_users_check(database, name)
-        forget_gone_users(database, name)
-    return read_connection(database, name)
+        forget_users_check(conn, name)
+        forget_gone_users(conn, name)
+    return read_connection(conn, name)
 
 
-def remove_connection(database: psycopg.Connection, name: str) -> int:
-    """The connection with its roster, slices and sync log gone; returns how many rows of the slices that were.
+def remove_connection(conn: sa.Connection, name: str) -> int:
+    """Delete the connection with its roster, slices and sync log; returns how many rows of slices that were.
 
-    Rows that stayed behind would come back to life with a new connection of the same name.
+    Rows left behind would come back to life with a new connection of the same name.
     """
-    read_connection(database, name)
-    lock_slices(database, name)
-    removed = 0
-    for table in SLICE_TABLES:
-        query = sql.SQL("delete from {} where connection = %s").format(sql.Identifier(SCHEMA, table))
-        removed += database.execute(query, [name]).rowcount
-    for table in ("syncs", "employees", "connections"):
-        query = sql.SQL("delete from {} where connection = %s").format(sql.Identifier(SCHEMA, table))
-        database.execute(query, [name])
-    return removed
+    read_connection(conn, name)
+    lock_slices(conn, name)
+    removed = {
+        table.name: conn.execute(sa.delete(table).where(table.c.connection == name)).rowcount
+        for table in map(sql_table, (*SLICE_TABLES, "syncs", "employees", "connections"))
+    }
+    return sum(removed[table] for table in SLICE_TABLES)

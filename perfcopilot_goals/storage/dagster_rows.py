@@ -1,65 +1,64 @@
-"""What Dagster's own tables hold of a person's ids: messages, metadata of checks and failures, sensors' cursors.
+"""A person's ids in Dagster's own tables: in messages, in metadata of checks and failures, in sensors' cursors.
 
-Dagster has no way to change an event, so this is SQL on its tables, whose columns are found in the catalog; which
-parts of a document may be changed is decided by whoever hands over `redact`. Runs and events themselves stay.
+Dagster has no way to change an event, so this is SQL on its tables; their columns are looked up in the catalog. The
+caller's `redact` decides which parts of a document change. Runs and events themselves stay.
 """
 
 import re
 from collections.abc import Callable, Iterable
 
-import psycopg
+import sqlalchemy as sa
 from psycopg import sql
 
 from perfcopilot_goals.core.erasure import spellings
-from perfcopilot_goals.storage.database import DAGSTER_SCHEMA
+from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, driver, has_table
 
 PARTITION_TAG = "dagster/partition"
 _BATCH = 500
 
 
 def redact_rows(
-    transaction: psycopg.Connection, connection: str, ids: Iterable[str], redact: Callable[[str], str]
+    conn: sa.Connection, connection: str, ids: Iterable[str], redact: Callable[[str], str]
 ) -> dict[str, int]:
-    """Every document that names one of the ids, rewritten by `redact`; returns the changed rows by table.
+    """Rewrite every document that names one of the ids by `redact`; returns the changed rows by table.
 
-    Runs of another connection are left alone: its employees may have the same ids.
+    Runs of other connections are left alone: their employees may have the same ids.
     """
-    foreign = runs_of_others(transaction, connection)
+    foreign = runs_of_others(conn, connection)
     pattern = _pattern(ids)
     changed: dict[str, int] = {}
-    for table, columns in _columns(transaction).items():
+    for table, columns in _columns(conn).items():
         run_column = next((name for name in ("run_id", "last_run_id") if name in columns), None)
         for column in columns:
-            rows = _redact_column(transaction, (table, column, run_column), pattern, foreign, redact)
+            rows = _redact_column(conn, (table, column, run_column), pattern, foreign, redact)
             if rows:
                 changed[table] = changed.get(table, 0) + rows
     return changed
 
 
-def runs_of_others(transaction: psycopg.Connection, connection: str) -> set[str]:
-    """Ids of the runs of other connections; none where Dagster has not been yet."""
-    exists = transaction.execute("select to_regclass(%s) is not null", [f"{DAGSTER_SCHEMA}.run_tags"]).fetchone()
-    if not exists or not exists[0]:
+def runs_of_others(conn: sa.Connection, connection: str) -> set[str]:
+    """Ids of the runs of other connections; none if Dagster has not made its tables yet."""
+    if not has_table(conn, DAGSTER_SCHEMA, "run_tags"):
         return set()
     query = sql.SQL("select run_id from {} where key = %s and value <> %s").format(
         sql.Identifier(DAGSTER_SCHEMA, "run_tags")
     )
-    return {run_id for (run_id,) in transaction.execute(query, [PARTITION_TAG, connection])}
+    return {run_id for (run_id,) in driver(conn).execute(query, [PARTITION_TAG, connection])}
 
 
-def _columns(transaction: psycopg.Connection) -> dict[str, list[str]]:
-    """The columns of text in Dagster's tables that have an `id` to write back by."""
+def _columns(conn: sa.Connection) -> dict[str, list[str]]:
+    """The text columns of Dagster's tables, by table. Only where an `id` says which row to write back."""
     query = (
         "select table_name, array_agg(column_name::text order by ordinal_position) from information_schema.columns c "
         "where table_schema = %s and data_type in ('text', 'character varying') and exists (select from "
         "information_schema.columns k where (k.table_schema, k.table_name) = (c.table_schema, c.table_name) and "
         "k.column_name = 'id') group by table_name order by table_name"
     )
-    return dict(transaction.execute(query, [DAGSTER_SCHEMA]).fetchall())
+    return dict(driver(conn).execute(query, [DAGSTER_SCHEMA]).fetchall())
 
 
 def _redact_column(
-    transaction: psycopg.Connection,
+    conn: sa.Connection,
     place: tuple[str, str, str | None],
     pattern: str,
     foreign: set[str],
@@ -76,18 +75,18 @@ def _redact_column(
         sql.Identifier(DAGSTER_SCHEMA, table), sql.Identifier(column)
     )
     changed = []
-    # A cursor on the server: a short id is in every event, and the event log may be large.
-    with transaction.cursor(name="documents") as documents:
+    # A server-side cursor: a short id may match in every event, and the event log may be large.
+    with driver(conn).cursor(name="documents") as documents:
         documents.itersize = _BATCH
         for row_id, run_id, document in documents.execute(read, [pattern]):
             if run_id not in foreign and (redacted := redact(document)) != document:
                 changed.append((redacted, row_id))
-    with transaction.cursor() as cursor:
+    with driver(conn).cursor() as cursor:
         cursor.executemany(write, changed)
     return len(changed)
 
 
 def _pattern(ids: Iterable[str]) -> str:
-    """Postgres' regular expression for any of these, as they are or as JSON writes them; wider than exact tokens."""
+    """A Postgres regular expression that matches any of the ids, plain or as JSON escapes them, also inside words."""
     forms = {form for i in ids for form in spellings(i)}
     return "|".join(re.sub(r"([!-/:-@\[-^`{-~])", r"\\\1", form) for form in sorted(forms))

@@ -1,57 +1,49 @@
-"""Which Postgres, and a connection to it.
+"""Which Postgres, and connections to it.
 
-All SQL of the product runs on connections from here: with time limits, in UTC, and with every error of the driver
-turned into ours. A driver's message quotes rows, parameters and addresses, so only its SQLSTATE gets out.
+All SQL of the product runs on connections from here. They are pooled, have time limits, and are in UTC. Every error of
+the driver becomes one of ours: its message quotes rows, parameters and addresses, so only its SQLSTATE gets out.
+
+Statements are SQLAlchemy's, over the tables of `schemas.sql_tables`. COPY, DDL, Dagster's rows and reads of the catalog
+are plain SQL on the driver's own connection (`driver`).
 """
 
-import logging
+import atexit
 import os
 import re
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import psycopg
-from psycopg import sql
+import sqlalchemy as sa
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 
-from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
-from perfcopilot_goals.storage.connect_errors import URL, Cause, connect_failure, find_cause
-from perfcopilot_goals.storage.poolers import check_sessions
+from perfcopilot_goals.errors import GoalsConfigError, GoalsError, GoalsStoreError
+from perfcopilot_goals.storage.connect_errors import URL, connect_failure
+from perfcopilot_goals.storage.sessions import ConnectFailed, ended_after, open_session
 
-SCHEMA = "perfcopilot_goals"
 DAGSTER_SCHEMA = "perfcopilot_dagster"
 
-CONNECT_SECONDS = 10
-# Between two tries of a connect that waits for a database to come up.
-POLL_SECONDS = 0.5
-STATEMENT_SECONDS = 600
-# Above the server's own limits: a line that takes what we say and never answers ends here.
+# Above the server's own limits. It ends a line that takes our statements and never responds.
 CONNECTION_SECONDS = 900
-# How long a replace waits for another one's lock before it gives up with 55P03.
-LOCK_SECONDS = 60
 OLDEST_SERVER = 120000
-
-_log = logging.getLogger("perfcopilot_goals")
-
-_LIMITS = {
-    "statement_timeout": f"{STATEMENT_SECONDS}s",
-    "lock_timeout": f"{LOCK_SECONDS}s",
-    "idle_in_transaction_session_timeout": "600s",
-}
-# Addresses that have been found to give each client a session of its own, by this process.
-_checked_urls: set[str] = set()
+# How many idle connections are kept, and for how long. A firewall forgets idle lines without saying so, after four
+# minutes at the earliest; the next statement on such a line would wait for a quarter of an hour.
+KEPT_CONNECTIONS = 2
+KEPT_SECONDS = 120
 
 _ENCODE = "Percent-encode the special characters of the password: %40 for @, %2F for /, %3A for :, %25 for %"
 
 
 @dataclass(frozen=True, repr=False)
 class Database:
-    """A Postgres database by its `postgresql://` URL, which holds a password and is therefore never printed."""
+    """A Postgres database by its `postgresql://` URL. The URL holds a password, so it is never printed.
+
+    Within a process, equal databases share their connections.
+    """
 
     url: str
     monotonic: Callable[[], float] = time.monotonic
@@ -64,150 +56,162 @@ class Database:
 
     @contextmanager
     def connect(
-        self, doing: str, *, autocommit: bool = False, seconds: float = CONNECTION_SECONDS
-    ) -> Iterator[psycopg.Connection]:
+        self,
+        doing: str,
+        *,
+        autocommit: bool = False,
+        snapshot: bool = False,
+        own: bool = False,
+        seconds: float = CONNECTION_SECONDS,
+    ) -> Iterator[sa.Connection]:
         """A connection whose transaction commits when the block ends and rolls back when it raises.
 
-        `doing` says in an error what was attempted. The connection is closed in every case, and cut after so many
-        seconds.
+        `doing` says in an error what was attempted. With `autocommit` each statement commits by itself. With
+        `snapshot` the block only reads, all as of one moment. Afterwards the connection is kept for the next block. An
+        `own` one is closed instead, and a lock of its session ends with it. After `seconds` the connection is cut.
         """
-        connection = self.open(doing, autocommit=autocommit)
+        conn = self._check_out(doing)
         try:
-            with _as_store_errors(doing), _ended_after(connection, seconds), connection:
-                _check_server(connection)
-                yield connection
+            session = driver(conn)
+            if autocommit:
+                conn.execution_options(isolation_level="AUTOCOMMIT")
+            if snapshot:
+                conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            if own:
+                conn.detach()
+            with (
+                _as_store_errors(doing),
+                ended_after(session, seconds),
+                nullcontext() if autocommit else _transaction(conn),
+            ):
+                _check_server(session)
+                yield conn
         finally:
-            connection.close()
+            if session.info.transaction_status != TransactionStatus.IDLE:
+                # The line is lost, or an interrupt left it in the middle of a statement.
+                conn.invalidate()
+            conn.close()
 
-    def open(self, doing: str, *, autocommit: bool = False) -> psycopg.Connection:
-        """A connection for whoever has transactions of their own; `GoalsStoreError` by the cause where it fails.
+    def close(self) -> None:
+        """Close the idle connections. The next `connect` opens a new one."""
+        engine = _engines.pop((os.getpid(), self), None)
+        if engine is not None:
+            engine.dispose()
 
-        A database that is starting or waking is waited for, and a line on stderr or in the log says so.
-        """
-        began = self.monotonic()
-        told: Cause | None = None
-        patience = CONNECT_SECONDS
-        while True:
-            parameters = self._parameters(patience)
-            try:
-                conn = psycopg.connect(**parameters)
-            except (psycopg.Error, UnicodeError) as error:
-                cause = find_cause(error)
-            else:
-                try:
-                    self._begin_session(conn, parameters)
-                    conn.autocommit = autocommit
-                    return conn
-                except psycopg.Error as error:
-                    conn.close()
-                    cause = find_cause(error, is_logged_in=True)
-                except BaseException:
-                    conn.close()
-                    raise
-            waited = self.monotonic() - began
-            left = cause.wait_seconds - waited
-            if left <= 0:
-                # Raised out here: the driver's error quotes names and addresses, and would come along as the context.
-                raise connect_failure(doing, cause, waited)
-            if cause is not told:
-                _log.warning(f"{cause.said[0].upper()}{cause.said[1:]}; waiting up to {left:.0f} seconds for it.")
-                told = cause
-            self.sleep(min(POLL_SECONDS, left))
-            # What holds the line while it wakes the database is not cut off again and again.
-            patience = max(CONNECT_SECONDS, int(left))
+    def _check_out(self, doing: str) -> sa.Connection:
+        failure: GoalsError
+        try:
+            with _as_store_errors(doing):
+                return self._engine().connect()
+        except ConnectFailed as failed:
+            failure = connect_failure(doing, failed.cause, failed.waited_seconds)
+        except GoalsError as error:
+            failure = error
+            failure.__context__ = None
+        raise failure
 
-    def _parameters(self, connect_timeout: int) -> dict[str, Any]:
-        parameters: dict[str, Any] = {"connect_timeout": connect_timeout, "application_name": "perfcopilot_goals"}
-        # Said also where there are none, so that PGOPTIONS of the environment does not count.
-        parameters |= {"options": ""} | conninfo_to_dict(self.url) | {"client_encoding": "UTF8"}
-        # No prepared statements: behind a pooler a session may have those of somebody before.
-        return parameters | {"autocommit": True, "prepare_threshold": None}
-
-    def _begin_session(self, conn: psycopg.Connection, parameters: dict[str, Any]) -> None:
-        """Give the session our limits and UTC, once it is known to be ours alone."""
-
-        @contextmanager
-        def another() -> Iterator[psycopg.Connection]:
-            with psycopg.connect(**parameters) as other, _ended_after(other, float(parameters["connect_timeout"])):
-                yield other
-
-        with _ended_after(conn, 3 * CONNECT_SECONDS):
-            if self.url not in _checked_urls:
-                check_sessions(conn, another)
-                _checked_urls.add(self.url)
-            # Not as `options` of the start-up, which poolers refuse.
-            conn.execute(_session_settings(str(parameters["options"])))
+    def _engine(self) -> sa.Engine:
+        key = (os.getpid(), self)
+        if key not in _engines:
+            engine = sa.create_engine(
+                "postgresql+psycopg://",
+                creator=lambda: open_session(self.url, self.monotonic, self.sleep),
+                pool_pre_ping=True,
+                pool_size=KEPT_CONNECTIONS,
+                max_overflow=-1,
+                pool_recycle=KEPT_SECONDS,
+                pool_use_lifo=True,
+                hide_parameters=True,
+                use_native_hstore=False,
+            )
+            # Another thread may have been first. The engine that is dropped then has no connections yet.
+            _engines.setdefault(key, engine)
+        return _engines[key]
 
 
-def _session_settings(options: str) -> sql.Composed:
-    """Our limits, except those that the URL's `options` say; UTC whatever they say."""
-    said = {name.lower().replace("-", "_") for name in re.findall(r"(?:-c\s*|--)([\w.-]+)\s*=", options)}
-    settings = {name: value for name, value in _LIMITS.items() if name not in said} | {"timezone": "UTC"}
-    return sql.SQL("; ").join(
-        sql.SQL("set {} = {}").format(sql.Identifier(name), value) for name, value in settings.items()
-    )
+# One per process: a forked child must neither use nor close its parent's connections.
+_engines: dict[tuple[int, Database], sa.Engine] = {}
+
+
+@atexit.register
+def _close_all() -> None:
+    for pid, database in list(_engines):
+        if pid == os.getpid():
+            database.close()
+
+
+def driver(conn: sa.Connection) -> psycopg.Connection:
+    """The driver's connection, in the same transaction: for COPY, server-side cursors and plain SQL."""
+    return cast("psycopg.Connection", conn.connection.dbapi_connection)
+
+
+def has_table(conn: sa.Connection, schema: str, table: str) -> bool:
+    """Whether the table exists."""
+    return bool(conn.scalar(sa.select(sa.func.to_regclass(f"{schema}.{table}").is_not(None))))
+
+
+@contextmanager
+def _transaction(conn: sa.Connection) -> Iterator[None]:
+    transaction = conn.begin()
+    try:
+        yield
+        transaction.commit()
+    except BaseException:
+        # The first error says more than a failing rollback does: that the line is lost, too.
+        with suppress(sa.exc.DBAPIError):
+            transaction.rollback()
+        raise
 
 
 def parse_database_url(url: str) -> str:
-    """The URL as libpq takes it, from `postgres://` or `postgresql://`, with or without a driver's name."""
+    """The URL as libpq takes it. The given one begins with `postgres://` or `postgresql://`, and may name a driver."""
     plain = re.sub(r"\Apostgres(ql)?(\+[a-z0-9_]+)?://", "postgresql://", url)
     if re.match("postgresql://[^/?]*@[^/?]*@", plain):
-        raise GoalsConfigError(f"{URL} has more than one @ before its host. {_ENCODE}")
+        raise GoalsConfigError(f"{URL} has more than one @ before its host", action=_ENCODE)
     if not plain.startswith("postgresql://") or not _is_understood(plain):
         raise GoalsConfigError(
-            f"{URL} is not a Postgres URL (postgresql://user:password@host:5432/database). {_ENCODE}"
+            f"{URL} is not a Postgres URL (postgresql://user:password@host:5432/database)", action=_ENCODE
         )
     return plain
 
 
 def _is_understood(url: str) -> bool:
-    """Whether libpq can read it. Its own error, which quotes the URL with its password, ends here."""
+    """Whether libpq can read the URL. libpq's own error quotes the URL with its password, so it ends here."""
     try:
         given = conninfo_to_dict(url)
     except (ValueError, psycopg.Error):
         return False
-    # libpq looks at the port only when it connects. An unescaped / in the password makes its beginning the port.
+    # libpq checks the port only when it connects. If the password has an unescaped /, the port is part of the password.
     ports = str(given.get("port") or "").split(",")
     return all(not port or (re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) < 65536) for port in ports)
 
 
-def _check_server(connection: psycopg.Connection) -> None:
-    encoding = connection.info.parameter_status("server_encoding")
+def _check_server(session: psycopg.Connection) -> None:
+    encoding = session.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise GoalsConfigError(
-            f"the database's encoding is {encoding}, which cannot hold every goal's text; use a database made with UTF8"
+            f"the database's encoding is {encoding}, which cannot hold every goal's text",
+            action="Use a database made with UTF8",
         )
-    if connection.info.server_version < OLDEST_SERVER:
+    if session.info.server_version < OLDEST_SERVER:
         raise GoalsConfigError(
-            f"Postgres {connection.info.server_version // 10000} is too old; use {OLDEST_SERVER // 10000} or newer"
+            f"Postgres {session.info.server_version // 10000} is too old",
+            action=f"Use {OLDEST_SERVER // 10000} or newer",
         )
-
-
-@contextmanager
-def _ended_after(connection: psycopg.Connection, seconds: float) -> Iterator[None]:
-    """Cut the line when the time is up; whoever waits on it then gets the error of a closed connection."""
-    with socket.socket(fileno=os.dup(connection.fileno())) as line:
-        timer = threading.Timer(seconds, line.shutdown, [socket.SHUT_RDWR])
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()
 
 
 @contextmanager
 def _as_store_errors(doing: str) -> Iterator[None]:
     try:
         yield
-    except psycopg.Error as error:
-        state = error.sqlstate or ""
-        reason = f"SQLSTATE {state} ({type(error).__name__})" if state else "no answer"
+    except (psycopg.Error, sa.exc.DBAPIError) as error:
+        raised = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        state = getattr(raised, "sqlstate", None) or ""
+        reason = f"Postgres said SQLSTATE {state} ({type(raised).__name__})" if state else "Postgres did not respond"
         action = f"Check {URL} and that Postgres runs" if state[:2] in ("", "08", "28", "3D", "57") else None
-        failure = GoalsStoreError(f"{doing}: Postgres said {reason}", state, action=action)
+        failure = GoalsStoreError(f"{doing}: {reason}", state, action=action)
         try:
             raise failure
         finally:
-            # Not even as a context, which `from None` only hides: the driver's error quotes rows.
+            # The driver's error quotes rows. `from None` would only hide it; this drops it.
             failure.__context__ = None

@@ -1,25 +1,26 @@
 """The table `employees`: each connection's roster."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
-import psycopg
-from psycopg import sql
-from psycopg.rows import class_row
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from perfcopilot_goals.core.roster import shared_gids
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.storage.database import SCHEMA
+from perfcopilot_goals.schemas.sql_tables import any_of, ordered, sql_table
 from perfcopilot_goals.storage.erased import read_erased
 from perfcopilot_goals.storage.locks import lock_roster
 
-_TABLE = sql.Identifier(SCHEMA, "employees")
+_EMPLOYEES = sql_table("employees")
+_FIELDS = [f.name for f in fields(Employee)]
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did, in employees; `erased` ones were left out."""
+    """How many employees an import added, changed and left as they were. The `erased` ones were not imported."""
 
     added: int
     changed: int
@@ -27,104 +28,112 @@ class Imported:
     erased: int = 0
 
 
-def read_employees(database: psycopg.Connection, connection: str) -> list[Employee]:
+def read_employees(conn: sa.Connection, connection: str) -> list[Employee]:
     """The roster, by employee id."""
-    query = sql.SQL(
-        "select employee_id, full_name, email, asana_user_gid, manager_email from {} where connection = %s "
-        'order by employee_id collate "C"'
-    ).format(_TABLE)
-    with database.cursor(row_factory=class_row(Employee)) as cursor:
-        return cursor.execute(query, [connection]).fetchall()
+    e = _EMPLOYEES.c
+    query = sa.select(*(e[name] for name in _FIELDS)).where(e.connection == connection).order_by(ordered(e.employee_id))
+    return [Employee(*row) for row in conn.execute(query)]
 
 
-def read_mapping(database: psycopg.Connection, connection: str) -> dict[str, str | None]:
-    """Each employee's Asana user, None for those who are not mapped."""
-    query = sql.SQL("select employee_id, asana_user_gid from {} where connection = %s").format(_TABLE)
-    return dict(database.execute(query, [connection]).fetchall())
+def read_mapping(conn: sa.Connection, connection: str) -> dict[str, str | None]:
+    """Each employee's Asana user, None for the unmapped, by employee id."""
+    e = _EMPLOYEES.c
+    rows = conn.execute(sa.select(e.employee_id, e.asana_user_gid).where(e.connection == connection))
+    return dict(rows.tuples().all())
 
 
-def import_employees(database: psycopg.Connection, connection: str, employees: Iterable[Employee]) -> Imported:
-    """Add and change these employees, leave the others; all or, with `GoalsConfigError`, none.
+def import_employees(conn: sa.Connection, connection: str, employees: Iterable[Employee]) -> Imported:
+    """Add or change these employees and leave the others: all of them, or none and a `GoalsConfigError`.
 
-    Who has an id of an erased person is not stored again.
+    An employee who has an id of an erased person is not stored again.
     """
-    erased = read_erased(database, connection)
-    before = {row.employee_id: row for row in read_employees(database, connection)}
+    erased = read_erased(conn, connection)
+    before = {row.employee_id: row for row in read_employees(conn, connection)}
     named = {row.employee_id: row for row in employees}
     given = {key: erased.without_manager(row) for key, row in named.items() if not erased.has_person(row)}
-    _check_unique(before | given)
+    _check_unique(connection, before | given)
     new = [row for key, row in given.items() if key not in before]
     changed = [row for key, row in given.items() if key in before and before[key] != row]
-    query = sql.SQL(
-        "insert into {} (connection, employee_id, full_name, email, asana_user_gid, manager_email, updated_at) "
-        "values (%s, %s, %s, %s, %s, %s, now()) on conflict (connection, employee_id) do update set "
-        "full_name = excluded.full_name, email = excluded.email, asana_user_gid = excluded.asana_user_gid, "
-        "manager_email = excluded.manager_email, updated_at = excluded.updated_at, asana_gone_at = case when "
-        "employees.asana_user_gid = excluded.asana_user_gid then employees.asana_gone_at end, "
-        # What contradicted the former e-mail or the former user says nothing of the new one.
-        "mapping_conflict = case when employees.asana_user_gid = excluded.asana_user_gid "
-        "and employees.email = excluded.email then employees.mapping_conflict end"
-    ).format(_TABLE)
-    rows = [(connection, r.employee_id, r.full_name, r.email, r.asana_user_gid, r.manager_email) for r in new + changed]
-    with database.cursor() as cursor:
-        cursor.executemany(query, rows)
+    _store(conn, connection, new + changed)
     return Imported(len(new), len(changed), len(given) - len(new) - len(changed), len(named) - len(given))
 
 
-def remove_employees(database: psycopg.Connection, connection: str, employee_ids: Iterable[str]) -> int:
-    """These employees off the roster; their goals and blocks go with the next sync. Returns how many there were."""
-    query = sql.SQL("delete from {} where connection = %s and employee_id = any(%s)").format(_TABLE)
-    return database.execute(query, [connection, list(employee_ids)]).rowcount
+def remove_employees(conn: sa.Connection, connection: str, employee_ids: Iterable[str]) -> int:
+    """Take these employees off the roster; returns how many were on it. The next sync drops their goals and blocks."""
+    e = _EMPLOYEES.c
+    gone = e.employee_id == any_of(employee_ids)
+    return conn.execute(sa.delete(_EMPLOYEES).where(e.connection == connection, gone)).rowcount
 
 
-def note_users(database: psycopg.Connection, connection: str, gids: Collection[str]) -> list[str]:
-    """Note which employees' users are not among these, the workspace's, and since when; returns those employees."""
-    database.execute(
-        sql.SQL(
-            "update {} set asana_gone_at = case when asana_gone_at is null then now() end "
-            "where connection = %s and (asana_user_gid = any(%s)) = (asana_gone_at is not null)"
-        ).format(_TABLE),
-        [connection, list(gids)],
+def note_users(conn: sa.Connection, connection: str, gids: Collection[str]) -> list[str]:
+    """Record which employees' users are gone, and since when; returns those employees. `gids` are the workspace's."""
+    e = _EMPLOYEES.c
+    is_there, was_gone = e.asana_user_gid == any_of(gids), e.asana_gone_at.is_not(None)
+    conn.execute(
+        sa.update(_EMPLOYEES)
+        .where(e.connection == connection, is_there == was_gone)
+        .values(asana_gone_at=sa.case((e.asana_gone_at.is_(None), sa.func.now())))
     )
-    query = sql.SQL(
-        "select employee_id from {} where connection = %s and asana_gone_at is not null "
-        'order by employee_id collate "C"'
-    ).format(_TABLE)
-    return [employee_id for (employee_id,) in database.execute(query, [connection]).fetchall()]
+    query = sa.select(e.employee_id).where(e.connection == connection, was_gone).order_by(ordered(e.employee_id))
+    return list(conn.scalars(query))
 
 
-def map_employee(database: psycopg.Connection, connection: str, employee_id: str, gid: str | None) -> None:
-    """Say who an employee is in Asana, or with None that it is not known."""
-    lock_roster(database, connection)
-    if read_erased(database, connection).has_user(gid):
+def map_employee(conn: sa.Connection, connection: str, employee_id: str, gid: str | None) -> None:
+    """Map the employee to an Asana user, or unmap them with None."""
+    lock_roster(conn, connection)
+    if read_erased(conn, connection).has_user(gid):
         raise GoalsConfigError(
-            f"connection {connection}: this Asana user was erased and cannot be mapped; nothing was changed"
+            "this Asana user was erased and cannot be mapped; nothing was changed", connection=connection
         )
-    roster = {row.employee_id: row for row in read_employees(database, connection)}
+    roster = {row.employee_id: row for row in read_employees(conn, connection)}
     if employee_id not in roster:
-        raise GoalsConfigError(
-            f"connection {connection} has no employee {employee_id[:80]!r}; "
-            f"perfcopilot-goals employee list {connection} shows the roster"
-        )
+        raise no_such_employee(connection, employee_id)
     row = roster[employee_id]
     if row.asana_user_gid != gid:
-        import_employees(database, connection, [replace(row, asana_user_gid=gid)])
+        import_employees(conn, connection, [replace(row, asana_user_gid=gid)])
 
 
-def map_unmapped(database: psycopg.Connection, connection: str, gid_of: Mapping[str, str]) -> int:
-    """Say of these employees, as far as nobody has yet, who they are in Asana; returns how many that were."""
-    query = sql.SQL(
-        "update {} e set asana_user_gid = given.gid, updated_at = now() "
-        "from unnest(%s::text[], %s::text[]) as given (employee_id, gid) "
-        "where e.connection = %s and e.employee_id = given.employee_id and e.asana_user_gid is null"
-    ).format(_TABLE)
-    return database.execute(query, [list(gid_of), list(gid_of.values()), connection]).rowcount
+def map_unmapped(conn: sa.Connection, connection: str, gid_of: Mapping[str, str]) -> int:
+    """Map the employees that are still unmapped; returns how many. `gid_of` is the user by employee id."""
+    e = _EMPLOYEES.c
+    update = (
+        sa.update(_EMPLOYEES)
+        .where(e.connection == connection, e.employee_id == sa.bindparam("of"), e.asana_user_gid.is_(None))
+        .values(asana_user_gid=sa.bindparam("gid"), updated_at=sa.func.now())
+    )
+    given = [{"of": employee_id, "gid": gid} for employee_id, gid in gid_of.items()]
+    return conn.execute(update, given).rowcount if given else 0
 
 
-def _check_unique(roster: dict[str, Employee]) -> None:
+def _store(conn: sa.Connection, connection: str, employees: Sequence[Employee]) -> None:
+    e = _EMPLOYEES.c
+    row = postgresql.insert(_EMPLOYEES).values(connection=connection, updated_at=sa.func.now())
+    given = row.excluded
+    changes: dict[str, Any] = {name: given[name] for name in (*_FIELDS, "updated_at")}
+    is_same_user, is_same_email = e.asana_user_gid == given.asana_user_gid, e.email == given.email
+    changes["asana_gone_at"] = sa.case((is_same_user, e.asana_gone_at))
+    # A conflict with the old e-mail or the old user says nothing about the new one.
+    changes["mapping_conflict"] = sa.case((sa.and_(is_same_user, is_same_email), e.mapping_conflict))
+    upsert = row.on_conflict_do_update(index_elements=[e.connection, e.employee_id], set_=changes)
+    if employees:
+        conn.execute(upsert, [asdict(employee) for employee in employees])
+
+
+def no_such_employee(connection: str, employee_id: str, outcome: str = "") -> GoalsConfigError:
+    """The error for an id that is not on the roster; `outcome` says what came of it."""
+    return GoalsConfigError(
+        f"connection {{connection}} has no employee {employee_id[:80]!r}{outcome}",
+        connection=connection,
+        action="Look at the roster: perfcopilot-goals employee list {connection}",
+    )
+
+
+def _check_unique(connection: str, roster: dict[str, Employee]) -> None:
     doubled = [f"{gid} by {' and '.join(sorted(ids))}" for gid, ids in shared_gids(roster.values()).items()]
     if doubled:
         raise GoalsConfigError(
             f"nothing was changed: an Asana user can be one employee only, and these are claimed twice: "
-            f"{'; '.join(doubled[:10])}. Unmap one: perfcopilot-goals employee unmap"
+            f"{'; '.join(doubled[:10])}",
+            connection=connection,
+            action="Unlink one: perfcopilot-goals employee unmap {connection} EMPLOYEE",
         )

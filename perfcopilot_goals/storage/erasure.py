@@ -1,44 +1,38 @@
-"""One person taken out of the product's own tables.
+"""Removes one person from the product's own tables.
 
-Which rows are a person's is said here. What Dagster keeps of them is taken out in `dagster_rows`, what stands in files
-in `local_files`; who was erased stays in `erased`, as digests.
+This module says which rows are a person's. `dagster_rows` removes what Dagster keeps of them, and `local_files` what
+files hold. `erased` keeps digests of who was erased.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
+import sqlalchemy as sa
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
 from perfcopilot_goals.core.similarity import address_of
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.domain.sync import SLICE_TABLES
-from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.storage.database import SCHEMA, Database
-from perfcopilot_goals.storage.employees import read_employees
+from perfcopilot_goals.schemas.sql_tables import any_of, sql_table
+from perfcopilot_goals.storage.database import Database, driver
+from perfcopilot_goals.storage.employees import no_such_employee, read_employees
 from perfcopilot_goals.storage.erased import known_by, read_erased, remember_erased
 from perfcopilot_goals.storage.users_check import forget_users_check
 
-_TABLES = {name: sql.Identifier(SCHEMA, name) for name in (*SLICE_TABLES, "employees", "syncs")}
-# Ids in the tables that hold goals: where one of these stands after an erasure, it is somebody else's as well.
-_STANDING = """
-select goal_gid from {raw_workspace_goals} where connection = %(connection)s and goal_gid = any(%(gids)s)
-union select subgoal_gid from {subgoals} where connection = %(connection)s and subgoal_gid = any(%(gids)s)
-union select row_gid from {mapped_goal_rows} where connection = %(connection)s and row_gid = any(%(gids)s)
-union select goal_gid from {mapped_goal_rows} where connection = %(connection)s and goal_gid = any(%(gids)s)
-"""
+_RAW, _OWNED, _SUBGOALS, _MAPPED, _BLOCKS = map(sql_table, SLICE_TABLES)
+_EMPLOYEES = sql_table("employees")
+_SYNCS = sql_table("syncs")
 
 
 @dataclass(frozen=True)
 class Erasure:
-    """What was taken out: rows by table, sub-goals that lost their owner, employees who lost their manager's address,
-    and the ids that may stand elsewhere.
+    """What an erasure removed, and what may be left of the person elsewhere.
 
-    `other_ids` are those of the people who stay. `is_unmapped`: it was not known who they are in Asana, so goals of
-    theirs, if there are any, could not be told from others'. `is_email_shared`: somebody else has the same address, so
-    it does not bar anybody.
+    `rows` are the deleted rows by table. `disowned` sub-goals lost their owner, and `unmanaged` employees their
+    manager's address. `ids` are the person's and may stand in other places; `other_ids` are those of the people who
+    stay. `is_unmapped`: they had no Asana user, so any goals of theirs could not be told from others'.
+    `is_email_shared`: somebody else has the same address, so it keeps nobody out.
     """
 
     rows: dict[str, int]
@@ -51,42 +45,41 @@ class Erasure:
     unmanaged: int = 0
 
 
-def erase_employee(transaction: psycopg.Connection, connection: str, employee_id: str) -> Erasure:
+def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Erasure:
     """Delete the employee's rows and leave digests of their ids; `GoalsConfigError` if there is no such employee.
 
-    Of one who was erased before only the id is left to look for, in what a sync that was under way has noted since.
+    If they were erased before, only their id is left to look for: a sync that was under way may have recorded it since.
     Holds the connection's lock until the transaction ends. A sync that has fetched by then is refused when it writes.
     """
-    erased = read_erased(transaction, connection)
-    roster = {row.employee_id: row for row in read_employees(transaction, connection)}
+    erased = read_erased(conn, connection)
+    roster = {row.employee_id: row for row in read_employees(conn, connection)}
     others = {i for row in roster.values() for i in (row.employee_id, row.asana_user_gid) if i} - {employee_id}
     if employee_id not in roster and erased.has_employee(employee_id):
         return Erasure({}, 0, frozenset({employee_id}), frozenset(others), False, False, 0)
     if employee_id not in roster:
-        raise GoalsConfigError(
-            f"connection {connection} has no employee {employee_id[:80]!r}, so nothing was erased; "
-            f"perfcopilot-goals employee list {connection} shows the roster"
-        )
+        raise no_such_employee(connection, employee_id, ", so nothing was erased")
     person = roster.pop(employee_id)
-    values: dict[str, Any] = {"connection": connection, "employee_id": employee_id, "gid": person.asana_user_gid}
-    values["goals"], gids = _their_gids(transaction, values)
-    rows = {
-        "raw_workspace_goals": _delete(transaction, values, "raw_workspace_goals", "owner_gid = %(gid)s"),
-        "owned_goals": _delete(transaction, values, "owned_goals", "employee_id = %(employee_id)s"),
-        "subgoals": _delete(transaction, values, "subgoals", "goal_gid = any(%(goals)s)"),
-        "mapped_goal_rows": _delete(transaction, values, "mapped_goal_rows", "employee_id = %(employee_id)s"),
-        "prompt_blocks": _delete(transaction, values, "prompt_blocks", "employee_id = %(employee_id)s"),
-        "employees": _delete(transaction, values, "employees", "employee_id = %(employee_id)s"),
+    goals, gids = _their_gids(conn, connection, person)
+    rows_of_theirs = {
+        _RAW: _is_of(_RAW.c.owner_gid, person.asana_user_gid),
+        _OWNED: _is_of(_OWNED.c.employee_id, employee_id),
+        _SUBGOALS: _SUBGOALS.c.goal_gid == any_of(goals),
+        _MAPPED: _is_of(_MAPPED.c.employee_id, employee_id),
+        _BLOCKS: _is_of(_BLOCKS.c.employee_id, employee_id),
+        _EMPLOYEES: _is_of(_EMPLOYEES.c.employee_id, employee_id),
     }
-    disown = "update {} set owner_gid = null where connection = %(connection)s and owner_gid = %(gid)s"
-    disowned = transaction.execute(sql.SQL(disown).format(_TABLES["subgoals"]), values).rowcount
-    is_shared = _remember(transaction, connection, person, list(roster.values()))
-    unmanaged = 0 if is_shared else _unmanage(transaction, connection, person, list(roster.values()))
-    forget_users_check(transaction, connection)
-    status = sql.SQL(_STANDING).format(**_TABLES)
-    gids -= {gid for (gid,) in transaction.execute(status, {"connection": connection, "gids": sorted(gids)})}
-    running = sql.SQL("select count(*) from {} where connection = %(connection)s and state = 'running'")
-    (running_syncs,) = transaction.execute(running.format(_TABLES["syncs"]), values).fetchone() or (0,)
+    rows = {
+        table.name: conn.execute(sa.delete(table).where(table.c.connection == connection, theirs)).rowcount
+        for table, theirs in rows_of_theirs.items()
+    }
+    their_subgoals = (_SUBGOALS.c.connection == connection, _is_of(_SUBGOALS.c.owner_gid, person.asana_user_gid))
+    disowned = conn.execute(sa.update(_SUBGOALS).where(*their_subgoals).values(owner_gid=None)).rowcount
+    is_shared = _remember(conn, connection, person, list(roster.values()))
+    unmanaged = 0 if is_shared else _unmanage(conn, connection, person, list(roster.values()))
+    forget_users_check(conn, connection)
+    gids -= _shared_gids(conn, connection, gids)
+    running = sa.select(sa.func.count()).where(_SYNCS.c.connection == connection, _SYNCS.c.state == "running")
+    running_syncs = conn.scalar(running) or 0
     theirs = {employee_id, *([person.asana_user_gid] if person.asana_user_gid else [])}
     return Erasure(
         rows,
@@ -100,65 +93,69 @@ def erase_employee(transaction: psycopg.Connection, connection: str, employee_id
     )
 
 
-def redact_sync_log(transaction: psycopg.Connection, connection: str, redact: Callable[[Any], Any]) -> int:
-    """What the connection's syncs noted, without the ids; returns how many of them had noted one."""
-    read = sql.SQL("select run_id, counts from {} where connection = %s").format(_TABLES["syncs"])
-    write = sql.SQL("update {} set counts = %s where connection = %s and run_id = %s").format(_TABLES["syncs"])
+def redact_sync_log(conn: sa.Connection, connection: str, redact: Callable[[Any], Any]) -> int:
+    """Rewrite what the connection's syncs recorded by `redact`; returns how many of them changed."""
+    c = _SYNCS.c
     changed = 0
-    for run_id, counts in transaction.execute(read, [connection]).fetchall():
+    for run_id, counts in conn.execute(sa.select(c.run_id, c.counts).where(c.connection == connection)).all():
         redacted = redact(counts)
         if redacted != counts:
-            transaction.execute(write, [Jsonb(redacted), connection, run_id])
+            this_sync = (c.connection == connection, c.run_id == run_id)
+            conn.execute(sa.update(_SYNCS).where(*this_sync).values(counts=redacted))
             changed += 1
     return changed
 
 
 def vacuum(database: Database, tables: list[tuple[str, str]]) -> None:
-    """Have Postgres drop what it keeps of rows that are gone: dead rows, and values in the planner's statistics."""
-    with database.connect("cleaning up after an erasure", autocommit=True) as connection:
+    """Have Postgres drop what it still keeps of deleted rows: dead rows, and values in the planner's statistics."""
+    with database.connect("cleaning up after an erasure", autocommit=True) as conn:
         for schema, table in tables:
-            connection.execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(schema, table)))
+            driver(conn).execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(schema, table)))
 
 
-def _remember(transaction: psycopg.Connection, connection: str, person: Employee, others: list[Employee]) -> bool:
-    """Leave the digests. A mailbox that is a colleague's too must not keep the colleague out; returns if it is."""
+def _remember(conn: sa.Connection, connection: str, person: Employee, others: list[Employee]) -> bool:
+    """Leave the digests, without an e-mail that a colleague shares: it would keep them out. Returns if it is shared."""
     ids = dict(known_by(person))
     is_shared = "email" in ids and any(known_by(other).get("email") == ids["email"] for other in others)
     if is_shared:
         del ids["email"]
-    remember_erased(transaction, connection, ids)
+    remember_erased(conn, connection, ids)
     return is_shared
 
 
-def _unmanage(transaction: psycopg.Connection, connection: str, person: Employee, others: list[Employee]) -> int:
-    """Take the person's address from those who have it as their manager's; returns how many did."""
+def _unmanage(conn: sa.Connection, connection: str, person: Employee, others: list[Employee]) -> int:
+    """Remove the person's address from the employees whose manager they are; returns how many that were."""
     address = address_of(person.email)
     reports = [e.employee_id for e in others if address and address_of(e.manager_email) == address]
-    query = sql.SQL(
-        "update {} set manager_email = null, updated_at = now() where connection = %s and employee_id = any(%s)"
-    ).format(_TABLES["employees"])
-    return transaction.execute(query, [connection, reports]).rowcount
+    e = _EMPLOYEES.c
+    update = sa.update(_EMPLOYEES).where(e.connection == connection, e.employee_id == any_of(reports))
+    return conn.execute(update.values(manager_email=None, updated_at=sa.func.now())).rowcount
 
 
-def _their_gids(transaction: psycopg.Connection, values: dict[str, Any]) -> tuple[list[str], set[str]]:
-    """The goals that are the person's, and these with all that stands under them."""
-    goals = _gids(transaction, values, "raw_workspace_goals", "goal_gid", "owner_gid = %(gid)s")
-    for table in ("owned_goals", "mapped_goal_rows"):
-        goals |= _gids(transaction, values, table, "goal_gid", "employee_id = %(employee_id)s")
-    below = _gids(transaction, values | {"goals": list(goals)}, "subgoals", "subgoal_gid", "goal_gid = any(%(goals)s)")
-    below |= _gids(transaction, values, "mapped_goal_rows", "row_gid", "employee_id = %(employee_id)s")
-    return sorted(goals), goals | below
+def _their_gids(conn: sa.Connection, connection: str, person: Employee) -> tuple[set[str], set[str]]:
+    """The person's goals, and the same with everything below them."""
+    goals = _gids(conn, connection, _RAW.c.goal_gid, _is_of(_RAW.c.owner_gid, person.asana_user_gid))
+    for table in (_OWNED, _MAPPED):
+        goals |= _gids(conn, connection, table.c.goal_gid, _is_of(table.c.employee_id, person.employee_id))
+    below = _gids(conn, connection, _SUBGOALS.c.subgoal_gid, _SUBGOALS.c.goal_gid == any_of(goals))
+    below |= _gids(conn, connection, _MAPPED.c.row_gid, _is_of(_MAPPED.c.employee_id, person.employee_id))
+    return goals, goals | below
 
 
-def _gids(transaction: psycopg.Connection, values: dict[str, Any], table: str, column: str, condition: str) -> set[str]:
-    query = sql.SQL("select {} from {} where connection = %(connection)s and {}").format(
-        sql.Identifier(column), _TABLES[table], sql.SQL(condition)
-    )
-    return {gid for (gid,) in transaction.execute(query, values)}
+def _shared_gids(conn: sa.Connection, connection: str, gids: Collection[str]) -> set[str]:
+    """The goals that are still in a table after the erasure: they are somebody else's as well."""
+    columns = (_RAW.c.goal_gid, _SUBGOALS.c.subgoal_gid, _MAPPED.c.row_gid, _MAPPED.c.goal_gid)
+    return set().union(*(_gids(conn, connection, column, column == any_of(gids)) for column in columns))
 
 
-def _delete(transaction: psycopg.Connection, values: dict[str, Any], table: str, condition: str) -> int:
-    query = sql.SQL("delete from {} where connection = %(connection)s and {}").format(
-        _TABLES[table], sql.SQL(condition)
-    )
-    return transaction.execute(query, values).rowcount
+def _gids(conn: sa.Connection, connection: str, column: sa.Column[Any], condition: sa.ColumnElement[bool]) -> set[str]:
+    return set(conn.scalars(sa.select(column).where(column.table.c.connection == connection, condition)))
+
+
+def _is_of(column: sa.Column[Any], value: str | None) -> sa.ColumnElement[bool]:
+    """Whether the column has this value; never for None.
+
+    SQLAlchemy would make `column == None` an `is null`, but goals without an owner do not belong to a person without a
+    user.
+    """
+    return column == sa.literal(value, sa.Text)

@@ -1,7 +1,7 @@
-"""Where a text still stands: a dump of both schemas, and the files of the local state.
+"""The leftovers search: where a text still stands in both schemas and in the files of the local state.
 
-For whoever has to show that an erased person is gone. What is searched is everything, so this looks at values that the
-rest of the program never reads: binary columns, and what the planner keeps of columns as statistics.
+It shows that an erased person is gone. It reads everything, also values that the rest of the program never looks at:
+binary columns, and the column values in the planner's statistics.
 """
 
 import re
@@ -9,17 +9,19 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
-import psycopg
+import sqlalchemy as sa
 from psycopg import sql
 
 from perfcopilot_goals.core.erasure import spellings
 from perfcopilot_goals.core.similarity import address_of, fold
+from perfcopilot_goals.schemas import SCHEMA
+from perfcopilot_goals.schemas.sql_tables import sql_table
 from perfcopilot_goals.settings import Settings
-from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA, Database
+from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
 from perfcopilot_goals.storage.local_files import local_files
 
 _SCHEMAS = [SCHEMA, DAGSTER_SCHEMA]
-_IDS = sql.SQL("select employee_id, asana_user_gid from {}").format(sql.Identifier(SCHEMA, "employees"))
+_EMPLOYEES = sql_table("employees")
 _STATISTICS = (
     "select schemaname || '.' || tablename || '.' || attname, "
     "coalesce(most_common_vals::text, '') || coalesce(histogram_bounds::text, '') from pg_stats "
@@ -28,13 +30,14 @@ _STATISTICS = (
 
 
 def find_traces(database: Database, settings: Settings, canaries: Sequence[str]) -> dict[str, list[str]]:
-    """Per text the places where it stands, in whatever case and also where JSON escapes it; no place, no entry.
+    """The places of each text that still stands somewhere, in any case and also as JSON escapes it.
 
-    A longer id of somebody on a roster that holds the text is somebody else: E003 does not stand in E0031. Nor does it
-    stand in a hash.
+    A roster's longer id that contains the text is somebody else's: E003 is not found in E0031. Nor is it found in a
+    hash.
     """
-    with database.connect("reading the rosters") as connection:
-        ids = [i for row in connection.execute(_IDS) for i in row if i]
+    with database.connect("reading the rosters") as conn:
+        rows = conn.execute(sa.select(_EMPLOYEES.c.employee_id, _EMPLOYEES.c.asana_user_gid))
+        ids = [i for row in rows for i in row if i]
     searches = {canary: _Search(canary, ids) for canary in canaries if canary}
     found: dict[str, list[str]] = {}
     for place, value in _values(database, settings):
@@ -44,18 +47,18 @@ def find_traces(database: Database, settings: Settings, canaries: Sequence[str])
     return found
 
 
-# Dagster's run ids and data versions, of which one in a few hundred holds a short id such as E003 by chance.
+# Dagster's run ids and data versions. One in a few hundred holds a short id such as E003 by chance.
 _HASH = re.compile(r"(?<!\w)(?:(?=\w*[a-f])[0-9a-f]{32,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?!\w)")
 
 
 class _Search:
-    """One text to look for in others, in whatever case; an address only where it would be taken for the same."""
+    """One text to look for, in any case. An e-mail address is compared as in a mapping."""
 
     def __init__(self, canary: str, ids: Iterable[str]) -> None:
         self._fold = fold if address_of(canary) else str.casefold
         self._spellings = {self._fold(spelling) for spelling in spellings(canary)}
         longer = {self._fold(i) for i in ids if self._fold(canary) in self._fold(i) and len(i) > len(canary)}
-        # Longest first, as the first alternative that fits is taken.
+        # Longest first: a regular expression takes the first alternative that fits.
         names = "|".join(map(re.escape, sorted(longer, key=len, reverse=True)))
         self._others = re.compile(rf"(?<!\w)(?:{names})(?!\w)") if longer else None
 
@@ -68,11 +71,10 @@ class _Search:
 
 
 def _values(database: Database, settings: Settings) -> Iterator[tuple[str, str]]:
-    with database.connect("searching the database") as connection:
-        connection.execute("set transaction isolation level repeatable read, read only")
-        for schema, table, columns in _tables(connection):
-            yield from _rows(connection, schema, table, columns)
-        for column, values in connection.execute(_STATISTICS, [_SCHEMAS]):
+    with database.connect("searching the database", snapshot=True) as conn:
+        for schema, table, columns in _tables(conn):
+            yield from _rows(conn, schema, table, columns)
+        for column, values in driver(conn).execute(_STATISTICS, [_SCHEMAS]):
             yield f"statistics of {column}", values
     for path in local_files(settings):
         place = str(path.relative_to(settings.home))
@@ -80,21 +82,21 @@ def _values(database: Database, settings: Settings) -> Iterator[tuple[str, str]]
         yield place, path.read_bytes().decode("utf-8", "replace")
 
 
-def _tables(connection: psycopg.Connection) -> list[tuple[str, str, list[str]]]:
+def _tables(conn: sa.Connection) -> list[tuple[str, str, list[str]]]:
     query = (
         "select nspname, relname, array_agg(attname::text order by attnum) from pg_class c "
         "join pg_namespace n on n.oid = relnamespace join pg_attribute a on attrelid = c.oid "
         "where nspname = any(%s) and relkind in ('r', 'p') and attnum > 0 and not attisdropped "
         "group by 1, 2 order by 1, 2"
     )
-    return connection.execute(query, [_SCHEMAS]).fetchall()
+    return driver(conn).execute(query, [_SCHEMAS]).fetchall()
 
 
-def _rows(connection: psycopg.Connection, schema: str, table: str, columns: list[str]) -> Iterator[tuple[str, str]]:
+def _rows(conn: sa.Connection, schema: str, table: str, columns: list[str]) -> Iterator[tuple[str, str]]:
     copy = sql.SQL("copy {} ({}) to stdout").format(
         sql.Identifier(schema, table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    with connection.cursor() as cursor, cursor.copy(copy) as dump:
+    with driver(conn).cursor() as cursor, cursor.copy(copy) as dump:
         for row in dump.rows():
             for column, value in zip(columns, row, strict=True):
                 if value is not None:
@@ -102,7 +104,7 @@ def _rows(connection: psycopg.Connection, schema: str, table: str, columns: list
 
 
 def _readable(value: str) -> str:
-    """The value; a binary one, which the dump writes in hexadecimal, also unpacked where it is packed."""
+    """The value as text. The dump writes a binary one in hexadecimal; it is decoded, and decompressed if need be."""
     if not value.startswith("\\x"):
         return value
     with suppress(ValueError, zlib.error):

@@ -1,21 +1,22 @@
-"""Who may do what in the database: four roles without login, for the logins of a company to be members of.
+"""Who may do what in the database: four roles without a login. A company's logins become members of them.
 
-The rights are the table below, the rest is SQL that may be run as often as one likes: it takes back what is not in the
-table. A new table of ours gets its line here; Dagster's tables are Dagster's, and the loader uses all of them.
+The rights are the table below. The SQL may be run again at any time: it takes back every right that is not in the
+table. Add a line here for each new table of ours. The loader uses all of Dagster's tables.
 """
 
 import re
 
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA, Database
+from perfcopilot_goals.schemas import SCHEMA
+from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
 
 DEFAULT_PREFIX = "perfcopilot"
 ROLES = ("owner", "loader", "application", "analyst")
 
-# Whoever can write a connection can send its token elsewhere, and whoever can write the roster can give one person the
-# goals of another. A sync reads both, and notes beside them what Asana's users say of the mapping. So the loader may
-# write those columns and no others; people who change settings or roster are members of the owner.
+# A login that can write a connection can send its token elsewhere. One that can write the roster can give one person
+# the goals of another. A sync only reads both, and records beside them how the mapping agrees with Asana's users. So
+# the loader may write those columns and no others. People who change settings or the roster are members of the owner.
 RIGHTS = {
     "loader": {
         **dict.fromkeys(SLICE_TABLES, "select, insert, delete"),
@@ -65,7 +66,7 @@ grant usage, select on all sequences in schema {dagster} to {prefix}_loader;
 
 
 def render_grants(prefix: str = DEFAULT_PREFIX) -> str:
-    """The SQL; roles are named `<prefix>_owner` and so on."""
+    """The SQL that makes the roles and grants their rights. Roles are named `<prefix>_owner` and so on."""
     if not re.fullmatch("[a-z][a-z0-9_]{0,39}", prefix):
         raise GoalsConfigError("the roles' prefix is 1 to 40 of a-z, 0-9 and _, and begins with a letter")
     names = {
@@ -84,6 +85,6 @@ def render_grants(prefix: str = DEFAULT_PREFIX) -> str:
 
 
 def apply_grants(database: Database, prefix: str = DEFAULT_PREFIX) -> None:
-    """Make the roles and give them their rights, all or nothing. The tables, Dagster's too, are there."""
-    with database.connect("granting rights") as transaction:
-        transaction.execute(render_grants(prefix).encode())
+    """Make the roles and give them their rights, all or nothing. All tables must exist, Dagster's too."""
+    with database.connect("granting rights") as conn:
+        driver(conn).execute(render_grants(prefix).encode())

@@ -1,8 +1,7 @@
-"""Files of the local state, where runs print to: an erased person's ids starred out in them.
+"""The files of the local state, which runs print to, and how an erased person's ids are starred out in them.
 
-Dagster's folder is `<home>/dagster/<run>/…`. The local Postgres' folder is not looked at: its data is in the dump that
-`traces` searches, and its log quotes no row. Nor is the token folder: a token holds its user's gid, and with that
-starred out it is none any more.
+Dagster's folder is `<home>/dagster/<run>/…`. Two folders are left out. The local Postgres' data is in the dump that
+`erasure_scan` searches, and its log quotes no row. A token holds its user's GID, and would be broken by stars.
 """
 
 import os
@@ -13,7 +12,7 @@ from perfcopilot_goals.settings import Settings
 
 
 def local_files(settings: Settings) -> Iterator[Path]:
-    """Every file of the local state but the local Postgres' and the tokens; links are not followed."""
+    """Every file of the local state except the local Postgres' and the tokens; links are not followed."""
     left_out = (settings.home / "postgres", settings.token_folder)
     for folder, names, files in os.walk(settings.home):
         names[:] = [name for name in names if Path(folder, name) not in left_out]
@@ -21,9 +20,9 @@ def local_files(settings: Settings) -> Iterator[Path]:
 
 
 def redact_files(settings: Settings, foreign_runs: set[str], mask: Callable[[str], str]) -> int:
-    """Rewrite those that `mask` changes, but for runs of another connection; returns how many these were.
+    """Rewrite the files that `mask` changes, except those of other connections' runs; returns how many.
 
-    In place and byte for byte as long: a run may be printing into the file.
+    In place and at the same length, because a run may be printing into the file.
     """
     changed = 0
     for path in local_files(settings):

@@ -1,10 +1,10 @@
-"""Who may go on and who waits, on whatever machine and however it was started: Postgres' advisory locks."""
+"""Who may go on and who waits, across processes and machines: Postgres' advisory locks."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-import psycopg
+import sqlalchemy as sa
 
 from perfcopilot_goals.errors import AsanaUnavailableError
 from perfcopilot_goals.storage.database import Database
@@ -12,21 +12,19 @@ from perfcopilot_goals.storage.database import Database
 WAIT_SECONDS = 30 * 60.0
 POLL_SECONDS = 2.0
 # How often a waiting sync says that it still waits.
-TELL_SECONDS = 30.0
-# As long as a run may take (`max_runtime_seconds` of dagster.yaml), and the wait before.
+REPORT_SECONDS = 30.0
+# The longest run (`max_runtime_seconds` in dagster.yaml) and the wait before it.
 HELD_SECONDS = 4 * 3600.0
 
 
-def lock_slices(transaction: psycopg.Connection, connection: str) -> None:
-    """Until the transaction ends, nobody else replaces or removes a slice of the connection."""
-    lock = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals slice ' || %s, 0))"
-    transaction.execute(lock, [connection])
+def lock_slices(conn: sa.Connection, connection: str) -> None:
+    """Keep everybody else from replacing or removing a slice of the connection until the transaction ends."""
+    conn.execute(sa.select(sa.func.pg_advisory_xact_lock(_key(f"slice {connection}"))))
 
 
-def lock_roster(transaction: psycopg.Connection, connection: str) -> None:
-    """Until the transaction ends, nobody else changes the connection's roster by what it read of it."""
-    lock = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals roster ' || %s, 0))"
-    transaction.execute(lock, [connection])
+def lock_roster(conn: sa.Connection, connection: str) -> None:
+    """Keep everybody else from reading and then changing the connection's roster until the transaction ends."""
+    conn.execute(sa.select(sa.func.pg_advisory_xact_lock(_key(f"roster {connection}"))))
 
 
 @contextmanager
@@ -39,32 +37,36 @@ def token_lock(
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[None]:
-    """Hold the token: Asana's limits are per token, and two syncs that each keep to them together do not.
+    """Hold the token. Asana's limits are per token: two syncs that each keep to them would break them together.
 
-    The lock lives on a connection of its own that has no transaction open, and ends with it, also when the process
-    dies. While another sync has the token, `on_wait` hears for how many seconds that has been so: at once, and every
-    half minute. After `wait_seconds`, `AsanaUnavailableError`.
+    The lock has a database connection of its own, without a transaction, and ends with it, also when the process dies.
+    While another sync has the token, `on_wait` hears how many seconds this one has waited: at once, and every half
+    minute. After `wait_seconds` comes `AsanaUnavailableError`.
     """
-    key = f"perfcopilot_goals token {token_identity}"
-    with database.connect("waiting for the token", autocommit=True, seconds=HELD_SECONDS) as connection:
-        began = tell_at = monotonic()
+    key = _key(f"token {token_identity}")
+    with database.connect("waiting for the token", autocommit=True, seconds=HELD_SECONDS, own=True) as conn:
+        began = report_at = monotonic()
         while True:
-            taken = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [key]).fetchone()
-            if taken and taken[0]:
+            if conn.scalar(sa.select(sa.func.pg_try_advisory_lock(key))):
                 break
             now = monotonic()
             if now - began >= wait_seconds:
                 raise AsanaUnavailableError(
                     f"another sync has been using the same token for {wait_seconds / 60:.0f} minutes; "
-                    "nothing was pulled. Run this one again later"
+                    "nothing was pulled",
+                    action="Run this one again later",
                 )
-            if now >= tell_at:
+            if now >= report_at:
                 on_wait(now - began)
-                tell_at = now + TELL_SECONDS
+                report_at = now + REPORT_SECONDS
             sleep(POLL_SECONDS)
         try:
             yield
         finally:
-            # A pooler ends the session when it gets to it. Where the line is lost, Postgres has ended it.
-            with suppress(psycopg.Error):
-                connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [key])
+            # Unlocked at once, since a pooler may end the session later. If the line is lost, Postgres has ended it.
+            with suppress(sa.exc.DBAPIError):
+                conn.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+
+
+def _key(what: str) -> sa.ColumnElement[int]:
+    return sa.func.hashtextextended(f"perfcopilot_goals {what}", 0)

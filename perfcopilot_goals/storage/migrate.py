@@ -1,16 +1,18 @@
-"""The schema brought to the version that this code needs, by whoever comes first, under a lock.
+"""Brings the schema to the version that this code needs. The first process to come does it, under a lock.
 
-Migrations are plain Alembic scripts in `migrations/versions`. Importing Alembic takes longer than most commands, so a
-database that is already at `HEAD` is recognised by one query.
+Migrations are plain Alembic scripts in `migrations/versions`. Importing Alembic takes longer than most commands, so one
+query finds out whether the database is already at `HEAD`.
 """
 
 from pathlib import Path
 
-import psycopg
+import sqlalchemy as sa
 from psycopg import sql
 
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
-from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA, Database
+from perfcopilot_goals.schemas import SCHEMA
+from perfcopilot_goals.storage.connect_errors import URL
+from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver, has_table
 
 HEAD = "0004"
 _NO_RIGHT = "42501"
@@ -18,9 +20,9 @@ _LOCK = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals migrat
 
 
 def ensure_migrated(database: Database) -> None:
-    """Create or upgrade the tables if they are not at `HEAD`; nothing is done twice, however many processes come.
+    """Create or upgrade the tables if they are not at `HEAD`. Processes that come at once do it only once.
 
-    Where they are, no right but to read the version is needed.
+    At `HEAD`, the only right that is needed is to read the version.
     """
     try:
         _ensure_migrated(database)
@@ -29,39 +31,39 @@ def ensure_migrated(database: Database) -> None:
             raise
         raise GoalsStoreError(
             f"the tables are not at version {HEAD}, which this program needs, or cannot be read, and the role in use "
-            f"may not change that (SQLSTATE {_NO_RIGHT}). Whoever owns them migrates: perfcopilot-goals grants --apply "
-            "with a PERFCOPILOT_DATABASE_URL of that role",
+            f"may not change that (SQLSTATE {_NO_RIGHT})",
             _NO_RIGHT,
+            action=f"Run perfcopilot-goals grants --apply with a {URL} of the role that owns the tables",
         ) from None
 
 
 def _ensure_migrated(database: Database) -> None:
-    with database.connect("reading the schema's version") as connection:
-        if _read_version(connection) == HEAD:
+    with database.connect("reading the schema's version") as conn:
+        if _read_version(conn) == HEAD:
             return
     with database.connect("migrating the schema") as lock:
-        # Held until the block ends; the upgrade below runs on a connection of its own.
-        lock.execute(_LOCK)
+        # Held until the block ends. The upgrade below runs on a second connection.
+        driver(lock).execute(_LOCK)
         version = _read_version(lock)
         if version == HEAD:
             return
         _check_known(version)
-        with database.connect("creating the schemas") as connection:
+        with database.connect("creating the schemas") as conn:
             for name in (SCHEMA, DAGSTER_SCHEMA):
-                # Asked first: even with "if not exists" this takes the right to create schemas.
-                exists = connection.execute("select to_regnamespace(%s) is not null", [name]).fetchone()
+                # Looked up first: even "if not exists" needs the right to create schemas.
+                exists = driver(conn).execute("select to_regnamespace(%s) is not null", [name]).fetchone()
                 if not exists or not exists[0]:
-                    connection.execute(sql.SQL("create schema {}").format(sql.Identifier(name)))
-        _upgrade(database)
+                    driver(conn).execute(sql.SQL("create schema {}").format(sql.Identifier(name)))
+        with database.connect("migrating the schema") as conn:
+            _upgrade(conn)
 
 
-def _read_version(connection: psycopg.Connection) -> str | None:
-    """The migration that the tables are at; None where there are none yet."""
-    table = f"{SCHEMA}.alembic_version"
-    exists = connection.execute("select to_regclass(%s) is not null", [table]).fetchone()
-    if not exists or not exists[0]:
+def _read_version(conn: sa.Connection) -> str | None:
+    """The migration that the tables are at; None if there are no tables yet."""
+    if not has_table(conn, SCHEMA, "alembic_version"):
         return None
-    row = connection.execute(sql.SQL("select version_num from {}").format(sql.SQL(table))).fetchone()
+    query = sql.SQL("select version_num from {}").format(sql.Identifier(SCHEMA, "alembic_version"))
+    row = driver(conn).execute(query).fetchone()
     return str(row[0]) if row else None
 
 
@@ -69,25 +71,20 @@ def _check_known(version: str | None) -> None:
     known = {path.stem.partition("_")[0] for path in (_migrations() / "versions").glob("[0-9]*.py")}
     if version is not None and version not in known:
         raise GoalsConfigError(
-            f"the database's tables are at version {version}, which this program does not know: it is older than "
-            "they are. Upgrade the program"
+            f"the database's tables are at version {version}, which this program does not know",
+            action="Upgrade the program: it is older than the tables",
         )
 
 
-def _upgrade(database: Database) -> None:
+def _upgrade(conn: sa.Connection) -> None:
     from alembic import command  # noqa: PLC0415  slow to import
     from alembic.config import Config  # noqa: PLC0415
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(_migrations()))
-    # Handed over as an object: a URL in Alembic's configuration would be interpolated, and its password may hold a %.
-    config.attributes["open"] = lambda: database.open("migrating the schema")
-    try:
-        command.upgrade(config, "head")
-    except DBAPIError as error:
-        # The driver's own error, which whoever opened the connection turns into ours.
-        raise (error.orig or error) from None
+    # An object rather than a URL: Alembic would interpolate a URL, and its password may hold a %.
+    config.attributes["conn"] = conn
+    command.upgrade(config, "head")
 
 
 def _migrations() -> Path:

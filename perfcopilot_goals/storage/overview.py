@@ -1,28 +1,32 @@
-"""What is stored, as people ask for it: how a connection stands, what its next sync will cost, one person's block."""
+"""What people ask about the stored data: a connection's status, the cost of its next sync, one person's block."""
 
 import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
-from psycopg import sql
-from psycopg.rows import class_row
+import sqlalchemy as sa
 
 from perfcopilot_goals.domain.sync import LastSync
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.storage.database import SCHEMA
+from perfcopilot_goals.schemas.sql_tables import sql_table
+from perfcopilot_goals.storage.employees import no_such_employee
 from perfcopilot_goals.storage.sync_log import read_last_route, read_last_sync, read_source
 from perfcopilot_goals.storage.users_check import read_users_check
 
 PAGE_SIZE = 100
+_CONNECTIONS = sql_table("connections")
+_EMPLOYEES = sql_table("employees")
+_ROWS = sql_table("mapped_goal_rows")
+_BLOCKS = sql_table("prompt_blocks")
+_SYNCS = sql_table("syncs")
 
 
 @dataclass(frozen=True)
 class ConnectionStatus:
-    """How one connection stands. `failed_*` tell of the latest sync if that did not end well.
+    """The status of one connection. `failed_*` are about the latest sync, if it failed.
 
-    What its key results lack: `hidden_subgoals` are sub-goals that Asana does not show to the token's user,
-    `unread_lists` goals whose list of sub-goals could not be read.
+    Two counts say what its key results lack. `hidden_subgoals` are sub-goals that Asana does not show to the token's
+    user. `unread_lists` are goals whose list of sub-goals could not be read.
     """
 
     connection: str
@@ -42,7 +46,7 @@ class ConnectionStatus:
 
 @dataclass(frozen=True)
 class StoredBlock:
-    """One employee's block, with what a reader has to know of its age."""
+    """One employee's block, with what a reader has to know about its age."""
 
     connection: str
     employee_id: str
@@ -60,8 +64,11 @@ class StoredBlock:
 
 @dataclass(frozen=True)
 class Plan:
-    """Requests of the next sync by what the last one found: pages of goals, walks, further pages of one, probing, and
-    pages of users where they are to be checked."""
+    """How many requests the next sync will make, going by what the last one found. `is_guess` before the first.
+
+    `list_pages` are pages of goals, `walks` first pages of sub-goals, `further_pages` the other pages of sub-goals.
+    `route_probes` find the route, and `user_pages` are for the users' check, if it is due.
+    """
 
     list_pages: int
     walks: int
@@ -75,31 +82,25 @@ class Plan:
         return self.list_pages + self.walks + self.further_pages + self.route_probes + self.user_pages
 
 
-def read_connection_status(database: psycopg.Connection, connection: str) -> ConnectionStatus:
-    """How the connection stands now."""
-    counts = database.execute(
-        sql.SQL(
-            "select c.enabled, "
-            "(select count(*) from {rows} r where r.connection = c.connection and kind = 'goal'), "
-            "(select count(*) from {rows} r where r.connection = c.connection and kind = 'key_result'), "
-            "(select count(*) from {employees} e where e.connection = c.connection), "
-            "(select count(*) from {employees} e where e.connection = c.connection and asana_user_gid is null), "
-            "(select count(*) from {blocks} b where b.connection = c.connection and truncated), clock_timestamp() "
-            "from {connections} c where c.connection = %s"
-        ).format(
-            rows=_table("mapped_goal_rows"),
-            employees=_table("employees"),
-            blocks=_table("prompt_blocks"),
-            connections=_table("connections"),
-        ),
-        [connection],
-    ).fetchone()
-    assert counts is not None
+def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionStatus:
+    """The connection's status now."""
+    c, now = _CONNECTIONS.c, sa.func.clock_timestamp()
+    counts = conn.execute(
+        sa.select(
+            c.enabled,
+            _count(_ROWS, connection, _ROWS.c.kind == "goal"),
+            _count(_ROWS, connection, _ROWS.c.kind == "key_result"),
+            _count(_EMPLOYEES, connection),
+            _count(_EMPLOYEES, connection, _EMPLOYEES.c.asana_user_gid.is_(None)),
+            _count(_BLOCKS, connection, _BLOCKS.c.truncated),
+            now,
+        ).where(c.connection == connection)
+    ).one()
     enabled, goals, key_results, employees, unmapped, truncated, now = counts
-    complete = read_last_sync(database, connection, "complete")
-    latest = read_last_sync(database, connection)
-    walked = read_source(database, connection, "subgoals")
-    noted = walked.notes if walked else {}
+    complete = read_last_sync(conn, connection, "complete")
+    latest = read_last_sync(conn, connection)
+    walked = read_source(conn, connection, "subgoals")
+    notes = walked.notes if walked else {}
     failed = latest if latest and latest.state == "failed" else None
     return ConnectionStatus(
         connection=connection,
@@ -111,100 +112,108 @@ def read_connection_status(database: psycopg.Connection, connection: str) -> Con
         employees=employees,
         unmapped=unmapped,
         truncated=truncated,
-        hidden_subgoals=noted.get("hidden_subgoals", 0),
-        unread_lists=noted.get("unread_lists", 0),
+        hidden_subgoals=notes.get("hidden_subgoals", 0),
+        unread_lists=notes.get("unread_lists", 0),
         failed_at=failed.finished_at if failed else None,
         failed_with=failed.error_code if failed else None,
     )
 
 
-def read_last_syncs(database: psycopg.Connection) -> list[LastSync]:
+def read_last_syncs(conn: sa.Connection) -> list[LastSync]:
     """Every enabled connection with its latest sync and its latest complete one, by one statement.
 
-    A roster whose oldest entry is newer than the settings counts as their latest change: it was imported after them.
+    A roster that was imported after the last change of the settings counts as a change of them. That is so if its
+    oldest entry is newer than they are.
     """
-    query = sql.SQL(
-        "select c.connection, c.created_at, greatest(c.updated_at, (select min(e.updated_at) from {employees} e "
-        "where e.connection = c.connection)) as updated_at, latest.started_at, latest.state, latest.error_code, "
-        "(select max(synced_at) from {syncs} s where s.connection = c.connection and s.state = 'complete' "
-        "and s.counts -> 'tables' ? 'prompt_blocks') as complete_at "
-        "from {connections} c left join lateral (select started_at, state, error_code from {syncs} s "
-        "where s.connection = c.connection order by started_at desc limit 1) latest on true "
-        "where c.enabled order by c.connection"
-    ).format(syncs=_table("syncs"), connections=_table("connections"), employees=_table("employees"))
-    with database.cursor(row_factory=class_row(LastSync)) as cursor:
-        return cursor.execute(query).fetchall()
-
-
-def read_truncated(database: psycopg.Connection) -> dict[str, dict[str, int]]:
-    """Connections with truncated blocks, and of each the employees with how many goals they own."""
-    query = sql.SQL(
-        "select connection, jsonb_object_agg(employee_id, goals_owned) from {} where truncated "
-        "group by connection order by connection"
+    c, s, e = _CONNECTIONS.c, _SYNCS.c, _EMPLOYEES.c
+    imported_at = sa.select(sa.func.min(e.updated_at)).where(e.connection == c.connection).scalar_subquery()
+    latest = (
+        sa.select(s.started_at, s.state, s.error_code)
+        .where(s.connection == c.connection)
+        .order_by(s.started_at.desc())
+        .limit(1)
+        .lateral("latest")
     )
-    return dict(database.execute(query.format(_table("prompt_blocks"))).fetchall())
+    complete_at = (
+        sa.select(sa.func.max(s.synced_at))
+        .where(s.connection == c.connection, s.state == "complete", s.counts["tables"].has_key("prompt_blocks"))
+        .scalar_subquery()
+    )
+    query = (
+        sa.select(c.connection, c.created_at, sa.func.greatest(c.updated_at, imported_at), *latest.c, complete_at)
+        .outerjoin_from(_CONNECTIONS, latest, sa.true())
+        .where(c.enabled)
+        .order_by(c.connection)
+    )
+    return [LastSync(*row) for row in conn.execute(query)]
 
 
-def read_block(database: psycopg.Connection, connection: str, employee_id: str) -> StoredBlock:
+def read_truncated(conn: sa.Connection) -> dict[str, dict[str, int]]:
+    """Connections with truncated blocks: for each, how many goals its employees with such a block own, by id."""
+    b = _BLOCKS.c
+    owned = sa.func.jsonb_object_agg(b.employee_id, b.goals_owned)
+    query = sa.select(b.connection, owned).where(b.truncated).group_by(b.connection).order_by(b.connection)
+    return dict(conn.execute(query).tuples().all())
+
+
+def read_block(conn: sa.Connection, connection: str, employee_id: str) -> StoredBlock:
     """The stored block of one employee, or `GoalsConfigError` saying why there is none."""
-    query = sql.SQL(
-        "select b.*, e.updated_at > b.synced_at as roster_changed from {} b join {} e using (connection, employee_id) "
-        "where connection = %s and employee_id = %s and e.asana_user_gid is not null"
-    ).format(_table("prompt_blocks"), _table("employees"))
-    with database.cursor(row_factory=class_row(StoredBlock)) as cursor:
-        block = cursor.execute(query, [connection, employee_id]).fetchone()
+    b, e = _BLOCKS.c, _EMPLOYEES.c
+    query = (
+        sa.select(*b, (e.updated_at > b.synced_at).label("roster_changed"))
+        .join_from(_BLOCKS, _EMPLOYEES, sa.and_(b.connection == e.connection, b.employee_id == e.employee_id))
+        .where(b.connection == connection, b.employee_id == employee_id, e.asana_user_gid.is_not(None))
+    )
+    block = conn.execute(query).mappings().first()
     if block is None:
-        raise GoalsConfigError(_why_no_block(database, connection, employee_id))
-    return block
+        raise _no_block(conn, connection, employee_id)
+    return StoredBlock(**block)
 
 
-def read_plan(database: psycopg.Connection, connection: str, route: str) -> Plan:
-    """What the next sync of the connection will ask, if Asana has what it had last time."""
-    counts = database.execute(
-        sql.SQL(
-            "select (select count(*) from {raw} where connection = %(c)s), "
-            "(select count(*) from {owned} where connection = %(c)s), "
-            "(select coalesce(sum((goals - 1) / {page}), 0)::integer from "
-            "(select count(*) as goals from {subgoals} where connection = %(c)s group by goal_gid) as by_goal)"
-        ).format(
-            raw=_table("raw_workspace_goals"),
-            owned=_table("owned_goals"),
-            subgoals=_table("subgoals"),
-            page=sql.Literal(PAGE_SIZE),
-        ),
-        {"c": connection},
-    ).fetchone()
-    assert counts is not None
-    listed, owned, further = counts
-    last_route = read_last_route(database, connection)
+def read_plan(conn: sa.Connection, connection: str, route: str) -> Plan:
+    """The requests of the connection's next sync, if Asana still has what it had last time."""
+    s = sql_table("subgoals").c
+    by_goal = sa.select(sa.func.count().label("subgoals")).where(s.connection == connection).group_by(s.goal_gid)
+    further_pages = sa.func.coalesce(sa.func.sum((by_goal.subquery().c.subgoals - 1) // PAGE_SIZE), 0)
+    listed, owned, further = conn.execute(
+        sa.select(
+            _count(sql_table("raw_workspace_goals"), connection),
+            _count(sql_table("owned_goals"), connection),
+            sa.select(further_pages).scalar_subquery(),
+        )
+    ).one()
+    last_route = read_last_route(conn, connection)
     probes = 1 if route == "auto" and last_route is None and owned else 0
-    check = read_users_check(database, connection)
+    check = read_users_check(conn, connection)
     user_pages = _pages(check.users) if check.is_due else 0
-    return Plan(_pages(listed), owned, further, probes, user_pages, is_guess=listed == 0)
+    return Plan(_pages(listed), owned, int(further), probes, user_pages, is_guess=listed == 0)
 
 
 def _pages(objects: int) -> int:
-    """Requests that a list of so many takes; an empty one takes one, too."""
+    """How many requests it takes to list this many objects; an empty list takes one as well."""
     return max(1, -(-objects // PAGE_SIZE))
 
 
-def _why_no_block(database: psycopg.Connection, connection: str, employee_id: str) -> str:
-    query = sql.SQL("select asana_user_gid from {} where connection = %s and employee_id = %s").format(
-        _table("employees")
-    )
-    row = database.execute(query, [connection, employee_id]).fetchone()
+def _no_block(conn: sa.Connection, connection: str, employee_id: str) -> GoalsConfigError:
+    """The error that says why the employee has no block."""
+    e = _EMPLOYEES.c
+    query = sa.select(e.asana_user_gid).where(e.connection == connection, e.employee_id == employee_id)
+    row = conn.execute(query).first()
     if row is None:
-        return (
-            f"connection {connection} has no employee {employee_id[:80]!r}; "
-            f"perfcopilot-goals employee list {connection} shows the roster"
-        )
+        return no_such_employee(connection, employee_id)
     if row[0] is None:
-        return (
-            f"employee {employee_id} is not mapped to an Asana user, so there is no block: "
-            f"perfcopilot-goals employee map {connection} {employee_id} GID"
+        return GoalsConfigError(
+            f"employee {employee_id} is not mapped to an Asana user, so there is no block",
+            connection=connection,
+            action=f"Map them: perfcopilot-goals employee map {connection} {employee_id} GID",
         )
-    return f"there is no block for employee {employee_id} yet: perfcopilot-goals sync {connection}"
+    return GoalsConfigError(
+        f"there is no block for employee {employee_id} yet",
+        connection=connection,
+        action="Next: perfcopilot-goals sync {connection}",
+    )
 
 
-def _table(name: str) -> sql.Identifier:
-    return sql.Identifier(SCHEMA, name)
+def _count(table: sa.Table, connection: str, *conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+    counted = sa.select(sa.func.count()).select_from(table).where(table.c.connection == connection, *conditions)
+    return counted.scalar_subquery()

@@ -1,8 +1,9 @@
-"""A pooler between us and Postgres: whether a session of ours stays one.
+"""A pooler between us and Postgres: whether it leaves each of our connections its own session.
 
-Locks, time limits and the search path are a session's. A pooler in session mode (PgBouncer's default) gives each client
-a session of Postgres until it leaves, and everything works. In transaction mode the next transaction may be another
-session's: a token's lock would exclude nobody and stay behind. Such an address is refused before anything is written.
+Locks, time limits and the search path belong to a session. A pooler in session mode (PgBouncer's default) gives each
+client one session of Postgres until it leaves, and everything works. In transaction mode the next transaction may run
+in another session: a token's lock would keep nobody out and stay behind. Such an address is refused before anything is
+written.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import psycopg
 from perfcopilot_goals.errors import GoalsConfigError
 
 _ROUNDS = 3
-# The session, and the number in it of the transaction that asks.
+# The session that answers, and the number of this transaction in it.
 _PLACE = (
     "select pid, split_part(virtualtransaction, '/', 2)::bigint from pg_locks "
     "where pid = pg_backend_pid() and locktype = 'virtualxid'"
@@ -26,8 +27,8 @@ def check_sessions(
 ) -> None:
     """Raise `GoalsConfigError` if a connection like these does not keep a session of Postgres to itself.
 
-    Both are in autocommit. One query tells who is connected to Postgres itself: a pooler makes up the number of the
-    session that it names at the login.
+    Both are in autocommit. Without a pooler one query is enough: the session's number is the one named at the login,
+    and a pooler makes up another one there.
     """
     pid, _ = _place(conn)
     if pid == conn.info.backend_pid:
@@ -43,12 +44,12 @@ def check_sessions(
 
 
 def _share_sessions(one: psycopg.Connection, other: psycopg.Connection) -> bool:
-    """Whether the session of `one` is ever another, or somebody else's between two of its transactions.
+    """Whether `one` ever changes its session, or somebody else uses that session between two of its transactions.
 
-    A pooler without other clients would give the one the same session each time, so the other takes it away: with its
-    transaction open it has the session that was given back last, or, of a pooler that hands them out in turn, the one
-    at whose turn the other comes; that is why it goes on by more of them in each round. Where many clients take and
-    give back sessions all the time, theirs are the transactions that come between.
+    A pooler without other clients would give `one` the same session each time. So `other` tries to take it away, by
+    holding a transaction open. Some poolers then hand out the session that was given back last. Others hand them out in
+    turn, so `other` first runs through one more of them in each round. With many clients, it is their transactions that
+    come between.
     """
     try:
         for turns in range(_ROUNDS):
@@ -56,13 +57,13 @@ def _share_sessions(one: psycopg.Connection, other: psycopg.Connection) -> bool:
             if any(_place(other)[0] == pid for _ in range(turns)):
                 return True
             with other.transaction():
-                # Asked first: of a pooler's only session the one would never get its turn.
+                # `other` asks first: if the pooler has only one session, `one` would wait for it for ever.
                 if _place(other)[0] == pid or _place(one) != (pid, number + 1):
                     return True
     except psycopg.Error as error:
         if _STATEMENT_MODE in str(error):
             return True
-        # In session mode the one has the pooler's last session, and the other waits for it in vain.
+        # In session mode `one` has the pooler's last session, and `other` waited for it in vain.
         raise psycopg.errors.TooManyConnections("too many connections") from None
     return False
 

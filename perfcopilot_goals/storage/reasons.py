@@ -1,24 +1,22 @@
-"""What is stored that bears on why an employee's block is as it is; the word for it is `core.reasons`' to find."""
+"""The stored facts that decide why an employee's block is as it is. `core.reasons` finds the word for it."""
 
 import datetime as dt
 from dataclasses import dataclass
 
-import psycopg
-from psycopg import sql
-from psycopg.rows import class_row
+import sqlalchemy as sa
 
 from perfcopilot_goals.domain.block import BlockHistory
-from perfcopilot_goals.storage.database import SCHEMA
+from perfcopilot_goals.schemas.sql_tables import ordered, sql_table
 
-_EMPLOYEES = sql.Identifier(SCHEMA, "employees")
-_BLOCKS = sql.Identifier(SCHEMA, "prompt_blocks")
+_EMPLOYEES = sql_table("employees")
+_BLOCKS = sql_table("prompt_blocks")
 
 
 @dataclass(frozen=True)
 class EmployeeStatus:
-    """An employee with what their stored block says; None where there is no block.
+    """An employee with what their stored block says; None in each field of a missing block.
 
-    `roster_changed`: their entry of the roster changed after the block was made.
+    `roster_changed`: the employee's row changed after the block was made.
     """
 
     connection: str
@@ -34,30 +32,45 @@ class EmployeeStatus:
     roster_changed: bool
 
 
-def read_block_history(database: psycopg.Connection, connection: str) -> BlockHistory:
-    """What the stored blocks and the roster say of employees, before the blocks are replaced."""
-    query = sql.SQL(
-        "select e.employee_id, coalesce(b.goals_owned > 0 or b.reason = 'had_goals_before', false), "
-        "e.asana_gone_at is not null from {} e left join {} b using (connection, employee_id) where connection = %s"
-    ).format(_EMPLOYEES, _BLOCKS)
-    rows = database.execute(query, [connection]).fetchall()
+def read_block_history(conn: sa.Connection, connection: str) -> BlockHistory:
+    """What the stored blocks and the roster say about employees. Read it before the blocks are replaced."""
+    e, b = _EMPLOYEES.c, _BLOCKS.c
+    had_goals = sa.func.coalesce(sa.or_(b.goals_owned > 0, b.reason == "had_goals_before"), False)
+    same_employee = sa.and_(b.connection == e.connection, b.employee_id == e.employee_id)
+    query = (
+        sa.select(e.employee_id, had_goals, e.asana_gone_at.is_not(None))
+        .outerjoin_from(_EMPLOYEES, _BLOCKS, same_employee)
+        .where(e.connection == connection)
+    )
+    rows = conn.execute(query).all()
     return BlockHistory(
         had_goals=frozenset(employee_id for employee_id, had_goals, _ in rows if had_goals),
         gone=frozenset(employee_id for employee_id, _, is_gone in rows if is_gone),
     )
 
 
-def read_employee_standings(database: psycopg.Connection, connection: str | None) -> list[EmployeeStatus]:
-    """Every employee of the connection, or of all of them, by connection and id."""
-    query = sql.SQL(
-        "select e.connection, e.employee_id, e.asana_user_gid is not null as is_mapped, "
-        "e.asana_gone_at is not null as is_gone, b.reason as block_reason, b.goals_owned, b.goals_listed as goals, "
-        "b.key_results_listed as key_results, b.synced_at, "
-        "round(extract(epoch from clock_timestamp() - b.synced_at)::numeric, 1)::float as age_seconds, "
-        "coalesce(e.updated_at > b.synced_at, false) as roster_changed "
-        "from {} e left join {} b on b.connection = e.connection and b.employee_id = e.employee_id "
-        "and e.asana_user_gid is not null where e.connection = coalesce(%s, e.connection) "
-        'order by e.connection collate "C", e.employee_id collate "C"'
-    ).format(_EMPLOYEES, _BLOCKS)
-    with database.cursor(row_factory=class_row(EmployeeStatus)) as cursor:
-        return cursor.execute(query, [connection]).fetchall()
+def read_employee_standings(conn: sa.Connection, connection: str | None) -> list[EmployeeStatus]:
+    """Every employee of the connection, or of all connections, by connection and id."""
+    e, b = _EMPLOYEES.c, _BLOCKS.c
+    age = sa.extract("epoch", sa.func.clock_timestamp() - b.synced_at)
+    has_block = sa.and_(b.connection == e.connection, b.employee_id == e.employee_id, e.asana_user_gid.is_not(None))
+    query = (
+        sa.select(
+            e.connection,
+            e.employee_id,
+            e.asana_user_gid.is_not(None).label("is_mapped"),
+            e.asana_gone_at.is_not(None).label("is_gone"),
+            b.reason.label("block_reason"),
+            b.goals_owned,
+            b.goals_listed.label("goals"),
+            b.key_results_listed.label("key_results"),
+            b.synced_at,
+            sa.cast(sa.func.round(sa.cast(age, sa.Numeric), 1), sa.Float).label("age_seconds"),
+            sa.func.coalesce(e.updated_at > b.synced_at, False).label("roster_changed"),
+        )
+        .outerjoin_from(_EMPLOYEES, _BLOCKS, has_block)
+        .order_by(ordered(e.connection), ordered(e.employee_id))
+    )
+    if connection is not None:
+        query = query.where(e.connection == connection)
+    return [EmployeeStatus(**row) for row in conn.execute(query).mappings()]

@@ -1,74 +1,77 @@
-"""Old history deleted: the sync log's, what Dagster leaves of deleted runs, its ticks, and what runs printed."""
+"""Deletes old history: of the sync log, of Dagster's ticks, of deleted runs, and what runs printed."""
 
 import datetime as dt
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import fields
 
-import psycopg
+import sqlalchemy as sa
 from psycopg import sql
-from psycopg.rows import class_row
 
 from perfcopilot_goals.domain.sync import Sync
+from perfcopilot_goals.schemas.sql_tables import sql_table
 from perfcopilot_goals.settings import Settings
-from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, SCHEMA
+from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, driver, has_table
 from perfcopilot_goals.storage.local_files import local_files
 
-_TABLE = sql.Identifier(SCHEMA, "syncs")
-# What Dagster names the files that a run's output goes to.
+_SYNCS = sql_table("syncs")
+# The endings of the files that Dagster writes a run's output to.
 _PRINTED = {".out", ".err", ".complete"}
 
 
-def read_sync_log(database: psycopg.Connection) -> list[Sync]:
+def read_sync_log(conn: sa.Connection) -> list[Sync]:
     """Every sync of every connection."""
-    columns = sql.SQL(", ").join(sql.Identifier(f.name) for f in fields(Sync))
-    with database.cursor(row_factory=class_row(Sync)) as cursor:
-        return cursor.execute(sql.SQL("select {} from {}").format(columns, _TABLE)).fetchall()
+    return [Sync(*row) for row in conn.execute(sa.select(*(_SYNCS.c[f.name] for f in fields(Sync))))]
 
 
-def delete_syncs(database: psycopg.Connection, syncs: Iterable[Sync]) -> int:
-    """These gone from the sync log, unless one has been taken up again since it was read; returns how many."""
-    query = sql.SQL("delete from {} where connection = %s and run_id = %s and state <> 'running'").format(_TABLE)
-    return sum(database.execute(query, [sync.connection, sync.run_id]).rowcount for sync in syncs)
+def delete_syncs(conn: sa.Connection, syncs: Iterable[Sync]) -> int:
+    """Delete these from the sync log, except one that is running again by now; returns how many."""
+    c = _SYNCS.c
+    delete = sa.delete(_SYNCS).where(
+        c.connection == sa.bindparam("of"), c.run_id == sa.bindparam("run"), c.state != "running"
+    )
+    ended = [{"of": sync.connection, "run": sync.run_id} for sync in syncs]
+    return conn.execute(delete, ended).rowcount if ended else 0
 
 
-def delete_orphaned_checks(database: psycopg.Connection) -> int:
-    """The answers of checks whose run is gone, which Dagster leaves behind; returns how many."""
-    if not _is_there(database, "runs"):
+def delete_orphaned_checks(conn: sa.Connection) -> int:
+    """Delete the check results that Dagster leaves behind when their run is deleted; returns how many."""
+    if not has_table(conn, DAGSTER_SCHEMA, "runs"):
         return 0
     query = sql.SQL(
         "delete from {} c where run_id is not null and not exists (select from {} r where r.run_id = c.run_id)"
     )
     tables = (sql.Identifier(DAGSTER_SCHEMA, name) for name in ("asset_check_executions", "runs"))
-    return database.execute(query.format(*tables)).rowcount
+    return driver(conn).execute(query.format(*tables)).rowcount
 
 
-def delete_ticks(database: psycopg.Connection, cutoff: dt.datetime, *, dry_run: bool) -> int:
-    """Ticks of sensors and schedules from before the cutoff; returns how many.
+def delete_ticks(conn: sa.Connection, cutoff: dt.datetime, *, dry_run: bool) -> int:
+    """Delete the ticks of sensors and schedules from before the cutoff; returns how many.
 
-    Dagster keeps those of a sensor for ever unless they were skipped. The last one of each stays: by it Dagster knows
-    where to go on.
+    Dagster keeps a sensor's ticks for ever, except skipped ones. The last tick of each stays, because Dagster goes on
+    from there.
     """
-    if not _is_there(database, "job_ticks"):
+    if not has_table(conn, DAGSTER_SCHEMA, "job_ticks"):
         return 0
     old = sql.SQL(
         "from {ticks} where timestamp < %s and id not in (select distinct on (coalesce(selector_id, job_origin_id)) id "
         "from {ticks} order by coalesce(selector_id, job_origin_id), timestamp desc, id desc)"
     ).format(ticks=sql.Identifier(DAGSTER_SCHEMA, "job_ticks"))
-    # Dagster's column has no time zone; what it writes there is UTC.
+    # Dagster writes UTC into a column without a time zone.
     moment = cutoff.astimezone(dt.UTC).replace(tzinfo=None)
     if dry_run:
-        (count,) = database.execute(sql.SQL("select count(*) {}").format(old), [moment]).fetchone() or (0,)
+        (count,) = driver(conn).execute(sql.SQL("select count(*) {}").format(old), [moment]).fetchone() or (0,)
         return int(count)
-    return database.execute(sql.SQL("delete {}").format(old), [moment]).rowcount
+    return driver(conn).execute(sql.SQL("delete {}").format(old), [moment]).rowcount
 
 
 def delete_printed(
     settings: Settings, cutoff: dt.datetime, gone: set[str], has_run: Callable[[str], bool], *, dry_run: bool
 ) -> int:
-    """Files that these runs printed to, and those from before the cutoff whose run is not there; returns how many.
+    """Delete what the `gone` runs printed, and old files whose run does not exist; returns how many files.
 
-    A folder is `<home>/dagster/<run>`; what sensors and schedules print is in others, which belong to no run.
+    Old is from before the cutoff. A run prints into `<home>/dagster/<run>`. Sensors and schedules print into other
+    folders there, which belong to no run.
     """
     folder = settings.home / "dagster"
     old = []
@@ -82,12 +85,6 @@ def delete_printed(
             path.unlink(missing_ok=True)
         folders = {parent for path in old for parent in path.parents if folder in parent.parents}
         for empty in sorted(folders, reverse=True):
-            with suppress(OSError):  # not empty: something is printing there, or was put there by somebody else
+            with suppress(OSError):  # not empty: something prints there, or somebody put a file there
                 empty.rmdir()
     return len(old)
-
-
-def _is_there(database: psycopg.Connection, table: str) -> bool:
-    """Whether Dagster has made this table yet."""
-    exists = database.execute("select to_regclass(%s) is not null", [f"{DAGSTER_SCHEMA}.{table}"]).fetchone()
-    return bool(exists and exists[0])

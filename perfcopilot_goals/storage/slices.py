@@ -1,4 +1,4 @@
-"""A connection's rows in one asset table: replaced whole in one transaction, and read back with the table's types."""
+"""Slices: replaced as a whole in one transaction, and read back with the table's types."""
 
 import datetime as dt
 import random
@@ -9,31 +9,34 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import psycopg
+import sqlalchemy as sa
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from perfcopilot_goals.domain.sync import Source
 from perfcopilot_goals.errors import GoalsConfigError, GoalsGuardError, GoalsStoreError
-from perfcopilot_goals.schemas.tables import frame, own_columns, tables
+from perfcopilot_goals.schemas import SCHEMA
+from perfcopilot_goals.schemas.sql_tables import ordered, sql_table
+from perfcopilot_goals.schemas.tables import frame, own_columns, table_named
 from perfcopilot_goals.storage.connections import has_connection, read_connection
-from perfcopilot_goals.storage.database import SCHEMA, Database
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.erased import has_erasure_since
 from perfcopilot_goals.storage.locks import lock_slices
 from perfcopilot_goals.storage.sync_log import has_newer_write, note_write, read_rows_before, read_source
 
-# Tables that hold goals; the others may well become empty when a company has no key results, or no employees yet.
+# The tables that hold goals. The others may become empty: a company may have no key results, or no employees yet.
 GUARDED = ("raw_workspace_goals", "owned_goals", "mapped_goal_rows")
 
-# What another try of the whole transaction can mend: a lost connection, a deadlock or serialization failure, a lock
-# that was not had in time, a server that restarts (it recovers from a killed backend in about a second).
-_PASSING = ("08", "40", "55P03", "57P")
+# A server recovers from a killed backend in about a second.
 _WAITS = (0.5, 2.0)
 
 
 @dataclass(frozen=True)
 class Replacement:
-    """What is to become of a slice. `inputs` and `notes` go into the sync log; `is_last` completes the sync there."""
+    """Which slice is replaced, by which sync. `inputs` and `notes` go into the sync log; `is_last` completes the sync.
+
+    `allow_empty` switches off the guard that keeps goals from being replaced by none.
+    """
 
     connection: str
     run_id: str
@@ -51,19 +54,21 @@ def replace_slice(
     replacement: Replacement,
     pause: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Replace the connection's rows of the table by these, which are validated, and return how many there were.
+    """Replace the connection's rows of the table by these validated ones, and return how many it replaced.
 
-    Old or new, never a mix: lock, sync-log check, delete, COPY by column name, sync log and commit are one transaction.
-    What may pass is tried three times in all; whether a commit went through whose answer was lost, the sync log tells.
+    A reader sees the old rows or the new ones, never a mix: lock, checks, delete, COPY by column name, sync log and
+    commit are one transaction. A failure that may pass is tried three times in all. If the response to a commit is
+    lost, the sync log tells whether the commit went through.
+
     `GoalsGuardError` if a sync that began later has written, if somebody was erased since the fetch began, or if goals
-    would be replaced by none; `GoalsConfigError` if the connection is gone.
+    would be replaced by none. `GoalsConfigError` if the connection is gone.
     """
     write_id = str(uuid.uuid4())
     for wait in _WAITS:
         try:
             return _replace(database, table, rows, replacement, write_id)
         except GoalsStoreError as error:
-            if error.sqlstate and not error.sqlstate.startswith(_PASSING):
+            if not error.passes_within_seconds:
                 raise
         pause(wait * random.uniform(0.5, 1.0))
     return _replace(database, table, rows, replacement, write_id)
@@ -71,35 +76,43 @@ def replace_slice(
 
 def _replace(database: Database, table: str, rows: pd.DataFrame, replacement: Replacement, write_id: str) -> int:
     connection = replacement.connection
-    with database.connect(f"replacing {table}") as transaction:
-        lock_slices(transaction, connection)
-        replaced = read_rows_before(transaction, connection, replacement.run_id, table, write_id)
+    with database.connect(f"replacing {table}") as conn:
+        lock_slices(conn, connection)
+        replaced = read_rows_before(conn, connection, replacement.run_id, table, write_id)
         if replaced is not None:
-            # An earlier try of this write got through; only its answer was lost.
+            # An earlier try of this write went through; only the response to it was lost.
             return replaced
-        if not has_connection(transaction, connection):
+        if not has_connection(conn, connection):
             # Its rows would come back to life with a new connection of the same name.
-            raise GoalsConfigError(f"connection {connection} was removed while its sync ran; {table} was not written")
-        if has_newer_write(transaction, connection, table, replacement.synced_at):
+            raise GoalsConfigError(
+                f"connection {{connection}} was removed while its sync ran; {table} was not written",
+                connection=connection,
+            )
+        if has_newer_write(conn, connection, table, replacement.synced_at):
             raise GoalsGuardError(
                 f"{table} was not written: a sync that began after {replacement.synced_at:%Y-%m-%d %H:%M:%S} UTC has "
-                "already written it. Nothing is lost; the newer rows stand"
+                "already written it",
+                connection=connection,
+                action="Nothing is lost; the newer rows stand",
             )
-        if has_erasure_since(transaction, connection, replacement.synced_at):
+        if has_erasure_since(conn, connection, replacement.synced_at):
             raise GoalsGuardError(
                 f"{table} was not written: an employee was erased after {replacement.synced_at:%Y-%m-%d %H:%M:%S} UTC, "
-                "when this fetch began, and could be in its rows. Nothing else is lost; run the whole sync again"
+                "when this fetch began, and could be in its rows",
+                connection=connection,
+                action="Nothing else is lost; run the whole sync again",
             )
-        delete = sql.SQL("delete from {} where connection = %s").format(sql.Identifier(SCHEMA, table))
-        deleted = transaction.execute(delete, [connection]).rowcount
+        slices = sql_table(table)
+        deleted = conn.execute(sa.delete(slices).where(slices.c.connection == connection)).rowcount
         if deleted and rows.empty and table in GUARDED and not replacement.allow_empty:
             raise GoalsGuardError(
-                f"{table} has {deleted} rows and would become empty; the old rows stand. If there really are no goals "
-                f"any more: perfcopilot-goals sync {connection} --allow-empty"
+                f"{table} has {deleted} rows and would become empty; the old rows stand",
+                connection=connection,
+                action="If there really are no goals any more: perfcopilot-goals sync {connection} --allow-empty",
             )
-        _copy(transaction, table, rows)
+        _copy(conn, table, rows)
         note_write(
-            transaction,
+            conn,
             connection,
             replacement.run_id,
             table,
@@ -113,37 +126,36 @@ def _replace(database: Database, table: str, rows: pd.DataFrame, replacement: Re
     return deleted
 
 
-def read_slice(
-    database: psycopg.Connection, table: str, connection: str, columns: Sequence[str] | None = None
-) -> pd.DataFrame:
-    """The connection's rows of the table, in key order; all columns but the three that every slice has, or these."""
-    declared = tables()[table]
+def read_slice(conn: sa.Connection, table: str, connection: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """The connection's rows of the table, in key order. Without `columns`, all but the three that every slice has."""
+    slices = sql_table(table)
     names = own_columns(table) if columns is None else columns
-    query = sql.SQL("select {} from {} where connection = %s order by {}").format(
-        sql.SQL(", ").join(map(sql.Identifier, names)),
-        sql.Identifier(SCHEMA, table),
-        sql.SQL(", ").join(sql.SQL('{} collate "C"').format(sql.Identifier(key)) for key in declared.key),
-    )
-    return frame(table, database.execute(query, [connection]).fetchall(), names)
+    query = sa.select(*(slices.c[name] for name in names)).where(slices.c.connection == connection)
+    rows = conn.execute(query.order_by(*map(ordered, slices.primary_key.columns)))
+    return frame(table, rows.all(), names)
 
 
 def load_slice(
     database: Database, table: str, connection: str, columns: Sequence[str] | None = None
 ) -> tuple[pd.DataFrame, Source]:
-    """As `read_slice`, and what the slice came from, as of one moment; `GoalsStoreError` if it was never written."""
-    with database.connect(f"reading {table}") as transaction:
-        transaction.execute("set transaction isolation level repeatable read, read only")
-        source = read_source(transaction, connection, table)
+    """The slice as in `read_slice`, and its source, as of one moment; `GoalsStoreError` if it was never written."""
+    with database.connect(f"reading {table}", snapshot=True) as conn:
+        source = read_source(conn, connection, table)
         if source is None:
-            read_connection(transaction, connection)  # says so where there is none
+            read_connection(conn, connection)  # raises if there is none
             # 02000 is "no data": trying again changes nothing.
-            raise GoalsStoreError(f"{table} was never written; materialize it first, or run the whole sync", "02000")
-        return read_slice(transaction, table, connection, columns), source
+            raise GoalsStoreError(
+                f"{table} was never written",
+                "02000",
+                connection=connection,
+                action="Materialize it first, or run the whole sync",
+            )
+        return read_slice(conn, table, connection, columns), source
 
 
-def _copy(transaction: psycopg.Connection, table: str, rows: pd.DataFrame) -> None:
-    """In binary, which takes two thirds of the time that text does and needs each column's type."""
-    columns = {column.name: column for column in tables()[table].columns}
+def _copy(conn: sa.Connection, table: str, rows: pd.DataFrame) -> None:
+    """COPY in binary: it takes two thirds of the time that text takes, and needs each column's type."""
+    columns = {column.name: column for column in table_named(table).columns}
     types = [columns[name].pg_type for name in rows.columns]
     copy = sql.SQL("copy {} ({}) from stdin (format binary)").format(
         sql.Identifier(SCHEMA, table), sql.SQL(", ").join(map(sql.Identifier, rows.columns))
@@ -152,17 +164,17 @@ def _copy(transaction: psycopg.Connection, table: str, rows: pd.DataFrame) -> No
         [Jsonb(value) for value in column] if pg_type == "jsonb" else column
         for column, pg_type in zip(_plain_columns(rows), types, strict=True)
     ]
-    with transaction.cursor() as cursor, cursor.copy(copy) as stream:
+    with driver(conn).cursor() as cursor, cursor.copy(copy) as stream:
         stream.set_types(types)
         for row in zip(*values, strict=True):
             stream.write_row(row)
 
 
 def _plain_columns(rows: pd.DataFrame) -> Iterator[list[Any]]:
-    """Columns of plain Python values: psycopg would store pandas' NaT as the year 48113 and its NaN as a word."""
+    """The columns as plain Python values: psycopg would store pandas' NaT as the year 48113 and its NaN as a word."""
     for name, dtype in rows.dtypes.items():
         missing = rows[name].isna().to_numpy()
-        # `tolist` makes pandas' own timestamps one by one, which takes six times as long.
+        # `tolist` would make pandas' own timestamps one by one, which takes six times as long.
         is_instant = isinstance(dtype, pd.DatetimeTZDtype)
         values = list(pd.DatetimeIndex(rows[name]).to_pydatetime()) if is_instant else rows[name].tolist()
         yield [None if gone else v for v, gone in zip(values, missing, strict=True)] if missing.any() else values

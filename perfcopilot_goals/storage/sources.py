@@ -1,13 +1,14 @@
-"""The two tables that people write, as they stand for each connection: what a sensor looks at to notice a change."""
+"""The state of the two tables that people write, by connection. A sensor reads it to notice a change."""
 
 import datetime as dt
 from dataclasses import dataclass
 
-import psycopg
-from psycopg import sql
-from psycopg.rows import class_row
+import sqlalchemy as sa
 
-from perfcopilot_goals.storage.database import SCHEMA
+from perfcopilot_goals.schemas.sql_tables import sql_table
+
+_CONNECTIONS = sql_table("connections")
+_EMPLOYEES = sql_table("employees")
 
 
 @dataclass(frozen=True)
@@ -23,20 +24,28 @@ class SourceState:
 
     @property
     def versions(self) -> dict[str, str]:
-        """Per table a text that is another one whenever the table's rows of this connection are."""
+        """A text for each table that changes whenever the connection's rows of the table do."""
         return {
             "connections": self.connection_changed_at.isoformat(),
             "employees": f"{self.employees} {self.mapped} {self.employees_changed_at}",
         }
 
 
-def read_sources(database: psycopg.Connection) -> list[SourceState]:
+def read_sources(conn: sa.Connection) -> list[SourceState]:
     """Every enabled connection, by one statement."""
-    query = sql.SQL(
-        "select c.connection, c.updated_at as connection_changed_at, c.workspace_gid is not null as has_workspace_gid, "
-        "count(e.employee_id) as employees, count(e.asana_user_gid) as mapped, max(e.updated_at) as "
-        "employees_changed_at from {} c left join {} e using (connection) where c.enabled "
-        "group by c.connection, c.updated_at, c.workspace_gid order by c.connection"
-    ).format(sql.Identifier(SCHEMA, "connections"), sql.Identifier(SCHEMA, "employees"))
-    with database.cursor(row_factory=class_row(SourceState)) as cursor:
-        return cursor.execute(query).fetchall()
+    c, e = _CONNECTIONS.c, _EMPLOYEES.c
+    query = (
+        sa.select(
+            c.connection,
+            c.updated_at,
+            c.workspace_gid.is_not(None),
+            sa.func.count(e.employee_id),
+            sa.func.count(e.asana_user_gid),
+            sa.func.max(e.updated_at),
+        )
+        .outerjoin_from(_CONNECTIONS, _EMPLOYEES, c.connection == e.connection)
+        .where(c.enabled)
+        .group_by(c.connection, c.updated_at, c.workspace_gid)
+        .order_by(c.connection)
+    )
+    return [SourceState(*row) for row in conn.execute(query)]

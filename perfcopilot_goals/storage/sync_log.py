@@ -1,7 +1,7 @@
 """The table `syncs`: what each sync did, what it wrote, and how it ended.
 
-`counts -> 'tables'` names per table the rows, the moment, the inputs and the notes of its latest write by that sync. It
-is what tells an empty slice from one that was never written, and what fences a sync that comes too late.
+`counts -> 'tables'` has, by table, the rows, the moment, the inputs and the notes of that sync's latest write. It tells
+an empty slice from one that was never written, and it stops a sync that comes too late.
 """
 
 import datetime as dt
@@ -9,54 +9,59 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-import psycopg
-from psycopg import sql
-from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
 
 from perfcopilot_goals.domain.sync import Source, Sync
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.storage.database import SCHEMA
+from perfcopilot_goals.schemas.sql_tables import sql_table
 
 INTERRUPTED = "Interrupted"
 
-_TABLE = sql.Identifier(SCHEMA, "syncs")
-_COLUMNS = sql.SQL(", ").join(sql.Identifier(f.name) for f in fields(Sync))
+_SYNCS = sql_table("syncs")
+_CONNECTIONS = sql_table("connections")
+_COLUMNS = [_SYNCS.c[f.name] for f in fields(Sync)]
+_WRITES = _SYNCS.c.counts["tables"]
 
 
-def begin_sync(
-    database: psycopg.Connection, connection: str, run_id: str, synced_at: dt.datetime | None = None
-) -> dt.datetime:
-    """Enter the sync, unless an earlier asset of the same run did; returns the moment it is entered with.
+def begin_sync(conn: sa.Connection, connection: str, run_id: str, synced_at: dt.datetime | None = None) -> dt.datetime:
+    """Insert the sync's row, unless an earlier asset of the same run did; returns the `synced_at` of the row.
 
-    Without a moment it is now by the database's clock: syncs on two machines have to be told apart by one clock.
-
-    A sync of the connection that is still said to run is then one that died, and is marked so.
+    By default that is now by the database's clock, so that syncs on two machines are ordered by one clock. Another sync
+    of the connection that still has the state `running` must have died; it is marked as failed.
     """
-    database.execute(
-        sql.SQL(
-            "update {} set state = 'failed', error_code = %s, finished_at = now() "
-            "where connection = %s and state = 'running' and run_id <> %s"
-        ).format(_TABLE),
-        [INTERRUPTED, connection, run_id],
+    c = _SYNCS.c
+    died = (c.connection == connection, c.state == "running", c.run_id != run_id)
+    conn.execute(
+        sa.update(_SYNCS).where(*died).values(state="failed", error_code=INTERRUPTED, finished_at=sa.func.now())
     )
-    entered = database.execute(
-        sql.SQL(
-            "insert into {} (connection, run_id, synced_at, started_at, state) "
-            "select connection, %s, coalesce(%s, clock_timestamp()), now(), 'running' from {} where connection = %s "
-            "on conflict (connection, run_id) do update set state = 'running', error_code = null, finished_at = null "
-            "returning synced_at"
-        ).format(_TABLE, sql.Identifier(SCHEMA, "connections")),
-        [run_id, synced_at, connection],
-    ).fetchone()
+    row = sa.select(
+        _CONNECTIONS.c.connection,
+        sa.literal(run_id),
+        sa.func.coalesce(sa.literal(synced_at, c.synced_at.type), sa.func.clock_timestamp()),
+        sa.func.now(),
+        sa.literal("running"),
+    ).where(_CONNECTIONS.c.connection == connection)
+    entered = conn.scalar(
+        postgresql.insert(_SYNCS)
+        .from_select([c.connection, c.run_id, c.synced_at, c.started_at, c.state], row)
+        .on_conflict_do_update(
+            index_elements=[c.connection, c.run_id],
+            set_={c.state: "running", c.error_code: None, c.finished_at: None},
+        )
+        .returning(c.synced_at)
+    )
     if entered is None:
-        raise GoalsConfigError(f"there is no connection {connection} any more; nothing was written")
-    moment: dt.datetime = entered[0]
+        raise GoalsConfigError(
+            "there is no connection {connection} any more; nothing was written", connection=connection
+        )
+    moment: dt.datetime = entered
     return moment.astimezone(dt.UTC)
 
 
 def fail_sync(
-    database: psycopg.Connection,
+    conn: sa.Connection,
     connection: str,
     run_id: str,
     error_code: str,
@@ -64,27 +69,35 @@ def fail_sync(
     requests: int = 0,
     throttled: int = 0,
 ) -> None:
-    """Note how the sync ended; one that had not even been entered is."""
-    database.execute(
-        sql.SQL(
-            "insert into {} as sync (connection, run_id, synced_at, started_at, finished_at, state, error_code, "
-            "requests, throttled) values (%(connection)s, %(run_id)s, now(), now(), now(), 'failed', %(code)s, "
-            "%(requests)s, %(throttled)s) on conflict (connection, run_id) do update set state = 'failed', "
-            "finished_at = now(), error_code = excluded.error_code, requests = sync.requests + excluded.requests, "
-            "throttled = sync.throttled + excluded.throttled"
-        ).format(_TABLE),
-        {
-            "connection": connection,
-            "run_id": run_id,
-            "code": error_code,
-            "requests": requests,
-            "throttled": throttled,
-        },
+    """Record that the sync failed; inserts its row if it is missing."""
+    c, now = _SYNCS.c, sa.func.now()
+    row = postgresql.insert(_SYNCS).values(
+        connection=connection,
+        run_id=run_id,
+        synced_at=now,
+        started_at=now,
+        finished_at=now,
+        state="failed",
+        error_code=error_code,
+        requests=requests,
+        throttled=throttled,
+    )
+    conn.execute(
+        row.on_conflict_do_update(
+            index_elements=[c.connection, c.run_id],
+            set_={
+                c.state: row.excluded.state,
+                c.finished_at: row.excluded.finished_at,
+                c.error_code: row.excluded.error_code,
+                c.requests: c.requests + row.excluded.requests,
+                c.throttled: c.throttled + row.excluded.throttled,
+            },
+        )
     )
 
 
 def note_write(
-    database: psycopg.Connection,
+    conn: sa.Connection,
     connection: str,
     run_id: str,
     table: str,
@@ -96,7 +109,8 @@ def note_write(
     notes: Mapping[str, Any],
     is_last: bool,
 ) -> None:
-    """Note that the sync has written a table; `is_last` completes it."""
+    """Record that the sync has written a table; `is_last` completes the sync."""
+    c = _SYNCS.c
     entry = {
         "write_id": write_id,
         "rows": rows,
@@ -104,95 +118,69 @@ def note_write(
         "inputs": dict(inputs),
         "notes": dict(notes),
     }
-    database.execute(
-        sql.SQL(
-            "update {} set counts = jsonb_set(jsonb_set(counts, '{{tables}}', coalesce(counts -> 'tables', '{{}}')), "
-            # The database's clock: of two machines' slices the later one has to be told from the earlier.
-            "array['tables', %(table)s], %(entry)s || jsonb_build_object('written_at', clock_timestamp())), "
-            "requests = requests + %(requests)s, throttled = throttled + %(throttled)s, "
-            "subgoal_route = coalesce(%(route)s, subgoal_route), "
-            "state = case when %(is_last)s then 'complete' else state end, "
-            "finished_at = case when %(is_last)s then clock_timestamp() else finished_at end, "
-            "error_code = case when %(is_last)s then null else error_code end "
-            "where connection = %(connection)s and run_id = %(run_id)s"
-        ).format(_TABLE),
-        {
-            "connection": connection,
-            "run_id": run_id,
-            "table": table,
-            "entry": Jsonb(entry),
-            "requests": notes.get("requests", 0),
-            "throttled": notes.get("throttled", 0),
-            "route": notes.get("route"),
-            "is_last": is_last,
-        },
-    )
+    # The database's clock, so that writes from two machines are ordered by one clock.
+    timed = sa.literal(entry, JSONB) + sa.func.jsonb_build_object("written_at", sa.func.clock_timestamp())
+    writes = sa.func.coalesce(_WRITES, sa.literal({}, JSONB)) + sa.func.jsonb_build_object(table, timed)
+    values: dict[Any, Any] = {
+        c.counts: c.counts + sa.func.jsonb_build_object("tables", writes),
+        c.requests: c.requests + notes.get("requests", 0),
+        c.throttled: c.throttled + notes.get("throttled", 0),
+        c.subgoal_route: sa.func.coalesce(sa.literal(notes.get("route"), sa.Text), c.subgoal_route),
+    }
+    if is_last:
+        values |= {c.state: "complete", c.finished_at: sa.func.clock_timestamp(), c.error_code: None}
+    conn.execute(sa.update(_SYNCS).where(c.connection == connection, c.run_id == run_id).values(values))
 
 
-def read_source(database: psycopg.Connection, connection: str, table: str) -> Source | None:
-    """What the connection's slice of that table came from; None if it was never written."""
-    row = database.execute(
-        sql.SQL(
-            "select run_id, synced_at, counts -> 'tables' -> %(table)s from {} where connection = %(connection)s and "
-            "counts -> 'tables' ? %(table)s "
-            "order by (counts -> 'tables' -> %(table)s ->> 'written_at')::timestamptz desc limit 1"
-        ).format(_TABLE),
-        {"connection": connection, "table": table},
-    ).fetchone()
+def read_source(conn: sa.Connection, connection: str, table: str) -> Source | None:
+    """Where the connection's slice of that table came from; None if it was never written."""
+    c, write = _SYNCS.c, _WRITES[table]
+    row = conn.execute(
+        sa.select(c.run_id, c.synced_at, write)
+        .where(c.connection == connection, _WRITES.has_key(table))
+        .order_by(sa.cast(write["written_at"].astext, c.synced_at.type).desc())
+        .limit(1)
+    ).first()
     if row is None:
         return None
     run_id, synced_at, entry = row
     return Source(run_id, synced_at.astimezone(dt.UTC), entry["inputs"], entry["notes"], entry["rows_before"])
 
 
-def read_rows_before(
-    database: psycopg.Connection, connection: str, run_id: str, table: str, write_id: str
-) -> int | None:
-    """How many rows this very write replaced; None if it is not in, as where the line was cut before the commit."""
-    row = database.execute(
-        sql.SQL(
-            "select counts -> 'tables' -> %(table)s -> 'rows_before' from {} where connection = %(connection)s "
-            "and run_id = %(run_id)s and counts -> 'tables' -> %(table)s ->> 'write_id' = %(write_id)s"
-        ).format(_TABLE),
-        {"connection": connection, "run_id": run_id, "table": table, "write_id": write_id},
-    ).fetchone()
-    return row[0] if row else None
+def read_rows_before(conn: sa.Connection, connection: str, run_id: str, table: str, write_id: str) -> int | None:
+    """How many rows this very write replaced; None if it was not committed, as when the line was cut before."""
+    c, write = _SYNCS.c, _WRITES[table]
+    this_write = (c.connection == connection, c.run_id == run_id, write["write_id"].astext == write_id)
+    rows: int | None = conn.scalar(sa.select(write["rows_before"]).where(*this_write))
+    return rows
 
 
-def has_newer_write(database: psycopg.Connection, connection: str, table: str, synced_at: dt.datetime) -> bool:
+def has_newer_write(conn: sa.Connection, connection: str, table: str, synced_at: dt.datetime) -> bool:
     """Whether a sync that began later has written the connection's slice of that table."""
-    row = database.execute(
-        sql.SQL(
-            "select true from {} where connection = %s and synced_at > %s and counts -> 'tables' ? %s limit 1"
-        ).format(_TABLE),
-        [connection, synced_at, table],
-    ).fetchone()
-    return row is not None
+    c = _SYNCS.c
+    newer = (c.connection == connection, c.synced_at > synced_at, _WRITES.has_key(table))
+    return conn.scalar(sa.select(sa.true()).where(*newer).limit(1)) is not None
 
 
-def read_last_sync(database: psycopg.Connection, connection: str, state: str | None = None) -> Sync | None:
-    """The connection's latest sync, of all or of those in a state.
+def read_last_sync(conn: sa.Connection, connection: str, state: str | None = None) -> Sync | None:
+    """The connection's latest sync, or its latest one in that state.
 
-    A complete one counts only if it wrote blocks; its `synced_at` says how fresh they are, also where a run rendered
-    them anew from older goals.
+    A complete one counts only if it wrote blocks. Its `synced_at` says how fresh they are, also after a run that only
+    rendered them again from older goals.
     """
-    condition = sql.SQL("true") if state is None else sql.SQL("state = {}").format(sql.Literal(state))
+    c = _SYNCS.c
+    query = sa.select(*_COLUMNS).where(c.connection == connection).order_by(c.started_at.desc()).limit(1)
+    if state is not None:
+        query = query.where(c.state == state)
     if state == "complete":
-        condition += sql.SQL(" and counts -> 'tables' ? 'prompt_blocks'")
-    query = sql.SQL("select {} from {} where connection = %s and {} order by started_at desc limit 1").format(
-        _COLUMNS, _TABLE, condition
-    )
-    with database.cursor(row_factory=class_row(Sync)) as cursor:
-        return cursor.execute(query, [connection]).fetchone()
+        query = query.where(_WRITES.has_key("prompt_blocks"))
+    found = conn.execute(query).first()
+    return Sync(*found) if found else None
 
 
-def read_last_route(database: psycopg.Connection, connection: str) -> str | None:
-    """The sub-goal route that answered the connection's last complete sync; None before the first."""
-    row = database.execute(
-        sql.SQL(
-            "select subgoal_route from {} where connection = %s and state = 'complete' and subgoal_route is not null "
-            "order by started_at desc limit 1"
-        ).format(_TABLE),
-        [connection],
-    ).fetchone()
-    return row[0] if row else None
+def read_last_route(conn: sa.Connection, connection: str) -> str | None:
+    """The sub-goal route of the connection's last complete sync; None before the first."""
+    c = _SYNCS.c
+    found_one = (c.connection == connection, c.state == "complete", c.subgoal_route.is_not(None))
+    route: str | None = conn.scalar(sa.select(c.subgoal_route).where(*found_one).order_by(c.started_at.desc()).limit(1))
+    return route

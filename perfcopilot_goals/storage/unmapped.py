@@ -1,24 +1,22 @@
-"""Both sides of the gap between roster and Asana: employees without a user, and owners of goals who are no employee."""
+"""What is unmapped on both sides: employees without an Asana user, and owners of goals who are nobody's employee."""
 
 import datetime as dt
 from dataclasses import dataclass
 
-import psycopg
-from psycopg import sql
-from psycopg.rows import class_row
+import sqlalchemy as sa
 
-from perfcopilot_goals.storage.database import SCHEMA
+from perfcopilot_goals.schemas.sql_tables import ordered, sql_table
 from perfcopilot_goals.storage.sync_log import read_source
 
 RAW = "raw_workspace_goals"
+_EMPLOYEES = sql_table("employees")
 
 
 @dataclass(frozen=True)
 class Unmapped:
-    """An employee of whom it is not known who they are in Asana.
+    """An employee without an Asana user.
 
-    `asana_user_gid` is None. `unchanged_since` is when their entry of the roster last changed in any way: at least
-    since then they are not mapped.
+    `unchanged_since` is when their row last changed in any way; they have been unmapped at least since then.
     """
 
     employee_id: str
@@ -30,7 +28,7 @@ class Unmapped:
 
 @dataclass(frozen=True)
 class Owner:
-    """An Asana user who owns goals and is nobody's employee."""
+    """An Asana user who owns goals and is no employee of the roster."""
 
     asana_user_gid: str
     goals: int
@@ -38,32 +36,37 @@ class Owner:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Goals that reach nobody's review, as of the moment of the latest list; `listed_at` is None before the first."""
+    """Goals that reach nobody's review, as of the latest list of goals; `listed_at` is None before the first."""
 
     owners: list[Owner]
     goals_without_owner: int
     listed_at: dt.datetime | None
 
 
-def read_unmapped(database: psycopg.Connection, connection: str) -> list[Unmapped]:
+def read_unmapped(conn: sa.Connection, connection: str) -> list[Unmapped]:
     """The unmapped employees, by employee id."""
-    query = sql.SQL(
-        "select employee_id, full_name, email, asana_user_gid, updated_at as unchanged_since from {} "
-        'where connection = %s and asana_user_gid is null order by employee_id collate "C"'
-    ).format(sql.Identifier(SCHEMA, "employees"))
-    with database.cursor(row_factory=class_row(Unmapped)) as cursor:
-        return cursor.execute(query, [connection]).fetchall()
+    e = _EMPLOYEES.c
+    query = (
+        sa.select(e.employee_id, e.full_name, e.email, e.asana_user_gid, e.updated_at)
+        .where(e.connection == connection, e.asana_user_gid.is_(None))
+        .order_by(ordered(e.employee_id))
+    )
+    return [Unmapped(*row) for row in conn.execute(query)]
 
 
-def read_waiting(database: psycopg.Connection, connection: str) -> Waiting:
-    """The goals of the latest list that belong to nobody here, owners with most of them first."""
-    query = sql.SQL(
-        "select owner_gid, count(*)::integer from {} g where connection = %s and not exists (select from {} e "
-        "where e.connection = g.connection and e.asana_user_gid = g.owner_gid) "
-        'group by owner_gid order by count(*) desc, owner_gid collate "C"'
-    ).format(sql.Identifier(SCHEMA, RAW), sql.Identifier(SCHEMA, "employees"))
-    goals = database.execute(query, [connection]).fetchall()
-    source = read_source(database, connection, RAW)
+def read_waiting(conn: sa.Connection, connection: str) -> Waiting:
+    """The goals of the latest list that belong to no employee. Owners with the most goals come first."""
+    g, e = sql_table(RAW).c, _EMPLOYEES.c
+    goals_count = sa.func.count()
+    query = (
+        sa.select(g.owner_gid, goals_count)
+        .where(g.connection == connection)
+        .where(~sa.exists().where(e.connection == g.connection, e.asana_user_gid == g.owner_gid))
+        .group_by(g.owner_gid)
+        .order_by(goals_count.desc(), ordered(g.owner_gid))
+    )
+    goals = conn.execute(query).all()
+    source = read_source(conn, connection, RAW)
     return Waiting(
         owners=[Owner(gid, count) for gid, count in goals if gid is not None],
         goals_without_owner=next((count for gid, count in goals if gid is None), 0),

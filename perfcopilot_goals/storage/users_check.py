@@ -1,30 +1,29 @@
-"""What came of comparing the mapping with Asana's users: the moment on `connections`, the conflicts on `employees`.
+"""The result of comparing the mapping with Asana's users: when, on `connections`; the conflicts, on `employees`.
 
-The users' names and e-mails are never stored. Nothing here moves an `updated_at`: those say when people changed a
-setting or the roster. Which users are gone is noted by `employees.note_users`.
+The users' names and e-mails are never stored. Nothing here moves an `updated_at`, which says when people changed a
+setting or the roster. `employees.note_users` records which users are gone.
 """
 
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import psycopg
-from psycopg import sql
-from psycopg.types.json import Jsonb
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.errors import GoalsGuardError
-from perfcopilot_goals.storage.database import SCHEMA
+from perfcopilot_goals.schemas.sql_tables import ordered, sql_table
 
-_CONNECTIONS = sql.Identifier(SCHEMA, "connections")
-_EMPLOYEES = sql.Identifier(SCHEMA, "employees")
+_CONNECTIONS = sql_table("connections")
+_EMPLOYEES = sql_table("employees")
 
 
 @dataclass(frozen=True)
 class UsersCheck:
     """The last comparison, and whether a sync that begins now makes the next one.
 
-    `checked_at` is None before the first. `users` is how many Asana had; before the first, how long the roster is.
+    `checked_at` is None before the first. `users` is how many users Asana had; before the first, the roster's length.
     """
 
     checked_at: dt.datetime | None
@@ -32,72 +31,85 @@ class UsersCheck:
     is_due: bool
 
 
-def read_users_check(transaction: psycopg.Connection, connection: str) -> UsersCheck:
-    """The connection's last comparison. The next one is due on the next day, in UTC, unless it is switched off.
+def read_users_check(conn: sa.Connection, connection: str) -> UsersCheck:
+    """The connection's last comparison. The next one is due on the next day in UTC, unless it is switched off.
 
-    By days rather than by 24 hours: a daily sync that begins a second earlier than yesterday's would skip its turn.
+    By days rather than by 24 hours: a daily sync that begins a second earlier than yesterday's would skip it.
     """
-    query = sql.SQL(
-        "select users_checked_at, coalesce(users_seen, (select count(*) from {} e where e.connection = c.connection)), "
-        "check_users and coalesce((users_checked_at at time zone 'UTC')::date "
-        "< (clock_timestamp() at time zone 'UTC')::date, true) from {} c where connection = %s"
-    ).format(_EMPLOYEES, _CONNECTIONS)
-    row = transaction.execute(query, [connection]).fetchone()
+    c, e = _CONNECTIONS.c, _EMPLOYEES.c
+    roster = sa.select(sa.func.count()).where(e.connection == c.connection).scalar_subquery()
+    is_older = _day(c.users_checked_at) < _day(sa.func.clock_timestamp())
+    row = conn.execute(
+        sa.select(
+            c.users_checked_at,
+            sa.func.coalesce(c.users_seen, roster),
+            sa.and_(c.check_users, sa.func.coalesce(is_older, True)),
+        ).where(c.connection == connection)
+    ).first()
     return UsersCheck(*row) if row else UsersCheck(None, 0, is_due=False)
 
 
 def record_users_check(
-    transaction: psycopg.Connection, connection: Connection, *, users: int, conflicts: Mapping[str, str]
+    conn: sa.Connection, connection: Connection, *, users: int, conflicts: Mapping[str, str]
 ) -> None:
     """Record a comparison: how many users there were, and the kind of each conflict by employee id.
 
-    `connection` is as it was when its users were asked for. `GoalsGuardError` where it has another workspace by now.
+    `connection` is as it was when its users were fetched. `GoalsGuardError` if it has another workspace by now.
     """
-    recorded = transaction.execute(
-        sql.SQL(
-            "update {} set users_checked_at = clock_timestamp(), users_seen = %s "
-            "where connection = %s and workspace_gid is not distinct from %s and base_url = %s returning true"
-        ).format(_CONNECTIONS),
-        [users, connection.connection, connection.workspace_gid, connection.base_url],
-    ).fetchone()
+    c, e = _CONNECTIONS.c, _EMPLOYEES.c
+    is_the_same = (
+        c.connection == connection.connection,
+        c.workspace_gid.is_not_distinct_from(connection.workspace_gid),
+        c.base_url == connection.base_url,
+    )
+    recorded = conn.scalar(
+        sa.update(_CONNECTIONS)
+        .where(*is_the_same)
+        .values(users_checked_at=sa.func.clock_timestamp(), users_seen=users)
+        .returning(c.connection)
+    )
     if recorded is None:
         raise GoalsGuardError(
-            "the workspace was changed while its users were being asked for, so nothing was recorded of them",
+            "the workspace was changed while its users were being fetched; nothing was recorded about them",
             connection=connection.connection,
         )
-    transaction.execute(
-        sql.SQL(
-            "update {} set mapping_conflict = %(kinds)s ->> employee_id where connection = %(connection)s "
-            "and mapping_conflict is distinct from %(kinds)s ->> employee_id"
-        ).format(_EMPLOYEES),
-        {"kinds": Jsonb(dict(conflicts)), "connection": connection.connection},
+    kind = sa.literal(dict(conflicts), JSONB)[e.employee_id].astext
+    conn.execute(
+        sa.update(_EMPLOYEES)
+        .where(e.connection == connection.connection, e.mapping_conflict.is_distinct_from(kind))
+        .values(mapping_conflict=kind)
     )
 
 
-def read_mapping_conflicts(transaction: psycopg.Connection, connection: str) -> list[str]:
-    """Employees whose mapping contradicted the e-mails at the last comparison, by id."""
-    query = sql.SQL(
-        "select employee_id from {} where connection = %s and mapping_conflict is not null "
-        'order by employee_id collate "C"'
-    ).format(_EMPLOYEES)
-    return [employee_id for (employee_id,) in transaction.execute(query, [connection])]
+def read_mapping_conflicts(conn: sa.Connection, connection: str) -> list[str]:
+    """Ids of the employees whose mapping contradicted the e-mails at the last comparison."""
+    e = _EMPLOYEES.c
+    query = sa.select(e.employee_id).where(e.connection == connection, e.mapping_conflict.is_not(None))
+    return list(conn.scalars(query.order_by(ordered(e.employee_id))))
 
 
-def forget_users_check(transaction: psycopg.Connection, connection: str) -> None:
+def forget_users_check(conn: sa.Connection, connection: str) -> None:
     """Drop the conflicts and the moment, so that the next sync compares again.
 
-    For when what was compared is no longer: another workspace was set, or somebody whom a conflict may be about was
-    erased.
+    For when the comparison is out of date: the workspace changed, or somebody was erased whom a conflict may be about.
     """
-    transaction.execute(
-        sql.SQL("update {} set users_checked_at = null, users_seen = null where connection = %s").format(_CONNECTIONS),
-        [connection],
+    c, e = _CONNECTIONS.c, _EMPLOYEES.c
+    conn.execute(
+        sa.update(_CONNECTIONS).where(c.connection == connection).values(users_checked_at=None, users_seen=None)
     )
-    query = sql.SQL("update {} set mapping_conflict = null where connection = %s and mapping_conflict is not null")
-    transaction.execute(query.format(_EMPLOYEES), [connection])
+    conn.execute(
+        sa.update(_EMPLOYEES)
+        .where(e.connection == connection, e.mapping_conflict.is_not(None))
+        .values(mapping_conflict=None)
+    )
 
 
-def forget_gone_users(transaction: psycopg.Connection, connection: str) -> None:
-    """Drop the notes on whose Asana user is gone: they are of another workspace."""
-    query = sql.SQL("update {} set asana_gone_at = null where connection = %s and asana_gone_at is not null")
-    transaction.execute(query.format(_EMPLOYEES), [connection])
+def forget_gone_users(conn: sa.Connection, connection: str) -> None:
+    """Drop the record of whose Asana user is gone: it is about another workspace."""
+    e = _EMPLOYEES.c
+    are_gone = (e.connection == connection, e.asana_gone_at.is_not(None))
+    conn.execute(sa.update(_EMPLOYEES).where(*are_gone).values(asana_gone_at=None))
+
+
+def _day(moment: sa.ColumnElement[dt.datetime]) -> sa.ColumnElement[dt.date]:
+    return sa.cast(sa.func.timezone("UTC", moment), sa.Date)

@@ -22,8 +22,6 @@ from perfcopilot_goals.sandbox import Fault, Raw, Request, Response
 from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.asana.canaries import BODY, TOKEN, assert_tells_nothing, raises
 from perfcopilot_goals_tests.asana.conftest import Connect
-from perfcopilot_goals_tests.asana.test_listing import pages_of
-from perfcopilot_goals_tests.asana.test_pacing import most_in_a_minute
 from perfcopilot_goals_tests.asana.worlds import (
     FIELDS,
     WORKSPACE,
@@ -33,9 +31,10 @@ from perfcopilot_goals_tests.asana.worlds import (
     parse_goals,
     serve,
 )
-from perfcopilot_goals_tests.clock import FakeClock
+from perfcopilot_goals_tests.clock import FakeClock, most_in_a_minute
 from perfcopilot_goals_tests.core.examples import usual
 from perfcopilot_goals_tests.scripted_faults import Script
+from perfcopilot_goals_tests.scripted_faults.pages import pages_of
 
 
 class Stamped:
@@ -71,8 +70,8 @@ def test_a_passing_failure_costs_as_many_requests_as_it_lasts(
             asana.faults = Script().on(fault(status), times=failures)
             assert len(parse_goals(client)) == 3
             assert asana.count() - before == failures + 1
-        assert client.figures.requests == asana.count()
-        assert client.figures.throttled == (6 if status == 429 else 0)
+        assert client.stats.requests == asana.count()
+        assert client.stats.throttled == (6 if status == 429 else 0)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
@@ -247,7 +246,7 @@ def test_retries_of_requests_apart_are_not_taken_from_the_syncs(connect: Connect
         for _ in range(3):
             with client.apart() as apart, raises(AsanaUnavailableError, "GET /users: status 503", "after 4 attempts"):
                 apart.get("/users", {"workspace": WORKSPACE})
-        assert (client.figures.requests, asana.count()) == (12, 12), "they count among the sync's requests all the same"
+        assert (client.stats.requests, asana.count()) == (12, 12), "they count among the sync's requests all the same"
         for _ in range(3):
             asana.faults = Script().on(faults.status(503), times=3)
             assert client.get("/users/me", {})
@@ -288,7 +287,7 @@ def test_a_429_to_a_request_apart_closes_the_gate_for_all(connect: Connect, cloc
         with client.apart() as apart:
             assert apart.get("/users", {"workspace": WORKSPACE})
         assert clock.now >= 1_030
-        assert (client.figures.throttled, client.pacer.slowed_to < 1) == (1, True)
+        assert (client.stats.throttled, client.pacer.slowed_to < 1) == (1, True)
 
 
 def test_the_deadline_moves_with_the_requests_that_are_announced(connect: Connect, clock: FakeClock) -> None:
@@ -349,17 +348,17 @@ def test_b20_announced_changes_are_recorded_by_name_and_whether_they_affect_us(c
         parse_goals(client)
         asana.asana_change = "name=goal_sals_api;info=x"
         parse_goals(client)
-    assert client.figures.changes == {"goal_sals_api": True, "teamless_projects": False}
+    assert client.stats.changes == {"goal_sals_api": True, "teamless_projects": False}
 
 
 def test_the_request_stats_count_requests_pages_throttles_and_waits(connect: Connect, clock: FakeClock) -> None:
     with serve(flat_world(250), faults=throttled("10", times=1)) as asana:
         client = connect(asana)
         parse_goals(client)
-        assert client.figures.requests == asana.count() == 4
-    assert (client.figures.pages, client.figures.throttled) == (3, 1)
-    assert client.figures.waited_seconds == pytest.approx(clock.now - 1_000)
-    assert client.figures.waited_seconds > 10
+        assert client.stats.requests == asana.count() == 4
+    assert (client.stats.pages, client.stats.throttled) == (3, 1)
+    assert client.stats.waited_seconds == pytest.approx(clock.now - 1_000)
+    assert client.stats.waited_seconds > 10
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -442,7 +441,7 @@ def test_any_trouble_ends_within_the_bounds_in_the_whole_list_or_one_of_our_erro
                 client.close()
             # A list whose offset expired begins anew, once.
             begun = 2 if "expired" in script else 1
-            assert len(stamped.moments) == client.figures.requests <= 1.2 * begun * pages + 10
+            assert len(stamped.moments) == client.stats.requests <= 1.2 * begun * pages + 10
             # The deadline grows with each page that is announced.
             assert clock.now - 1_000 <= GRACE_SECONDS + 2 * begun * pages * client.pacer.interval
             assert most_in_a_minute(stamped.moments) <= rate
@@ -473,6 +472,6 @@ def test_any_trouble_in_the_walk_ends_within_the_budget_in_all_lists_or_one_of_o
             finally:
                 client.close()
             # A list whose offset expired begins anew.
-            assert client.figures.requests <= 1.2 * (7 + script.count("expired")) + 10
+            assert client.stats.requests <= 1.2 * (7 + script.count("expired")) + 10
 
         sync()

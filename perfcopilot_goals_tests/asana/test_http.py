@@ -62,7 +62,7 @@ def test_a_broken_response_is_asked_for_again(fault: Fault, seconds: float | Non
     with serve(flat_world(3), faults=script) as asana:
         client = connect(asana, request_seconds=seconds or 10)
         assert parse_goals(client) == ["1001", "1002", "1003"]
-        assert asana.count() == client.figures.requests == 2
+        assert asana.count() == client.stats.requests == 2
 
 
 @pytest.mark.parametrize(("fault", "seconds"), BROKEN)
@@ -75,7 +75,7 @@ def test_a_response_that_breaks_each_time_fails_after_four_attempts(
         with raises(AsanaUnavailableError, "GET /goals", "after 4 attempts", "nothing was written", "later"):
             parse_goals(client)
         assert time.monotonic() - before < 4 * (seconds or 0) + 1.5
-        assert asana.count() == client.figures.requests == 4
+        assert asana.count() == client.stats.requests == 4
         assert [wait for wait in clock.waits if wait > 0.1] == [0.75, 1.5, 3.0]
 
 

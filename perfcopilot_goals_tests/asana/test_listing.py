@@ -15,14 +15,14 @@ from perfcopilot_goals.errors import (
     GoalsConfigError,
     GoalsError,
 )
-from perfcopilot_goals.sandbox import Fault, Request, Response, Sandbox
-from perfcopilot_goals.sandbox.exchange import json_response
+from perfcopilot_goals.sandbox import Fault, Sandbox
 from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.asana.canaries import BODY, GOAL_NAME, raises
 from perfcopilot_goals_tests.asana.conftest import Connect
 from perfcopilot_goals_tests.asana.worlds import FIELDS, WORKSPACE, flat_world, parse_goals, serve
 from perfcopilot_goals_tests.core.examples import usual
 from perfcopilot_goals_tests.scripted_faults import Script
+from perfcopilot_goals_tests.scripted_faults.pages import pages_of
 
 EXPIRED = faults.status(400, f"offset: Your pagination token has expired. {BODY}")
 
@@ -32,7 +32,7 @@ def test_a_list_costs_a_request_for_each_hundred_goals(goals: int, connect: Conn
     with serve(flat_world(goals)) as asana:
         client = connect(asana)
         assert parse_goals(client) == list(asana.world.goals)
-        assert asana.count() == client.figures.pages == max(1, math.ceil(goals / 100))
+        assert asana.count() == client.stats.pages == max(1, math.ceil(goals / 100))
 
 
 def test_goals_come_with_the_fields_that_were_asked_for(connect: Connect) -> None:
@@ -185,21 +185,6 @@ def test_a_short_or_empty_page_does_not_end_a_list_that_has_a_next_one(rows: int
     with serve(flat_world(250), faults=Script().on(faults.short_pages(rows), path="/goals")) as asana:
         assert parse_goals(connect(asana)) == list(asana.world.goals)
         assert asana.count() == 6
-
-
-def pages_of(rows: list[Any], sizes: list[int]) -> Fault:
-    """The list in pages of these sizes (0 to 100), and the rest in one more."""
-    ends = [0]
-    for size in sizes:
-        ends.append(min(ends[-1] + size, len(rows)))
-    ends.append(len(rows))
-
-    def fault(request: Request, _: Response) -> Response:
-        page = int(request.query.get("offset", "0"))
-        following = request.next_page(str(page + 1)) if page + 2 < len(ends) else None
-        return json_response({"data": rows[ends[page] : ends[page + 1]], "next_page": following})
-
-    return fault
 
 
 @pytest.mark.hypothesis

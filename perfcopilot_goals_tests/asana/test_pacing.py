@@ -21,7 +21,7 @@ from perfcopilot_goals.asana.pacing import (
     token_identity,
 )
 from perfcopilot_goals_tests.asana.canaries import TOKEN
-from perfcopilot_goals_tests.clock import FakeClock
+from perfcopilot_goals_tests.clock import FakeClock, most_in_a_minute
 from perfcopilot_goals_tests.core.examples import usual
 
 rates = st.one_of(st.sampled_from([1, 2, 10, 11, 150, 1_500]), st.integers(1, 3_000))
@@ -57,16 +57,6 @@ def departures(pacer: Pacer, clock: FakeClock, pauses: list[float]) -> list[floa
         pacer.acquire(NEVER)
         left.append(clock.ends[-1] if isinstance(clock, Crowd) and len(clock.ends) > ends else clock.now)
     return left
-
-
-def most_in_a_minute(moments: list[float]) -> int:
-    moments = sorted(moments)
-    most = begin = 0
-    for end, moment in enumerate(moments):
-        while moment - moments[begin] >= 60 - 1e-6:
-            begin += 1
-        most = max(most, end - begin + 1)
-    return most
 
 
 @usual

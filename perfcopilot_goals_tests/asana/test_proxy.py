@@ -97,7 +97,7 @@ def test_a_tunnel_that_was_closed_is_opened_again_with_the_credentials(certifica
         client = through(connect, server, url_with(CREDENTIALS, proxy))
         assert parse_goals(client) == []
         assert parse_goals(client) == []
-        assert client.figures.requests == 2
+        assert client.stats.requests == 2
     assert len(proxy.heads) == 2
 
 
@@ -139,7 +139,7 @@ def test_a_proxy_that_refuses_is_a_setting_to_correct_and_is_asked_once(
         client = through(connect, server, proxy.url)
         with raises(GoalsConfigError, "GET /goals", NAMED, str(status), "the token was not sent", *words):
             parse_goals(client)
-    assert (len(proxy.heads), server.connections, client.figures.requests) == (1, 0, 1)
+    assert (len(proxy.heads), server.connections, client.stats.requests) == (1, 0, 1)
     assert clock.waits == []
 
 

@@ -38,7 +38,7 @@ def test_a28_a_server_of_an_unknown_issuer_gets_neither_the_token_nor_a_second_t
             parse_goals(client)
     assert "name that file in SSL_CERT_FILE" in str(caught.value)
     assert (server.connections, server.requests) == (1, 0)
-    assert client.figures.requests == 1
+    assert client.stats.requests == 1
     assert clock.waits == []
 
 

@@ -536,7 +536,7 @@ def test_a_storm_over_the_walk_stays_within_the_retry_budget(fault: Fault, conne
         with raises(AsanaUnavailableError, "nothing was written"):
             walk(client, asana)
         # When the storm ends the walk, a request may have been sent and never have arrived.
-        assert asana.count() <= client.figures.requests <= (100 + IN_FLIGHT) * 1.2 + 10
+        assert asana.count() <= client.stats.requests <= (100 + IN_FLIGHT) * 1.2 + 10
     assert workers_alive() == []
 
 

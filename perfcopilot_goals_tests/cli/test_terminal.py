@@ -1,4 +1,4 @@
-"""What reaches a terminal or a pipe: no control character of anybody's, in any encoding, whoever reads it or leaves."""
+"""What reaches a terminal or a pipe: no control character, in any encoding, also when the reader leaves early."""
 
 import ast
 import datetime as dt
@@ -26,14 +26,12 @@ from perfcopilot_goals.schemas.tables import frame
 from perfcopilot_goals.storage.connections import add_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees
+from perfcopilot_goals_tests.cli.command import TOKEN, environment
+from perfcopilot_goals_tests.cli.controls import CONTROLS
 from perfcopilot_goals_tests.core.examples import usual
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, environment
 from perfcopilot_goals_tests.storage.examples import gids, write
 
 COMMAND = [sys.executable, "-m", "perfcopilot_goals.cli"]
-BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-ZERO_WIDTH = "\u00ad\u180e\u200b\u200c\u200d\u2060\u2061\ufeff"
-CONTROLS = [*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *BIDI, *ZERO_WIDTH, "\u2028", "\u2029", "\ud800"]
 PLAIN = ["Ana Ruiz", "Žofie Ünal", "李小龍", "नमस्ते", "\u00a0\u3000", "a\u0301", "🎯", "<b>&amp;"]
 # What no terminal of Latin-1 or ASCII can show.
 NAME = "Žofie 李 🎯"
@@ -100,7 +98,7 @@ def test_commands_print_by_echo_and_by_nothing_else() -> None:
     """Whatever is printed by another function could hold a line break that adds a line."""
     folder = Path(perfcopilot_goals.cli.__file__).parent
     found = []
-    for path in folder.glob("*.py"):
+    for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
@@ -113,7 +111,7 @@ def test_commands_print_by_echo_and_by_nothing_else() -> None:
 
 @pytest.fixture
 def acme(database: Database) -> Database:
-    """A connection with two employees, of whom one has a block."""
+    """A connection with two employees. One of them has a block."""
     connection = Connection("acme", "77", "env:ASANA_ACCESS_TOKEN", "https://app.asana.com/api/1.0", 1500, "auto", True)
     people = [Employee("E1", NAME, "zofie@example.com", "11"), Employee("E2", "Ben", "", None)]
     with database.connect("setting up") as transaction:

@@ -202,3 +202,25 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 def told(error: BaseException) -> str:
     """All texts of the error and its whole chain."""
     return "\n".join(f"{one}\n{one!r}\n{getattr(one, '__notes__', '')}" for one in chain(error))
+
+
+# Every text is the canary or hostile, so that any quote in an error would show.
+_leaves = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.just(CANARY), st.text(characters, max_size=5),
+    st.sampled_from(["1", "2026-01-01", "2026-02-30", "77"]),
+)  # fmt: skip
+_keys = st.sampled_from([*answer(), "status_type", "data", CANARY])
+json_values = st.recursive(
+    _leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_keys, inner, max_size=6), max_leaves=12
+)
+
+
+@st.composite
+def nearly_goals(draw: st.DrawFn) -> dict[str, Any]:
+    """A goal in which up to three fields are missing or hold something else."""
+    goal = answer(draw(st.sampled_from(["1", "2", "3"])), name=CANARY, html_notes=CANARY, owner=owner("11", CANARY))
+    for name in draw(st.lists(st.sampled_from(list(goal)), max_size=3)):
+        goal[name] = draw(json_values)
+    for name in draw(st.lists(st.sampled_from(list(goal)), max_size=1)):
+        del goal[name]
+    return goal

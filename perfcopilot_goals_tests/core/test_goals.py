@@ -17,7 +17,8 @@ from perfcopilot_goals_tests.core.examples import (
     WORKSPACE,
     answer,
     attempt,
-    characters,
+    json_values,
+    nearly_goals,
     owner,
     records,
     told,
@@ -201,28 +202,6 @@ def test_a_goal_of_another_shape_is_reported_with_request_object_field_and_what_
     with pytest.raises(AsanaContractError) as refused:
         parse_goals([answer("100"), goal], WORKSPACE)
     assert str(refused.value) == f"AsanaContractError: GET /goals: {what}{WHAT_TO_DO}"
-
-
-# Every text is the canary or hostile, so that any quote in an error would show.
-leaves = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.just(CANARY), st.text(characters, max_size=5),
-    st.sampled_from(["1", "2026-01-01", "2026-02-30", "77"]),
-)  # fmt: skip
-keys = st.sampled_from([*answer(), "status_type", "data", CANARY])
-json_values = st.recursive(
-    leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=6), max_leaves=12
-)
-
-
-@st.composite
-def nearly_goals(draw: st.DrawFn) -> dict[str, Any]:
-    """A goal in which up to three fields are missing or hold something else."""
-    goal = answer(draw(st.sampled_from(["1", "2", "3"])), name=CANARY, html_notes=CANARY, owner=owner("11", CANARY))
-    for name in draw(st.lists(st.sampled_from(list(goal)), max_size=3)):
-        goal[name] = draw(json_values)
-    for name in draw(st.lists(st.sampled_from(list(goal)), max_size=1)):
-        del goal[name]
-    return goal
 
 
 @usual

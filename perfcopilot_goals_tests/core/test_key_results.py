@@ -15,6 +15,8 @@ from perfcopilot_goals_tests.core.examples import (
     MONDAY,
     answer,
     attempt,
+    json_values,
+    nearly_goals,
     owner,
     records,
     told,
@@ -22,7 +24,6 @@ from perfcopilot_goals_tests.core.examples import (
     usual,
     without,
 )
-from perfcopilot_goals_tests.core.test_goals import json_values, nearly_goals
 
 
 def test_a_subgoal_becomes_a_row_under_its_parent_with_every_column() -> None:

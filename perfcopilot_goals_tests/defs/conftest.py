@@ -45,9 +45,9 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterIns
 
 
 @pytest.fixture(scope="session")
-def definitions() -> dg.Definitions:
+def definitions(_shared_url: str) -> dg.Definitions:
     """The definitions, loaded once as a code location does, which then serves many runs."""
-    return build_definitions(load_settings({}))
+    return build_definitions(load_settings({"PERFCOPILOT_DATABASE_URL": _shared_url}))
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def small_world() -> World:
 
 @dataclass
 class Running:
-    """What a test of the job has at hand. `name` is the connection that its calls are about unless told otherwise."""
+    """What a test of the job has at hand. `name` is the connection of every call that names no other."""
 
     database: Database
     instance: dg.DagsterInstance
@@ -123,20 +123,20 @@ class Running:
 
 def failures(result: dg.ExecuteInProcessResult) -> list[str]:
     """The descriptions of the failures, as the UI shows them; every failing step has to have one."""
-    told = []
+    texts = []
     for event in result.all_events:
         if event.is_step_failure:
             data = event.step_failure_data.user_failure_data
             assert data is not None, f"{event.step_key} failed without a Failure"
-            told.append(str(data.description))
-    return told
+            texts.append(str(data.description))
+    return texts
 
 
 def failure(result: dg.ExecuteInProcessResult) -> str:
     """The description of the one failure."""
     assert not result.success
-    (told,) = failures(result)
-    return told
+    (text,) = failures(result)
+    return text
 
 
 def error_code(result: dg.ExecuteInProcessResult) -> str:
@@ -167,7 +167,7 @@ def results(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluat
     return {check.check_name: check for check in result.get_asset_check_evaluations()}
 
 
-def figures(result: dg.ExecuteInProcessResult, table: str) -> dict[str, Any]:
+def metadata_of(result: dg.ExecuteInProcessResult, table: str) -> dict[str, Any]:
     """The metadata of a table's materialization, as plain values."""
     (event,) = [e for e in result.get_asset_materialization_events() if e.asset_key == dg.AssetKey(table)]
     return {name: value.value for name, value in event.materialization.metadata.items()}

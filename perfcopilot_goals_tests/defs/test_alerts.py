@@ -10,16 +10,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import dagster as dg
+import psycopg
 import pytest
 
 from perfcopilot_goals.defs.alerts import alert_sensors, post
 from perfcopilot_goals.defs.build import build_definitions
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.sandbox import Goal
 from perfcopilot_goals.settings import load_settings
+from perfcopilot_goals_tests.core.examples import told
 from perfcopilot_goals_tests.defs.running_instance import Running
-from perfcopilot_goals_tests.storage.examples import told
 
 SECRET = "services/T000/B000/canary-of-the-webhook"
 QUERY = "key=canary-key&token=canary%2Ftoken&thread=canary-key-2&v=1"
@@ -77,7 +78,9 @@ def sensors(webhook: Webhook) -> dict[str, dg.SensorDefinition]:
 
 def truncation_alert(webhook: Webhook, cursor: str | None, running: Running) -> str | None:
     """One evaluation; the cursor that it leaves."""
-    with dg.build_sensor_context(instance=running.instance, cursor=cursor, resources={"store": Store()}) as context:
+    with dg.build_sensor_context(
+        instance=running.instance, cursor=cursor, resources={"store": StoreResource(settings=load_settings())}
+    ) as context:
         result = sensors(webhook)["truncation_alert"](context)
         assert isinstance(result, dg.SensorResult)
         return result.cursor
@@ -85,7 +88,7 @@ def truncation_alert(webhook: Webhook, cursor: str | None, running: Running) -> 
 
 def test_without_a_webhook_there_are_no_alert_sensors() -> None:
     names = {sensor.name for sensor in build_definitions(load_settings({})).sensors or []}
-    assert names == {"connections_sensor", "fixed_connection_sensor", "sources_sensor"}
+    assert names == {"connections_sensor", "fixed_connection_sensor", "roster_and_settings_sensor"}
 
 
 def test_with_a_webhook_the_code_location_has_both_and_its_url_is_in_none_of_their_texts(webhook: Webhook) -> None:
@@ -151,7 +154,7 @@ def test_an_employee_id_that_would_notify_a_whole_channel_arrives_as_plain_lette
 ) -> None:
     for number in range(201):
         running.world.add(Goal(f"{5000 + number}", f"Canary {number}", "1"))
-    with running.database.connect("renaming") as transaction:
+    with psycopg.connect(running.database.url) as transaction:
         transaction.execute(
             "update perfcopilot_goals.employees set employee_id = '<!channel>' where employee_id = 'E1' "
             "and connection = %s",
@@ -170,7 +173,7 @@ def test_no_part_of_the_webhooks_url_is_in_a_log_its_query_neither(
     webhook.url += f"?{QUERY}"
     sensors(webhook)
     webhook.statuses = [503]
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, logger="urllib3"):
         post(webhook.url, "hello")
         for part in ("canary-key", "canary-key-2", "canary%2Ftoken", "canary/token", QUERY):
             logging.getLogger("somebody").warning("sent %s", part)
@@ -199,7 +202,7 @@ def test_an_alert_that_was_not_taken_is_an_error_without_the_webhooks_url(webhoo
 
 
 def test_a_webhook_that_is_away_is_an_error_without_its_url() -> None:
-    with pytest.raises(GoalsConfigError, match="did not answer") as caught:
+    with pytest.raises(GoalsConfigError, match="did not respond") as caught:
         post(f"http://127.0.0.1:1/{SECRET}", "hello")
     assert SECRET not in f"{caught.value!r} {caught.value.__context__!r} {caught.value.__cause__!r}"
 

@@ -1,4 +1,4 @@
-"""The fields that are asked of Asana, held against its published description: whole objects, and each exception named.
+"""The fields that we ask Asana for, compared with its published description: whole objects, and each exception named.
 
 A stand-in made of the description, or a stricter Asana, refuses a path that it does not list.
 """

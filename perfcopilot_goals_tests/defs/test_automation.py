@@ -4,15 +4,16 @@ import datetime as dt
 from collections.abc import Iterator
 
 import dagster as dg
+import psycopg
 import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 
 from perfcopilot_goals.defs.automation import sync_schedule
 from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.defs.partitions import register_partitions
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.employee import Employee
-from perfcopilot_goals.settings import load_settings
+from perfcopilot_goals.settings import Settings, load_settings
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees
@@ -44,7 +45,7 @@ def test_a_tick_requests_one_run_for_each_enabled_connection(
     database: Database, instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     add(database, "acme", "globex", "asleep")
-    with database.connect("disabling") as transaction:
+    with psycopg.connect(database.url) as transaction:
         transaction.execute("update perfcopilot_goals.connections set enabled = false where connection = 'asleep'")
     instance.add_dynamic_partitions("connections", ["acme", "gone"])
     requests = tick(instance, definitions)
@@ -100,10 +101,9 @@ def test_a_tick_reads_the_connections_anew(
     assert len(tick(instance, definitions)) == 1
 
 
-def test_a_tick_without_a_database_says_so_without_its_address(
-    database_url: str, instance: dg.DagsterInstance, definitions: dg.Definitions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", "postgresql://user:hunter2canary@127.0.0.1:1/db")
+def test_a_tick_without_a_database_says_so_without_its_address(database_url: str, instance: dg.DagsterInstance) -> None:
+    away = load_settings({"PERFCOPILOT_DATABASE_URL": "postgresql://user:hunter2canary@127.0.0.1:1/db"})
+    definitions = build_definitions(away)
     with pytest.raises(Exception, match="evaluation of schedule sync_goals_schedule") as caught:
         tick(instance, definitions)
     error: BaseException | None = caught.value
@@ -138,12 +138,19 @@ def test_the_job_is_the_five_assets_in_one_process(definitions: dg.Definitions) 
     }
 
 
-def sensor_context(running: Running) -> dg.SensorEvaluationContext:
-    return dg.build_sensor_context(instance=running.instance, resources={"store": Store()})
+def look(
+    name: str, running: Running, definitions: dg.Definitions, settings: Settings | None = None
+) -> dg.SensorResult | dg.SkipReason:
+    """One evaluation of the sensor, with the database of these settings."""
+    store = StoreResource(settings=settings or load_settings())
+    with dg.build_sensor_context(instance=running.instance, resources={"store": store}) as context:
+        result = definitions.resolve_sensor_def(name)(context)
+    assert isinstance(result, dg.SensorResult | dg.SkipReason)
+    return result
 
 
 def evaluate(name: str, running: Running, definitions: dg.Definitions) -> dg.SensorResult:
-    result = definitions.resolve_sensor_def(name)(sensor_context(running))
+    result = look(name, running, definitions)
     assert isinstance(result, dg.SensorResult)
     return result
 
@@ -179,7 +186,7 @@ def test_a_mended_connection_is_synced_again_once_for_each_change(
 def test_a_connection_that_failed_without_a_roster_is_synced_once_one_was_imported(
     running: Running, definitions: dg.Definitions
 ) -> None:
-    with running.database.connect("emptying the roster") as transaction:
+    with psycopg.connect(running.database.url) as transaction:
         transaction.execute("delete from perfcopilot_goals.employees")
     assert not running.sync().success
     assert evaluate("fixed_connection_sensor", running, definitions).run_requests == []
@@ -201,19 +208,17 @@ def test_somebody_added_to_a_roster_mends_no_wrong_gid(running: Running, definit
     assert evaluate("fixed_connection_sensor", running, definitions).run_requests == []
 
 
-def test_a_database_that_is_away_removes_no_partition(
-    running: Running, definitions: dg.Definitions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", "postgresql://somebody:hunter2@127.0.0.1:1/goals")
+def test_a_database_that_is_away_removes_no_partition(running: Running, definitions: dg.Definitions) -> None:
+    away = load_settings({"PERFCOPILOT_DATABASE_URL": "postgresql://somebody:hunter2@127.0.0.1:1/goals"})
     for name in ("connections_sensor", "fixed_connection_sensor"):
-        result = definitions.resolve_sensor_def(name)(sensor_context(running))
+        result = look(name, running, definitions, away)
         assert isinstance(result, dg.SkipReason)
         assert "hunter2" not in str(result.skip_message)
 
 
-def test_the_roll_ups_answer_for_all_connections_whichever_was_synced(running: Running) -> None:
+def test_the_roll_ups_cover_all_connections_whichever_was_synced(running: Running) -> None:
     running.sync()
-    with running.database.connect("ageing") as transaction:
+    with psycopg.connect(running.database.url) as transaction:
         transaction.execute("update perfcopilot_goals.connections set created_at = now() - interval '3 days'")
         transaction.execute(
             "insert into perfcopilot_goals.connections select 'never-synced', workspace_gid, token_ref, base_url, "

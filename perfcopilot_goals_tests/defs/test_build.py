@@ -73,6 +73,35 @@ def test_the_graph_is_that_of_the_contract(definitions: dg.Definitions) -> None:
     }
 
 
+def test_a_backfill_is_left_to_dagsters_default_of_one_run_for_each_connection(definitions: dg.Definitions) -> None:
+    """With a policy the runs of a backfill had no `dagster/partition`, and every one of them failed."""
+    graph = definitions.resolve_asset_graph()
+    assert [graph.get(dg.AssetKey(table)).backfill_policy for table in SLICE_TABLES] == [None] * 5
+
+
+def test_the_five_have_a_code_version_so_that_the_ui_can_call_their_rows_outdated(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    assert all(graph.get(dg.AssetKey(table)).code_version for table in SLICE_TABLES)
+
+
+def test_only_the_steps_that_ask_asana_are_in_its_pool(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    pools = {table: graph.get(dg.AssetKey(table)).pools for table in SLICE_TABLES}
+    assert [table for table in SLICE_TABLES if pools[table] == {"asana"}] == ["raw_workspace_goals", "subgoals"]
+    assert {pool for of_table in pools.values() for pool in of_table or ()} == {"asana"}
+
+
+def test_loading_warns_of_nothing(tmp_path: Path) -> None:
+    """Betas and previews that are used on purpose would stand at the head of every run's log."""
+    script = "import perfcopilot_goals.definitions"
+    environment = {**os.environ, "PERFCOPILOT_HOME": str(tmp_path / "state"), "PYTHONWARNINGS": "default"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert "perfcopilot_goals" not in done.stderr
+    assert "Warning" not in done.stderr
+
+
 def test_every_asset_is_partitioned_by_connection(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     for table in [*SLICE_TABLES, "connections", "employees"]:

@@ -62,7 +62,7 @@ def test_a_sync_records_every_check_for_its_connection(running: Running) -> None
                 assert check.target_materialization_data is not None
 
 
-def test_one_connections_answer_does_not_hide_the_others(running: Running) -> None:
+def test_one_connections_result_does_not_hide_the_others(running: Running) -> None:
     """An unpartitioned check shows the last connection's answer, whichever that was."""
     other = running.connect(f"{running.name}-other")
     running.map("E3", "3", other)

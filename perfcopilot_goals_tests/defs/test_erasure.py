@@ -1,4 +1,4 @@
-"""Somebody is erased while a sync is under way: whatever the sync holds of them by then, it does not write it.
+"""Somebody is erased while a sync is under way: it does not write what it has fetched of them.
 
 And what Dagster keeps of its sensors loses them, in a form that Dagster reads.
 """
@@ -32,7 +32,7 @@ def test_a_sync_that_is_under_way_cannot_write_an_erased_person_back(running: Ru
             with running.database.connect("erasing") as transaction:
                 erasures.append(erase_employee(transaction, running.name, "E1"))
 
-    running.definitions = build_definitions(load_settings({}), report=erase)
+    running.definitions = build_definitions(load_settings(), report=erase)
     result = running.sync()
     assert error_code(result) == "GoalsGuardError"
     assert erasures[0].running_syncs == 1
@@ -62,14 +62,14 @@ def test_every_sensors_cursor_loses_the_person_of_this_connection_and_no_other(
 ) -> None:
     """The alert's cursor of an earlier version: ids of all connections, as JSON in a string in Dagster's JSON."""
     globex = running.connect("globex")
-    with running.database.connect("renaming") as transaction:
+    with psycopg.connect(running.database.url) as transaction:
         transaction.execute("update perfcopilot_goals.employees set employee_id = %s where employee_id = 'E1'", [who])
     empty_dagster(running.database.url)
     cursor = json.dumps({running.name: {who: 243, "E2": 201}, globex: {who: 243}})
     sources = json.dumps({running.name: {"connections": "2026-11-25", "employees": "3 2 2026-11-25"}})
     monday = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
     note_state(real_instance, "truncation_alert", cursor)
-    note_state(real_instance, "sources_sensor", sources)
+    note_state(real_instance, "roster_and_settings_sensor", sources)
     for hour in range(6):
         note_tick(real_instance, "truncation_alert", monday + dt.timedelta(hours=hour), cursor=cursor)
     note_tick(real_instance, "other", monday, TickStatus.FAILURE, said=f"employee {who} of somebody")
@@ -84,7 +84,7 @@ def test_every_sensors_cursor_loses_the_person_of_this_connection_and_no_other(
     left = {running.name: {"E2": 201}, globex: {who: 243}}
     assert json.loads(cursor_of(real_instance, "truncation_alert") or "") == left
     assert [json.loads(tick.cursor or "") for tick in ticks_of(real_instance, "truncation_alert")] == [left] * 6
-    assert cursor_of(real_instance, "sources_sensor") == sources
+    assert cursor_of(real_instance, "roster_and_settings_sensor") == sources
     skipped, failed = ticks_of(real_instance, "other")
     assert skipped.skip_reason == "waits for [erased]"
     assert failed.error is not None

@@ -9,14 +9,17 @@ import dagster as dg
 import psycopg
 import pytest
 
+from perfcopilot_goals.asana.pacing import ATTEMPTS
 from perfcopilot_goals.defs import assets
+from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.defs.failures import as_failures
-from perfcopilot_goals.errors import AsanaAccessError, AsanaUnavailableError, GoalsConfigError, GoalsStoreError
+from perfcopilot_goals.errors import AsanaAccessError, AsanaUnavailableError, GoalsStoreError
 from perfcopilot_goals.local_postgres.files import locate
 from perfcopilot_goals.sandbox import Goal, Sandbox, World
 from perfcopilot_goals.schemas.tables import Slice
-from perfcopilot_goals.settings import Settings
+from perfcopilot_goals.settings import Settings, load_settings
 from perfcopilot_goals_tests import scripted_faults as faults
+from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.defs.running_instance import Running, error_code, failure, failures, small_world
 from perfcopilot_goals_tests.scripted_faults import Script, asks_subgoals_of
 from perfcopilot_goals_tests.storage.examples import everything
@@ -163,13 +166,15 @@ def test_a_token_that_is_no_token_is_not_repeated(
 
 
 @pytest.mark.fault("D5", "H3")
-def test_a_database_url_is_not_repeated(running: Running, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_url_is_not_repeated(running: Running, places: Places) -> None:
     for place, code in (
         ("[::1/db", "GoalsConfigError"),
         ("127.0.0.1:1/db", "GoalsStoreError"),
         ("h1:1,127.0.0.1:1/db", "GoalsStoreError"),
     ):
-        monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", f"postgresql://user:{PASSWORD}@{place}")
+        running.definitions = build_definitions(
+            load_settings({"PERFCOPILOT_DATABASE_URL": f"postgresql://user:{PASSWORD}@{place}"})
+        )
         assert error_code(running.sync()) == code, place
     places.assert_clean()
     assert running.asana.count() == 0
@@ -218,7 +223,7 @@ def test_a_row_that_postgres_refuses_is_not_repeated(
     places.assert_clean()
 
 
-def test_an_error_that_nobody_expected_is_told_by_class_and_place(
+def test_an_unexpected_error_is_reported_by_class_and_place(
     running: Running, places: Places, trap: Callable[[str], None]
 ) -> None:
     """A rank that is text and holds a name: turning it into a number quotes it."""
@@ -245,7 +250,7 @@ def test_with_dagsters_own_redaction_on_no_more_comes_to_light_and_the_kind_of_e
     places.assert_clean()
 
 
-def test_an_asset_that_breaks_is_told_by_class_and_place(running: Running, places: Places) -> None:
+def test_an_asset_that_breaks_is_reported_by_class_and_place(running: Running, places: Places) -> None:
     @assets._slice_asset("pandas")
     def owned_goals(raw_workspace_goals: Any) -> Slice:
         names = {name: name for name in raw_workspace_goals["name"]}
@@ -266,7 +271,7 @@ def test_an_asset_that_breaks_is_told_by_class_and_place(running: Running, place
     places.assert_clean()
 
 
-def test_a_check_that_breaks_is_told_the_same_way(
+def test_a_check_that_breaks_is_reported_the_same_way(
     running: Running, places: Places, trap: Callable[[str], None]
 ) -> None:
     running.sync(only=["raw_workspace_goals", "owned_goals"])
@@ -288,23 +293,32 @@ def caught(error: BaseException, connection: str = "acme") -> tuple[dg.Failure, 
 
 
 @pytest.mark.parametrize(
-    ("error", "is_retried"),
+    "error",
     [
-        (AsanaAccessError("connection acme: no"), False),
-        (GoalsConfigError("no"), False),
-        (AsanaUnavailableError("later"), True),
-        (GoalsStoreError("full", "53100"), True),
-        (GoalsStoreError("broken", "23505"), False),
-        (KeyError("Bob"), False),
+        AsanaAccessError("connection acme: no"),
+        AsanaUnavailableError("later"),
+        GoalsStoreError("full", "53100"),
+        KeyError("Bob"),
     ],
+    ids=lambda error: type(error).__name__,
 )
-@pytest.mark.fault("G6")
-def test_only_what_another_try_can_mend_may_be_retried(error: Exception, is_retried: bool) -> None:
-    failed, noted = caught(error)
-    assert failed.allow_retries is is_retried
-    assert noted == [type(error).__name__]
+def test_a_failure_carries_its_class_and_no_cause_and_is_recorded(error: Exception) -> None:
+    failed, recorded = caught(error)
+    assert recorded == [type(error).__name__]
     assert failed.metadata["error_code"].value == type(error).__name__
     assert failed.__cause__ is None
+
+
+@pytest.mark.fault("G6")
+def test_the_clients_attempts_are_not_multiplied_by_dagster(running: Running) -> None:
+    """A retry of the step on top would send sixteen requests, and hold the token for longer than a sync may."""
+    running.definitions = build_definitions(load_settings(), clock=FakeClock())
+    running.asana.faults = Script().on(faults.status(503, "Busy"), path="/goals")
+    result = running.sync()
+    assert error_code(result) == "AsanaUnavailableError"
+    assert running.asana.count() == ATTEMPTS
+    assert [event.step_key for event in result.all_events if event.is_step_start] == ["raw_workspace_goals"]
+    assert not [event for event in result.all_events if event.is_step_up_for_retry]
 
 
 def test_the_text_of_an_unexpected_error_stays_inside() -> None:

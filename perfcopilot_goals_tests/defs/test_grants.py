@@ -1,4 +1,4 @@
-"""Each role does its work, a whole sync at that, and is denied everything else, by a real Postgres."""
+"""A real Postgres lets each role do its work, up to a whole sync, and denies it everything else."""
 
 import datetime as dt
 import itertools
@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from perfcopilot_goals.cli import main
+from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.defs.retention import InstanceRuns
 from perfcopilot_goals.errors import GoalsStoreError
 from perfcopilot_goals.sandbox import Sandbox
@@ -67,14 +68,13 @@ def denied(url: str, statement: str) -> bool:
 def test_a_member_of_the_loader_runs_a_whole_sync_and_retention_and_one_of_the_owner_erases(
     logins: dict[str, str],
     fresh_url: str,
-    definitions: dg.Definitions,
     asana: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ASANA_ACCESS_TOKEN", TOKEN)
     monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", logins["loader"])
     with dg.DagsterInstance.get() as instance:
-        running = Running(Database(fresh_url), instance, definitions, asana)
+        running = Running(Database(fresh_url), instance, build_definitions(load_settings()), asana)
         running.connect()
         for _ in range(2):
             assert running.sync(checked=True).success

@@ -1,10 +1,11 @@
-"""The instance of the checkout's dagster.yaml: where it keeps things, who may share them, what it hands around."""
+"""The instance of the checkout's dagster.yaml: where it keeps things, who may share them, what it passes on."""
 
 import os
 import re
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -18,10 +19,10 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.scheduler.instigation import TickStatus
 from dagster._serdes import serialize_value
 
-from perfcopilot_goals.defs.instance import dagster_url
+from perfcopilot_goals.defs.instance import TRUSTED_SECONDS, dagster_url
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.settings import load_settings
-from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals_tests.defs.running_instance import Running
 from perfcopilot_goals_tests.pgbouncer import needs_pgbouncer, pgbouncer
 
@@ -31,7 +32,7 @@ def test_a_job_runs_on_it_and_its_events_are_in_postgres(running: Running, real_
     real_instance.add_dynamic_partitions("connections", [running.name])
     result = running.sync()
     assert result.success
-    with running.database.connect("looking") as connection:
+    with psycopg.connect(running.database.url) as connection:
         counts = connection.execute(
             "select (select count(*) from perfcopilot_dagster.event_logs where run_id = %s), "
             "(select count(*) from perfcopilot_dagster.runs where run_id = %s)",
@@ -114,6 +115,19 @@ def test_it_has_the_limits_that_the_contract_rests_on(real_instance: dg.DagsterI
         1,
         {"applyLimitPerUniqueValue": True},
     )
+
+
+@pytest.mark.parametrize("way", ["autocommit", "snapshot"])
+def test_it_leaves_the_products_own_kept_connections_alone(
+    real_instance: dg.DagsterInstance, database: Database, way: str
+) -> None:
+    """Its check of kept connections once began a transaction on ours; a snapshot or a vacuum then failed."""
+    assert real_instance.get_runs(limit=1) is not None
+    with database.connect("using a connection") as conn:
+        first = driver(conn).info.backend_pid
+    time.sleep(1.1 * TRUSTED_SECONDS)
+    with database.connect("using it again", **{way: True}) as conn:
+        assert driver(conn).info.backend_pid == first
 
 
 @pytest.mark.fault("H31")
@@ -210,7 +224,7 @@ def test_by_way_of_a_pooler_in_transaction_mode_it_does_not_open(
     ],
     ids=["password", "database", "port"],
 )
-def test_a_database_that_it_cannot_be_kept_in_is_told_by_the_cause(
+def test_a_database_that_cannot_hold_it_is_reported_by_its_cause(
     database_url: str, change: Callable[[str], str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PERFCOPILOT_HOME", str(tmp_path / "state"))

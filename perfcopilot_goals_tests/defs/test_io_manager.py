@@ -6,22 +6,24 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
+import psycopg
 import pytest
 
 from perfcopilot_goals.defs.assets import IO_MANAGER
 from perfcopilot_goals.defs.io_manager import SliceIOManager
 from perfcopilot_goals.defs.partitions import connections_partitions
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Goal
 from perfcopilot_goals.schemas.tables import Slice
+from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.sync_log import begin_sync, note_write
 from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.defs.running_instance import (
     Running,
     error_code,
     failure,
-    figures,
+    metadata_of,
     results,
     without_stamp,
     written,
@@ -99,7 +101,7 @@ def test_blocks_are_not_made_for_a_roster_that_the_goals_do_not_know(running: Ru
 
 def test_a_name_that_was_corrected_changes_no_mapping_and_refuses_nothing(running: Running) -> None:
     running.sync()
-    with running.database.connect("renaming") as transaction:
+    with psycopg.connect(running.database.url) as transaction:
         transaction.execute("update perfcopilot_goals.employees set full_name = 'Ada Needle', updated_at = now()")
     assert running.sync(only=["prompt_blocks"]).success
 
@@ -129,7 +131,7 @@ def test_rows_of_an_earlier_sync_are_not_stamped_with_a_later_runs_moment(runnin
 def test_an_input_that_was_never_written_is_asked_for(running: Running) -> None:
     result = running.sync(only=["owned_goals"])
     assert error_code(result) == "GoalsStoreError"
-    assert "raw_workspace_goals was never written; materialize it first" in failure(result)
+    assert "raw_workspace_goals was never written. Materialize it first" in failure(result)
     assert not any(running.slices().values())
 
 
@@ -179,7 +181,7 @@ def materialize(running: Running, name: str, make: Callable[[], Any]) -> dg.Exec
         [stray],
         partition_key=running.name,
         instance=running.instance,
-        resources={IO_MANAGER: SliceIOManager(store=Store(), clock=FakeClock())},
+        resources={IO_MANAGER: SliceIOManager(store=StoreResource(settings=load_settings()), clock=FakeClock())},
         raise_on_error=False,
     )
 
@@ -227,18 +229,18 @@ NUMBERS = {
 }
 
 
-def test_each_materialization_tells_its_figures_as_numbers(running: Running) -> None:
+def test_the_metadata_of_each_materialization_are_numbers(running: Running) -> None:
     running.sync()
     result = running.sync()
     for table, names in NUMBERS.items():
-        told = figures(result, table)
+        shown = metadata_of(result, table)
         rows = len(running.rows(table))
-        assert {type(told[name]) for name in names} <= {int, float}, table
-        assert (told["rows"], told["rows_before"], told["dagster/partition_row_count"]) == (rows, rows, rows)
-        assert told["dagster/table_name"] == f"perfcopilot_goals.{table}"
-        assert told["seconds"] >= 0
-    assert figures(result, "subgoals")["route"] == "goal_relationships"
-    requests = [figures(result, table)["requests"] for table in ("raw_workspace_goals", "subgoals")]
+        assert {type(shown[name]) for name in names} <= {int, float}, table
+        assert (shown["rows"], shown["rows_before"], shown["dagster/partition_row_count"]) == (rows, rows, rows)
+        assert shown["dagster/table_name"] == f"perfcopilot_goals.{table}"
+        assert shown["seconds"] >= 0
+    assert metadata_of(result, "subgoals")["route"] == "goal_relationships"
+    requests = [metadata_of(result, table)["requests"] for table in ("raw_workspace_goals", "subgoals")]
     assert requests == [1, 4]
 
 
@@ -251,7 +253,7 @@ def test_metadata_holds_no_name_and_no_goal(running: Running) -> None:
 
 
 @pytest.mark.fault("B20")
-def test_a_change_that_asana_announces_is_noted(running: Running) -> None:
+def test_a_change_that_asana_announces_is_recorded(running: Running) -> None:
     running.asana.asana_change = "name=goal_status;info=https://example.com;affected=true"
     running.sync()
     assert running.sync_log()[0]["counts"]["tables"]["subgoals"]["notes"]["asana_changes"] == {"goal_status": True}

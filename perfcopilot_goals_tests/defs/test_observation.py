@@ -2,8 +2,9 @@
 
 import dagster as dg
 
-from perfcopilot_goals.defs.observation import sources_sensor
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.observation import roster_and_settings_sensor
+from perfcopilot_goals.defs.resources import StoreResource
+from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals_tests.defs.running_instance import Running
 
@@ -11,8 +12,10 @@ Seen = list[tuple[str, str | None]]
 
 
 def observe(running: Running, cursor: str | None) -> tuple[dg.SensorResult, Seen]:
-    with dg.build_sensor_context(instance=running.instance, cursor=cursor, resources={"store": Store()}) as context:
-        result = sources_sensor(context)
+    with dg.build_sensor_context(
+        instance=running.instance, cursor=cursor, resources={"store": StoreResource(settings=load_settings())}
+    ) as context:
+        result = roster_and_settings_sensor(context)
     assert isinstance(result, dg.SensorResult)
     return result, [(event.asset_key.path[-1], event.partition) for event in result.asset_events]
 
@@ -25,8 +28,8 @@ def test_a_connection_and_its_roster_are_observed_once_and_again_when_they_chang
     running.map("E3", "3")
     mapped, seen = observe(running, again.cursor)
     assert seen == [("employees", running.name)]
-    figures = {name: value.value for name, value in mapped.asset_events[0].metadata.items()}
-    assert figures == {"rows": 3, "mapped": 3, "unmapped": 0}
+    seen_metadata = {name: value.value for name, value in mapped.asset_events[0].metadata.items()}
+    assert seen_metadata == {"rows": 3, "mapped": 3, "unmapped": 0}
     with running.database.connect("changing") as transaction:
         set_connection(transaction, running.name, {"workspace_gid": None})
     _, seen = observe(running, mapped.cursor)

@@ -1,4 +1,4 @@
-"""Connections as Dagster's partitions: registered once, taken away without a trace of trouble."""
+"""Connections as Dagster's partitions: registered once, and removed without an error."""
 
 import dagster as dg
 

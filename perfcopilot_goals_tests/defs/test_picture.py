@@ -7,7 +7,7 @@ import pytest
 
 from perfcopilot_goals.defs.picture import LONGEST_BAR, draw_bar
 from perfcopilot_goals.domain.sync import SLICE_TABLES
-from perfcopilot_goals_tests.defs.running_instance import Running, figures
+from perfcopilot_goals_tests.defs.running_instance import Running, metadata_of
 
 
 def drawn(markdown: str) -> list[dict[str, tuple[int, int]]]:
@@ -22,7 +22,7 @@ def drawn(markdown: str) -> list[dict[str, tuple[int, int]]]:
 
 
 def test_the_picture_counts_goals_by_status_and_employees_by_their_block(running: Running) -> None:
-    markdown = figures(running.sync(), "prompt_blocks")["picture"]
+    markdown = metadata_of(running.sync(), "prompt_blocks")["picture"]
     goals, employees = drawn(markdown)
     half = LONGEST_BAR // 2
     assert goals == {"completed": (1, half), "on_track": (2, LONGEST_BAR), "at_risk": (1, half), "off_track": (0, 0)}
@@ -41,7 +41,7 @@ def test_the_picture_counts_goals_by_status_and_employees_by_their_block(running
 def test_a_sync_without_goals_has_a_picture_too(running: Running) -> None:
     running.world.goals.clear()
     running.world.subgoals.clear()
-    goals, employees = drawn(figures(running.sync(), "prompt_blocks")["picture"])
+    goals, employees = drawn(metadata_of(running.sync(), "prompt_blocks")["picture"])
     assert set(goals.values()) == {(0, 0)}
     assert employees["owns_no_goals"] == (2, LONGEST_BAR)
 
@@ -57,7 +57,7 @@ def test_a_bar_is_as_long_as_its_count_and_never_hides_one(count: int, most: int
 def test_every_materialization_has_its_columns_lineage(running: Running) -> None:
     result = running.sync()
     for table in SLICE_TABLES:
-        lineage = figures(result, table)["dagster/column_lineage"]
+        lineage = metadata_of(result, table)["dagster/column_lineage"]
         assert isinstance(lineage, dg.TableColumnLineage)
-    names = figures(result, "owned_goals")["dagster/column_lineage"].deps_by_column["name"]
+    names = metadata_of(result, "owned_goals")["dagster/column_lineage"].deps_by_column["name"]
     assert names == [dg.TableColumnDep(asset_key=dg.AssetKey("raw_workspace_goals"), column_name="name")]

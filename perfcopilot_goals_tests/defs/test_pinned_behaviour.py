@@ -229,7 +229,7 @@ def test_where_leaves_nothings_in_typed_columns() -> None:
 
 
 def test_psycopg_stores_nothings_of_pandas_as_the_year_48113_and_as_a_word(database: Database) -> None:
-    with database.connect("pinning") as connection:
+    with psycopg.connect(database.url) as connection:
         connection.execute("create temporary table pinned (at date, word text)")
         connection.execute("insert into pinned values (%s, %s)", [pd.NaT, float("nan")])
         assert connection.execute("select extract(year from at)::integer, word from pinned").fetchone() == (

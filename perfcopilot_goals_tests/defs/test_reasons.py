@@ -3,7 +3,7 @@
 from typing import Any
 
 from perfcopilot_goals.sandbox import Person
-from perfcopilot_goals_tests.defs.running_instance import Running, figures
+from perfcopilot_goals_tests.defs.running_instance import Running, metadata_of
 
 
 def reasons(running: Running) -> dict[str, str]:
@@ -11,7 +11,7 @@ def reasons(running: Running) -> dict[str, str]:
 
 
 def counted(result: Any) -> dict[str, int]:
-    metadata = figures(result, "prompt_blocks")
+    metadata = metadata_of(result, "prompt_blocks")
     return {name.removeprefix("reason_"): n for name, n in metadata.items() if name.startswith("reason_") and n}
 
 

@@ -1,4 +1,4 @@
-"""Incidents in which Asana refused lists of sub-goals, as whole syncs: what stands afterwards, and what is told."""
+"""Incidents in which Asana refused lists of sub-goals, as whole syncs: what stands afterwards, and what is reported."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from perfcopilot_goals_tests.defs.running_instance import (
     Running,
     error_code,
     failure,
-    figures,
+    metadata_of,
     results,
     small_world,
     without_stamp,
@@ -154,7 +154,7 @@ def test_all_goals_deleted_by_name_go_without_key_results_and_are_named(running:
     assert unread(result) == (6, gids(1001, 1006))
 
 
-def test_an_address_that_answers_404_to_every_list_changes_nothing(running: Running) -> None:
+def test_an_address_that_responds_404_to_every_list_changes_nothing(running: Running) -> None:
     ada = syncing(running, company(6))
     ada.sync()
     before = ada.slices()
@@ -221,7 +221,7 @@ def test_what_another_connection_has_stored_does_not_count(running: Running) -> 
 
 
 @pytest.mark.fault("B32")
-def test_hidden_sub_goals_are_told_by_parent_in_check_catalog_and_sync_log(running: Running) -> None:
+def test_hidden_sub_goals_are_named_by_parent_in_check_catalog_and_sync_log(running: Running) -> None:
     """Three of a goal's four sub-goals are private: the number stood in the run's metadata alone."""
 
     def hide(row: dict[str, Any]) -> dict[str, Any]:
@@ -238,7 +238,7 @@ def test_hidden_sub_goals_are_told_by_parent_in_check_catalog_and_sync_log(runni
     check = results(result)["no_subgoal_is_hidden"]
     assert (check.passed, check.severity.value) == (False, "WARN")
     assert {name: value.value for name, value in check.metadata.items()} == {"count": 2, "ids": "1001: 3, 1003: 1"}
-    assert figures(result, "subgoals")["hidden_subgoals"] == 4
+    assert metadata_of(result, "subgoals")["hidden_subgoals"] == 4
     noted = ada.sync_log()[-1]["counts"]["tables"]["subgoals"]["notes"]
     assert noted["hidden"] == [{"goal_gid": "1001", "count": 3}, {"goal_gid": "1003", "count": 1}]
     assert len(ada.rows("subgoals")) == 12

@@ -6,12 +6,17 @@ import pytest
 
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK
 from perfcopilot_goals.defs.progress import Progress
-from perfcopilot_goals.defs.resources import Asana, Store
+from perfcopilot_goals.defs.resources import AsanaResource, StoreResource
 from perfcopilot_goals.errors import AsanaUnavailableError, GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.services.sync_access import require_workspace
+from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.defs.running_instance import TOKEN, Running
 from perfcopilot_goals_tests.storage.examples import connection
+
+
+def store_at(url: str) -> StoreResource:
+    return StoreResource(settings=load_settings({"PERFCOPILOT_DATABASE_URL": url}))
 
 
 @pytest.mark.parametrize("gid", ["77", " 77 ", "00123", "1201000000000001"])
@@ -28,31 +33,42 @@ def test_anything_else_is_a_missing_setting(gid: str | None) -> None:
 
 
 def test_the_store_migrates_a_new_database_when_it_is_first_needed(
-    fresh_url: str, monkeypatch: pytest.MonkeyPatch
+    fresh_url: str,
 ) -> None:
     with psycopg.connect(fresh_url, autocommit=True) as admin:
         admin.execute("drop schema perfcopilot_goals, perfcopilot_dagster cascade")
-        monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", fresh_url)
-        store = Store()
+        store = store_at(fresh_url)
         assert admin.execute("select to_regclass('perfcopilot_goals.syncs')").fetchone() == (None,)
-        with store.database.connect("looking") as database:
+        with psycopg.connect(store.database.url) as database:
             assert database.execute("select count(*) from perfcopilot_goals.syncs").fetchone() == (0,)
 
 
-def test_a_store_that_could_not_be_opened_is_opened_once_it_can_be(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_that_could_not_be_opened_is_opened_once_it_can_be(fresh_url: str) -> None:
     """A code server that came up before Postgres must not need a restart."""
-    store = Store()
-    monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", "postgresql://user:x@127.0.0.1:1/db")
-    with pytest.raises(GoalsStoreError):
-        _ = store.database
-    monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", database_url)
-    assert store.database.url == database_url
+    store = store_at(fresh_url)
+    server, _, name = fresh_url.rpartition("/")
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
+        admin.execute(f"alter database {name} rename to not_there_yet")
+        with pytest.raises(GoalsStoreError):
+            _ = store.database
+        admin.execute(f"alter database not_there_yet rename to {name}")
+    assert store.database.url == fresh_url
 
 
-def test_a_run_has_one_client_and_its_figures_are_told_once(running: Running) -> None:
-    asana = Asana(store=Store(), report=lambda _: None, clock=SYSTEM_CLOCK)
+def test_the_settings_that_were_handed_in_count_and_not_the_environment(
+    running: Running, fresh_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run must not write to another database than the one that its code location was loaded with."""
+    monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", fresh_url)
+    monkeypatch.setenv("PERFCOPILOT_ASANA_PROXY", "http://127.0.0.1:1")
+    assert running.sync().success
+    assert running.block("E1")
+    with psycopg.connect(fresh_url) as other:
+        assert other.execute("select count(*) from perfcopilot_goals.syncs").fetchone() == (0,)
+
+
+def test_a_run_has_one_client_and_reports_its_stats_once(running: Running) -> None:
+    asana = AsanaResource(store=StoreResource(settings=load_settings()), report=lambda _: None, clock=SYSTEM_CLOCK)
     settings = connection(running.name, base_url=running.asana.base_url)
     client = asana.client_for(settings)
     assert asana.client_for(settings) is client
@@ -65,13 +81,15 @@ def test_a_run_has_one_client_and_its_figures_are_told_once(running: Running) ->
 def test_the_client_needs_a_token_before_it_asks_for_a_lock(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ASANA_ACCESS_TOKEN")
     with pytest.raises(GoalsConfigError, match="has no Asana token"):
-        Asana(store=Store(), report=lambda _: None, clock=SYSTEM_CLOCK).client_for(connection(running.name))
+        AsanaResource(
+            store=StoreResource(settings=load_settings()), report=lambda _: None, clock=SYSTEM_CLOCK
+        ).client_for(connection(running.name))
 
 
 @pytest.mark.fault("A42", "A46")
 def test_a_run_goes_through_the_proxy_that_is_set(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERFCOPILOT_ASANA_PROXY", "http://somebody:secret-of-the-proxy@127.0.0.1:1")
-    asana = Asana(store=Store(), report=lambda _: None, clock=FakeClock())
+    asana = AsanaResource(store=StoreResource(settings=load_settings()), report=lambda _: None, clock=FakeClock())
     with pytest.raises(AsanaUnavailableError, match="the proxy that PERFCOPILOT_ASANA_PROXY names") as caught:
         asana.client_for(connection(running.name)).get("/users/me", {})
     assert "secret-of-the-proxy" not in f"{asana!r} {caught.value!r}"
@@ -80,8 +98,8 @@ def test_a_run_goes_through_the_proxy_that_is_set(running: Running, monkeypatch:
 
 @pytest.mark.fault("H2", "H1")
 def test_neither_resource_shows_a_token_or_a_url(running: Running, database_url: str) -> None:
-    store = Store()
-    asana = Asana(store=store, report=lambda _: None, clock=SYSTEM_CLOCK)
+    store = StoreResource(settings=load_settings())
+    asana = AsanaResource(store=store, report=lambda _: None, clock=SYSTEM_CLOCK)
     asana.client_for(connection(running.name, base_url=running.asana.base_url))
     assert store.database
     for shown in (repr(store), repr(asana)):
@@ -90,7 +108,7 @@ def test_neither_resource_shows_a_token_or_a_url(running: Running, database_url:
     asana.teardown_after_execution(dg.build_init_resource_context())
 
 
-def test_progress_is_told_with_its_counts() -> None:
+def test_progress_is_shown_with_its_counts() -> None:
     told = Progress("acme", "goals walked", 3, 4, 12, 1, 2.5)
     assert str(told) == "acme: 3 of 4 goals walked, 12 requests, 1 rejected"
     assert str(Progress("acme", "goals listed", 300, None, 3, 0, 0.0)) == "acme: 300 goals listed, 3 requests"

@@ -65,15 +65,15 @@ def test_what_is_old_goes_everywhere_and_what_the_rows_came_from_stays(
 ) -> None:
     before, block = left(running), running.block("E1")
     _, told = retention("--days", "30", "--dry-run", "--json")
-    figures = json.loads(told)
-    assert {name: figures[name] for name in ("syncs", "runs", "dry_run")} == {"syncs": 2, "runs": 2, "dry_run": True}
+    printed = json.loads(told)
+    assert {name: printed[name] for name in ("syncs", "runs", "dry_run")} == {"syncs": 2, "runs": 2, "dry_run": True}
     assert left(running) == before
     assert len(running.sync_log()) == 4
 
     code, told = retention("--days", "30")
     assert code == 0
     assert told.startswith(
-        f"Deleted 2 syncs, 2 runs, {figures['ticks']} ticks and {figures['files']} files from before "
+        f"Deleted 2 syncs, 2 runs, {printed['ticks']} ticks and {printed['files']} files from before "
     )
     assert left(running) == {history[name] for name in ("last", "failed", "running")}
     assert [row["run_id"] for row in running.sync_log()] == [history["last"], history["failed"]]
@@ -161,5 +161,5 @@ def test_the_schedule_is_off_until_turned_on_and_skips_without_days(running: Run
 
 @pytest.mark.parametrize("days", ["0", "-1", "1.5", "many"])
 def test_days_that_are_none_are_refused(days: str) -> None:
-    with pytest.raises(GoalsConfigError, match="PERFCOPILOT_RETENTION_DAYS is a whole number of days"):
+    with pytest.raises(GoalsConfigError, match="PERFCOPILOT_RETENTION_DAYS is not a whole number of days"):
         load_settings({"PERFCOPILOT_RETENTION_DAYS": days})

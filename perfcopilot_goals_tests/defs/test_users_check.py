@@ -1,18 +1,20 @@
-"""A sync looks at Asana's users once a day: named by the check, counted, noted, and never in the way of the goals."""
+"""A sync looks at Asana's users once a day: the check names what it found, and it never keeps goals away."""
 
 from typing import Any
 
 import dagster as dg
+import psycopg
 import pytest
 
-from perfcopilot_goals.defs.observation import sources_sensor
-from perfcopilot_goals.defs.resources import Store
+from perfcopilot_goals.defs.observation import roster_and_settings_sensor
+from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.sandbox import Fault, Person
+from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.employees import import_employees
 from perfcopilot_goals_tests import scripted_faults as faults
-from perfcopilot_goals_tests.defs.running_instance import Running, figures, results
+from perfcopilot_goals_tests.defs.running_instance import Running, metadata_of, results
 from perfcopilot_goals_tests.scripted_faults import Script
 
 CHECK = "every_mapping_agrees_with_asana"
@@ -26,7 +28,7 @@ def swap(running: Running) -> None:
 
 
 def let_a_day_pass(running: Running) -> None:
-    with running.database.connect("moving time") as transaction:
+    with psycopg.connect(running.database.url) as transaction:
         transaction.execute("update perfcopilot_goals.connections set users_checked_at = now() - interval '1 day'")
 
 
@@ -58,12 +60,12 @@ def test_the_check_names_swapped_employees_and_goes_green_once_they_are_put_righ
 def test_one_sync_a_day_asks_for_the_users_and_counts_it_among_its_requests(running: Running) -> None:
     first = running.sync()
     assert running.asana.count("/users") == 1
-    assert figures(first, "raw_workspace_goals")["requests"] == 2
-    assert figures(first, "raw_workspace_goals")["users"] == 2
+    assert metadata_of(first, "raw_workspace_goals")["requests"] == 2
+    assert metadata_of(first, "raw_workspace_goals")["users"] == 2
     assert running.sync_log()[-1]["requests"] == running.asana.count()
     second = running.sync()
     assert running.asana.count("/users") == 1
-    assert figures(second, "raw_workspace_goals")["requests"] == 1
+    assert metadata_of(second, "raw_workspace_goals")["requests"] == 1
     assert not {"users", "users_error"} & set(noted(running))
     let_a_day_pass(running)
     running.sync()
@@ -97,7 +99,7 @@ def test_switched_off_no_sync_asks_for_the_users_and_the_check_says_that_nobody_
     ],
     ids=["402", "403", "404", "html"],
 )
-def test_users_that_cannot_be_listed_are_noted_and_the_goals_come_all_the_same(
+def test_users_that_cannot_be_listed_are_recorded_and_the_goals_come_all_the_same(
     fault: Fault, error: str, status: int | None, running: Running
 ) -> None:
     swap(running)
@@ -108,7 +110,7 @@ def test_users_that_cannot_be_listed_are_noted_and_the_goals_come_all_the_same(
     result = running.sync(checked=True)
     assert result.success
     assert (noted(running)["users_error"], noted(running).get("users_status")) == (error, status)
-    assert figures(result, "raw_workspace_goals")["users_error"] == error
+    assert metadata_of(result, "raw_workspace_goals")["users_error"] == error
     (line,) = [
         entry.user_message
         for entry in running.instance.all_logs(result.run_id)
@@ -128,10 +130,9 @@ def test_users_that_fail_after_retries_leave_the_sync_all_of_its_own(
 ) -> None:
     """Three retries of the users; then three lists of sub-goals need three each, and ten are all that a sync has."""
     from perfcopilot_goals.defs.build import build_definitions
-    from perfcopilot_goals.settings import load_settings
     from perfcopilot_goals_tests.clock import FakeClock
 
-    running.definitions = build_definitions(load_settings({}), clock=FakeClock())
+    running.definitions = build_definitions(load_settings(), clock=FakeClock())
     script = Script().on(faults.status(503, "Busy"), path="/users")
     for gid in ("101", "102", "103"):
         script.on(faults.status(503, "Busy"), path="/goal_relationships", query={"supported_goal": gid}, times=3)
@@ -157,8 +158,10 @@ def test_a_look_is_no_change_of_settings_or_roster(running: Running) -> None:
     swap(running)
 
     def observe(cursor: str | None) -> dg.SensorResult:
-        with dg.build_sensor_context(instance=running.instance, cursor=cursor, resources={"store": Store()}) as context:
-            result = sources_sensor(context)
+        with dg.build_sensor_context(
+            instance=running.instance, cursor=cursor, resources={"store": StoreResource(settings=load_settings())}
+        ) as context:
+            result = roster_and_settings_sensor(context)
         assert isinstance(result, dg.SensorResult)
         return result
 

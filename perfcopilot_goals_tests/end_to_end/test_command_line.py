@@ -12,51 +12,11 @@ import psycopg
 import pytest
 
 from perfcopilot_goals.domain.sync import SLICE_TABLES
-from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
+from perfcopilot_goals.sandbox import Sandbox
+from perfcopilot_goals_tests.cli.command import TOKEN, Cli, environment
+from perfcopilot_goals_tests.cli.small_company import ANAS_BLOCK, WORKSPACE, connect, small_company
 from perfcopilot_goals_tests.faults.doorkeeper import Doorkeeper, refusal
 from perfcopilot_goals_tests.pgbouncer import needs_pgbouncer, pgbouncer
-
-ANA, BO, CY = "1200000000000011", "1200000000000012", "1200000000000013"
-WORKSPACE = "1200000000000001"
-
-ROSTER = f"""employee_id,full_name,email,asana_user_gid
-E1,Canary Ana Ruiz,ana@example.com,{ANA}
-E2,Canary Bo Li,bo@example.com,{BO}
-E3,Canary Cy Old,cy@example.com,
-"""
-
-ANAS_BLOCK = """[GOALS]
-- Goal (status: at_risk): Grow web traffic by 30%
-  - KR (status: on_track): Publish ten posts
-- Goal (status: completed): Hire two engineers
-[/GOALS]
-"""
-
-
-def small_company() -> World:
-    people = {gid: Person(gid, name) for gid, name in ((ANA, "Ana"), (BO, "Bo"), (CY, "Cy"))}
-    world = World(WORKSPACE, "Canary workspace", people)
-    world.add(Goal("1300000000000001", "Grow web traffic by 30%", ANA, status_type="behind"))
-    world.add(Goal("1300000000000002", "Nobody's goal"))
-    world.add(Goal("1300000000000003", "Hire two engineers", ANA, status_type="achieved"))
-    world.add(Goal("1300000000000004", "Publish ten posts", CY, status_type=None), "1300000000000001")
-    return world
-
-
-@pytest.fixture
-def roster(tmp_path: Path) -> Path:
-    path = tmp_path / "roster.csv"
-    path.write_text(ROSTER, "utf-8")
-    return path
-
-
-def connect(cli: Cli, asana: Sandbox, roster: Path, *, gid: bool = True) -> None:
-    given = ["--workspace-gid", asana.world.workspace_gid] if gid else []
-    added = cli("connection", "add", "acme", "--base-url", asana.base_url, "--requests-per-minute", "60000", *given)
-    assert added.returncode == 0, added.stderr
-    imported = cli("employee", "import", "acme", str(roster))
-    assert imported.returncode == 0, imported.stderr
 
 
 def test_a_workspace_becomes_blocks_byte_for_byte(cli: Cli, roster: Path) -> None:

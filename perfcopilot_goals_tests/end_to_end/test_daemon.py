@@ -13,11 +13,9 @@ import yaml
 
 from perfcopilot_goals.sandbox import Sandbox
 from perfcopilot_goals.settings import load_settings
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
+from perfcopilot_goals_tests.cli.command import TOKEN, Cli, environment
+from perfcopilot_goals_tests.cli.small_company import WORKSPACE, small_company
 from perfcopilot_goals_tests.end_to_end.service import ENDED, Service, wait_for
-from perfcopilot_goals_tests.end_to_end.test_command_line import WORKSPACE, roster, small_company
-
-__all__ = ["roster"]
 
 pytestmark = pytest.mark.long
 

@@ -11,11 +11,9 @@ from perfcopilot_goals.core.checks import CHECKS
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Sandbox
 from perfcopilot_goals.schemas.tables import own_columns
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
+from perfcopilot_goals_tests.cli.command import TOKEN, Cli, environment
+from perfcopilot_goals_tests.cli.small_company import connect, small_company
 from perfcopilot_goals_tests.end_to_end.service import Service
-from perfcopilot_goals_tests.end_to_end.test_command_line import connect, roster, small_company
-
-__all__ = ["roster"]
 
 RUN_SECONDS = 120.0
 

@@ -15,11 +15,9 @@ import pytest
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Sandbox
 from perfcopilot_goals.schemas.tables import own_columns
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, environment
+from perfcopilot_goals_tests.cli.command import TOKEN, environment
+from perfcopilot_goals_tests.cli.small_company import ANAS_BLOCK, WORKSPACE, small_company
 from perfcopilot_goals_tests.end_to_end.service import Service, wait_for
-from perfcopilot_goals_tests.end_to_end.test_command_line import ANAS_BLOCK, WORKSPACE, roster, small_company
-
-__all__ = ["roster"]
 
 pytestmark = pytest.mark.long
 

@@ -1,9 +1,8 @@
-"""The faults that have to be survived, and the page that says which test holds each: `docs/faults.md`.
+"""The faults that the program must survive, and the page that says which tests cover each: `docs/faults.md`.
 
-A test belongs to a fault when the fault's id stands in its name, begins the id of a parameter, or is given to
-`@pytest.mark.fault`; `pytest -k A5` runs what is known about A5. A fault that cannot happen here has its reason in
-`RULED_OUT` instead.
-`python -m perfcopilot_goals_tests.faults.catalogue` writes the page.
+A test covers a fault if the fault's id is in its name, begins the id of a parameter, or is given to
+`@pytest.mark.fault`. `pytest -k A5` runs the tests of A5. A fault that cannot happen here has its reason in `RULED_OUT`
+instead. `python -m perfcopilot_goals_tests.faults.catalogue` writes the page.
 """
 
 import ast
@@ -30,27 +29,27 @@ GROUPS = {
 
 FAULTS = {
     "A1": "A body shorter than its Content-Length",
-    "A2": "The connection is reset in mid-body",
+    "A2": "A reset in the middle of a body",
     "A3": "A chunked body without its end",
     "A5": "A gzip stream that was cut",
     "A7": "A body, or headers, dripping byte by byte",
     "A8": "Headers, and then nothing",
-    "A9": "No answer at all",
+    "A9": "No response at all",
     "A10": "429 with Retry-After",
     "A11": "A Retry-After beyond the sync's deadline",
-    "A12": "A Retry-After that is no number of seconds",
+    "A12": "A Retry-After that is not a number of seconds",
     "A14": "429 without Retry-After",
     "A15": "429 without end, many workers at once",
-    "A16": "500, 502, 503, 504, then a good answer",
+    "A16": "500, 502, 503, 504, then a good response",
     "A18": "A redirect to another host",
     "A19": "A redirect to a login page; HTML with status 200",
-    "A20": "An empty body, 204, or JSON that is no object",
+    "A20": "An empty body, 204, or JSON that is not an object",
     "A21": "A small body that unpacks to a huge one",
-    "A22": "JSON nested beyond reason",
+    "A22": "JSON nested far too deep",
     "A26": "A wrong charset header",
     "A28": "No such host, a refused port, a certificate that is not valid",
     "A29": "Proxies, certificate bundles and .netrc in the environment",
-    "A30": "A keep-alive connection that the server closed",
+    "A30": "A kept-alive line that the server has closed",
     "A40": "A company's proxy as the only way out",
     "A41": "A proxy that refuses the user, the password or the destination",
     "A42": "A proxy that is out of reach or broken; Asana out of reach without one",
@@ -73,16 +72,16 @@ FAULTS = {
     "B14": "A goal without an owner",
     "B15": "Two people of one name; a person renamed",
     "B20": "A field too many, a field gone, an Asana-Change header",
-    "B22": "A goal of another workspace",
+    "B22": "A goal from another workspace",
     "B23": "One token for several connections",
-    "B30": "Every list of sub-goals refused, some of them in other words",
-    "B31": "Many lists refused that had sub-goals last time",
+    "B30": "Every list of sub-goals is refused, some with other messages",
+    "B31": "Many lists are refused that had sub-goals last time",
     "B32": "Sub-goals that Asana lists without showing them",
     "B33": "A route that is gone while goals are hidden, deleted or refused by the other",
-    "B40": "Employees who are mapped to one another's Asana users",
+    "B40": "Employees who are mapped to each other's Asana users",
     "B41": "The users of the workspace cannot be listed, though its goals can",
     "B42": "Two addresses that only casefold makes equal",
-    "B43": "A wrong workspace, corrected after its users were looked at",
+    "B43": "A wrong workspace that is corrected after its users were checked",
     "C1": "U+0000 in a name",
     "C2": "A lone surrogate in a name",
     "C3": "A gid that came as a number",
@@ -94,16 +93,16 @@ FAULTS = {
     "C12": "A date with a time and a zone",
     "C16": "No rows at all",
     "C18": "A name of a megabyte",
-    "C19": "Every character that some reader takes for a line's end",
+    "C19": "Every character that some reader takes for the end of a line",
     "C20": "Zero-width, bidirectional and tag characters",
     "C21": "Invisible characters that count as printable",
-    "C22": "Names that become the block's frame only after normalizing",
+    "C22": "Names that turn into the block's frame only when they are normalized",
     "C26": "A gid twice in one batch",
     "C27": "A gid in two connections",
     "C30": "A name that claims a status, or to be a goal or a key result",
     "C31": "Hidden characters between blanks or before a mark",
     "C32": "A request whose fields or parameters Asana refuses",
-    "C33": "A null name, a bad date, an owner without a gid: request, object and field are told",
+    "C33": "A null name, a bad date, an owner without a gid: the error names request, object and field",
     "D1": "The token is unset, empty or blank",
     "D2": "The token ends in a line feed",
     "D4": "A base URL that leads elsewhere",
@@ -114,35 +113,35 @@ FAULTS = {
     "D11": "A database of another encoding, version or schema",
     "D20": "Quotes, Bearer, brackets, a byte-order mark, invisible characters or several lines around a token",
     "D21": "A token reference that leads to the program's own files",
-    "D22": "A token reference that names a variable with another secret",
-    "D23": "A token file that is a FIFO, a device, a folder, a file of the kernel, or too large",
+    "D22": "A token reference to a variable with another secret",
+    "D23": "A token file that is a FIFO, a device, a folder, a kernel file, or too large",
     "D24": "A workspace GID that is wrong, or that the token does not list",
     "D25": "A connection without employees",
-    "D26": "A roster separated by tabs, pipes, or what its first line `sep=` names",
-    "D27": "A roster's header under other names, with other separators, or none",
+    "D26": "A roster with tabs, pipes, or the separator that its first line `sep=` names",
+    "D27": "A roster with other column names, with other separators, or without a header",
     "D28": "A roster in UTF-16, in another encoding, or as a workbook",
     "D29": "A browser's address in place of the GID",
-    "D30": "A rate limit of nothing, or beyond any",
+    "D30": "A rate limit of zero, or far too high",
     "D31": "A sync that waits for the token in silence",
     "E1": "Postgres is down before the start",
     "E2": "Postgres goes down between fetch and load",
     "E3": "The backend is terminated between DELETE and COPY",
     "E4": "The line is cut around COMMIT",
     "E5": "A backend is killed in a transaction",
-    "E6": "Postgres stops at once in mid-load",
+    "E6": "Postgres stops at once in the middle of a load",
     "E8": "Another session holds the lock",
     "E9": "A transaction left open while Asana is asked",
-    "E10": "The disk is full at some row",
+    "E10": "The disk becomes full at some row",
     "E11": "A deadlock, a serialization failure",
-    "E14": "TRUNCATE in place of DELETE",
+    "E14": "TRUNCATE instead of DELETE",
     "E15": "A reader joins two tables during a replace",
     "E17": "A constraint refuses a row",
     "E22": "Tabs, backslashes and quotes in a load",
-    "E24": "A migration interrupted, repeated, or run by two",
+    "E24": "A migration that is interrupted, repeated, or run by two processes",
     "E30": "A database that is starting up, or wakes slowly",
     "E31": "A wrong password, an unknown user or database, a limit of connections",
     "E32": "TLS that one side requires and the other does not offer",
-    "E33": "A host that does not resolve, a closed port, something else that answers",
+    "E33": "A host that does not resolve, a closed port, a server that is not Postgres",
     "E34": "A connection pooler in session mode",
     "E35": "A connection pooler in transaction mode",
     "F1": "SIGKILL at any moment",
@@ -152,11 +151,11 @@ FAULTS = {
     "F6": "A sync that was paused while another finished",
     "F7": "An older fetch that commits later",
     "F8": "Two connections at once",
-    "F9": "A sync by hand beside a scheduled one",
+    "F9": "A manual sync beside a scheduled one",
     "F10": "A block is rendered while rows are replaced",
     "G1": "The run's process is killed",
     "G2": "The whole machine loses power",
-    "G4": "The daemon was down over some ticks",
+    "G4": "The daemon was down during some ticks",
     "G5": "A tick is evaluated twice",
     "G6": "Retries that multiply",
     "G8": "A backfill of many connections with one token",
@@ -166,9 +165,9 @@ FAULTS = {
     "G13": "Dagster's event log is locked or down",
     "H1": "The token typed as plain configuration",
     "H2": "A resource in a log line",
-    "H3": "Any failure: what is printed and kept",
+    "H3": "Any failure: what is printed and stored",
     "H4": "A schema error that quotes values",
-    "H5": "Dagster's own redaction as the only line",
+    "H5": "Dagster's own redaction as the only protection",
     "H6": "Goals pickled to disk",
     "H7": "Goals in metadata",
     "H8": "Who may read the state folder",
@@ -176,7 +175,7 @@ FAULTS = {
     "H10": "The web server on a public interface",
     "H12": "What the loader's role may do",
     "H15": "Names that are instructions or markup",
-    "H16": "Such text in other fields that reach a block",
+    "H16": "Such text in other fields that get into a block",
     "H17": "Another person's block",
     "H20": "Erasing a person",
     "H21": "Retention",
@@ -187,10 +186,10 @@ FAULTS = {
     "H28": "A name that forges log lines",
     "H30": "An erased person in a sensor's cursor, or in other JSON within a string",
     "H31": "Ticks of sensors and schedules that are kept for ever",
-    "H32": "A webhook with a secret in its query, or elsewhere than it seems",
+    "H32": "A webhook with a secret in its query, or to another host than it seems",
     "H33": "An id that would notify a whole channel",
     "H34": "Escape sequences and line breaks in names, bound for a terminal",
-    "H35": "A terminal or pipe that is not UTF-8, and a reader that leaves",
+    "H35": "A terminal or pipe that is not UTF-8, and a reader that closes the pipe",
 }
 
 RULED_OUT = {
@@ -198,11 +197,11 @@ RULED_OUT = {
 }
 
 
-Tests = dict[str, set[str]]  # a test's file and name -> the faults it is about
+Tests = dict[str, set[str]]  # a test's file and name -> the faults that it covers
 
 
 def collect_tests() -> Tests:
-    """Every test function with the faults that it names."""
+    """Every test function with the faults that it covers."""
     found: Tests = {}
     for path in sorted(TESTS.rglob("test_*.py")):
         tree = ast.parse(path.read_text("utf-8"))
@@ -226,7 +225,7 @@ def collect_tests() -> Tests:
 
 
 def _named_by(expression: ast.expr) -> Iterator[str]:
-    """The arguments of `mark.fault`, and what the ids of parameters begin with."""
+    """The faults in the arguments of `mark.fault`, and at the start of the ids of parameters."""
     for call in ast.walk(expression):
         if isinstance(call, ast.Call):
             ids = [keyword.value for keyword in call.keywords if keyword.arg in ("id", "ids")]
@@ -237,20 +236,20 @@ def _named_by(expression: ast.expr) -> Iterator[str]:
 
 
 def tests_of(fault: str, tests: Tests) -> list[str]:
-    """The tests that are about this fault."""
+    """The tests that cover this fault."""
     return [test for test, faults in tests.items() if fault in faults]
 
 
 def render(tests: Tests) -> str:
-    """The page."""
+    """The page as Markdown."""
     lines = [
-        "# What is survived",
+        "# What the program survives",
         "",
-        "Written from the tests by `make docs`. `pytest -k A5` runs what is known about A5.",
+        "Written from the tests by `make docs`. `pytest -k A5` runs the tests of A5.",
         "",
     ]
     for letter, group in GROUPS.items():
-        lines += [f"## {group}", "", "| | fault | held by |", "|---|---|---|"]
+        lines += [f"## {group}", "", "| | fault | covered by |", "|---|---|---|"]
         for fault, what in FAULTS.items():
             if fault[0] == letter:
                 held = [f"`{test}`" for test in tests_of(fault, tests)]
@@ -260,7 +259,7 @@ def render(tests: Tests) -> str:
 
 
 def unheld(tests: Tests) -> list[str]:
-    """Faults with neither a test nor a reason."""
+    """Faults that have neither a test nor a reason."""
     return [fault for fault in FAULTS if not tests_of(fault, tests) and fault not in RULED_OUT]
 
 

@@ -1,7 +1,7 @@
-"""Two connections in two states of the world, and what of it may stand in the tables after a fault.
+"""Two connections in two states of the world, and what the tables may hold after a fault.
 
-`OLD` is what both were synced with; then the world moves to `NEW` and one of them is synced while something breaks.
-Whatever that is, each slice of that connection is the old one or the new one, whole, and the other's are the old ones.
+Both were synced in the state `OLD`. Then the world moves to `NEW`, and one of them is synced while something breaks.
+Whatever breaks, each of its slices must be the whole old one or the whole new one, and the other's the old ones.
 """
 
 from collections.abc import Mapping
@@ -25,6 +25,8 @@ from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees
 
 TOKEN = "canary-token-of-the-storm"
+# What no log, message or table of syncs may hold.
+CANARIES = (TOKEN, "Canary")
 ONE, TWO = "one", "two"
 OLD, NEW = "old", "new"
 WORKSPACE = "1200000000000001"
@@ -34,7 +36,7 @@ Content = dict[str, list[tuple[Any, ...]]]
 
 
 def company(state: str) -> World:
-    """A few people with goals and key results; in `NEW` one is renamed, one gone, one another's, one more there."""
+    """A few people with goals and key results. In `NEW` one goal is renamed, one deleted, one reowned, one added."""
     people = {gid: Person(gid, f"Canary Person {gid}") for gid in ("11", "12", "13")}
     roster = [Employee(f"E{gid}", f"Canary Person {gid}", f"{gid}@example.com", gid) for gid in people]
     world = World(WORKSPACE, "Canary", people, roster=roster)
@@ -54,14 +56,14 @@ def company(state: str) -> World:
 
 
 def become(world: World, state: str) -> None:
-    """Move a world that is being served to that state."""
+    """Change a served world to that state."""
     other = company(state)
     world.goals, world.subgoals = other.goals, other.subgoals
 
 
 @dataclass
 class Syncs:
-    """Syncs of the two connections through the job, in this process."""
+    """Runs syncs of the two connections through the job, in this process."""
 
     database: Database
     instance: dg.DagsterInstance
@@ -71,20 +73,20 @@ class Syncs:
         self._job = build_definitions(load_settings(), clock=self.clock).resolve_job_def("sync_goals")
 
     def connect(self, base_url: str, world: World | None = None) -> None:
-        """The two connections to the company, or to another world, with its roster."""
+        """Add the two connections to the company, or to another world, with its roster."""
         world = world or company(OLD)
         people = [RosterRow(e.employee_id, e.full_name, e.email, e.asana_user_gid) for e in world.roster]
-        with self.database.connect("connecting") as transaction:
+        with self.database.connect("connecting") as conn:
             for name in (ONE, TWO):
                 row = Connection(
                     name, world.workspace_gid, "env:ASANA_ACCESS_TOKEN", base_url, QUICK, "auto", enabled=True
                 )
-                add_connection(transaction, row)
-                import_employees(transaction, name, people)
+                add_connection(conn, row)
+                import_employees(conn, name, people)
         register_partitions(self.instance, [ONE, TWO])
 
     def run(self, name: str = ONE, checked: bool = True) -> dg.ExecuteInProcessResult:
-        """One run of the job; without its checks, which write nothing, where only the slices matter."""
+        """Run the job once. Without `checked` it skips the checks, which write nothing."""
         job = self._job
         if not checked:
             assets = frozenset(map(dg.AssetKey, SLICE_TABLES))
@@ -98,7 +100,7 @@ class Syncs:
 
 
 def both_states(syncs: Syncs, asana: Sandbox) -> dict[str, Content]:
-    """What a whole sync leaves in each state of the world; the two connections are made, and stand in the old one."""
+    """What a whole sync leaves in each state of the world. Makes the two connections, and ends in the old state."""
     syncs.connect(asana.base_url)
     states = {}
     for state in (NEW, OLD):
@@ -110,11 +112,11 @@ def both_states(syncs: Syncs, asana: Sandbox) -> dict[str, Content]:
 
 
 def content(url: str, name: str) -> Content:
-    """The rows of the connection by table, without the moment and the run that wrote them."""
-    with psycopg.connect(url) as database:
-        database.execute("set transaction isolation level repeatable read")
+    """The rows of the connection by table, without the moment and the run of their write."""
+    with psycopg.connect(url) as conn:
+        conn.execute("set transaction isolation level repeatable read")
         return {
-            table: database.execute(
+            table: conn.execute(
                 f"select {', '.join(own_columns(table))} from perfcopilot_goals.{table} "
                 "where connection = %s order by 1, 2, 3",
                 [name],
@@ -124,12 +126,12 @@ def content(url: str, name: str) -> Content:
 
 
 def mixed(url: str, states: Mapping[str, Content], name: str) -> list[str]:
-    """The tables whose slice is neither of the states, whole, or has rows of two runs."""
+    """The tables whose slice is not the whole of one state, or has rows of two runs."""
     found = content(url, name)
     wrong = [t for t in SLICE_TABLES if all(found[t] != state[t] for state in states.values())]
-    with psycopg.connect(url) as database:
+    with psycopg.connect(url) as conn:
         for table in SLICE_TABLES:
             query = f"select count(distinct (run_id, synced_at)) from perfcopilot_goals.{table} where connection = %s"
-            runs = database.execute(query, [name]).fetchone()
+            runs = conn.execute(query, [name]).fetchone()
             wrong += [f"{table} of several runs"] if runs and runs[0] > 1 else []
     return wrong

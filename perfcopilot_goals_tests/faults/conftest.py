@@ -1,4 +1,4 @@
-"""A company whose syncs can be broken: two connections, synced in the old state, in a database of the test's own."""
+"""A company whose syncs can be broken: two connections, synced in the old state, in the test's own database."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -19,13 +19,13 @@ _numbers = itertools.count(1)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Dagster calls its own deprecated attribute for every resource that has another one nested in it."""
+    """Dagster uses its own deprecated attribute for every resource with another one nested in it."""
     item.add_marker(pytest.mark.filterwarnings("ignore:InitResourceContext.dagster_run is deprecated"))
 
 
 @dataclass
 class Rig:
-    """The company, its stand-in Asana, and a database that can be had again as it was before the fault."""
+    """The company, its stand-in Asana, and fresh copies of the database as it was before the fault."""
 
     asana: Sandbox
     instance: dg.DagsterInstance
@@ -35,7 +35,7 @@ class Rig:
     url: str = ""
 
     def begin(self) -> str:
-        """A database in which both connections stand in the old state, and the world in the new one; its URL."""
+        """Make a database with both in the old state, and move the world to the new one; returns the URL."""
         self.url = self.fresh()
         self.use(self.url)
         self.asana.faults = None
@@ -43,18 +43,18 @@ class Rig:
         return self.url
 
     def syncs(self, url: str | None = None) -> Syncs:
-        """Syncs by way of this URL, which may lead through a proxy. Waiting takes them no time."""
+        """Syncs that use this URL, which may lead through a proxy. Their waits take no time."""
         self.use(url or self.url)
         return Syncs(Database(self.url), self.instance, FakeClock())
 
 
 @pytest.fixture(scope="session")
 def _states(server: Settings, template: str) -> Iterator[tuple[Sandbox, dg.DagsterInstance, dict[str, Content], str]]:
-    """Both states as their syncs leave them, and a template database in the old one."""
+    """Both states as syncs leave them, and the name of a template database in the old one."""
     admin = local_database_url(server)
     name = "template_of_faults"
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {template}")
+    with psycopg.connect(admin, autocommit=True) as conn:
+        conn.execute(f"create database {name} template {template}")
     url = f"{admin.rpartition('/')[0]}/{name}"
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -63,7 +63,9 @@ def _states(server: Settings, template: str) -> Iterator[tuple[Sandbox, dg.Dagst
     ):
         patch.setenv("PERFCOPILOT_DATABASE_URL", url)
         patch.setenv("ASANA_ACCESS_TOKEN", TOKEN)
-        yield asana, instance, both_states(Syncs(Database(url), instance), asana), name
+        states = both_states(Syncs(Database(url), instance), asana)
+        Database(url).close()  # a database that somebody is connected to cannot be copied
+        yield asana, instance, states, name
 
 
 @pytest.fixture
@@ -78,16 +80,16 @@ def rig(
 
     def fresh() -> str:
         name = f"faults_{next(_numbers)}"
-        with psycopg.connect(admin, autocommit=True) as connection:
+        with psycopg.connect(admin, autocommit=True) as conn:
             for old in made:
-                connection.execute(f"drop database {old} with (force)")
+                conn.execute(f"drop database {old} with (force)")
             made[:] = [name]
-            connection.execute(f"create database {name} template {template}")
+            conn.execute(f"create database {name} template {template}")
         return f"{admin.rpartition('/')[0]}/{name}"
 
     monkeypatch.setenv("ASANA_ACCESS_TOKEN", TOKEN)
     yield Rig(asana, instance, states, fresh, lambda url: monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", url))
     asana.faults, asana.latency_seconds = None, 0
-    with psycopg.connect(admin, autocommit=True) as connection:
+    with psycopg.connect(admin, autocommit=True) as conn:
         for name in made:
-            connection.execute(f"drop database {name} with (force)")
+            conn.execute(f"drop database {name} with (force)")

@@ -1,4 +1,4 @@
-"""Stand-ins for what may answer at a database's address: raw sockets that say a few bytes of Postgres' protocol."""
+"""Stand-ins for what may listen at a database's address: raw sockets that speak a little of Postgres' protocol."""
 
 import contextlib
 import socket
@@ -23,10 +23,10 @@ WELCOME = b"R\0\0\0\x08\0\0\0\0" + b"Z\0\0\0\x05I"
 
 
 class Doorkeeper:
-    """Listens in front of Postgres and answers the first `times` clients itself: with `answer`, or by `keep`ing them.
+    """Listens in front of Postgres, and turns the first `times` clients away: it sends `answer`, or `keep`s the line.
 
-    Whoever was welcomed is told `then` at their first statement. All are hung up on afterwards.
-    Later ones are let through to the server on `port`; without one it never lets anybody through.
+    A client that got `WELCOME` gets `then` after its first statement. Then the line is closed. Later clients are let
+    through to the server on `port`; without `times` nobody is.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A TCP proxy before Postgres that counts what a client says and can cut the line at any of it."""
+"""A TCP proxy before Postgres. It counts a client's messages and can cut the line at any of them."""
 
 import contextlib
 import socket
@@ -9,15 +9,15 @@ from typing import Self
 # (number of the client's message, its type byte and text) -> what to do with it.
 Decide = Callable[[int, bytes], str]
 PASS, CUT, CUT_AFTER = "pass", "cut", "cut_after"
-# Query, Parse, CopyData, CopyDone and CopyFail; what else a client says is only the continuation of one of these.
+# Query, Parse, CopyData, CopyDone and CopyFail. All other messages of a client only continue one of these.
 STATEMENTS = b"QPdcf"
 
 
 class Proxy:
-    """Between a client and the server on `port`. Statements are counted over all connections.
+    """Stands between clients and the server on `port`. Statements are counted over all lines.
 
-    `decide` may let a message pass, cut both sides before it arrives, or cut them after the server has answered it,
-    so that the client never learns what came of it.
+    `decide` may let a message pass, or cut both sides before it arrives. It may also cut them after the server has
+    responded, so that the client never learns the result.
     """
 
     def __init__(self, port: int, decide: Decide = lambda number, message: PASS) -> None:
@@ -37,11 +37,11 @@ class Proxy:
         _close(self._listener)
 
     def url(self, url: str) -> str:
-        """The database's URL, by way of the proxy."""
+        """The database's URL through the proxy."""
         return url.replace(f"127.0.0.1:{self._upstream[1]}", f"127.0.0.1:{self.port}")
 
     def reset(self, decide: Decide) -> None:
-        """Count from the beginning, with another rule."""
+        """Start counting again, with another rule."""
         with self._lock:
             self.messages, self.cuts, self.decide = 0, 0, decide
 
@@ -98,7 +98,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             while data := server.recv(65536):
                 if muted.is_set():
-                    # The server has answered; the client is not told.
+                    # The server has responded, but the client never learns it.
                     break
                 client.sendall(data)
         _close(client)

@@ -1,6 +1,6 @@
-"""A reader of the tables, as the application is one: snapshot after snapshot, each held against the sync log.
+"""A reader of the tables, like the application: snapshot after snapshot, each compared with the sync log.
 
-What a reader must never see belongs here; what may stand in the tables after a fault is `company`.
+Add here what a reader must never see. What the tables may hold after a fault is in `company`.
 """
 
 from typing import Any, Self
@@ -10,7 +10,7 @@ import psycopg
 from perfcopilot_goals.core.prompts import Line, render_block
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 
-_LEDGER = """
+_SYNC_LOG = """
 select t.name, latest.run_id, latest.entry from unnest(%s::text[]) t (name) cross join lateral (
   select run_id, counts -> 'tables' -> t.name as entry from perfcopilot_goals.syncs
   where connection = %s and counts -> 'tables' ? t.name order by synced_at desc limit 1
@@ -28,7 +28,7 @@ from perfcopilot_goals.mapped_goal_rows where connection = %s order by employee_
 
 
 class Reader:
-    """One session, kept open: plain rows and no frames, so that a hundred thousand snapshots take minutes."""
+    """One session that stays open. It reads plain rows, not frames, so that 100,000 snapshots take only minutes."""
 
     def __init__(self, url: str) -> None:
         self._session = psycopg.connect(url)
@@ -42,13 +42,13 @@ class Reader:
         self._session.close()
 
     def contradictions(self, name: str) -> list[str]:
-        """What one snapshot of the connection holds that the sync log does not bear out.
+        """Where one snapshot of the connection contradicts the sync log.
 
-        Rows of a table are all of the run that the sync log says wrote it last, as many as it says; and where the rows
-        of `mapped_goal_rows` are the ones that `prompt_blocks` was made from, every block is what they render to.
+        A table's rows must all be of the run that wrote it last by the sync log, and as many as it says. If the blocks
+        were made from the present `mapped_goal_rows`, each block must be what these render to.
         """
         with self._session.transaction():
-            sync_log = self._read(_LEDGER, [[*SLICE_TABLES], name])
+            sync_log = self._read(_SYNC_LOG, [[*SLICE_TABLES], name])
             written = {table: (run_id, entry) for table, run_id, entry in sync_log}
             found: dict[str, list[tuple[str, int]]] = {}
             for table, run_id, count in self._read(_ROWS, {"name": name}):
@@ -80,6 +80,6 @@ class Reader:
 
 
 def contradictions(url: str, name: str) -> list[str]:
-    """What a reader finds who comes now."""
+    """What a reader finds now."""
     with Reader(url) as reader:
         return reader.contradictions(name)

@@ -1,7 +1,7 @@
 """The storms: deaths at random moments, many of them. `python -m perfcopilot_goals_tests.faults.storm --help`.
 
-A sync is a forked child, so that a kill costs no imports; the stand-in Asana and Postgres live on in other processes
-and threads. After each death the slices have to be old or new, whole, and one more sync has to heal everything.
+A sync is a forked child, so that no kill costs a new import of everything. The stand-in Asana and Postgres live on in
+other threads and processes. After each death every slice must be wholly old or new, and one more sync must heal all.
 """
 
 import argparse
@@ -45,7 +45,7 @@ LONGEST_SECONDS = 1.6
 
 
 class Storm:
-    """A company whose syncs are killed. In the database at `url` both connections stand in the old state."""
+    """A company whose syncs are killed. In the database at `url`, both connections are in the old state."""
 
     def __init__(
         self, url: str, asana: Sandbox, states: dict[str, Content], seed: int, settings: Settings | None = None
@@ -58,11 +58,11 @@ class Storm:
         self.completed = 0
 
     def sync_whole(self, name: str = ONE) -> bool:
-        """One sync in a child that is left alone."""
+        """Run one sync in a child and let it finish; returns whether it succeeded."""
         return os.waitpid(self.start(name), 0)[1] == 0
 
     def start(self, name: str = ONE, then: Callable[[], bool] = lambda: False) -> int:
-        """A child that syncs, again as long as `then` says so; its exit status is 0 if the last one went well."""
+        """Start a child that syncs, again while `then` says so. Its exit status is 0 if the last sync succeeded."""
         pid = os.fork()
         if pid == 0:
             quiet = os.open(os.devnull, os.O_WRONLY)
@@ -81,7 +81,7 @@ class Storm:
         return pid
 
     def kill_once(self, number: int = signal.SIGKILL) -> list[str]:
-        """Kill a sync at some moment; what is wrong afterwards, and after one more sync."""
+        """Kill a sync at a random moment; returns what is wrong afterwards, and after one more sync."""
         target = self.random.choice([OLD, NEW])
         become(self.asana.world, target)
         pid = self.start()
@@ -91,7 +91,7 @@ class Storm:
         return self.check(target)
 
     def check(self, target: str) -> list[str]:
-        """What is wrong with the slices now, and with their healing."""
+        """What is wrong with the slices now, and after the next sync."""
         wrong = mixed(self.url, self.states, ONE) + contradictions(self.url, ONE)
         wrong += [f"{TWO}: {table}" for table in mixed(self.url, {OLD: self.states[OLD]}, TWO)]
         if not self.sync_whole():
@@ -102,7 +102,7 @@ class Storm:
 
 
 def kills(storm: Storm, count: int, tell: Callable[[str], None]) -> list[str]:
-    """So many SIGKILLs at random moments of a sync."""
+    """Send `count` SIGKILLs, each at a random moment of a sync; returns what went wrong."""
     wrong: list[str] = []
     for number in range(1, count + 1):
         wrong += [f"kill {number}: {what}" for what in storm.kill_once()]
@@ -112,7 +112,7 @@ def kills(storm: Storm, count: int, tell: Callable[[str], None]) -> list[str]:
 
 
 def stops(storm: Storm, count: int, tell: Callable[[str], None]) -> list[str]:
-    """So many immediate shutdowns of Postgres at random moments of a sync; the server is started again after each."""
+    """Stop Postgres `count` times, each at a random moment of a sync, and start it again; returns what went wrong."""
     wrong: list[str] = []
     for number in range(1, count + 1):
         target = storm.random.choice([OLD, NEW])
@@ -129,9 +129,9 @@ def stops(storm: Storm, count: int, tell: Callable[[str], None]) -> list[str]:
 
 
 def stop_at_once(url: str) -> None:
-    """What `pg_ctl stop -m immediate` does: SIGQUIT to the postmaster, and wait until it is gone."""
-    with psycopg.connect(url, autocommit=True) as database:
-        row = database.execute("show data_directory").fetchone()
+    """Do what `pg_ctl stop -m immediate` does: send SIGQUIT to the postmaster, and wait until it is gone."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        row = conn.execute("show data_directory").fetchone()
     assert row is not None
     pid = int((Path(row[0]) / "postmaster.pid").read_text().split()[0])
     os.kill(pid, signal.SIGQUIT)
@@ -142,7 +142,7 @@ def stop_at_once(url: str) -> None:
 
 
 def readers(storm: Storm, reads: int, tell: Callable[[str], None]) -> list[str]:
-    """So many snapshots of a reader while one sync after the other changes the slices back and forth."""
+    """Take `reads` snapshots while syncs change the slices back and forth; returns the contradictions."""
     wrong: list[str] = []
     done, synced = os.pipe()
     pid = storm.start(then=lambda: os.write(synced, b".") == 1)
@@ -163,7 +163,7 @@ def readers(storm: Storm, reads: int, tell: Callable[[str], None]) -> list[str]:
 
 @contextmanager
 def own_database() -> Iterator[tuple[str, Settings]]:
-    """A Postgres of the storm's own: its URL, and the settings that start it again."""
+    """The storm's own Postgres: its URL, and the settings that start it again."""
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings({"PERFCOPILOT_HOME": str(Path(folder) / "state")})
         try:
@@ -175,7 +175,7 @@ def own_database() -> Iterator[tuple[str, Settings]]:
 
 
 def main() -> int:
-    """Run one storm and tell how it went; exit code 1 if anything was wrong."""
+    """Run one storm and print how it went; returns exit code 1 if anything was wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("storm", choices=["kills", "stops", "readers"])
     parser.add_argument("--count", type=int, default=100)
@@ -189,8 +189,8 @@ def main() -> int:
         storm = Storm(url, asana, states, given.seed, settings)
         run = {"kills": kills, "stops": stops, "readers": readers}[given.storm]
         wrong = run(storm, given.count, lambda line: print(line, flush=True))
-        with psycopg.connect(url) as database:
-            open_transactions = database.execute(
+        with psycopg.connect(url) as conn:
+            open_transactions = conn.execute(
                 "select count(*) from pg_stat_activity where state like 'idle in transaction%'"
             ).fetchone()
     print(f"{len(wrong)} things wrong, {open_transactions} transactions left open", *wrong[:20], sep="\n")

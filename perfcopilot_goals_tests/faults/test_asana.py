@@ -1,10 +1,11 @@
-"""An Asana that breaks under a sync: what lands in the tables, and what is told where nothing does."""
+"""Asana breaks during a sync: what the tables hold then, and what the error says if they hold nothing new."""
 
 import collections
 import random
 import threading
 
 import dagster as dg
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,10 +18,9 @@ from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.core.examples import one_in
-from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TOKEN, TWO, Syncs, content, mixed
+from perfcopilot_goals_tests.faults.company import CANARIES, NEW, OLD, ONE, TOKEN, TWO, Syncs, content, mixed
 from perfcopilot_goals_tests.faults.conftest import Rig
 from perfcopilot_goals_tests.faults.reader import contradictions
-from perfcopilot_goals_tests.faults.test_every_point import CANARIES
 
 FAULTY = {
     "429": faults.status(429, "Slow down"),
@@ -35,7 +35,7 @@ FAULTY = {
 
 
 class Weather:
-    """So large a share of answers is faulty. Which and how depends on what is asked for the how-manieth time alone."""
+    """This share of responses is faulty. Which one and how depends only on the request and how often it came before."""
 
     def __init__(self, share: float, seed: int) -> None:
         self.share, self.seed = share, seed
@@ -44,7 +44,7 @@ class Weather:
         self._lock = threading.Lock()
 
     def __call__(self, request: Request, response: Response) -> Response | Raw:
-        # Not by the offset, which is another one each time.
+        # Without the offset, which differs each time.
         asked = f"{request.path} {request.query.get('supported_goal')}"
         with self._lock:
             self.seen[asked] += 1
@@ -58,7 +58,7 @@ class Weather:
 
 
 @pytest.mark.fault("A1", "A2", "A14", "A16", "A30", "F8")
-def test_a_tenth_of_answers_may_be_faulty_and_two_thousand_goals_land_exactly_as_without(
+def test_a_tenth_of_responses_may_be_faulty_and_two_thousand_goals_are_stored_exactly(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", database_url)
@@ -69,7 +69,7 @@ def test_a_tenth_of_answers_may_be_faulty_and_two_thousand_goals_land_exactly_as
         syncs.connect(asana.base_url, world)
         assert syncs.run(TWO, checked=False).success
         needed = asana.count()
-        # With one seed in six some list is faulty four times in a row, and the sync gives up as it should.
+        # One seed in six makes some list faulty four times in a row, and the sync rightly gives up.
         asana.faults = weather = Weather(0.1, seed=2)
         assert syncs.run(ONE).success
         retried = asana.count() - 2 * needed
@@ -89,8 +89,8 @@ def test_a_tenth_of_answers_may_be_faulty_and_two_thousand_goals_land_exactly_as
 
 @pytest.mark.hypothesis
 @pytest.mark.fault("A16", "F1")
-def test_any_weather_leaves_old_slices_or_new_and_one_more_sync_without_it_brings_the_new(rig: Rig) -> None:
-    """A hundredth of the examples: each is two whole syncs and a copy of the database; see also `test_every_point`."""
+def test_any_weather_leaves_old_or_new_slices_and_one_calm_sync_brings_the_new(rig: Rig) -> None:
+    """Runs a hundredth of the usual examples: each is two syncs and a copy of the database. See `test_every_point`."""
 
     @one_in(100)
     @given(share=st.sampled_from([0.05, 0.2, 0.5, 0.9]), seed=st.integers(0, 2**32))
@@ -110,11 +110,11 @@ def test_any_weather_leaves_old_slices_or_new_and_one_more_sync_without_it_bring
 
 
 @pytest.mark.fault("A28")
-def test_a_host_name_that_does_not_resolve_is_told_within_the_bounds(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_name_that_does_not_resolve_is_reported_in_time(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     rig.begin()
     monkeypatch.setenv("PERFCOPILOT_ASANA_HOSTS", "asana.invalid")
-    with Database(rig.url).connect("moving") as transaction:
-        set_connection(transaction, ONE, {"base_url": "https://asana.invalid/api/1.0"})
+    with Database(rig.url).connect("moving") as conn:
+        set_connection(conn, ONE, {"base_url": "https://asana.invalid/api/1.0"})
     syncs = rig.syncs()
     before = rig.asana.count()
     result = syncs.run()
@@ -123,8 +123,8 @@ def test_a_host_name_that_does_not_resolve_is_told_within_the_bounds(rig: Rig, m
     assert data is not None
     assert str(data.description).startswith(f"AsanaUnavailableError: connection {ONE}: GET /goals: ")
     assert f"a host name that does not resolve, after {ATTEMPTS} attempts" in str(data.description)
-    told = "\n".join(str(event.event_specific_data) + str(event.message) for event in result.all_events)
-    assert not [canary for canary in CANARIES if canary in told]
+    texts = "\n".join(str(event.event_specific_data) + str(event.message) for event in result.all_events)
+    assert not [canary for canary in CANARIES if canary in texts]
     (sync,) = _sync_log(rig.url)
     assert sync == ("failed", "AsanaUnavailableError", ATTEMPTS)
     assert isinstance(syncs.clock, FakeClock)
@@ -135,8 +135,8 @@ def test_a_host_name_that_does_not_resolve_is_told_within_the_bounds(rig: Rig, m
 
 
 def _sync_log(url: str) -> list[tuple[str, str, int]]:
-    with Database(url).connect("looking") as transaction:
-        return transaction.execute(
+    with psycopg.connect(Database(url).url) as conn:
+        return conn.execute(
             "select state, error_code, requests from perfcopilot_goals.syncs where connection = %s "
             "order by started_at desc limit 1",
             [ONE],

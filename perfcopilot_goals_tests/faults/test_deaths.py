@@ -1,4 +1,4 @@
-"""Syncs that die, are paused, or meet another one. The storms of `storm` do the same a thousand times."""
+"""Syncs die, are paused, or meet another sync. The storms of `storm` do the same a thousand times."""
 
 import os
 import signal
@@ -26,8 +26,8 @@ def storm(rig: Rig) -> Storm:
 def states(url: str, name: str = ONE) -> list[str]:
     """The states of the connection's syncs, oldest first, with what ended them."""
     query = "select state, error_code from perfcopilot_goals.syncs where connection = %s order by started_at"
-    with psycopg.connect(url) as database:
-        return [" ".join(filter(None, row)) for row in database.execute(query, [name]).fetchall()]
+    with psycopg.connect(url) as conn:
+        return [" ".join(filter(None, row)) for row in conn.execute(query, [name]).fetchall()]
 
 
 def wait_until_asked(asana: Sandbox, so_often: int) -> None:
@@ -41,7 +41,7 @@ def wait_until_asked(asana: Sandbox, so_often: int) -> None:
 @pytest.mark.parametrize(
     "number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=["SIGKILL", "SIGTERM", "SIGINT"]
 )
-def test_whenever_a_sync_dies_its_slices_are_old_or_new_and_the_next_one_heals(storm: Storm, number: int) -> None:
+def test_whenever_a_sync_dies_its_slices_are_old_or_new_and_the_next_sync_heals(storm: Storm, number: int) -> None:
     for _ in range(DEATHS):
         assert storm.kill_once(number) == []
 
@@ -55,9 +55,9 @@ def test_a_sync_that_was_paused_while_another_finished_does_not_write_over_it(st
     wait_until_asked(storm.asana, before + 3)
     os.kill(old, signal.SIGSTOP)
     storm.asana.latency_seconds = 0
-    with psycopg.connect(storm.url, autocommit=True) as database:
-        # What holds the token for the paused one is gone after its deadline; here it is taken away.
-        database.execute(
+    with psycopg.connect(storm.url, autocommit=True) as conn:
+        # After its deadline a paused sync loses the token's lock. Here the test takes it away.
+        conn.execute(
             "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted "
             "and database = (select oid from pg_database where datname = current_database())"
         )
@@ -82,7 +82,7 @@ def test_syncs_with_one_token_take_turns_and_each_leaves_its_slices_whole(storm:
 
 
 @pytest.mark.fault("F3")
-def test_a_sync_that_waits_for_the_rate_limit_ends_at_once_when_it_is_told_to(storm: Storm) -> None:
+def test_a_sync_that_waits_for_the_rate_limit_stops_at_once_on_a_signal(storm: Storm) -> None:
     from perfcopilot_goals_tests import scripted_faults as faults
 
     before = storm.asana.count()

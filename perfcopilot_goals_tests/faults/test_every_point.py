@@ -1,7 +1,7 @@
-"""A fault at every point of a sync, one after the other until there is no further point.
+"""A fault at every point of a sync, one after the other.
 
-After each, every slice is the old one or the new one, whole; the other connection's are untouched; the error is one of
-ours and says nothing it must not; and one more sync, without a fault, brings everything to the new state.
+After each, every slice is the whole old one or the whole new one, and the other connection's are untouched. The error
+is one of ours and reveals nothing. One more sync, without a fault, brings everything to the new state.
 """
 
 import itertools
@@ -15,25 +15,24 @@ from psycopg.conninfo import conninfo_to_dict
 
 from perfcopilot_goals.sandbox.exchange import Fault, Request, Response
 from perfcopilot_goals_tests import scripted_faults as faults
-from perfcopilot_goals_tests.faults.company import NEW, OLD, ONE, TOKEN, TWO, content, mixed
+from perfcopilot_goals_tests.faults.company import CANARIES, NEW, OLD, ONE, TWO, content, mixed
 from perfcopilot_goals_tests.faults.conftest import Rig
 from perfcopilot_goals_tests.faults.proxy import CUT, CUT_AFTER, PASS, Proxy
 from perfcopilot_goals_tests.faults.reader import contradictions
 
-# `make storm` takes every point; the usual run a share of them, other ones in each kind of fault.
+# `make storm` takes every point. The usual run takes a share of them, different ones for each kind of fault.
 EVERY = int(os.environ.get("PERFCOPILOT_EVERY_POINT", "20"))
-CANARIES = (TOKEN, "Canary")
 
 
 def points(offset: int, step: int) -> Iterator[int]:
-    """1, 2, 3, … or a share of them."""
+    """The numbers of the points: 1, 2, 3, … or a share of them."""
     return itertools.count(1 + offset % step, step)
 
 
 def check_after(rig: Rig, result: dg.ExecuteInProcessResult, where: str) -> None:
-    """What has to hold after a fault, and after the sync that follows it."""
-    told = "\n".join(str(event.event_specific_data) + str(event.message) for event in result.all_events)
-    assert not [canary for canary in CANARIES if canary in told], where
+    """Assert what must hold after a fault, and after the sync that follows it."""
+    texts = "\n".join(str(event.event_specific_data) + str(event.message) for event in result.all_events)
+    assert not [canary for canary in CANARIES if canary in texts], where
     for event in result.all_events:
         if event.is_step_failure:
             data = event.step_failure_data.user_failure_data
@@ -65,7 +64,7 @@ def test_whichever_request_fails_for_good_the_slices_are_old_or_new(rig: Rig, fa
         result = rig.syncs().run()
         if result.success:
             if len(targets) >= number and targets[number - 1].startswith("/users?"):
-                # The one list that a sync can do without.
+                # A sync can do without this list only.
                 assert content(rig.url, ONE) == rig.states[NEW]
                 continue
             assert len(targets) < number, "a request failed for good and the sync said nothing"
@@ -74,26 +73,26 @@ def test_whichever_request_fails_for_good_the_slices_are_old_or_new(rig: Rig, fa
 
 
 def let_users_be_looked_at(rig: Rig) -> None:
-    """As on the first sync of a day."""
+    """Make the users' check due, as in the first sync of a day."""
     with psycopg.connect(rig.url) as admin:
         admin.execute("update perfcopilot_goals.connections set users_checked_at = null")
 
 
 @pytest.mark.fault("E2", "E3", "E4", "F1")
-@pytest.mark.parametrize("verdict", [CUT, CUT_AFTER])
+@pytest.mark.parametrize("decision", [CUT, CUT_AFTER])
 @pytest.mark.parametrize("for_good", [True, False], ids=["for-good", "once"])
-def test_whichever_statement_loses_its_line_the_slices_are_old_or_new(rig: Rig, verdict: str, for_good: bool) -> None:
+def test_whichever_statement_loses_its_line_the_slices_are_old_or_new(rig: Rig, decision: str, for_good: bool) -> None:
     port = int(str(conninfo_to_dict(rig.begin())["port"]))
     with Proxy(port) as proxy:
-        for number in points(3 if verdict == CUT else 5, EVERY * (2 if for_good else 1)):
+        for number in points(3 if decision == CUT else 5, EVERY * (2 if for_good else 1)):
             rig.begin()
 
             def decide(count: int, message: bytes, at: int = number) -> str:
-                return verdict if count == at or (for_good and count > at) else PASS
+                return decision if count == at or (for_good and count > at) else PASS
 
             proxy.reset(decide)
             result = rig.syncs(proxy.url(rig.url)).run()
             if proxy.cuts == 0:
                 assert result.success
                 return
-            check_after(rig, result, f"statement {number} {verdict}")
+            check_after(rig, result, f"statement {number} {decision}")

@@ -1,6 +1,6 @@
 """How these tests ask the sandbox: a plain GET, a list over all its pages, bytes on a socket; and a clock to move.
 
-Add a way of asking here when two test files need it. It is none of the product's client, which has its own tests.
+Add a way of asking here when two test files need it. The product's own client is not used here; it has its own tests.
 """
 
 import socket
@@ -24,7 +24,7 @@ class Clock:
 
 
 def ask(asana: Sandbox, path: str, *, token: str | None = None, method: str = "GET", **query: Any) -> requests.Response:
-    """One request on a connection of its own; redirects are not followed."""
+    """Send one request on a new line; redirects are not followed."""
     with requests.Session() as session:
         session.trust_env = False
         return session.request(
@@ -37,9 +37,9 @@ def ask(asana: Sandbox, path: str, *, token: str | None = None, method: str = "G
         )
 
 
-def message_of(answer: requests.Response) -> str:
+def message_of(response: requests.Response) -> str:
     """The message of Asana's error envelope."""
-    message: str = answer.json()["errors"][0]["message"]
+    message: str = response.json()["errors"][0]["message"]
     return message
 
 
@@ -58,14 +58,14 @@ def rows(asana: Sandbox, path: str, **query: Any) -> list[Any]:
 
 @contextmanager
 def asked(asana: Sandbox, path: str) -> Iterator[socket.socket]:
-    """A socket on which one request was sent; what comes back is the test's to read."""
-    with socket.create_connection(("127.0.0.1", asana.port), timeout=5) as connection:
-        send(connection, asana, path)
-        yield connection
+    """A socket on which one request was sent. The test reads what comes back."""
+    with socket.create_connection(("127.0.0.1", asana.port), timeout=5) as line:
+        send(line, asana, path)
+        yield line
 
 
-def send(connection: socket.socket, asana: Sandbox, path: str) -> None:
-    connection.sendall(
+def send(line: socket.socket, asana: Sandbox, path: str) -> None:
+    line.sendall(
         f"GET /api/1.0{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {asana.token}\r\n\r\n".encode()
     )
 

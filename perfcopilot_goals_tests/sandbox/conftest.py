@@ -1,6 +1,6 @@
 """Worlds and sandboxes that several test files use.
 
-`company_asana` is shared by the session: read it, do not change it.
+The whole session shares `company_asana`: do not change it.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The sample company holds every case it promises; whoever removes one breaks a test here."""
+"""The sample company has every case that it promises. Removing one breaks a test here."""
 
 import unicodedata
 from collections import Counter
@@ -31,7 +31,7 @@ def some(world: World, **fields: str | None) -> list[Goal]:
     return [goal for goal in world.goals.values() if all(getattr(goal, key) == fields[key] for key in fields)]
 
 
-def test_it_is_the_same_each_time_and_apart_from_the_last() -> None:
+def test_it_is_the_same_each_time_and_shares_nothing_with_the_last() -> None:
     first, second = sample_company(), sample_company()
     assert first == second
     first.delete(next(iter(first.goals)))
@@ -50,7 +50,7 @@ def test_its_numbers(company: World) -> None:
     ("employee_id", "goals"),
     [("E001", 200), ("E002", 201), ("E003", 243), ("E015", 0), ("E016", 0), ("E017", 0)],
 )
-def test_owners_stand_at_under_and_over_the_cap(company: World, employee_id: str, goals: int) -> None:
+def test_some_owners_are_under_at_and_over_the_cap(company: World, employee_id: str, goals: int) -> None:
     assert owned(company, employee_id) == goals
 
 
@@ -66,7 +66,7 @@ def test_two_employees_share_a_name_and_both_own_goals(company: World) -> None:
     assert all(owned(company, employee.employee_id) for employee in same)
 
 
-def test_unmapped_employees_match_by_mail_once_but_for_case_twice_and_not_at_all(company: World) -> None:
+def test_unmapped_employees_match_by_e_mail_exactly_by_case_twice_and_not_at_all(company: World) -> None:
     mails = Counter((person.email or "").casefold() for person in company.people.values())
     unmapped = [employee for employee in company.roster if employee.asana_user_gid is None]
     assert [mails[employee.email.casefold()] for employee in unmapped[:5]] == [1, 1, 1, 1, 0]

@@ -1,4 +1,4 @@
-"""The sandbox's answers against Asana's published description, where a copy of it lies beside the checkout."""
+"""The sandbox's responses agree with Asana's published description, if a copy of it lies beside the checkout."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,10 +17,10 @@ def description() -> Any:
 
 
 def nullable_unions(node: Any) -> Any:
-    """The description with `allOf` that has a nullable part made nullable as a whole.
+    """The description in which an `allOf` with a nullable part is nullable as a whole.
 
-    It says `nullable` inside one part of an `allOf` for "may be null"; to a validator that means nothing, because the
-    other part still demands an object.
+    The description means "may be null" by a `nullable` inside one part of an `allOf`. A validator ignores that, because
+    the other part still demands an object.
     """
     if isinstance(node, list):
         return [nullable_unions(element) for element in node]
@@ -33,12 +33,12 @@ def nullable_unions(node: Any) -> Any:
 
 
 def schema_of(description: Any, path: str, status: int) -> Any:
-    """The answer's schema with everything its references lead to."""
+    """The response's schema with everything that its references lead to."""
     responses = description["paths"][path]["get"]["responses"]
-    answer = next(value for key, value in responses.items() if str(key) == str(status))
-    while "$ref" in answer:
-        answer = resolved(description, answer)
-    schema = answer["content"]["application/json"]["schema"]
+    response = next(value for key, value in responses.items() if str(key) == str(status))
+    while "$ref" in response:
+        response = resolved(description, response)
+    schema = response["content"]["application/json"]["schema"]
     return {**schema, "components": description["components"]}
 
 
@@ -49,7 +49,7 @@ def resolved(description: Any, node: Any) -> Any:
 
 
 def parts(description: Any, schema: Any) -> Iterator[Any]:
-    """A schema and all that it is made of."""
+    """A schema and all its parts."""
     yield schema
     below = [*schema.get("allOf", []), *schema.get("anyOf", [])]
     if "$ref" in schema:
@@ -92,7 +92,7 @@ CROWDED = "1205000000000402"  # E003's goal of 130 sub-goals; the first of these
         ("/goal_relationships", f"/goal_relationships?limit=100&supported_goal={CROWDED}"),
     ],
 )
-def test_an_answer_is_as_described_and_has_no_other_key(
+def test_a_response_is_as_described_and_has_no_other_key(
     description: Any, company_asana: Sandbox, path: str, target: str
 ) -> None:
     answer = ask(company_asana, target)

@@ -23,7 +23,7 @@ def statuses(asana: Sandbox, calls: int, path: str = "/users/me") -> list[int]:
 
 
 def outcome(asana: Sandbox) -> int | str:
-    """The status of one call, or "cut" where its body broke off."""
+    """The status of one call, or "cut" if its body broke off."""
     try:
         return ask(asana, "/users/me").status_code
     except ChunkedEncodingError:
@@ -31,13 +31,13 @@ def outcome(asana: Sandbox) -> int | str:
 
 
 def raw_answer(world: World, fault: Fault, path: str = "/goals?workspace=77") -> tuple[bytes, bytes]:
-    """Head and body as they came until the connection ended."""
+    """The bytes that came until the line ended."""
     with Sandbox(world, faults=fault) as asana, asked(asana, path) as connection:
         head, _, body = read_to_the_end(connection).partition(b"\r\n\r\n")
     return head, body
 
 
-def test_a_rule_fires_so_many_times_from_such_a_request_on(world: World) -> None:
+def test_a_rule_fires_its_number_of_times_from_its_first_request_on(world: World) -> None:
     script = Script().on(faults.status(503), first=2, times=2)
     with Sandbox(world, faults=script) as asana:
         assert statuses(asana, 5) == [200, 503, 503, 200, 200]
@@ -48,13 +48,13 @@ def test_a_rule_without_a_number_fires_for_ever(world: World) -> None:
         assert statuses(asana, 3) == [500, 500, 500]
 
 
-def test_the_first_rule_that_is_due_answers_and_all_count(world: World) -> None:
+def test_the_first_rule_that_is_due_fires_and_all_rules_count(world: World) -> None:
     script = Script().on(faults.status(500), times=1).on(faults.status(502), times=2).on(faults.status(503), first=4)
     with Sandbox(world, faults=script) as asana:
         assert statuses(asana, 5) == [500, 502, 200, 503, 503]
 
 
-def test_now_and_then_a_call_fails_always_the_same_ones_and_never_in_place_of_a_refusal(world: World) -> None:
+def test_now_and_then_the_same_calls_fail_and_a_refusal_stays_a_refusal(world: World) -> None:
     def asked_in(asana: Sandbox) -> list[int | str]:
         return [outcome(asana) for _ in range(200)]
 
@@ -138,7 +138,7 @@ def test_a_redirect_names_where_to_go(world: World) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (302, "https://elsewhere.example/login")
 
 
-def test_deep_json_is_as_deep_as_told(world: World) -> None:
+def test_deep_json_is_as_deep_as_asked_for(world: World) -> None:
     with Sandbox(world, faults=faults.deep_json(50)) as asana:
         value = ask(asana, "/users/me").json()["data"]
     for _ in range(49):
@@ -174,7 +174,7 @@ def test_a_fault_that_breaks_the_wire_ends_a_combination(world: World) -> None:
     assert raw_answer(world, faults.in_turn(faults.hang_up(), faults.header("X-Seen", "1"))) == (b"", b"")
 
 
-def test_a_slow_answer_is_the_regular_one(world: World) -> None:
+def test_a_slow_response_is_the_regular_one(world: World) -> None:
     with Sandbox(world, faults=faults.slow(0.15)) as asana:
         before = time.monotonic()
         assert ask(asana, "/users/me").status_code == 200
@@ -275,7 +275,7 @@ def test_bytes_can_drip(world: World, head_too: bool) -> None:
 @pytest.mark.parametrize(
     ("fault", "head"), [(faults.head_only(), b"\r\n\r\n"), (faults.silence(), b"")], ids=["head only", "silence"]
 )
-def test_an_answer_can_stop_before_its_body_or_never_start(world: World, fault: Fault, head: bytes) -> None:
+def test_a_response_can_stop_before_its_body_or_never_start(world: World, fault: Fault, head: bytes) -> None:
     with Sandbox(world, faults=fault) as asana, asked(asana, "/users/me") as connection:
         if head:
             assert connection.recv(65536).endswith(head)
@@ -285,7 +285,7 @@ def test_an_answer_can_stop_before_its_body_or_never_start(world: World, fault: 
         assert asana.count() == 1
 
 
-def test_a_connection_can_be_closed_without_an_answer(world: World) -> None:
+def test_a_line_can_be_closed_without_a_response(world: World) -> None:
     assert raw_answer(world, faults.hang_up()) == (b"", b"")
     with Sandbox(world, faults=faults.hang_up()) as asana:
         with pytest.raises(requests.ConnectionError):
@@ -293,7 +293,7 @@ def test_a_connection_can_be_closed_without_an_answer(world: World) -> None:
         assert [call.status for call in asana.requests] == [None]
 
 
-def test_a_kept_alive_connection_can_close_between_two_pages(world: World) -> None:
+def test_a_kept_alive_line_can_close_between_two_pages(world: World) -> None:
     head, body = raw_answer(world, faults.close_after())
     assert f"Content-Length: {len(body)}".encode() in head
     assert b"Connection: close" not in head

@@ -55,7 +55,7 @@ def test_the_compact_goal_has_an_owner_but_no_status(one_goal: World) -> None:
     assert unowned["owner"] is None
 
 
-def test_the_status_word_comes_only_when_asked_for_by_its_path(one_goal: World) -> None:
+def test_the_status_word_comes_only_if_its_path_is_requested(one_goal: World) -> None:
     with Sandbox(one_goal) as asana:
         full = ask(asana, "/goals/101").json()["data"]
         asked = ask(asana, "/goals", workspace="77", opt_fields="status,current_status_update.status_type").json()

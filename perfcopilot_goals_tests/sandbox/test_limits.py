@@ -8,7 +8,7 @@ from perfcopilot_goals.sandbox.limits import MESSAGE
 from perfcopilot_goals_tests.sandbox.asking import Clock, ask, message_of
 
 
-def test_a_burst_passes_and_the_next_call_is_told_when_to_come_back(world: World) -> None:
+def test_a_burst_passes_and_the_next_call_gets_a_retry_after(world: World) -> None:
     clock = Clock()
     with Sandbox(world, requests_per_minute=30, burst=3, monotonic=clock) as asana:
         assert [ask(asana, "/users/me").status_code for _ in range(3)] == [200, 200, 200]
@@ -20,7 +20,7 @@ def test_a_burst_passes_and_the_next_call_is_told_when_to_come_back(world: World
         assert (asana.count(), asana.rejected) == (5, 1)
 
 
-def test_refused_calls_count_too_so_haste_makes_the_wait_longer(world: World) -> None:
+def test_rejected_calls_count_too_so_impatience_makes_the_wait_longer(world: World) -> None:
     clock = Clock()
     with Sandbox(world, requests_per_minute=60, burst=1, monotonic=clock) as asana:
         ask(asana, "/users/me")
@@ -45,7 +45,7 @@ def test_a_wrong_token_spends_nothing_of_the_right_ones_quota(world: World) -> N
         assert ask(asana, "/users/me").status_code == 200
 
 
-def test_the_call_that_is_one_too_many_at_once_is_refused(world: World) -> None:
+def test_one_call_too_many_in_flight_is_rejected(world: World) -> None:
     entered = threading.Barrier(3)
     release = threading.Event()
 

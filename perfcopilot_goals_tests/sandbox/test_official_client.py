@@ -1,4 +1,4 @@
-"""Asana's own Python package reads the sandbox: a second opinion that the stand-in is one."""
+"""Asana's own Python package can read the sandbox: a second opinion on the stand-in."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -46,7 +46,7 @@ def test_it_reads_one_goal_its_parents_and_who_it_is(client: Any, company: World
     assert asana_package.UsersApi(client).get_user("me", {})["workspaces"][0]["gid"] == company.workspace_gid
 
 
-def test_it_raises_what_the_sandbox_refuses(client: Any) -> None:
+def test_it_raises_the_sandboxs_refusals(client: Any) -> None:
     with pytest.raises(asana_package.rest.ApiException) as refusal:
         asana_package.GoalsApi(client).get_goal("999", {})
     assert refusal.value.status == 404

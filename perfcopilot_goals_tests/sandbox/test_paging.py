@@ -1,4 +1,4 @@
-"""Pages, their tokens, and what a bad or late token is told."""
+"""Pages, their tokens, and the refusal of a bad or late token."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def test_the_pages_together_are_the_list_whatever_their_size(world: World, limit
     assert bodies[-1]["next_page"] is None
 
 
-def test_next_page_is_there_only_when_a_limit_was_sent(world: World) -> None:
+def test_next_page_comes_only_if_a_limit_was_sent(world: World) -> None:
     with Sandbox(world) as asana:
         assert "next_page" not in ask(asana, "/goals", workspace="77").json()
         assert ask(asana, "/goals", workspace="77", limit=5).json()["next_page"] is None

@@ -1,4 +1,4 @@
-"""Which routes there are, what they answer, and which refusal says what."""
+"""Which routes there are, what they return, and what each refusal says."""
 
 import json
 import urllib.error
@@ -56,7 +56,7 @@ def test_a_route_can_vanish_while_the_sandbox_runs(world: World) -> None:
 
 
 @pytest.mark.parametrize(("subgoals_paged", "sizes"), [(False, (2, False)), (True, (1, True))])
-def test_the_old_route_pages_only_if_told_to(world: World, subgoals_paged: bool, sizes: tuple[int, bool]) -> None:
+def test_the_old_route_pages_only_if_it_is_set_to(world: World, subgoals_paged: bool, sizes: tuple[int, bool]) -> None:
     with Sandbox(world, routes="subgoals", subgoals_paged=subgoals_paged) as asana:
         limited = ask(asana, "/goals/101/subgoals", limit=1).json()
         assert (len(limited["data"]), "next_page" in limited) == sizes

@@ -1,4 +1,4 @@
-"""The socket side: one write an answer, kept-alive connections, counting, and a quiet and whole end."""
+"""The socket side: one write per response, kept-alive lines, counting, and a quiet and complete end."""
 
 import socket
 import threading
@@ -26,7 +26,7 @@ def test_one_connection_serves_many_requests(world: World) -> None:
         assert connection.recv(65536) == first
 
 
-def test_a_sandbox_that_was_left_answers_no_kept_alive_connection(world: World) -> None:
+def test_a_sandbox_that_was_left_responds_on_no_kept_alive_line(world: World) -> None:
     with Sandbox(world) as asana:
         connection = socket.create_connection(("127.0.0.1", asana.port), timeout=5)
         send(connection, asana, "/users/me")
@@ -37,7 +37,7 @@ def test_a_sandbox_that_was_left_answers_no_kept_alive_connection(world: World) 
         socket.create_connection(("127.0.0.1", asana.port), timeout=5)
 
 
-def test_a_sandbox_entered_again_is_where_it_was(world: World) -> None:
+def test_a_sandbox_that_is_entered_again_has_the_same_address(world: World) -> None:
     asana = Sandbox(world)
     with asana:
         port = asana.port
@@ -71,7 +71,7 @@ def test_calls_are_kept_in_order_with_path_query_and_status(world: World) -> Non
         assert (asana.count("/goals"), asana.count("/goals?"), asana.count("/users")) == (2, 1, 0)
 
 
-def test_every_answer_carries_the_change_header_if_one_is_set(world: World) -> None:
+def test_every_response_has_the_change_header_if_one_is_set(world: World) -> None:
     change = "name=goal_sals_api;info=https://forum.asana.com/t/1089758;affected=true"
     with Sandbox(world, asana_change=change) as asana:
         assert ask(asana, "/users/me").headers["Asana-Change"] == change
@@ -81,7 +81,9 @@ def test_every_answer_carries_the_change_header_if_one_is_set(world: World) -> N
 
 
 @pytest.mark.parametrize(("compresses", "encoding"), [(True, "gzip"), (False, None)])
-def test_it_compresses_if_told_to_and_asked_to(world: World, compresses: bool, encoding: str | None) -> None:
+def test_it_compresses_if_it_is_set_to_and_the_client_accepts_it(
+    world: World, compresses: bool, encoding: str | None
+) -> None:
     with Sandbox(world, compresses=compresses) as asana:
         answer = ask(asana, "/users/me")
         assert answer.headers.get("Content-Encoding") == encoding
@@ -90,7 +92,7 @@ def test_it_compresses_if_told_to_and_asked_to(world: World, compresses: bool, e
             assert b"Content-Encoding" not in connection.recv(65536)
 
 
-def test_latency_delays_the_answer_but_not_the_end(world: World) -> None:
+def test_latency_delays_the_response_but_not_the_end(world: World) -> None:
     before = time.monotonic()
     with Sandbox(world, latency_seconds=30) as asana, asked(asana, "/users/me") as connection:
         connection.settimeout(0.1)
@@ -108,7 +110,7 @@ def test_text_goes_out_as_utf8_and_what_utf8_cannot_hold_as_an_escape(world: Wor
     assert answer.json()["data"]["name"] == "Größer \ud800 ウ \x00"
 
 
-def test_many_clients_at_once_get_each_their_own_answer() -> None:
+def test_many_clients_at_once_each_get_their_own_response() -> None:
     company = sample_company()
     goal_gids = list(company.goals)[:200]
     wrong: list[str] = []

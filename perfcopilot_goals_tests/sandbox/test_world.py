@@ -7,7 +7,7 @@ from perfcopilot_goals.sandbox import Sandbox, World, generated_world, roster_cs
 from perfcopilot_goals_tests.sandbox.asking import ask, rows
 
 
-def test_a_changed_world_shows_in_the_next_answer(world: World) -> None:
+def test_a_changed_world_shows_in_the_next_response(world: World) -> None:
     with Sandbox(world) as asana:
         world.rename("101", "Renamed")
         world.reown("102", None)
@@ -44,7 +44,7 @@ def test_a_generated_world_is_the_same_each_time() -> None:
     assert generated_world(goals=50) == generated_world(goals=50)
 
 
-def test_a_generated_world_has_as_many_subgoals_as_asked_for_dealt_out_evenly() -> None:
+def test_a_generated_world_has_as_many_subgoals_as_asked_for_spread_evenly() -> None:
     world = generated_world(goals=10, people=2, subgoals=7)
     assert len(world.goals) == 10
     assert sorted(map(len, world.subgoals.values())) == [2, 2, 3]

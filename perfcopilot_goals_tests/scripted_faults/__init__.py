@@ -1,7 +1,7 @@
-"""Scripted trouble for the stand-in Asana: what may come back instead of a good answer, and when.
+"""Scripted trouble for the stand-in Asana: what may come back instead of a good response, and when.
 
-A fault is a function of the request and the regular response that returns another `Response`, or `Raw` for an answer
-that breaks on the wire. `Script` decides when one fires:
+A fault is a function of the request and the regular response. It returns another `Response`, or `Raw` for a response
+that breaks on the wire. `Script` decides when one fires.
 
     script = Script()
     script.on(status(503), path="/goals", times=2)                     # the first two lists
@@ -9,8 +9,8 @@ that breaks on the wire. `Script` decides when one fires:
     script.on(status(404, "goal: Unknown object: 12"), when=asks_subgoals_of("12"))
     Sandbox(world, faults=script)
 
-Add a fault to `answers` when it is a whole answer, to `pages` when it changes what a list says, to `wire` when bytes or
-time are wrong. A fault used by one test only is better written there.
+Add a fault to `answers` if it is a whole response, to `pages` if it changes what a list says, to `wire` if bytes or
+time are wrong. If only one test uses it, write it there.
 """
 
 from perfcopilot_goals_tests.scripted_faults.answers import (

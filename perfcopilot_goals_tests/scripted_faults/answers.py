@@ -1,6 +1,6 @@
-"""Whole answers that are not the one hoped for: statuses, foreign bodies, wrong headers, late ones.
+"""Whole responses that are wrong: other statuses, foreign bodies, wrong headers, late ones.
 
-Lists that lie about their pages are `pages`; answers that break off are `wire`.
+Lists that mislead about their pages are in `pages`, responses that break off in `wire`.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ HTML = b"<!DOCTYPE html><html><head><title>Asana</title></head><body><h1>Please 
 
 
 def status(code: int, message: str = "Something went wrong", *, retry_after: str | None = None) -> Fault:
-    """Asana's error envelope; `retry_after` goes out as it is, sensible or not."""
+    """Asana's error envelope. `retry_after` is sent as it is, sensible or not."""
     response = error_response(code, message)
     return _always(response if retry_after is None else response.with_header("Retry-After", retry_after))
 
@@ -34,12 +34,12 @@ def deep_json(depth: int = 100_000) -> Fault:
 
 
 def slow(seconds: float) -> Fault:
-    """The regular answer, late."""
+    """The regular response, late."""
     return lambda _, response: response.after(seconds)
 
 
 def header(name: str, value: str) -> Fault:
-    """The regular answer with one header set."""
+    """The regular response with one header set."""
     return lambda _, response: response.with_header(name, value)
 
 
@@ -49,17 +49,17 @@ def charset(name: str) -> Fault:
 
 
 def edit(change: Callable[[Any], Any]) -> Fault:
-    """The regular answer with its decoded body passed through `change`."""
+    """The regular response with its decoded body passed through `change`."""
     return lambda _, response: response.with_json(change(response.json()))
 
 
 def without(key: str) -> Fault:
-    """The regular answer without a top-level key: `data`, `next_page`."""
+    """The regular response without a top-level key: `data`, `next_page`."""
     return edit(lambda body: {name: value for name, value in body.items() if name != key})
 
 
 def in_turn(*faults: Fault) -> Fault:
-    """Each fault applied to what the one before made; one that breaks the wire ends the row."""
+    """Applies each fault to the result of the one before. A fault that breaks the wire ends the series."""
 
     def apply(request: Request, response: Response) -> Response | Raw:
         outcome: Response | Raw = response

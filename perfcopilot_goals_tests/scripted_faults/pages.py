@@ -1,6 +1,6 @@
-"""Lists that mislead: pages in a circle, without end, too short, twice the same row, a next page somewhere else.
+"""Lists that mislead: pages in a circle, without end, too short, with a row twice, with a next page elsewhere.
 
-Those that remember something serve one list at a time: make a new one for each sandbox.
+A fault that remembers something serves one list at a time: make a new one for each sandbox.
 """
 
 import itertools
@@ -27,7 +27,7 @@ def foreign_next_page(base_url: str) -> Fault:
 
 
 def loop_offsets(period: int = 1) -> Fault:
-    """Pages in a circle: once `period` offsets were used, the next page is again the first of those."""
+    """Pages in a circle: after `period` offsets, the next page is the first of them again."""
     used: list[str] = []
 
     def fault(request: Request, response: Response) -> Response:
@@ -45,7 +45,7 @@ def endless_pages() -> Fault:
 
 
 def short_pages(rows: int = 0) -> Fault:
-    """Each regular page comes in two: its first `rows` rows, none by default, then the rest. Nothing is lost."""
+    """Each regular page comes as two: its first `rows` rows, none by default, then the rest. Nothing is lost."""
     rests: dict[str, Response] = {}
     numbers = itertools.count(1)
 
@@ -79,3 +79,18 @@ def repeat_last_row(**changes: Any) -> Fault:
 
 def _followed_by(request: Request, response: Response, offset: str) -> Response:
     return response.with_json({**response.json(), "next_page": request.next_page(offset)})
+
+
+def pages_of(rows: list[Any], sizes: list[int]) -> Fault:
+    """The list in pages of these sizes (0 to 100), and the rest in one more."""
+    ends = [0]
+    for size in sizes:
+        ends.append(min(ends[-1] + size, len(rows)))
+    ends.append(len(rows))
+
+    def fault(request: Request, _: Response) -> Response:
+        page = int(request.query.get("offset", "0"))
+        following = request.next_page(str(page + 1)) if page + 2 < len(ends) else None
+        return json_response({"data": rows[ends[page] : ends[page + 1]], "next_page": following})
+
+    return fault

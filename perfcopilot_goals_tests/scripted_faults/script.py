@@ -1,6 +1,6 @@
 """When a fault fires: on which requests, from which one on, and how often.
 
-Add a condition here only if `when` cannot say it. What happens then is `answers`, `pages` and `wire`.
+Add a condition here only if `when` cannot say it. What a fault does is in `answers`, `pages` and `wire`.
 """
 
 import threading
@@ -33,7 +33,7 @@ class _Rule:
 
 
 class Script:
-    """Rules in order: the first that is due answers. Every rule counts the requests that match it, due or not."""
+    """Rules in order: the first that is due fires. Every rule counts the requests that match it, due or not."""
 
     def __init__(self) -> None:
         self._rules: list[_Rule] = []
@@ -51,8 +51,8 @@ class Script:
     ) -> Self:
         """Apply a fault to matching requests, `times` of them from the `first`-th on.
 
-        `path` is a glob on the path below /api/1.0 (`/goals`, `/goals/*/subgoals`), `query` the parameters that must be
-        as given. Request number n of all: `first=n, times=1` alone.
+        `path` is a glob on the path below /api/1.0 (`/goals`, `/goals/*/subgoals`). `query` are parameters that must
+        have these values. With only `first=n, times=1`, it is request number n of all.
         """
         self._rules.append(_Rule(fault, path, query or {}, when, first, times))
         return self

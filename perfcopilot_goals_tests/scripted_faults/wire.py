@@ -1,6 +1,6 @@
-"""Answers that break on the way: cut, reset, dripped, compressed wrongly, or never sent.
+"""Responses that break on the way: cut, reset, dripped, compressed wrongly, or never sent.
 
-Pauses end early when the sandbox closes. A `Raw` answer always ends its connection.
+Pauses end early when the sandbox closes. A `Raw` response always ends its line.
 """
 
 import gzip
@@ -8,17 +8,17 @@ from collections.abc import Iterator
 
 from perfcopilot_goals.sandbox.exchange import Fault, Raw, Request, Response
 
-# Long enough that what went before has been read when the reset arrives.
+# Long enough for the client to read the bytes before the reset arrives.
 SETTLE_SECONDS = 0.05
 
 
 def cut_body(kept_bytes: int | None = None) -> Fault:
-    """Content-Length promises the whole body; half of it comes, or `kept_bytes`, then an orderly close."""
+    """Content-Length promises the whole body, but only half of it or `kept_bytes` come. Then an orderly close."""
     return lambda _, response: Raw(response.status, [response.head() + _first(response.body, kept_bytes)])
 
 
 def reset(kept_bytes: int | None = None) -> Fault:
-    """As `cut_body`, but the connection is reset."""
+    """As `cut_body`, but with a reset at the end."""
     return lambda _, response: Raw(
         response.status, [response.head() + _first(response.body, kept_bytes), SETTLE_SECONDS], is_reset=True
     )
@@ -35,7 +35,7 @@ def chunked_without_end() -> Fault:
 
 
 def cut_gzip(kept_bytes: int | None = None) -> Fault:
-    """Half of a gzip stream, ended by closing: there is no length that would give it away."""
+    """Half of a gzip stream, ended by a close. No Content-Length gives it away."""
 
     def fault(_: Request, response: Response) -> Raw:
         packed = response.gzipped()
@@ -45,13 +45,13 @@ def cut_gzip(kept_bytes: int | None = None) -> Fault:
 
 
 def gzip_bomb(plain_bytes: int = 200 * 2**20) -> Fault:
-    """A small body that unpacks to so many bytes of valid JSON."""
+    """A small body that unpacks to this many bytes of valid JSON."""
     packed = gzip.compress(b'{"data":[],"next_page":null,"filler":"' + b" " * plain_bytes + b'"}', 9)
     return lambda _, response: Response(200, packed, {**response.headers, "Content-Encoding": "gzip"})
 
 
 def drip(seconds: float, head_too: bool = False) -> Fault:
-    """The body byte by byte with a pause before each; the head as well, if wanted."""
+    """The body byte by byte, with a pause before each byte. With `head_too`, the head as well."""
 
     def steps(response: Response) -> Iterator[bytes | float]:
         head = response.head()
@@ -70,17 +70,17 @@ def head_only(seconds: float = 60.0) -> Fault:
 
 
 def silence(seconds: float = 60.0) -> Fault:
-    """No answer at all; the connection stays open that long."""
+    """No response at all; the line stays open that long."""
     return lambda _, __: Raw(None, [seconds])
 
 
 def hang_up() -> Fault:
-    """The connection is closed without an answer."""
+    """The line is closed without a response."""
     return lambda _, __: Raw(None, [])
 
 
 def close_after() -> Fault:
-    """The regular answer in full, after which the kept-alive connection is closed without having said so."""
+    """The regular response in full. Then the kept-alive line is closed, without a header that announces it."""
     return lambda _, response: Raw(response.status, [response.encode()])
 
 

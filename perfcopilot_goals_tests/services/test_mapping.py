@@ -12,7 +12,14 @@ from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import AsanaAccessError, GoalsConfigError, GoalsError, GoalsStoreError
 from perfcopilot_goals.sandbox import Fault, Person, Request, Response, Sandbox, World
-from perfcopilot_goals.services.mapping import UsersSeen, check_mapping, suggest_mapping
+from perfcopilot_goals.services.mapping import (
+    UsersSeen,
+    check_mapping,
+    list_employees,
+    list_unmapped,
+    set_mapping,
+    suggest_mapping,
+)
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.database import Database
@@ -103,7 +110,7 @@ def test_a_look_names_the_swapped_and_the_gone_and_asks_once_a_day(database: Dat
     assert gone(database) == ["E5"]
     assert look(database, asana) is None
     assert [call.path for call in asana.requests] == ["/users"]
-    with database.connect("letting a day pass") as transaction:
+    with psycopg.connect(database.url) as transaction:
         transaction.execute("update perfcopilot_goals.connections set users_checked_at = now() - interval '1 day'")
     asana.world.people[EVE] = Person(EVE, "Eve", "eve@example.com")
     assert look(database, asana) is not None
@@ -124,7 +131,7 @@ def test_what_was_found_before_stands_where_the_users_cannot_be_listed(
     fault: Fault, database: Database, asana: Sandbox
 ) -> None:
     look(database, asana)
-    with database.connect("letting a day pass") as transaction:
+    with psycopg.connect(database.url) as transaction:
         transaction.execute("update perfcopilot_goals.connections set users_checked_at = now() - interval '1 day'")
     before = everything(database)
     asana.faults = Script().on(fault, path="/users")
@@ -211,4 +218,36 @@ def test_a_refusal_of_suggestions_names_the_connection_and_changes_nothing(datab
     assert refused.value.status == 403
     with pytest.raises(GoalsConfigError, match="there is no connection 'nobody'"):
         suggest_mapping(database, load_settings({}), "nobody", apply=True, clock=FakeClock())
+    assert everything(database) == before
+
+
+def test_an_employee_is_mapped_and_unmapped_by_hand(database: Database) -> None:
+    add(database, "acme")
+    with database.connect("setting up") as conn:
+        import_employees(conn, "acme", [Employee("E4", "Di", "di@example.com", None)])
+    set_mapping(database, "acme", "E4", f" {DI} ")
+    assert [(e.employee_id, e.asana_user_gid) for e in list_employees(database, "acme")] == [("E4", DI)]
+    assert list_unmapped(database, "acme").employees == []
+    set_mapping(database, "acme", "E4", None)
+    assert [person.employee_id for person in list_unmapped(database, "acme").employees] == ["E4"]
+
+
+@pytest.mark.parametrize(
+    ("name", "employee_id", "gid", "says"),
+    [
+        pytest.param("nope", "E4", DI, "there is no connection 'nope'", id="connection"),
+        pytest.param("acme", "E9", DI, "connection acme has no employee 'E9'. .*employee list acme$", id="employee"),
+        pytest.param("acme", "E4", "12x", "connection acme: the Asana user's GID must be Asana's numeric", id="gid"),
+        pytest.param("acme", "E4", CY, "claimed twice: 3 by E3 and E4. .*employee unmap acme EMPLOYEE$", id="taken"),
+    ],
+)
+def test_a_mapping_that_cannot_be_changes_nothing_and_names_the_connection(
+    database: Database, name: str, employee_id: str, gid: str, says: str
+) -> None:
+    add(database, "acme")
+    with database.connect("setting up") as conn:
+        import_employees(conn, "acme", ROSTER)
+    before = everything(database)
+    with pytest.raises(GoalsConfigError, match=says):
+        set_mapping(database, name, employee_id, gid)
     assert everything(database) == before

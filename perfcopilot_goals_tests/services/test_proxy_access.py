@@ -1,4 +1,4 @@
-"""The proxy that is set: whoever opens a client goes through it, and its password is told nowhere."""
+"""The configured proxy: every client goes through it, and its password appears nowhere."""
 
 import base64
 import logging
@@ -36,7 +36,7 @@ def asana(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TLSServer
 
 
 def fetch(database: Database, port: int, proxy_port: int) -> list[object]:
-    """The goals of a connection to the server, as whoever has these settings gets them."""
+    """The goals of a connection to the server, fetched with these settings."""
     proxy = f"http://{USER}:{ENCODED}@127.0.0.1:{proxy_port}"
     settings = load_settings({"PERFCOPILOT_ASANA_PROXY": proxy, "PERFCOPILOT_ASANA_HOSTS": HOST})
     row = connection(base_url=f"https://{HOST}:{port}/api/1.0")

@@ -36,6 +36,14 @@ def test_a_replace_never_skips_bad_lines(database: Database) -> None:
     assert ids(database) == ["E1"]
 
 
+@pytest.mark.parametrize("text", ["ID;Name\nE1;Ana\n", f"{HEADER}\nE1;;;11\n"], ids=["header", "line"])
+def test_a_refused_file_names_the_connection(database: Database, text: str) -> None:
+    add(database, "acme")
+    with pytest.raises(GoalsConfigError, match=r"^GoalsConfigError: connection acme: ") as caught:
+        import_roster(database, "acme", text)
+    assert caught.value.connection == "acme"
+
+
 @pytest.mark.fault("D28")
 def test_a_file_without_end_is_given_up_at_the_size_of_no_roster(tmp_path: Path) -> None:
     (tmp_path / "zeros").symlink_to("/dev/zero")

@@ -9,7 +9,13 @@ from perfcopilot_goals.asana.pacing import token_identity
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import AsanaContractError, GoalsConfigError, GoalsError
 from perfcopilot_goals.sandbox import Sandbox
-from perfcopilot_goals.services.sync_access import describe_wait, open_client, require_employees
+from perfcopilot_goals.services.sync_access import (
+    describe_wait,
+    group_by_token,
+    open_client,
+    require_employees,
+    require_workspace,
+)
 from perfcopilot_goals.settings import Settings, load_settings
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees
@@ -101,3 +107,16 @@ def test_a_connection_needs_somebody_on_its_roster_mapped_or_not(database: Datab
         "Import one: perfcopilot-goals employee import acme FILE.csv, or sync with --allow-empty"
     )
     require_employees(database, connection("other"))
+
+
+def test_a_missing_gid_names_the_connection_and_the_command_that_sets_it() -> None:
+    with pytest.raises(GoalsConfigError) as caught:
+        require_workspace(connection(workspace_gid=None))
+    assert (caught.value.connection, caught.value.message[:32]) == ("acme", "its Asana workspace GID is not s")
+    assert str(caught.value).endswith("Set it: perfcopilot-goals connection set acme --workspace-gid GID")
+
+
+def test_connections_that_share_a_token_are_one_group_in_the_order_they_are_named() -> None:
+    rows = [connection("acme"), connection("globex", token_ref="env:OTHER_TOKEN"), connection("initech")]
+    assert group_by_token(["initech", "globex", "acme", "initech"], rows) == [["initech", "acme"], ["globex"]]
+    assert group_by_token(["nope", "acme"], rows) == [["nope"], ["acme"]]

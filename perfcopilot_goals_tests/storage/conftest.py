@@ -1,6 +1,6 @@
-"""One database for the whole folder, empty at the start of each test: to make one anew takes 0.3 s.
+"""One database for the whole folder, emptied before each test, because a new one takes 0.3 s.
 
-A test that changes tables or types, rather than rows, takes `fresh_url`.
+A test that changes tables or types, rather than rows, uses `fresh_url`.
 """
 
 import itertools
@@ -48,6 +48,6 @@ def fresh_url(server: Settings, template: str) -> Iterator[str]:
 
 @pytest.fixture
 def empty_url(server: Settings) -> Iterator[str]:
-    """URL of a database in which nothing is."""
+    """URL of a database without any tables."""
     with _made(server, "") as url:
         yield url

@@ -1,10 +1,11 @@
-"""Rows to store and ways to store and look at them, for the tests of this folder.
+"""Rows for the tests of this folder, and ways to store and read them.
 
 Add here what two test files need. Frames are made as the assets make them: `frame`, `stamp`, `validate`.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -12,9 +13,10 @@ import psycopg
 from psycopg import sql
 
 from perfcopilot_goals.domain.connection import Connection
+from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.tables import frame, own_columns, stamp, tables, validate
 from perfcopilot_goals.storage.connections import add_connection
-from perfcopilot_goals.storage.database import SCHEMA, Database
+from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.slices import Replacement, replace_slice
 from perfcopilot_goals.storage.sync_log import begin_sync
 
@@ -24,10 +26,10 @@ TUESDAY = MONDAY + dt.timedelta(days=1)
 
 
 def empty(url: str) -> None:
-    """Every row of every table gone."""
-    with psycopg.connect(url) as connection:
+    """Delete every row of every table."""
+    with psycopg.connect(url) as conn:
         for table in reversed(tables()):
-            connection.execute(f"delete from {SCHEMA}.{table}")
+            conn.execute(f"delete from {SCHEMA}.{table}")
 
 
 def connection(name: str = "acme", **changes: Any) -> Connection:
@@ -43,10 +45,10 @@ def connection(name: str = "acme", **changes: Any) -> Connection:
 
 
 def add(database: Database, *names: str) -> None:
-    """Connections of these names."""
-    with database.connect("adding connections") as transaction:
+    """Add connections with these names."""
+    with database.connect("adding connections") as conn:
         for name in names:
-            add_connection(transaction, connection(name))
+            add_connection(conn, connection(name))
 
 
 def raw_goals(*gids: str, **columns: Any) -> pd.DataFrame:
@@ -80,44 +82,34 @@ def write(
     allow_empty: bool = False,
     pause: Callable[[float], None] = lambda _: None,
 ) -> int:
-    """One slice as the I/O manager writes it, but without waiting before another try."""
-    with database.connect("entering the sync") as transaction:
-        synced_at = begin_sync(transaction, name, run_id, synced_at)
+    """Write one slice as the I/O manager does, but without waiting between tries."""
+    with database.connect("entering the sync") as conn:
+        synced_at = begin_sync(conn, name, run_id, synced_at)
     stamped = validate(table, stamp(rows, name, synced_at, run_id))
     replacement = Replacement(name, run_id, synced_at, inputs or {}, notes or {}, is_last, allow_empty)
     return replace_slice(database, table, stamped, replacement, pause)
 
 
 def stored(database: Database, table: str = RAW, name: str | None = "acme") -> list[dict[str, Any]]:
-    """The rows of a table as plain values, by key; of every connection where `name` is None."""
+    """The rows of a table as plain values, by key; of every connection if `name` is None."""
     query = sql.SQL("select to_jsonb(t) from {} t where connection = coalesce(%s, connection) order by {}").format(
         sql.Identifier(SCHEMA, table), sql.SQL(", ").join(map(sql.Identifier, tables()[table].key))
     )
-    with database.connect("looking") as transaction:
-        return [row for (row,) in transaction.execute(query, [name]).fetchall()]
+    with psycopg.connect(database.url) as conn:
+        return [row for (row,) in conn.execute(query, [name]).fetchall()]
 
 
 def gids(database: Database, name: str = "acme") -> list[str]:
-    """Which goals are stored of a connection."""
+    """GIDs of the connection's stored goals."""
     return [row["goal_gid"] for row in stored(database, name=name)]
 
 
 def everything(database: Database) -> dict[str, list[dict[str, Any]]]:
-    """Every row of every table, to see that nothing has changed."""
+    """Every row of every table, to check that nothing has changed."""
     return {table: stored(database, table, None) for table in tables()}
 
 
-def chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and everything that it brings along, hidden contexts too."""
-    todo, seen = [error], set()
-    while todo:
-        current = todo.pop()
-        if id(current) not in seen:
-            seen.add(id(current))
-            yield current
-            todo += [other for other in (current.__cause__, current.__context__) if other is not None]
-
-
-def told(error: BaseException) -> str:
-    """All that the error says, by `str` and `repr`, along its whole chain."""
-    return "\n".join(f"{one}\n{one!r}\n{one.__notes__ if hasattr(one, '__notes__') else ''}" for one in chain(error))
+def eventually(holds: Callable[[], bool]) -> None:
+    """Assert that something becomes true soon."""
+    pause = threading.Event()
+    assert any(holds() or pause.wait(0.05) for _ in range(200))

@@ -1,4 +1,4 @@
-"""Any sequence of writes, refused and failing ones among them, against a plain dict that does what was promised."""
+"""Any sequence of writes, also refused and failing ones, compared with a plain dict that does what is promised."""
 
 import datetime as dt
 
@@ -12,7 +12,7 @@ from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals_tests.core.examples import one_in
 from perfcopilot_goals_tests.storage.examples import MONDAY, RAW, add, empty, gids, raw_goals, write
 
-# A name that the trap refuses in a row, as a full disk would, or as a rule that was broken.
+# A row with one of these names fails in the trap, as on a full disk or by a broken rule.
 REFUSED = {"disk": "53100", "rule": "23514"}
 TRAP = f"""
 create function trap() returns trigger language plpgsql as $$ begin
@@ -22,7 +22,7 @@ create function trap() returns trigger language plpgsql as $$ begin
 end $$;
 create trigger trap before insert on perfcopilot_goals.{RAW} for each row execute function trap();
 """
-# Whose slice, hours after Monday when its sync began, the gids that Asana has now, and the fault if there is one.
+# Whose slice; how many hours after Monday the sync began; the GIDs that Asana has then; the fault, if any.
 writes = st.lists(
     st.tuples(
         st.sampled_from(["acme", "globex"]),
@@ -37,15 +37,15 @@ writes = st.lists(
 
 @pytest.mark.hypothesis
 @pytest.mark.fault("B11", "C27", "E10", "E17", "F7")
-def test_after_any_writes_each_slice_is_the_last_that_was_let_in_and_no_older_one(
+def test_after_any_writes_each_slice_is_the_last_accepted_one_and_never_an_older_one(
     fresh_url: str,
 ) -> None:
-    """The old slice or the new one, nobody else's touched, what is gone from Asana gone, and no moment that goes back.
+    """Each slice is old or new, the other connection's is untouched, deleted goals are gone, and time never goes back.
 
-    A tenth of the examples: each is several transactions of a real Postgres, and runs in real time.
+    Runs a tenth of the usual examples, because each is several transactions of a real Postgres.
     """
-    with psycopg.connect(fresh_url) as connection:
-        connection.execute(TRAP)
+    with psycopg.connect(fresh_url) as conn:
+        conn.execute(TRAP)
     store = Database(fresh_url)
 
     @one_in(10)
@@ -74,7 +74,7 @@ def test_after_any_writes_each_slice_is_the_last_that_was_let_in_and_no_older_on
 def _write(
     store: Database, name: str, number: int, hours: int, listed: list[str], fault: str | None
 ) -> GoalsError | None:
-    """Write the list, its last row with the fault; the error that it ended with."""
+    """Write the list, with the fault in its last row; returns the error that ended the write, if any."""
     rows = raw_goals(*listed)
     if fault and listed:
         rows.loc[len(listed) - 1, "name"] = fault
@@ -86,8 +86,8 @@ def _write(
 
 
 def _moments(url: str) -> dict[str, dt.datetime]:
-    """The one moment of each slice that has rows."""
-    with psycopg.connect(url) as connection:
-        rows = connection.execute(f"select distinct connection, synced_at from perfcopilot_goals.{RAW}").fetchall()
+    """The moment of each slice that has rows."""
+    with psycopg.connect(url) as conn:
+        rows = conn.execute(f"select distinct connection, synced_at from perfcopilot_goals.{RAW}").fetchall()
     assert len(dict(rows)) == len(rows), "a slice of two moments"
     return {name: moment.astimezone(dt.UTC) for name, moment in rows}

@@ -1,4 +1,4 @@
-"""Every failed connect says its cause and what to do, and a database that comes up is waited for."""
+"""A failed connect says why and what to do. A database that is coming up is waited for."""
 
 import re
 import socket
@@ -16,10 +16,11 @@ from perfcopilot_goals.errors import GoalsStoreError
 from perfcopilot_goals.services.databases import open_database
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connect_errors import WAKING_SECONDS
-from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals_tests.clock import FakeClock
+from perfcopilot_goals_tests.core.examples import chain, told
 from perfcopilot_goals_tests.faults.doorkeeper import WELCOME, Doorkeeper, refusal
-from perfcopilot_goals_tests.storage.examples import chain, told
+from perfcopilot_goals_tests.storage.examples import eventually
 
 CANARY = "hunter2canary"
 ROLE = "canary_role"
@@ -37,7 +38,7 @@ def free_port() -> int:
 
 
 def failure_of(url: str, clock: FakeClock | None = None) -> GoalsStoreError:
-    """How a connect to this address ends. It takes no time, however long it would wait."""
+    """The error of a connect to this address. It takes no time, however long the connect would wait."""
     checked = open_database(load_settings({"PERFCOPILOT_DATABASE_URL": url})).url
     clock = clock or FakeClock()
     with pytest.raises(GoalsStoreError) as caught, patient(checked, clock).connect("asking"):
@@ -50,7 +51,7 @@ def patient(url: str, clock: FakeClock) -> Database:
 
 
 def assert_tells(error: GoalsStoreError, said: str, action: str) -> None:
-    """The cause, what to do, and nothing of what libpq or the server said."""
+    """Assert that the error has the cause and what to do, and nothing that libpq or the server said."""
     assert re.match(f"GoalsStoreError: asking: {said}", str(error)), str(error)
     assert re.search(action, error.action or ""), error.action
     everything = told(error)
@@ -76,7 +77,7 @@ def role(admin: psycopg.Connection) -> psycopg.Connection:
 
 
 @pytest.mark.fault("E31")
-def test_a_wrong_password_and_an_unknown_user_are_told_alike_as_postgres_tells_them(database_url: str) -> None:
+def test_a_wrong_password_and_an_unknown_user_get_the_same_error_as_in_postgres(database_url: str) -> None:
     """Postgres does not say which of the two it was, so that nobody can try out names."""
     for user in ("postgres", "nobody_here"):
         error = failure_of(with_user(database_url, user))
@@ -85,7 +86,7 @@ def test_a_wrong_password_and_an_unknown_user_are_told_alike_as_postgres_tells_t
 
 
 @pytest.mark.fault("E31")
-def test_a_password_that_is_missing_is_told(database_url: str) -> None:
+def test_a_missing_password_is_reported(database_url: str) -> None:
     assert_tells(
         failure_of(with_user(database_url, "postgres", None)), "Postgres asks for a password", "user:password@host"
     )
@@ -93,7 +94,7 @@ def test_a_password_that_is_missing_is_told(database_url: str) -> None:
 
 @pytest.mark.parametrize("name", [CANARY, "starting up", "the database system is starting up"])
 @pytest.mark.fault("E31")
-def test_a_database_that_does_not_exist_is_told_whatever_its_name(database_url: str, name: str) -> None:
+def test_a_database_that_does_not_exist_is_reported_whatever_its_name(database_url: str, name: str) -> None:
     clock = FakeClock()
     error = failure_of(database_url.rpartition("/")[0] + f"/{quote(name)}", clock)
     assert_tells(error, r"Postgres has no such database \(SQLSTATE 3D000\)", "createdb")
@@ -101,14 +102,14 @@ def test_a_database_that_does_not_exist_is_told_whatever_its_name(database_url: 
 
 
 @pytest.mark.fault("E31")
-def test_a_role_without_login_is_told(role: psycopg.Connection, database_url: str) -> None:
+def test_a_role_without_login_is_reported(role: psycopg.Connection, database_url: str) -> None:
     role.execute(f"alter role {ROLE} nologin")
     error = failure_of(with_user(database_url, ROLE))
     assert_tells(error, r"Postgres has no such user, or the user may not log in \(SQLSTATE 28000\)", "LOGIN")
 
 
 @pytest.mark.fault("E31")
-def test_a_limit_of_connections_is_told_and_may_pass(role: psycopg.Connection, database_url: str) -> None:
+def test_a_limit_of_connections_is_reported_and_may_pass(role: psycopg.Connection, database_url: str) -> None:
     role.execute(f"alter role {ROLE} connection limit 0")
     error = failure_of(with_user(database_url, ROLE))
     assert_tells(error, r"the limit of connections is reached \(SQLSTATE 53300\)", "raise the limit")
@@ -116,7 +117,7 @@ def test_a_limit_of_connections_is_told_and_may_pass(role: psycopg.Connection, d
 
 
 @pytest.mark.fault("E31")
-def test_a_database_that_the_user_may_not_enter_is_told(role: psycopg.Connection, database_url: str) -> None:
+def test_a_database_that_the_user_may_not_enter_is_reported(role: psycopg.Connection, database_url: str) -> None:
     name = conninfo_to_dict(database_url)["dbname"]
     role.execute(f"revoke connect on database {name} from public")
     try:
@@ -137,7 +138,7 @@ def rules(admin: psycopg.Connection) -> Iterator[Callable[[str], None]]:
     def lay(rule: str) -> None:
         file.write_bytes(f"{rule}\n".encode() + before)
         admin.execute("select pg_reload_conf()")
-        # The server reloads when it gets to it.
+        # The server reloads a moment later.
         while admin.execute("select count(*) from pg_hba_file_rules where line_number = 1").fetchone() != (1,):
             pass
 
@@ -147,15 +148,15 @@ def rules(admin: psycopg.Connection) -> Iterator[Callable[[str], None]]:
 
 
 @pytest.mark.fault("E32")
-def test_tls_that_the_server_does_not_offer_is_told(database_url: str) -> None:
+def test_tls_that_the_server_does_not_offer_is_reported(database_url: str) -> None:
     error = failure_of(f"{database_url}?sslmode=require")
     assert_tells(error, "the address requires TLS, and Postgres does not offer it", "sslmode")
     assert not error.retryable
 
 
 @pytest.mark.fault("E32")
-def test_tls_that_the_server_requires_is_told(rules: Callable[[str], None], database_url: str) -> None:
-    # hostssl lets in those with TLS; the others fall to the next rule, which turns them away.
+def test_tls_that_the_server_requires_is_reported(rules: Callable[[str], None], database_url: str) -> None:
+    # hostssl lets in sessions with TLS. The next rule turns the others away.
     name = conninfo_to_dict(database_url)["dbname"]
     rules(f"hostssl {name} {ROLE} 127.0.0.1/32 scram-sha-256\nhost {name} {ROLE} 127.0.0.1/32 reject")
     eventually(lambda: failure_of(with_user(database_url, ROLE)).sqlstate == "28000")
@@ -164,7 +165,7 @@ def test_tls_that_the_server_requires_is_told(rules: Callable[[str], None], data
 
 
 @pytest.mark.fault("E31")
-def test_a_user_whom_a_server_that_trusts_does_not_know_is_told(
+def test_an_unknown_user_is_reported_also_by_a_server_that_trusts_everybody(
     rules: Callable[[str], None], database_url: str
 ) -> None:
     rules(f"host {conninfo_to_dict(database_url)['dbname']} {ROLE} 127.0.0.1/32 trust")
@@ -172,14 +173,8 @@ def test_a_user_whom_a_server_that_trusts_does_not_know_is_told(
     assert_tells(failure_of(with_user(database_url, ROLE)), "Postgres has no such user", "create a role")
 
 
-def eventually(holds: Callable[[], bool]) -> None:
-    """The server has reloaded its rules, which it does by itself soon after it was told to."""
-    pause = threading.Event()
-    assert any(holds() or pause.wait(0.05) for _ in range(200))
-
-
 @pytest.mark.parametrize("options", ["-c no_such_setting=1", "-c lock_timeout=canary", "--no-such"])
-def test_a_parameter_that_postgres_refuses_is_told(database_url: str, options: str) -> None:
+def test_a_parameter_that_postgres_refuses_is_reported(database_url: str, options: str) -> None:
     assert_tells(
         failure_of(f"{database_url}?options={quote(options)}"), "Postgres refused a parameter of the address", "options"
     )
@@ -187,20 +182,20 @@ def test_a_parameter_that_postgres_refuses_is_told(database_url: str, options: s
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 70, "xn--\N{SNOWMAN}.invalid"])
 @pytest.mark.fault("E33")
-def test_a_host_that_does_not_resolve_is_told(host: str) -> None:
+def test_a_host_that_does_not_resolve_is_reported(host: str) -> None:
     error = failure_of(f"postgresql://user:{CANARY}@{quote(host)}/goals")
     assert_tells(error, "the host of the database does not resolve", "DNS")
 
 
 @pytest.mark.fault("E33")
-def test_a_socket_that_is_not_there_is_told() -> None:
+def test_a_missing_socket_is_reported() -> None:
     error = failure_of(f"postgresql://user:{CANARY}@%2Fno%2Fsuch%2F{CANARY}/goals")
     assert_tells(error, "there is no Postgres behind the socket of the address", "folder")
 
 
 @pytest.mark.parametrize("ports", [1, 2], ids=["one host", "two hosts"])
 @pytest.mark.fault("E1", "E33")
-def test_a_closed_port_is_told_at_once(ports: int) -> None:
+def test_a_closed_port_is_reported_at_once(ports: int) -> None:
     clock = FakeClock()
     hosts = ",".join(f"127.0.0.1:{free_port()}" for _ in range(ports))
     error = failure_of(f"postgresql://user:{CANARY}@{hosts}/goals", clock)
@@ -221,12 +216,12 @@ def test_a_closed_port_is_told_at_once(ports: int) -> None:
         (refusal("28000", f'LDAP authentication failed for user "{CANARY}"'), "Postgres refused the user or"),
         (refusal("28000", "connection requires a valid client certificate"), "Postgres asks for a client certificate"),
         (refusal("08P01", "unsupported startup parameter in options: x"), "a pooler refused a start-up parameter"),
-        (refusal("XX000", f"{CANARY} it is"), "Postgres said no answer"),
+        (refusal("XX000", f"{CANARY} it is"), "the connect failed for an unknown reason"),
     ],
     ids=lambda value: "" if isinstance(value, bytes) else value,
 )
 @pytest.mark.fault("E33")
-def test_what_hosted_databases_and_poolers_say_is_told_as_its_cause(answer: bytes, said: str) -> None:
+def test_the_words_of_hosted_databases_and_poolers_are_reported_as_their_cause(answer: bytes, said: str) -> None:
     with Doorkeeper(answer) as door:
         error = failure_of(f"postgresql://{CANARY}:{CANARY}@127.0.0.1:{door.port}/goals?sslmode=disable")
     assert_tells(error, said, "PERFCOPILOT_DATABASE_URL|raise the limit")
@@ -242,7 +237,7 @@ def test_a_database_that_comes_up_is_waited_for(
     with Doorkeeper(answer, times=36, port=int(str(given["port"]))) as door:
         url = database_url.replace(f":{given['port']}/", f":{door.port}/")
         with patient(url, clock).connect("asking") as conn:
-            assert conn.execute("select 1").fetchone() == (1,)
+            assert driver(conn).execute("select 1").fetchone() == (1,)
     assert door.turned_away == 36
     assert sum(clock.waits) == 18
     assert len(caplog.messages) == 1
@@ -263,14 +258,14 @@ def test_a_database_that_never_comes_up_is_waited_for_a_minute(caplog: pytest.Lo
 
 
 @pytest.mark.fault("E30")
-def test_a_line_that_is_held_while_the_database_wakes_is_waited_for(
+def test_a_proxy_that_holds_the_line_while_the_database_wakes_is_waited_for(
     database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     given = conninfo_to_dict(database_url)
     with Doorkeeper(times=1, keep=True, port=int(str(given["port"]))) as door:
         url = database_url.replace(f":{given['port']}/", f":{door.port}/")
         with patient(f"{url}?connect_timeout=2", FakeClock()).connect("asking") as conn:
-            assert conn.execute("select 1").fetchone() == (1,)
+            assert driver(conn).execute("select 1").fetchone() == (1,)
     assert caplog.messages == ["The database's host does not answer; waiting up to 60 seconds for it."]
 
 
@@ -278,7 +273,7 @@ def test_a_line_that_is_held_while_the_database_wakes_is_waited_for(
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (b"", "Postgres said no answer"),
+        (b"", "the connect failed for an unknown reason"),
         (refusal("XX000", "was es auch sei"), r"Postgres said SQLSTATE XX000"),
         (refusal("28P01", "Passwort-Authentifizierung fehlgeschlagen"), r"Postgres refused the user or the password"),
     ],

@@ -17,7 +17,8 @@ from perfcopilot_goals.storage.employees import (
     read_mapping,
 )
 from perfcopilot_goals.storage.locks import lock_roster
-from perfcopilot_goals_tests.storage.examples import add, stored, told
+from perfcopilot_goals_tests.core.examples import told
+from perfcopilot_goals_tests.storage.examples import add, stored
 
 ADA = Employee("E1", "Ada Thimble", "ada@example.com", "1")
 BEN = Employee("E2", "Ben Thimble", "ben@example.com", "2")
@@ -30,13 +31,13 @@ def _rosters(database: Database) -> None:
 
 
 def imported(database: Database, *employees: Employee, name: str = "acme") -> Imported:
-    with database.connect("importing") as transaction:
-        return import_employees(transaction, name, employees)
+    with database.connect("importing") as conn:
+        return import_employees(conn, name, employees)
 
 
 def roster(database: Database, name: str = "acme") -> list[Employee]:
-    with database.connect("reading") as transaction:
-        return read_employees(transaction, name)
+    with database.connect("reading") as conn:
+        return read_employees(conn, name)
 
 
 def test_an_import_says_what_was_new_changed_and_as_before(database: Database) -> None:
@@ -46,7 +47,7 @@ def test_an_import_says_what_was_new_changed_and_as_before(database: Database) -
     assert roster(database) == [ADA, married, CLEO]
 
 
-def test_who_is_not_in_the_file_stays(database: Database) -> None:
+def test_employees_who_are_not_in_the_file_stay(database: Database) -> None:
     imported(database, ADA, BEN)
     imported(database, CLEO)
     assert roster(database) == [ADA, BEN, CLEO]
@@ -56,7 +57,7 @@ def test_an_import_of_nobody_changes_nothing(database: Database) -> None:
     assert imported(database) == Imported(0, 0, 0)
 
 
-def test_the_moment_of_a_change_moves_only_where_something_changed(database: Database) -> None:
+def test_updated_at_moves_only_for_employees_who_changed(database: Database) -> None:
     imported(database, ADA, BEN)
     before = [row["updated_at"] for row in stored(database, "employees")]
     imported(database, ADA, Employee("E2", "Ben Needle", "ben@example.com", "2"))
@@ -134,16 +135,16 @@ def test_text_of_a_roster_comes_back_as_it_was(database: Database) -> None:
     assert roster(database) == [awkward]
 
 
-def test_the_mapping_has_everybody_and_none_for_who_is_not_mapped(database: Database) -> None:
+def test_the_mapping_has_every_employee_and_none_for_the_unmapped(database: Database) -> None:
     imported(database, ADA, CLEO)
-    with database.connect("reading") as transaction:
-        assert read_mapping(transaction, "acme") == {"E1": "1", "E3": None}
-        assert read_mapping(transaction, "globex") == {}
+    with database.connect("reading") as conn:
+        assert read_mapping(conn, "acme") == {"E1": "1", "E3": None}
+        assert read_mapping(conn, "globex") == {}
 
 
 def mapped(database: Database, employee_id: str, gid: str | None) -> None:
-    with database.connect("mapping") as transaction:
-        map_employee(transaction, "acme", employee_id, gid)
+    with database.connect("mapping") as conn:
+        map_employee(conn, "acme", employee_id, gid)
 
 
 def test_an_employee_is_mapped_and_unmapped(database: Database) -> None:
@@ -164,7 +165,7 @@ def test_mapping_and_unmapping_leave_the_manager(database: Database) -> None:
     assert roster(database)[0].manager_email is None
 
 
-def test_mapping_refuses_who_is_unknown_and_who_is_somebody_else(database: Database) -> None:
+def test_mapping_refuses_an_unknown_employee_and_a_user_who_is_somebody_else(database: Database) -> None:
     imported(database, ADA, CLEO)
     with pytest.raises(GoalsConfigError, match="connection acme has no employee 'E7'"):
         mapped(database, "E7", "3")
@@ -173,26 +174,26 @@ def test_mapping_refuses_who_is_unknown_and_who_is_somebody_else(database: Datab
     assert roster(database) == [ADA, CLEO]
 
 
-def test_many_are_mapped_at_once_and_who_is_mapped_already_stays_so(database: Database) -> None:
+def test_many_are_mapped_at_once_and_existing_mappings_stay(database: Database) -> None:
     imported(database, ADA, CLEO, Employee("E4", "Dan Thimble", "", None))
     imported(database, CLEO, name="globex")
-    with database.connect("mapping") as transaction:
-        assert map_unmapped(transaction, "acme", {"E1": "9", "E3": "3", "E4": "4", "E7": "7"}) == 2
-        assert map_unmapped(transaction, "acme", {}) == 0
+    with database.connect("mapping") as conn:
+        assert map_unmapped(conn, "acme", {"E1": "9", "E3": "3", "E4": "4", "E7": "7"}) == 2
+        assert map_unmapped(conn, "acme", {}) == 0
     assert [e.asana_user_gid for e in roster(database)] == ["1", "3", "4"]
     assert roster(database, "globex") == [CLEO]
 
 
-def test_a_user_who_is_somebody_else_by_now_is_not_mapped_twice(database: Database) -> None:
+def test_a_user_who_was_mapped_meanwhile_is_not_mapped_twice(database: Database) -> None:
     imported(database, ADA, CLEO)
-    with pytest.raises(GoalsStoreError) as caught, database.connect("mapping") as transaction:
-        map_unmapped(transaction, "acme", {"E3": "1"})
+    with pytest.raises(GoalsStoreError) as caught, database.connect("mapping") as conn:
+        map_unmapped(conn, "acme", {"E3": "1"})
     assert caught.value.sqlstate == "23505"
     assert roster(database) == [ADA, CLEO]
 
 
-def test_mapping_waits_until_an_import_that_has_read_the_roster_is_through(database: Database) -> None:
-    """Else the import would write back that the employee is not mapped, as it had read."""
+def test_mapping_waits_for_an_import_that_has_read_the_roster(database: Database) -> None:
+    """Otherwise the import would undo the mapping, because it had read the employee as unmapped."""
     imported(database, CLEO)
     with ThreadPoolExecutor(1) as threads:
         with database.connect("importing") as first:
@@ -205,31 +206,31 @@ def test_mapping_waits_until_an_import_that_has_read_the_roster_is_through(datab
     assert roster(database) == [Employee("E3", "Cleo Needle", "", "3")]
 
 
-def noted(database: Database, *gids: str) -> list[str]:
-    with database.connect("noting") as transaction:
-        return note_users(transaction, "acme", gids)
+def record_users(database: Database, *gids: str) -> list[str]:
+    with database.connect("recording") as conn:
+        return note_users(conn, "acme", gids)
 
 
 def gone_since(database: Database) -> dict[str, object]:
     return {row["employee_id"]: row["asana_gone_at"] for row in stored(database, "employees")}
 
 
-def test_employees_whose_user_is_not_among_the_workspaces_are_noted_with_the_first_time(database: Database) -> None:
+def test_employees_whose_user_left_the_workspace_are_recorded_with_the_first_time(database: Database) -> None:
     imported(database, ADA, BEN, CLEO)
     changed = [row["updated_at"] for row in stored(database, "employees")]
-    assert noted(database, "1", "7") == ["E2"]
+    assert record_users(database, "1", "7") == ["E2"]
     first = gone_since(database)
     assert (first["E1"], first["E3"]) == (None, None)
-    assert noted(database, "7") == ["E1", "E2"]
+    assert record_users(database, "7") == ["E1", "E2"]
     assert gone_since(database)["E2"] == first["E2"]
-    assert noted(database, "1", "2") == []
+    assert record_users(database, "1", "2") == []
     assert set(gone_since(database).values()) == {None}
     assert [row["updated_at"] for row in stored(database, "employees")] == changed, "the roster itself is as it was"
 
 
-def test_whoever_is_mapped_anew_is_not_gone_and_whoever_is_only_renamed_stays_so(database: Database) -> None:
+def test_a_new_mapping_ends_gone_and_a_new_name_does_not(database: Database) -> None:
     imported(database, ADA, BEN)
-    assert noted(database, "7") == ["E1", "E2"]
+    assert record_users(database, "7") == ["E1", "E2"]
     mapped(database, "E1", "9")
     imported(database, Employee("E2", "Ben Needle", "", "2"))
     assert [employee_id for employee_id, moment in gone_since(database).items() if moment] == ["E2"]

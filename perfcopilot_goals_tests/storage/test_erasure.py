@@ -1,4 +1,4 @@
-"""One person's rows go, in all tables at once; nobody else's do; nothing brings them back, whoever was on the way."""
+"""An erasure deletes one person's rows from all tables at once, and nobody else's. No sync brings them back."""
 
 import threading
 from collections.abc import Callable
@@ -13,12 +13,13 @@ from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError, GoalsGuardError
 from perfcopilot_goals.schemas.tables import frame
 from perfcopilot_goals.storage.connections import remove_connection
-from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.employees import Imported, import_employees, map_employee, read_employees
 from perfcopilot_goals.storage.erased import read_erased
 from perfcopilot_goals.storage.erasure import Erasure, erase_employee, redact_sync_log, vacuum
 from perfcopilot_goals.storage.sync_log import begin_sync
-from perfcopilot_goals_tests.storage.examples import RAW, add, everything, gids, raw_goals, stored, told, write
+from perfcopilot_goals_tests.core.examples import told
+from perfcopilot_goals_tests.storage.examples import RAW, add, everything, gids, raw_goals, stored, write
 
 ADA = Employee("E1", "Ada Thimble", "Ada@Example.com ", "11")
 BEN = Employee("E2", "Ben Thimble", "ben@example.com", "12")
@@ -27,11 +28,11 @@ CLEO = Employee("E3", "Cleo Thimble", "", None)
 
 @pytest.fixture(autouse=True)
 def _company(database: Database) -> None:
-    """Ada owns goal 1 with sub-goals 8 and 9, Ben goal 2 with sub-goal 8, and 9 is Ben's own. Twice over."""
+    """Ada owns goal 1 with sub-goals 8 and 9. Ben owns goal 2 with sub-goal 8, and 9 too. In both connections."""
     add(database, "acme", "globex")
     for name in ("acme", "globex"):
-        with database.connect("importing") as transaction:
-            import_employees(transaction, name, [ADA, BEN, CLEO])
+        with database.connect("importing") as conn:
+            import_employees(conn, name, [ADA, BEN, CLEO])
         for table, rows in slices().items():
             write(database, rows, table=table, name=name, run_id=f"run-{name}", notes={"unread": ["1", "2"]})
 
@@ -71,22 +72,22 @@ def slices() -> dict[str, pd.DataFrame]:
 
 
 def erase(database: Database, employee_id: str = "E1", name: str = "acme") -> Erasure:
-    with database.connect("erasing") as transaction:
-        return erase_employee(transaction, name, employee_id)
+    with database.connect("erasing") as conn:
+        return erase_employee(conn, name, employee_id)
 
 
 def roster(database: Database, name: str = "acme") -> list[str]:
-    with database.connect("reading") as transaction:
-        return [row.employee_id for row in read_employees(transaction, name)]
+    with database.connect("reading") as conn:
+        return [row.employee_id for row in read_employees(conn, name)]
 
 
 def imported(database: Database, *people: Employee) -> Imported:
-    with database.connect("importing") as transaction:
-        return import_employees(transaction, "acme", people)
+    with database.connect("importing") as conn:
+        return import_employees(conn, "acme", people)
 
 
 @pytest.mark.fault("H20")
-def test_every_row_of_the_person_goes_and_nobody_elses_does(database: Database) -> None:
+def test_every_row_of_the_person_goes_and_nobody_elses(database: Database) -> None:
     before = everything(database)
     done = erase(database)
     assert (done.rows, done.disowned) == (
@@ -106,20 +107,34 @@ def test_every_row_of_the_person_goes_and_nobody_elses_does(database: Database) 
             assert sorted(after[table], key=by_key) == sorted(kept, key=by_key), table
 
 
-def test_ids_that_still_stand_in_anothers_rows_are_not_among_those_to_look_for(database: Database) -> None:
+def test_of_an_unmapped_person_goals_and_key_results_without_an_owner_are_not_taken(database: Database) -> None:
+    """A missing owner and a missing user are both null, and are still not equal."""
+    with database.connect("unmapping") as conn:
+        map_employee(conn, "acme", "E1", None)
+    with psycopg.connect(database.url) as admin:
+        for table in (RAW, "subgoals"):
+            admin.execute(f"update perfcopilot_goals.{table} set owner_gid = null")
+    done = erase(database)
+    assert (done.is_unmapped, done.disowned) == (True, 0)
+    assert done.rows[RAW] == 0
+    assert done.rows["owned_goals"] == 1
+    assert gids(database) == ["1", "2", "9"]
+
+
+def test_ids_that_are_still_in_somebody_elses_rows_are_not_searched_for(database: Database) -> None:
     # 8 is a key result of Ben's goal and 9 is Ben's own.
     assert erase(database).ids == {"E1", "11", "1"}
 
 
-def test_the_sync_log_keeps_its_figures_and_loses_the_ids(database: Database) -> None:
-    with database.connect("redacting") as transaction:
-        assert redact_sync_log(transaction, "acme", lambda notes: {**notes, "tables": {}}) == 1
+def test_the_sync_log_keeps_its_counts_and_loses_the_ids(database: Database) -> None:
+    with database.connect("redacting") as conn:
+        assert redact_sync_log(conn, "acme", lambda notes: {**notes, "tables": {}}) == 1
     counts = {row["connection"]: row["counts"]["tables"] for row in stored(database, "syncs", None)}
     assert counts["acme"] == {}
     assert counts["globex"][RAW]["notes"]["unread"] == ["1", "2"]
 
 
-def test_what_stays_of_the_person_is_three_digests_that_only_the_key_can_tell(database: Database) -> None:
+def test_only_three_digests_stay_and_only_the_key_can_recognise_them(database: Database) -> None:
     erase(database)
     rows = stored(database, "erased")
     assert [row["kind"] for row in rows] == ["asana_user_gid", "email", "employee_id"]
@@ -142,7 +157,9 @@ def test_what_stays_of_the_person_is_three_digests_that_only_the_key_can_tell(da
         pytest.param(Employee("E9", "Somebody", " aDA@exAMPLE.com", None), id="the-address"),
     ],
 )
-def test_an_import_leaves_out_whoever_has_an_id_of_theirs_and_counts_them(database: Database, person: Employee) -> None:
+def test_an_import_leaves_out_and_counts_employees_with_an_id_of_the_erased(
+    database: Database, person: Employee
+) -> None:
     erase(database)
     assert imported(database, person, BEN, Employee("E4", "Di", "", None)) == Imported(1, 0, 1, erased=1)
     assert roster(database) == ["E2", "E3", "E4"]
@@ -151,8 +168,8 @@ def test_an_import_leaves_out_whoever_has_an_id_of_theirs_and_counts_them(databa
 @pytest.mark.fault("H20")
 def test_a_workspace_that_is_removed_and_connected_again_does_not_bring_them_back(database: Database) -> None:
     erase(database)
-    with database.connect("removing") as transaction:
-        remove_connection(transaction, "acme")
+    with database.connect("removing") as conn:
+        remove_connection(conn, "acme")
     add(database, "acme")
     assert imported(database, ADA, BEN) == Imported(1, 0, 0, erased=1)
 
@@ -160,14 +177,14 @@ def test_a_workspace_that_is_removed_and_connected_again_does_not_bring_them_bac
 @pytest.mark.fault("H20")
 def test_a_mapping_to_their_asana_user_is_refused_without_a_name(database: Database) -> None:
     erase(database)
-    with pytest.raises(GoalsConfigError, match="was erased") as caught, database.connect("mapping") as transaction:
-        map_employee(transaction, "acme", "E3", "11")
+    with pytest.raises(GoalsConfigError, match="was erased") as caught, database.connect("mapping") as conn:
+        map_employee(conn, "acme", "E3", "11")
     assert "Thimble" not in told(caught.value)
-    with database.connect("mapping") as transaction:
-        map_employee(transaction, "acme", "E3", "13")
+    with database.connect("mapping") as conn:
+        map_employee(conn, "acme", "E3", "13")
 
 
-def test_an_address_that_a_colleague_shares_bars_nobody(database: Database) -> None:
+def test_an_address_that_a_colleague_shares_keeps_nobody_out(database: Database) -> None:
     shared = Employee("E5", "Desk", "ADA@example.com", None)
     imported(database, shared)
     assert erase(database).is_email_shared
@@ -187,7 +204,7 @@ def test_an_address_that_a_colleague_shares_bars_nobody(database: Database) -> N
     ],
     ids=ascii,
 )
-def test_an_address_that_only_casefold_makes_equal_bars_nobody_and_one_in_capitals_does(
+def test_an_address_in_capitals_is_kept_out_and_one_that_only_casefold_makes_equal_is_not(
     database: Database, erased: str, colleague: str
 ) -> None:
     imported(database, Employee("E7", "Kim", erased, None))
@@ -199,7 +216,7 @@ def test_an_address_that_only_casefold_makes_equal_bars_nobody_and_one_in_capita
 
 
 @pytest.mark.fault("H20")
-def test_the_address_of_an_erased_manager_goes_from_their_reports_and_does_not_come_back(database: Database) -> None:
+def test_the_address_of_an_erased_manager_is_removed_from_their_reports_and_stays_out(database: Database) -> None:
     report = Employee("E6", "Eve", "eve@example.com", None, " ADA@example.com")
     other = Employee("E7", "Fay", "fay@example.com", None, "ben@example.com")
     imported(database, report, other)
@@ -210,64 +227,64 @@ def test_the_address_of_an_erased_manager_goes_from_their_reports_and_does_not_c
     assert "ada@example.com" not in str(stored(database, "employees")).lower()
 
 
-def test_who_has_no_address_and_no_asana_user_bars_nobody_else_without_them(database: Database) -> None:
+def test_an_erased_person_without_address_and_user_keeps_out_nobody_else_without_them(database: Database) -> None:
     assert erase(database, "E3").is_unmapped
     assert imported(database, Employee("E6", "Eve", "", None)) == Imported(1, 0, 0)
 
 
-def test_an_employee_that_the_roster_does_not_have_is_no_erasure(database: Database) -> None:
+def test_an_employee_who_is_not_on_the_roster_cannot_be_erased(database: Database) -> None:
     before = everything(database)
     with pytest.raises(GoalsConfigError, match="no employee 'E77', so nothing was erased"):
         erase(database, "E77")
     assert everything(database) == before
 
 
-def test_erasing_twice_finds_nothing_more_and_says_no_error(database: Database) -> None:
+def test_erasing_twice_finds_nothing_more_and_is_no_error(database: Database) -> None:
     erase(database)
     assert erase(database) == Erasure({}, 0, frozenset({"E1"}), frozenset({"E2", "E3", "12"}), False, False, 0)
 
 
 @pytest.mark.fault("H20")
-def test_a_sync_that_had_fetched_before_is_refused_and_one_that_begins_later_is_not(database: Database) -> None:
-    with database.connect("entering the sync") as transaction:
-        moment = begin_sync(transaction, "acme", "run-2")
-        assert not read_erased(transaction, "acme").has_user("11")
+def test_a_sync_that_fetched_before_the_erasure_is_refused_and_a_later_one_is_not(database: Database) -> None:
+    with database.connect("entering the sync") as conn:
+        moment = begin_sync(conn, "acme", "run-2")
+        assert not read_erased(conn, "acme").has_user("11")
     assert erase(database).running_syncs == 1
     with pytest.raises(GoalsGuardError, match=r"an employee was erased after .* run the whole sync again"):
         write(database, slices()[RAW], run_id="run-2", synced_at=moment)
     assert gids(database) == ["2", "9"]
-    with database.connect("entering the sync") as transaction:
-        later = begin_sync(transaction, "acme", "run-3")
-        assert read_erased(transaction, "acme").has_user("11")
+    with database.connect("entering the sync") as conn:
+        later = begin_sync(conn, "acme", "run-3")
+        assert read_erased(conn, "acme").has_user("11")
     write(database, slices()[RAW].iloc[1:], run_id="run-3", synced_at=later)
     assert gids(database) == ["2", "9"]
 
 
 @pytest.mark.fault("H20")
 def test_a_sync_that_begins_while_an_erasure_is_under_way_waits_and_knows_of_it(database: Database) -> None:
-    """Neither may it read that nobody was erased, and then write with a moment later than the erasure's."""
+    """Otherwise it could read that nobody was erased, and then write with a later moment than the erasure's."""
     reading = threading.Event()
 
     def read() -> bool:
-        with database.connect("reading who was erased") as transaction:
-            begin_sync(transaction, "acme", "run-2")
+        with database.connect("reading who was erased") as conn:
+            begin_sync(conn, "acme", "run-2")
             reading.set()
-            return read_erased(transaction, "acme").has_user("11")
+            return read_erased(conn, "acme").has_user("11")
 
-    with ThreadPoolExecutor(1) as threads, database.connect("erasing") as transaction:
-        erase_employee(transaction, "acme", "E1")
+    with ThreadPoolExecutor(1) as threads, database.connect("erasing") as conn:
+        erase_employee(conn, "acme", "E1")
         knows = threads.submit(read)
         assert reading.wait(30)
         assert blocked(database)
-        transaction.commit()
+        driver(conn).commit()
         assert knows.result(30)
 
 
 def blocked(database: Database) -> bool:
-    """Whether somebody comes to wait for an advisory lock."""
+    """Whether somebody soon waits for an advisory lock."""
     query = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
     for _ in range(3000):
-        with database.connect("looking", autocommit=True) as admin:
+        with psycopg.connect(database.url, autocommit=True) as admin:
             (waiting,) = admin.execute(query).fetchone() or (0,)
             if waiting:
                 return True

@@ -1,4 +1,4 @@
-"""Where a text is found after an erasure, and where it only seems to stand."""
+"""Where the leftovers search finds a text, and where the text only seems to be."""
 
 from pathlib import Path
 
@@ -24,12 +24,12 @@ from perfcopilot_goals_tests.storage.examples import add
     ],
     ids=["a hash", "a UUID", "by itself", "in lower case", "in a name"],
 )
-def test_a_short_id_is_found_wherever_it_stands_but_not_where_a_hash_holds_it_by_chance(
+def test_a_short_id_is_found_everywhere_except_by_chance_in_a_hash(
     run_id: str, is_there: bool, database: Database, tmp_path: Path
 ) -> None:
     add(database, "acme")
-    with database.connect("entering a sync") as transaction:
-        begin_sync(transaction, "acme", run_id)
+    with database.connect("entering a sync") as conn:
+        begin_sync(conn, "acme", run_id)
     settings = load_settings({"PERFCOPILOT_HOME": str(tmp_path / "state")})
     found = find_traces(database, settings, ["E003"])
     assert found == ({"E003": ["perfcopilot_goals.syncs.run_id"]} if is_there else {})
@@ -45,8 +45,8 @@ def test_a_colleagues_address_that_only_casefold_makes_equal_is_not_the_erased_p
     looked_for: str, is_there: bool, database: Database, tmp_path: Path
 ) -> None:
     add(database, "acme")
-    with database.connect("importing") as transaction:
-        import_employees(transaction, "acme", [Employee("E2", "Lee Strasse", "mass@example.com", None)])
+    with database.connect("importing") as conn:
+        import_employees(conn, "acme", [Employee("E2", "Lee Strasse", "mass@example.com", None)])
     settings = load_settings({"PERFCOPILOT_HOME": str(tmp_path / "state")})
     assert bool(find_traces(database, settings, [looked_for])) is is_there
 
@@ -54,7 +54,7 @@ def test_a_colleagues_address_that_only_casefold_makes_equal_is_not_the_erased_p
 def test_an_id_of_digits_alone_is_no_hash_however_long(database: Database, tmp_path: Path) -> None:
     gid = "12" * 20
     add(database, "acme")
-    with database.connect("entering a sync") as transaction:
-        begin_sync(transaction, "acme", f"goal {gid}")
+    with database.connect("entering a sync") as conn:
+        begin_sync(conn, "acme", f"goal {gid}")
     settings = load_settings({"PERFCOPILOT_HOME": str(tmp_path / "state")})
     assert find_traces(database, settings, [gid]) == {gid: ["perfcopilot_goals.syncs.run_id"]}

@@ -1,4 +1,4 @@
-"""What runs printed: starred out in place, and of other connections' runs left alone."""
+"""Ids are starred out in what runs printed, in place, and not in what other connections' runs printed."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def test_an_id_is_starred_out_while_a_run_goes_on_printing(settings: Settings) -
     assert other.read_bytes() == b"E003"
 
 
-def test_the_own_postgres_tokens_and_what_links_lead_to_are_not_looked_at(settings: Settings, tmp_path: Path) -> None:
+def test_the_local_postgres_the_tokens_and_linked_files_are_not_read(settings: Settings, tmp_path: Path) -> None:
     seen = write(settings, "dagster/postgres/a.err", b"")
     write(settings, "postgres/data/base", b"")
     write(settings, "tokens/acme", b"2/1209000000000011/1209000000000012:0123")

@@ -1,4 +1,4 @@
-"""One sync per token at a time, across threads, connections and processes; nobody keeps a lock who is dead."""
+"""One sync per token at a time, across threads, connections and processes. A dead process keeps no lock."""
 
 import os
 import signal
@@ -62,7 +62,7 @@ def test_a_token_is_held_until_the_block_ends(database: Database) -> None:
     assert is_free(database)
 
 
-def test_a_token_is_given_back_when_the_block_raises(database: Database) -> None:
+def test_a_token_is_released_when_the_block_raises(database: Database) -> None:
     with pytest.raises(ZeroDivisionError), token_lock(database, TOKEN):
         raise ZeroDivisionError
     assert is_free(database)
@@ -73,7 +73,7 @@ def test_two_tokens_do_not_wait_for_each_other(database: Database) -> None:
         assert is_free(database, "digest-of-another-token")
 
 
-def test_whoever_waited_in_vain_is_told_to_come_later(database: Database) -> None:
+def test_a_sync_that_waited_in_vain_says_to_run_it_later(database: Database) -> None:
     in_vain = token_lock(database, TOKEN, wait_seconds=0)
     with token_lock(database, TOKEN), pytest.raises(AsanaUnavailableError) as caught, in_vain:
         pass
@@ -82,7 +82,7 @@ def test_whoever_waited_in_vain_is_told_to_come_later(database: Database) -> Non
     assert TOKEN not in str(caught.value)
 
 
-def test_whoever_has_to_wait_is_told_at_once_and_then_goes_on(database: Database) -> None:
+def test_a_sync_that_has_to_wait_reports_it_at_once_and_then_goes_on(database: Database) -> None:
     told: list[bool] = []
     release = threading.Event()
     held = threading.Event()
@@ -106,7 +106,7 @@ def test_whoever_has_to_wait_is_told_at_once_and_then_goes_on(database: Database
 
 
 @pytest.mark.fault("D31")
-def test_whoever_waits_is_told_again_every_half_minute_until_it_is_given_up(database: Database) -> None:
+def test_a_waiting_sync_reports_it_every_half_minute_until_it_gives_up(database: Database) -> None:
     now, told = [1_000.0], list[float]()
 
     def sleep(seconds: float) -> None:
@@ -119,7 +119,7 @@ def test_whoever_waits_is_told_again_every_half_minute_until_it_is_given_up(data
     assert now[0] == 1_100
 
 
-def test_whoever_need_not_wait_is_told_nothing(database: Database) -> None:
+def test_a_sync_that_need_not_wait_reports_nothing(database: Database) -> None:
     told: list[float] = []
     with token_lock(database, TOKEN, on_wait=told.append):
         assert told == []
@@ -132,7 +132,7 @@ def test_another_process_is_waited_for_too(database: Database, database_url: str
     assert is_free(database)
 
 
-def test_a_killed_process_gives_its_token_back(database: Database, database_url: str) -> None:
+def test_a_killed_process_releases_its_token(database: Database, database_url: str) -> None:
     with other_process(database_url) as holder:
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait(20)
@@ -142,8 +142,8 @@ def test_a_killed_process_gives_its_token_back(database: Database, database_url:
             time.sleep(0.01)
 
 
-def test_whoever_holds_a_token_has_no_transaction_open(database: Database, database_url: str) -> None:
-    """A transaction that lasts as long as a fetch would keep old rows from being cleared away, for everybody."""
+def test_no_transaction_is_open_while_a_token_is_held(database: Database, database_url: str) -> None:
+    """A transaction as long as a fetch would keep Postgres from clearing away dead rows, in all tables."""
     with token_lock(database, TOKEN), psycopg.connect(database_url) as looking:
         states = looking.execute(
             "select state, xact_start, backend_xmin from pg_stat_activity join pg_locks using (pid) "
@@ -152,7 +152,7 @@ def test_whoever_holds_a_token_has_no_transaction_open(database: Database, datab
     assert states == [("idle", None, None)]
 
 
-def test_whoever_loses_the_lock_connection_ends_all_the_same(database: Database, database_url: str) -> None:
+def test_a_sync_that_loses_the_locks_session_ends_without_an_error(database: Database, database_url: str) -> None:
     with token_lock(database, TOKEN), psycopg.connect(database_url, autocommit=True) as admin:
         admin.execute("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'")
     assert is_free(database)

@@ -1,4 +1,4 @@
-"""The tables are what the models say, and get there whoever migrates, however often, and whatever interrupts it."""
+"""Migrations make the tables of the models, whoever migrates, however often, and whatever interrupts them."""
 
 import subprocess
 import sys
@@ -19,18 +19,18 @@ from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.schemas.tables import Table, tables
 from perfcopilot_goals.storage import migrate
 from perfcopilot_goals.storage.connections import read_connection
-from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.employees import read_employees
 from perfcopilot_goals.storage.migrate import HEAD, ensure_migrated
 from perfcopilot_goals.storage.users_check import UsersCheck, read_users_check
-from perfcopilot_goals_tests.storage.examples import told
+from perfcopilot_goals_tests.core.examples import told
 
 
 def relations(url: str) -> set[str]:
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(url) as conn:
         return {
             name
-            for (name,) in connection.execute(
+            for (name,) in conn.execute(
                 "select relname from pg_class where relnamespace = to_regnamespace('perfcopilot_goals') "
                 "and relkind in ('r', 'v')"
             )
@@ -42,8 +42,8 @@ ALL_RELATIONS = {*tables(), "goals", "goal_key_results", "goal_counts", "alembic
 
 @pytest.mark.parametrize("table", tables().values(), ids=lambda table: table.name)
 def test_a_table_has_the_columns_of_its_model(database: Database, table: Table) -> None:
-    with database.connect("reading the catalog") as connection:
-        columns = connection.execute(
+    with psycopg.connect(database.url) as conn:
+        columns = conn.execute(
             "select attname, format_type(atttypid, atttypmod), not attnotnull from pg_attribute "
             "where attrelid = %s::regclass and attnum > 0 and not attisdropped",
             [f"perfcopilot_goals.{table.name}"],
@@ -53,8 +53,8 @@ def test_a_table_has_the_columns_of_its_model(database: Database, table: Table) 
 
 @pytest.mark.parametrize("table", tables().values(), ids=lambda table: table.name)
 def test_a_table_has_the_key_of_its_model(database: Database, table: Table) -> None:
-    with database.connect("reading the catalog") as connection:
-        key = connection.execute(
+    with psycopg.connect(database.url) as conn:
+        key = conn.execute(
             "select attname from pg_index join unnest(indkey) with ordinality as k (attnum, place) on true "
             "join pg_attribute a on a.attrelid = indrelid and a.attnum = k.attnum "
             "where indrelid = %s::regclass and indisprimary order by place",
@@ -64,8 +64,8 @@ def test_a_table_has_the_key_of_its_model(database: Database, table: Table) -> N
 
 
 def test_an_asana_user_is_one_employee_of_a_connection_at_most(database: Database) -> None:
-    with database.connect("reading the catalog") as connection:
-        rule = connection.execute(
+    with psycopg.connect(database.url) as conn:
+        rule = conn.execute(
             "select pg_get_constraintdef(oid) from pg_constraint where conname = 'employees_asana_user_gid_key'"
         ).fetchone()
     assert rule == ("UNIQUE (connection, asana_user_gid) DEFERRABLE INITIALLY DEFERRED",)
@@ -75,14 +75,14 @@ def test_an_asana_user_is_one_employee_of_a_connection_at_most(database: Databas
     ("view", "gid", "kind"), [("goals", "goal_gid", "goal"), ("goal_key_results", "key_result_gid", "key_result")]
 )
 def test_the_application_finds_goals_and_key_results_apart(database: Database, view: str, gid: str, kind: str) -> None:
-    with database.connect("looking") as connection:
+    with psycopg.connect(database.url) as conn:
         for row_kind, row_gid in (("goal", "1"), ("key_result", "2")):
-            connection.execute(
+            conn.execute(
                 "insert into perfcopilot_goals.mapped_goal_rows values "
                 "('acme', now(), 'r', '1', %s, 'E1', %s, 0, 'Grow', null, null, null, null, 'on_track')",
                 [row_gid, row_kind],
             )
-        rows = connection.execute(f"select {gid}, employee_id, name, status from perfcopilot_goals.{view}").fetchall()
+        rows = conn.execute(f"select {gid}, employee_id, name, status from perfcopilot_goals.{view}").fetchall()
     assert rows == [("1" if kind == "goal" else "2", "E1", "Grow", "on_track")]
 
 
@@ -116,60 +116,56 @@ def migrate_to(url: str, revision: str) -> None:
     """The database as an earlier version of the program left it."""
     config = Config()
     config.set_main_option("script_location", str(migrate._migrations()))
-    config.attributes["open"] = Database(url).open
-    with psycopg.connect(url) as connection:
-        connection.execute("create schema perfcopilot_goals")
-    command.upgrade(config, revision)
+    with Database(url).connect("migrating") as conn:
+        driver(conn).execute("create schema perfcopilot_goals")
+        config.attributes["conn"] = conn
+        command.upgrade(config, revision)
 
 
-def test_blocks_from_before_get_the_reason_that_their_figures_bear_out(empty_url: str) -> None:
+def test_existing_blocks_get_the_reason_that_fits_their_counts(empty_url: str) -> None:
     migrate_to(empty_url, "0001")
-    with psycopg.connect(empty_url) as connection:
+    with psycopg.connect(empty_url) as conn:
         for employee_id, owned, listed in (("E1", 201, 200), ("E2", 3, 3), ("E3", 0, 0)):
-            connection.execute(
+            conn.execute(
                 "insert into perfcopilot_goals.prompt_blocks values ('acme', now(), 'r', %s, '', %s, %s, 0, %s, '[]')",
                 [employee_id, owned, listed, owned > listed],
             )
     ensure_migrated(Database(empty_url))
-    with psycopg.connect(empty_url) as connection:
-        rows = connection.execute(
-            "select employee_id, reason from perfcopilot_goals.prompt_blocks order by 1"
-        ).fetchall()
+    with psycopg.connect(empty_url) as conn:
+        rows = conn.execute("select employee_id, reason from perfcopilot_goals.prompt_blocks order by 1").fetchall()
     assert rows == [("E1", "truncated"), ("E2", "ok"), ("E3", "owns_no_goals")]
     assert relations(empty_url) == ALL_RELATIONS
 
 
-def test_connections_from_before_are_to_be_checked_and_rosters_stay_as_they_were(empty_url: str) -> None:
+def test_existing_connections_are_to_be_checked_and_rosters_stay_the_same(empty_url: str) -> None:
     migrate_to(empty_url, "0003")
-    with psycopg.connect(empty_url) as connection:
-        connection.execute(
+    with psycopg.connect(empty_url) as conn:
+        conn.execute(
             "insert into perfcopilot_goals.connections values "
             "('acme', '77', 'env:T', 'https://app.asana.com/api/1.0', 1500, 'auto', true, now(), now())"
         )
-        connection.execute(
+        conn.execute(
             "insert into perfcopilot_goals.employees values ('acme', 'E1', 'Ada', 'ada@example.com', '11', now(), null)"
         )
     ensure_migrated(Database(empty_url))
-    with Database(empty_url).connect("reading") as transaction:
-        assert read_connection(transaction, "acme").check_users
-        assert read_users_check(transaction, "acme") == UsersCheck(None, 1, is_due=True)
-        assert read_employees(transaction, "acme") == [Employee("E1", "Ada", "ada@example.com", "11", None)]
+    with Database(empty_url).connect("reading") as conn:
+        assert read_connection(conn, "acme").check_users
+        assert read_users_check(conn, "acme") == UsersCheck(None, 1, is_due=True)
+        assert read_employees(conn, "acme") == [Employee("E1", "Ada", "ada@example.com", "11", None)]
 
 
 def hold_up_views(url: str, body: str) -> None:
-    """Have the database do this as soon as the tables are made and the views are not."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(
-            f"create function hold_up() returns event_trigger language plpgsql as $$ begin {body}; end $$"
-        )
-        connection.execute(
+    """Have the database do this when a migration has made the tables, and not yet the views."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(f"create function hold_up() returns event_trigger language plpgsql as $$ begin {body}; end $$")
+        conn.execute(
             "create event trigger hold_up on ddl_command_start when tag in ('CREATE VIEW') execute function hold_up()"
         )
 
 
 def let_views_pass(url: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("drop event trigger hold_up")
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("drop event trigger hold_up")
 
 
 @pytest.mark.fault("E24")
@@ -214,8 +210,8 @@ def test_a_migration_whose_connection_dies_half_way_leaves_nothing_and_succeeds_
 @pytest.mark.fault("D11")
 def test_a_version_of_a_newer_program_is_refused_and_left_alone(fresh_url: str) -> None:
     database = Database(fresh_url)
-    with database.connect("pretending") as connection:
-        connection.execute("update perfcopilot_goals.alembic_version set version_num = '9999'")
+    with psycopg.connect(database.url) as conn:
+        conn.execute("update perfcopilot_goals.alembic_version set version_num = '9999'")
     with pytest.raises(GoalsConfigError, match="version 9999, which this program does not know"):
         ensure_migrated(database)
     assert relations(fresh_url) == ALL_RELATIONS
@@ -223,8 +219,8 @@ def test_a_version_of_a_newer_program_is_refused_and_left_alone(fresh_url: str) 
 
 def test_tables_without_a_version_are_not_made_again(fresh_url: str) -> None:
     database = Database(fresh_url)
-    with database.connect("pretending") as connection:
-        connection.execute("delete from perfcopilot_goals.alembic_version")
+    with psycopg.connect(database.url) as conn:
+        conn.execute("delete from perfcopilot_goals.alembic_version")
     with pytest.raises(GoalsStoreError) as caught:
         ensure_migrated(database)
     assert caught.value.sqlstate == "42P07"
@@ -232,7 +228,7 @@ def test_tables_without_a_version_are_not_made_again(fresh_url: str) -> None:
 
 @pytest.fixture
 def role(empty_url: str) -> Iterator[tuple[str, str]]:
-    """A role that may not do anything, and the URL with its awkward password."""
+    """A role without any rights, and its URL with an awkward password."""
     password = "p%41@:/ ?#'\"\\%s{x}"
     with psycopg.connect(empty_url, autocommit=True) as admin:
         literal = psycopg.sql.Literal(password).as_string(admin)
@@ -243,7 +239,7 @@ def role(empty_url: str) -> Iterator[tuple[str, str]]:
         admin.execute("drop role loader")
 
 
-def test_a_role_that_may_not_create_is_told_so_by_its_sqlstate(role: tuple[str, str]) -> None:
+def test_a_role_that_may_not_create_gets_an_error_with_the_sqlstate(role: tuple[str, str]) -> None:
     with pytest.raises(GoalsStoreError) as caught:
         ensure_migrated(Database(role[1]))
     assert (caught.value.sqlstate, caught.value.retryable) == ("42501", False)

@@ -1,4 +1,4 @@
-"""A real PgBouncer before Postgres: in session mode everything works, any other mode is refused before a write."""
+"""A real PgBouncer before Postgres. In session mode everything works; any other mode is refused before a write."""
 
 import threading
 import time
@@ -14,13 +14,14 @@ import pytest
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import AsanaUnavailableError, GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.storage.connections import add_connection
-from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.employees import import_employees, read_employees
 from perfcopilot_goals.storage.locks import token_lock
 from perfcopilot_goals.storage.migrate import ensure_migrated
 from perfcopilot_goals_tests.asana.certificates import make_certificate
+from perfcopilot_goals_tests.core.examples import chain
 from perfcopilot_goals_tests.pgbouncer import needs_pgbouncer, pgbouncer
-from perfcopilot_goals_tests.storage.examples import chain, connection, gids, raw_goals, write
+from perfcopilot_goals_tests.storage.examples import connection, gids, raw_goals, write
 
 pytestmark = needs_pgbouncer
 
@@ -29,7 +30,7 @@ TOKEN = "canary-token"
 
 @pytest.fixture
 def pooled(database_url: str) -> Iterator[Database]:
-    """The database by way of a PgBouncer as it comes: in session mode, refusing `options`."""
+    """The database through a PgBouncer with default settings: in session mode, refusing `options`."""
     with pgbouncer(database_url) as url:
         yield Database(url)
 
@@ -49,7 +50,7 @@ def test_in_session_mode_sessions_have_our_limits_and_lose_them_for_the_next_cli
 ) -> None:
     names = ("TimeZone", "client_encoding", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
     with pooled.connect("asking") as conn:
-        settings = [conn.execute(f"show {name}").fetchone() for name in names]
+        settings = [driver(conn).execute(f"show {name}").fetchone() for name in names]
     assert settings == [("UTC",), ("UTF8",), ("10min",), ("1min",), ("10min",)]
     assert sessions(database_url), "the pooler keeps the session"
     with psycopg.connect(pooled.url) as conn:
@@ -62,7 +63,7 @@ def test_in_session_mode_a_database_is_migrated_and_a_roster_and_slices_are_stor
     with pgbouncer(empty_url) as url:
         database = Database(url)
         ensure_migrated(database)
-        # Twice: what the first one left on the pooler's sessions does not trip the second.
+        # Twice: what the first leaves in the pooler's sessions must not break the second.
         for _ in range(2):
             with database.connect("importing") as conn:
                 if not read_employees(conn, "acme"):
@@ -75,7 +76,7 @@ def test_in_session_mode_a_database_is_migrated_and_a_roster_and_slices_are_stor
 
 
 @pytest.mark.fault("E34")
-def test_in_session_mode_a_token_excludes_and_is_given_back(pooled: Database, database_url: str) -> None:
+def test_in_session_mode_a_token_is_held_and_released(pooled: Database, database_url: str) -> None:
     direct = Database(database_url)
     with token_lock(pooled, TOKEN):
         for other in (pooled, direct):
@@ -87,7 +88,7 @@ def test_in_session_mode_a_token_excludes_and_is_given_back(pooled: Database, da
 
 
 @pytest.mark.fault("E34")
-def test_in_session_mode_a_lost_line_gives_the_token_back(pooled: Database, database_url: str) -> None:
+def test_in_session_mode_a_lost_line_releases_the_token(pooled: Database, database_url: str) -> None:
     with token_lock(pooled, TOKEN), psycopg.connect(database_url, autocommit=True) as admin:
         admin.execute("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'")
     with token_lock(pooled, TOKEN, wait_seconds=0):
@@ -126,7 +127,7 @@ def test_any_other_mode_is_refused_before_anything_is_written(mode: str, empty_u
 
 @pytest.mark.fault("E35")
 def test_transaction_mode_is_recognised_among_many_busy_clients(database_url: str) -> None:
-    """Others take and return sessions all the time, so which one comes next is anybody's guess."""
+    """Other clients take and return sessions all the time, so nobody can say which session comes next."""
     done = threading.Event()
 
     def be_busy(url: str) -> None:
@@ -146,7 +147,7 @@ def test_transaction_mode_is_recognised_among_many_busy_clients(database_url: st
 
 
 @pytest.mark.fault("E34")
-def test_session_mode_is_taken_for_what_it_is_among_many_busy_clients(database_url: str) -> None:
+def test_session_mode_is_recognised_among_many_busy_clients(database_url: str) -> None:
     with pgbouncer(database_url) as url, ExitStack() as clients:
         for _ in range(5):
             conn = clients.enter_context(psycopg.connect(url, autocommit=True))
@@ -158,30 +159,30 @@ def test_session_mode_is_taken_for_what_it_is_among_many_busy_clients(database_u
 
 def _one(database: Database) -> object:
     with database.connect("asking") as conn:
-        return (conn.execute("select 1").fetchone() or (None,))[0]
+        return (driver(conn).execute("select 1").fetchone() or (None,))[0]
 
 
 @pytest.mark.fault("E34")
-def test_a_pooler_without_a_second_session_is_told_as_a_limit(database_url: str) -> None:
+def test_a_pooler_without_a_second_session_is_reported_as_a_limit(database_url: str) -> None:
     with pgbouncer(database_url, default_pool_size=1) as url:
         began = time.monotonic()
         with pytest.raises(GoalsStoreError, match="the limit of connections is reached"):
-            Database(f"{url}?connect_timeout=2").open("asking")
+            _one(Database(f"{url}?connect_timeout=2"))
         assert time.monotonic() - began < 10
 
 
 @pytest.mark.fault("E31")
-def test_a_limit_of_the_poolers_clients_is_told(database_url: str) -> None:
+def test_a_limit_of_the_poolers_clients_is_reported(database_url: str) -> None:
     with (
         pgbouncer(database_url, max_client_conn=1) as url,
         psycopg.connect(url),
         pytest.raises(GoalsStoreError, match="the limit of connections is reached"),
     ):
-        Database(url).open("asking")
+        _one(Database(url))
 
 
 @pytest.mark.fault("E34")
-def test_a_parameter_that_the_pooler_refuses_is_told(pooled: Database) -> None:
+def test_a_parameter_that_the_pooler_refuses_is_reported(pooled: Database) -> None:
     database = Database(f"{pooled.url}?options=-c%20lock_timeout%3D1s")
     with pytest.raises(GoalsStoreError, match="a pooler refused a start-up parameter") as caught, database.connect("x"):
         pass
@@ -192,12 +193,12 @@ def test_a_parameter_that_the_pooler_refuses_is_told(pooled: Database) -> None:
 def test_a_pooler_refuses_a_password_as_postgres_does(pooled: Database) -> None:
     password = psycopg.conninfo.conninfo_to_dict(pooled.url)["password"]
     with pytest.raises(GoalsStoreError, match="refused the user or the password") as caught:
-        Database(pooled.url.replace(str(password), "hunter2canary")).open("asking")
+        _one(Database(pooled.url.replace(str(password), "hunter2canary")))
     assert not caught.value.retryable
 
 
 @pytest.mark.fault("E32")
-def test_a_pooler_that_requires_tls_or_has_a_foreign_certificate_is_told(database_url: str, tmp_path: Path) -> None:
+def test_a_pooler_that_requires_tls_or_has_a_foreign_certificate_is_reported(database_url: str, tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path, "DNS:somewhere.else")
     readable = {"client_tls_cert_file": certificate, "client_tls_key_file": tmp_path / "key.pem"}
     with pgbouncer(database_url, client_tls_sslmode="require", **readable) as url:
@@ -208,5 +209,5 @@ def test_a_pooler_that_requires_tls_or_has_a_foreign_certificate_is_told(databas
             f"sslmode=verify-full&sslrootcert={tmp_path}/none": "certificate of the TLS connection is missing or not",
         }.items():
             with pytest.raises(GoalsStoreError, match=said):
-                Database(f"{url}?{parameters}").open("asking")
+                _one(Database(f"{url}?{parameters}"))
         assert _one(Database(f"{url}?sslmode=require")) == 1

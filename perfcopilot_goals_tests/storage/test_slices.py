@@ -1,4 +1,4 @@
-"""What a replace promises, one test per promise: old or new, whole, nobody else's, and exactly what was given."""
+"""What a replace promises, one test per promise: old or new rows, all of them, nobody else's, and unchanged."""
 
 import datetime as dt
 import itertools
@@ -16,10 +16,11 @@ import pytest
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsGuardError, GoalsSchemaError, GoalsStoreError
 from perfcopilot_goals.schemas.tables import Slice, frame, stamp, tables
-from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.locks import lock_slices
-from perfcopilot_goals.storage.slices import GUARDED, load_slice, read_slice
+from perfcopilot_goals.storage.slices import GUARDED, Replacement, load_slice, read_slice, replace_slice
 from perfcopilot_goals.storage.sync_log import begin_sync, note_write
+from perfcopilot_goals_tests.core.examples import told
 from perfcopilot_goals_tests.storage.examples import (
     MONDAY,
     RAW,
@@ -29,7 +30,6 @@ from perfcopilot_goals_tests.storage.examples import (
     gids,
     raw_goals,
     stored,
-    told,
     write,
 )
 
@@ -77,22 +77,41 @@ def test_an_empty_slice_may_come_first_and_has_the_tables_types(database: Databa
 
 @pytest.fixture
 def fail_at_row(database: Database) -> Iterator[Trap]:
-    """From now on the database refuses the row of the list of goals at that place, counted from 1, at each try."""
+    """Returns a function that makes the database refuse the n-th goal of the list, from 1, at each try."""
 
     def lay(number: int, sqlstate: str) -> None:
-        with database.connect("laying a trap") as transaction:
-            transaction.execute(
+        with psycopg.connect(database.url) as conn:
+            conn.execute(
                 "create function trap() returns trigger language plpgsql as $$ begin "
                 f"if new.position = {number - 1} then raise exception 'row of %', new using errcode = '{sqlstate}'; "
                 "end if; return new; end $$"
             )
-            transaction.execute(
+            conn.execute(
                 f"create trigger trap before insert on perfcopilot_goals.{RAW} for each row execute function trap()"
             )
 
     yield lay
-    with database.connect("taking the trap away") as transaction:
-        transaction.execute("drop function trap cascade")
+    with psycopg.connect(database.url) as conn:
+        conn.execute("drop function trap cascade")
+
+
+@pytest.fixture
+def hold_at_row(database: Database) -> Iterator[Callable[[int], None]]:
+    """Returns a function that makes the database stop for 20 s at the n-th goal of the list, from 1."""
+
+    def hold(number: int) -> None:
+        with database.connect("laying a trap") as conn:
+            driver(conn).execute(
+                "create function hold() returns trigger language plpgsql as $$ begin "
+                f"if new.position = {number - 1} then perform pg_sleep(20); end if; return new; end $$"
+            )
+            driver(conn).execute(
+                f"create trigger hold before insert on perfcopilot_goals.{RAW} for each row execute function hold()"
+            )
+
+    yield hold
+    with database.connect("taking the trap away") as conn:
+        driver(conn).execute("drop function hold cascade")
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
@@ -113,7 +132,9 @@ def test_a_write_that_fails_at_any_row_keeps_the_old_slice(
 
 
 @pytest.mark.parametrize("sqlstate", ["40001", "40P01", "55P03", "57P01"])
-def test_what_may_pass_is_tried_three_times_with_pauses(database: Database, fail_at_row: Trap, sqlstate: str) -> None:
+def test_a_failure_that_may_pass_is_tried_three_times_with_pauses(
+    database: Database, fail_at_row: Trap, sqlstate: str
+) -> None:
     pauses: list[float] = []
     fail_at_row(1, sqlstate)
     with pytest.raises(GoalsStoreError):
@@ -122,27 +143,41 @@ def test_what_may_pass_is_tried_three_times_with_pauses(database: Database, fail
     assert 0.25 <= pauses[0] <= 0.5 < 1.0 <= pauses[1] <= 2.0
 
 
-@pytest.mark.parametrize("sqlstate", ["23514", "22P02", "42501", "53100"])
-def test_what_cannot_pass_is_tried_once(database: Database, fail_at_row: Trap, sqlstate: str) -> None:
+@pytest.mark.parametrize("sqlstate", ["23514", "22P02", "42501", "53100", "57014"])
+def test_a_failure_that_cannot_pass_is_tried_once(database: Database, fail_at_row: Trap, sqlstate: str) -> None:
     fail_at_row(1, sqlstate)
     with pytest.raises(GoalsStoreError):
         write(database, raw_goals("1"), pause=lambda _: pytest.fail("another try"))
 
 
-def test_a_later_try_that_gets_through_writes_once(database: Database, fail_at_row: Trap) -> None:
+def test_a_connect_that_only_a_person_can_mend_is_tried_once(database_url: str) -> None:
+    """A server without TLS where the URL asks for it: libpq gives up by itself, so there is no SQLSTATE."""
+    replacement = Replacement("acme", "run-1", MONDAY, {}, {}, is_last=False)
+    with pytest.raises(GoalsStoreError) as caught:
+        replace_slice(
+            Database(f"{database_url}?sslmode=require"),
+            RAW,
+            raw_goals("1"),
+            replacement,
+            lambda _: pytest.fail("another try"),
+        )
+    assert (caught.value.sqlstate, caught.value.retryable) == ("", False)
+
+
+def test_a_later_try_that_succeeds_writes_once(database: Database, fail_at_row: Trap) -> None:
     write(database, raw_goals("1", "2"))
     fail_at_row(1, "40001")
 
     def mend(_: float) -> None:
-        with database.connect("mending") as transaction:
-            transaction.execute(f"drop trigger if exists trap on perfcopilot_goals.{RAW}")
+        with psycopg.connect(database.url) as conn:
+            conn.execute(f"drop trigger if exists trap on perfcopilot_goals.{RAW}")
 
     assert write(database, raw_goals("7"), run_id="run-2", notes={"requests": 3}, pause=mend) == 2
     assert gids(database) == ["7"]
     assert [row["requests"] for row in stored(database, "syncs") if row["run_id"] == "run-2"] == [3]
 
 
-def test_a_full_disk_may_be_over_by_the_next_run_and_a_broken_rule_not(database: Database, fail_at_row: Trap) -> None:
+def test_a_full_disk_may_pass_by_the_next_run_and_a_broken_rule_may_not(database: Database, fail_at_row: Trap) -> None:
     fail_at_row(1, "53100")
     with pytest.raises(GoalsStoreError) as caught:
         write(database, raw_goals("1"))
@@ -208,7 +243,7 @@ def test_hostile_text_comes_back_exactly(database: Database) -> None:
 
 @pytest.mark.parametrize("text", ["nul \x00", "half \ud800 a pair"], ids=ascii)
 def test_text_that_postgres_cannot_hold_breaks_the_write_and_not_the_slice(database: Database, text: str) -> None:
-    """It is replaced on entry; should it come all the same, the old rows stay."""
+    """Such text is replaced when it comes in. If it gets this far all the same, the old rows stay."""
     write(database, raw_goals("1"))
     before = stored(database)
     with pytest.raises((GoalsStoreError, UnicodeEncodeError)):
@@ -272,8 +307,8 @@ def test_lists_of_objects_come_back_as_they_were_given(database: Database) -> No
 def test_the_moment_is_stored_to_the_microsecond(database: Database) -> None:
     moment = MONDAY + dt.timedelta(microseconds=1)
     write(database, raw_goals("1"), synced_at=moment)
-    with database.connect("looking") as transaction:
-        found = transaction.execute(f"select synced_at from perfcopilot_goals.{RAW}").fetchone()
+    with psycopg.connect(database.url) as conn:
+        found = conn.execute(f"select synced_at from perfcopilot_goals.{RAW}").fetchone()
     assert found == (moment,)
 
 
@@ -297,7 +332,7 @@ def test_an_older_fetch_never_replaces_a_newer_one(database: Database) -> None:
     assert after[RAW] == before[RAW]
 
 
-def test_an_older_fetch_is_refused_also_where_the_newer_one_found_nothing(database: Database) -> None:
+def test_an_older_fetch_is_refused_also_if_the_newer_one_found_nothing(database: Database) -> None:
     write(database, raw_goals(), run_id="tuesday", synced_at=TUESDAY)
     with pytest.raises(GoalsGuardError):
         write(database, raw_goals("1"), run_id="monday", synced_at=MONDAY)
@@ -313,7 +348,7 @@ def test_a_newer_sync_of_another_connection_or_table_refuses_nothing(database: D
 
 @pytest.mark.parametrize("table", GUARDED)
 @pytest.mark.fault("B11")
-def test_goals_are_not_replaced_by_none_unless_that_is_allowed(database: Database, table: str) -> None:
+def test_goals_are_not_replaced_by_none_unless_allowed(database: Database, table: str) -> None:
     a_row = {
         RAW: raw_goals("1"),
         "owned_goals": frame("owned_goals", [("1", "E1", 1, 1, False, "Grow", None, None, None, None)]),
@@ -330,12 +365,12 @@ def test_goals_are_not_replaced_by_none_unless_that_is_allowed(database: Databas
     assert stored(database, table) == []
 
 
-def test_key_results_may_well_be_gone(database: Database) -> None:
+def test_key_results_may_become_none(database: Database) -> None:
     write(database, frame("subgoals", [("1", "2", 0, "Step", None, None, None, None)]), table="subgoals")
     assert write(database, frame("subgoals", []), table="subgoals", run_id="run-2") == 1
 
 
-def test_only_the_owners_lock_is_waited_for(database: Database, database_url: str) -> None:
+def test_a_replace_waits_only_for_its_own_connections_lock(database: Database, database_url: str) -> None:
     impatient = Database(f"{database_url}?options=-c%20lock_timeout%3D300ms")
     write(database, raw_goals("1"))
     with database.connect("holding") as holder:
@@ -348,10 +383,10 @@ def test_only_the_owners_lock_is_waited_for(database: Database, database_url: st
 
 
 @pytest.mark.fault("E8")
-def test_a_locked_table_is_waited_for_no_longer_than_the_limit(database: Database, database_url: str) -> None:
+def test_a_replace_waits_for_a_locked_table_no_longer_than_the_limit(database: Database, database_url: str) -> None:
     impatient = Database(f"{database_url}?options=-c%20lock_timeout%3D300ms")
     write(database, raw_goals("1"))
-    with database.connect("holding") as holder:
+    with psycopg.connect(database.url) as holder:
         holder.execute(f"lock table perfcopilot_goals.{RAW} in access exclusive mode")
         with pytest.raises(GoalsStoreError) as caught:
             write(impatient, raw_goals("2"), run_id="run-2")
@@ -361,7 +396,7 @@ def test_a_locked_table_is_waited_for_no_longer_than_the_limit(database: Databas
 
 @pytest.mark.fault("F4")
 def test_two_replaces_of_one_slice_at_once_leave_the_rows_of_one(database: Database) -> None:
-    """Without a key and a lock this left five rows of one run and three of the other, both "ok"."""
+    """Without a key and a lock, five rows of one run and three of the other were left, and both runs succeeded."""
     sizes = {"even": 40, "odd": 30}
     for turn in range(5):
         start = threading.Barrier(2)
@@ -394,7 +429,7 @@ def test_replaces_of_two_connections_do_not_wait_for_each_other(database: Databa
 
 @pytest.fixture
 def churn(database: Database) -> Iterator[Callable[[], bool]]:
-    """A slice that is replaced again and again, all its rows named by the run; called, whether it goes on."""
+    """Replaces a slice again and again, with the run's name in all its rows. The function says whether it goes on."""
     stop = threading.Event()
     write(database, raw_goals(*map(str, range(50)), name="run-0"), run_id="run-0")
 
@@ -416,9 +451,9 @@ def churn(database: Database) -> Iterator[Callable[[], bool]]:
 def test_a_reader_never_sees_part_of_a_slice(database: Database, churn: Callable[[], bool]) -> None:
     seen: set[tuple[object, ...]] = set()
     while churn() and len(seen) < 8:
-        with database.connect("joining") as transaction:
+        with psycopg.connect(database.url) as conn:
             # Two scans in one statement and the sync log beside them: one snapshot.
-            found = transaction.execute(
+            found = conn.execute(
                 f"select count(*), count(distinct a.run_id), min(a.run_id) from perfcopilot_goals.{RAW} a "
                 f"join perfcopilot_goals.{RAW} b using (connection, goal_gid, run_id)"
             ).fetchone()
@@ -429,19 +464,19 @@ def test_a_reader_never_sees_part_of_a_slice(database: Database, churn: Callable
 
 
 def test_a_slice_and_its_source_are_of_one_moment(database: Database) -> None:
-    """A replace that commits after the source was read and before the rows are."""
+    """Here a replace commits between the read of the source and the read of the rows."""
     write(database, raw_goals("1", name="old"), run_id="run-1")
-    with database.connect("entering") as transaction:
-        begin_sync(transaction, "acme", "run-2", TUESDAY)
+    with database.connect("entering") as conn:
+        begin_sync(conn, "acme", "run-2", TUESDAY)
     with ThreadPoolExecutor(1) as threads:
         with database.connect("replacing") as writer:
-            writer.execute(f"lock table perfcopilot_goals.{RAW} in access exclusive mode")
+            driver(writer).execute(f"lock table perfcopilot_goals.{RAW} in access exclusive mode")
             reading = threads.submit(load_slice, database, RAW, "acme")
             waits = "select count(*) from pg_locks where not granted and relation = %s::regclass"
-            while writer.execute(waits, [f"perfcopilot_goals.{RAW}"]).fetchone() == (0,):
+            while driver(writer).execute(waits, [f"perfcopilot_goals.{RAW}"]).fetchone() == (0,):
                 assert not reading.done()
                 time.sleep(0.01)
-            writer.execute(f"update perfcopilot_goals.{RAW} set name = 'new', run_id = 'run-2'")
+            driver(writer).execute(f"update perfcopilot_goals.{RAW} set name = 'new', run_id = 'run-2'")
             noted: dict[str, Any] = {"rows": 1, "rows_before": 1, "inputs": {}, "notes": {}}
             note_write(writer, "acme", "run-2", RAW, write_id="w", is_last=False, **noted)
         rows, source = reading.result(20)
@@ -451,52 +486,79 @@ def test_a_slice_and_its_source_are_of_one_moment(database: Database) -> None:
 
 
 def test_a_slice_that_was_never_written_is_not_an_empty_one(database: Database) -> None:
-    with pytest.raises(GoalsStoreError, match="owned_goals was never written; materialize it first") as caught:
+    with pytest.raises(GoalsStoreError, match=r"owned_goals was never written\. Materialize it first") as caught:
         load_slice(database, "owned_goals", "acme")
     assert not caught.value.retryable
 
 
-@pytest.mark.parametrize("table", tables())
-def test_every_table_is_read_in_the_order_of_its_key(database: Database, table: str) -> None:
-    with database.connect("reading") as transaction:
-        assert read_slice(transaction, table, "acme").empty or table == "connections"
+# A row of each table, without the columns of its key, which come first.
+A_ROW: dict[str, tuple[Any, ...]] = {
+    RAW: (0, "Grow", None, None, None, None, None, None, None),
+    "owned_goals": ("E1", 1, 1, False, "Grow", None, None, None, None),
+    "subgoals": (0, "Step", None, None, None, None),
+    "mapped_goal_rows": ("E1", "goal", 0, "Grow", None, None, None, None, "on_track"),
+    "prompt_blocks": ("[GOALS]", 1, 1, 1, False, [], "ok"),
+}
+
+
+@pytest.mark.parametrize("table", SLICE_TABLES)
+def test_every_slice_is_read_in_the_order_of_its_key(database: Database, table: str) -> None:
+    """Not in the order in which it was written: equal goals must give equal blocks."""
+    key = [column for column in tables()[table].key if column != "connection"]
+    keys = [("9", "10"), ("10", "9"), ("9", "2"), ("10", "10")] if len(key) > 1 else [("9",), ("10",), ("2",)]
+    write(database, frame(table, [(*one, *A_ROW[table]) for one in keys]), table=table)
+    with database.connect("reading") as conn:
+        # By the key's index the rows would come in order by themselves.
+        driver(conn).execute("set local enable_indexscan = off; set local enable_bitmapscan = off")
+        rows = read_slice(conn, table, "acme")
+    assert list(rows[key].itertuples(index=False, name=None)) == sorted(keys)
 
 
 def test_no_transaction_holds_more_than_the_rows_of_the_connection(database: Database) -> None:
-    """TRUNCATE would lock out readers and take the other connections' rows along."""
+    """TRUNCATE would lock out readers and delete the other connections' rows."""
     write(database, raw_goals("1"), name="globex")
     with database.connect("reading") as reader:
-        reader.execute("set transaction isolation level repeatable read, read only")
+        driver(reader).execute("set transaction isolation level repeatable read, read only")
         before = read_slice(reader, RAW, "globex")
         write(database, raw_goals("2"), name="acme")
         write(database, raw_goals("3"), name="globex", run_id="run-2")
         pd.testing.assert_frame_equal(read_slice(reader, RAW, "globex"), before)
 
 
-def test_a_killed_writer_leaves_the_old_slice(database: Database, database_url: str) -> None:
-    """The server's side of a SIGKILL: the backend ends between the delete and the commit."""
-    write(database, raw_goals("1"))
-    before = everything(database)
+def test_a_killed_writer_leaves_the_old_slice(
+    database: Database, database_url: str, hold_at_row: Callable[[int], None]
+) -> None:
+    """What the server sees of a SIGKILL: each try's backend ends after the delete, in the middle of the copy."""
+    write(database, raw_goals("1", "2"))
+    before = stored(database, name=None)
+    hold_at_row(2)
+    killed: set[int] = set()
 
-    def replace_half() -> None:
-        with database.connect("replacing") as transaction:
-            lock_slices(transaction, "acme")
-            transaction.execute(f"delete from perfcopilot_goals.{RAW}")
-            with psycopg.connect(database_url, autocommit=True) as admin:
-                admin.execute("select pg_terminate_backend(%s)", [transaction.info.backend_pid])
-            transaction.execute("select 1")
+    def kill_each_try() -> None:
+        held = "select pid from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
+        with psycopg.connect(database_url, autocommit=True) as admin:
+            while len(killed) < 3:
+                for (pid,) in admin.execute(held).fetchall():
+                    admin.execute("select pg_terminate_backend(%s)", [pid])
+                    killed.add(pid)
+                time.sleep(0.01)
 
-    with pytest.raises(GoalsStoreError):
-        replace_half()
-    assert everything(database) == before
+    with ThreadPoolExecutor(1) as threads:
+        killing = threads.submit(kill_each_try)
+        with pytest.raises(GoalsStoreError) as caught:
+            write(database, raw_goals("7", "8", "9"), run_id="run-2", synced_at=TUESDAY)
+        killing.result(30)
+    assert caught.value.sqlstate == "57P01"
+    assert len(killed) == 3
+    assert stored(database, name=None) == before
+    _, source = load_slice(database, RAW, "acme")
+    assert source.run_id == "run-1"
 
 
 def test_the_stamp_is_in_every_row(database: Database) -> None:
     write(database, raw_goals("1", "2"), run_id="run-7", synced_at=TUESDAY)
-    with database.connect("looking") as transaction:
-        found = transaction.execute(
-            f"select distinct connection, run_id, synced_at from perfcopilot_goals.{RAW}"
-        ).fetchall()
+    with psycopg.connect(database.url) as conn:
+        found = conn.execute(f"select distinct connection, run_id, synced_at from perfcopilot_goals.{RAW}").fetchall()
     assert found == [("acme", "run-7", TUESDAY)]
     assert list(stamp(raw_goals("1"), "acme", MONDAY, "r").columns[:3]) == ["connection", "synced_at", "run_id"]
 

@@ -1,13 +1,14 @@
-"""The sync log: how a sync is entered, what it notes, how it ends, and what is read from it."""
+"""The sync log: how a sync enters it, what is recorded, how the sync ends, and what is read from it."""
 
 import datetime as dt
 from typing import Any
 
+import psycopg
 import pytest
 
 from perfcopilot_goals.domain.sync import Source, Sync
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.sync_log import (
     begin_sync,
     fail_sync,
@@ -28,20 +29,20 @@ def _connections(database: Database) -> None:
 
 
 def begin(database: Database, run_id: str, synced_at: dt.datetime = MONDAY, name: str = "acme") -> dt.datetime:
-    with database.connect("entering") as transaction:
-        return begin_sync(transaction, name, run_id, synced_at)
+    with database.connect("entering") as conn:
+        return begin_sync(conn, name, run_id, synced_at)
 
 
 def fail(database: Database, run_id: str, code: str = "AsanaAccessError", **spent: int) -> None:
-    with database.connect("failing") as transaction:
-        fail_sync(transaction, "acme", run_id, code, **spent)
+    with database.connect("failing") as conn:
+        fail_sync(conn, "acme", run_id, code, **spent)
 
 
 def note(database: Database, run_id: str, table: str = RAW, *, is_last: bool = False, **notes: Any) -> None:
-    with database.connect("noting") as transaction:
+    with database.connect("noting") as conn:
         inputs = {"employees": "digest"}
         note_write(
-            transaction,
+            conn,
             "acme",
             run_id,
             table,
@@ -55,13 +56,13 @@ def note(database: Database, run_id: str, table: str = RAW, *, is_last: bool = F
 
 
 def last(database: Database, state: str | None = None, name: str = "acme") -> Sync | None:
-    with database.connect("reading") as transaction:
-        return read_last_sync(transaction, name, state)
+    with database.connect("reading") as conn:
+        return read_last_sync(conn, name, state)
 
 
 def row(database: Database, run_id: str) -> Sync:
-    with database.connect("reading") as transaction:
-        found = transaction.execute(
+    with psycopg.connect(database.url) as conn:
+        found = conn.execute(
             "select connection, run_id, synced_at, started_at, finished_at, state, error_code, requests, throttled, "
             "subgoal_route, counts from perfcopilot_goals.syncs where run_id = %s",
             [run_id],
@@ -90,7 +91,7 @@ def test_the_moment_is_that_of_the_first_asset_of_the_run(database: Database) ->
     assert begin(database, "r1", TUESDAY) == MONDAY
 
 
-def test_the_moment_is_told_in_utc_wherever_it_was_taken(database: Database) -> None:
+def test_the_moment_is_in_utc_wherever_it_was_taken(database: Database) -> None:
     elsewhere = MONDAY.astimezone(dt.timezone(dt.timedelta(hours=9)))
     entered = begin(database, "r1", elsewhere)
     assert (entered, entered.utcoffset()) == (MONDAY, dt.timedelta(0))
@@ -107,7 +108,7 @@ def test_a_sync_that_died_is_marked_when_the_next_one_begins(database: Database)
     assert row(database, "r0").state == "running"
 
 
-def test_a_sync_that_was_taken_for_dead_and_goes_on_runs_again(database: Database) -> None:
+def test_a_sync_that_was_marked_as_dead_and_goes_on_is_running_again(database: Database) -> None:
     begin(database, "r1")
     begin(database, "r2", TUESDAY)
     begin(database, "r1")
@@ -121,12 +122,12 @@ def test_a_finished_sync_is_not_marked(database: Database) -> None:
     assert row(database, "r1").state == "complete"
 
 
-def test_an_unknown_connection_enters_nothing(database: Database) -> None:
+def test_a_sync_of_an_unknown_connection_is_not_entered(database: Database) -> None:
     with pytest.raises(GoalsConfigError, match="no connection nobody any more"):
         begin(database, "r1", name="nobody")
 
 
-def test_a_failure_adds_what_was_spent_and_keeps_what_was_noted(database: Database) -> None:
+def test_a_failure_adds_its_requests_and_keeps_what_was_recorded(database: Database) -> None:
     begin(database, "r1")
     note(database, "r1", RAW, requests=8, throttled=1)
     fail(database, "r1", requests=5, throttled=2)
@@ -136,32 +137,32 @@ def test_a_failure_adds_what_was_spent_and_keeps_what_was_noted(database: Databa
     assert failed.finished_at is not None
 
 
-def test_a_sync_that_fails_before_it_was_entered_is_entered(database: Database) -> None:
+def test_a_sync_that_fails_before_its_entry_is_entered(database: Database) -> None:
     fail(database, "r1", "GoalsConfigError")
     failed = row(database, "r1")
     assert (failed.state, failed.error_code, failed.requests, failed.counts) == ("failed", "GoalsConfigError", 0, {})
 
 
-def test_a_failed_sync_fences_nobody(database: Database) -> None:
+def test_a_failed_sync_stops_nobody_elses_write(database: Database) -> None:
     fail(database, "r1")
     begin(database, "r2")
-    with database.connect("asking") as transaction:
-        assert not has_newer_write(transaction, "acme", RAW, MONDAY)
+    with database.connect("asking") as conn:
+        assert not has_newer_write(conn, "acme", RAW, MONDAY)
 
 
 def test_a_later_sync_that_has_written_the_table_is_newer(database: Database) -> None:
     begin(database, "r2", TUESDAY)
     note(database, "r2", RAW)
-    with database.connect("asking") as transaction:
-        assert has_newer_write(transaction, "acme", RAW, MONDAY)
-        assert not has_newer_write(transaction, "acme", RAW, TUESDAY)
-        assert not has_newer_write(transaction, "acme", BLOCKS, MONDAY)
-        assert not has_newer_write(transaction, "globex", RAW, MONDAY)
+    with database.connect("asking") as conn:
+        assert has_newer_write(conn, "acme", RAW, MONDAY)
+        assert not has_newer_write(conn, "acme", RAW, TUESDAY)
+        assert not has_newer_write(conn, "acme", BLOCKS, MONDAY)
+        assert not has_newer_write(conn, "globex", RAW, MONDAY)
 
 
 def source(database: Database, table: str = RAW) -> Source | None:
-    with database.connect("reading") as transaction:
-        return read_source(transaction, "acme", table)
+    with database.connect("reading") as conn:
+        return read_source(conn, "acme", table)
 
 
 def test_a_table_that_was_never_written_has_no_source(database: Database) -> None:
@@ -179,8 +180,8 @@ def test_the_source_is_the_latest_write_with_its_moment_inputs_and_notes(databas
     assert source(database) == Source("r2", TUESDAY, {"employees": "digest"}, {}, 2)
 
 
-def test_the_latest_write_counts_also_where_its_sync_began_earlier(database: Database) -> None:
-    """A run that renders blocks anew from Monday's goals writes after Tuesday's fetch has begun."""
+def test_the_latest_write_counts_also_if_its_sync_began_earlier(database: Database) -> None:
+    """A run that renders blocks again from Monday's goals writes after Tuesday's fetch has begun."""
     begin(database, "r2", TUESDAY)
     note(database, "r2", BLOCKS)
     begin(database, "r3", MONDAY)
@@ -191,15 +192,19 @@ def test_the_latest_write_counts_also_where_its_sync_began_earlier(database: Dat
 
 
 def test_the_database_says_when_a_table_was_written(database: Database) -> None:
-    """Two machines' clocks differ; whose slice is the latest must not depend on them."""
+    """Two machines' clocks differ. Which slice is the latest must not depend on them."""
     begin(database, "r1")
-    with database.connect("comparing") as transaction:
+    with database.connect("comparing") as conn:
         written = {"write_id": "w", "rows": 0, "rows_before": 0, "inputs": {}, "notes": {}, "is_last": False}
-        note_write(transaction, "acme", "r1", RAW, **written)  # type: ignore[arg-type]
-        age = transaction.execute(
-            "select clock_timestamp() - (counts #>> '{tables,raw_workspace_goals,written_at}')::timestamptz "
-            "between interval '0' and interval '10 s' from perfcopilot_goals.syncs"
-        ).fetchone()
+        note_write(conn, "acme", "r1", RAW, **written)  # type: ignore[arg-type]
+        age = (
+            driver(conn)
+            .execute(
+                "select clock_timestamp() - (counts #>> '{tables,raw_workspace_goals,written_at}')::timestamptz "
+                "between interval '0' and interval '10 s' from perfcopilot_goals.syncs"
+            )
+            .fetchone()
+        )
     assert age == (True,)
 
 
@@ -212,9 +217,9 @@ def test_the_latest_write_is_found_by_the_moment_not_by_its_spelling(database: D
     for run_id in spellings:
         begin(database, run_id)
         note(database, run_id)
-    with database.connect("pretending") as transaction:
+    with psycopg.connect(database.url) as conn:
         for run_id, spelling in spellings.items():
-            transaction.execute(
+            conn.execute(
                 "update perfcopilot_goals.syncs set counts = "
                 "jsonb_set(counts, '{tables,raw_workspace_goals,written_at}', to_jsonb(%s::text)) where run_id = %s",
                 [spelling, run_id],
@@ -245,7 +250,7 @@ def test_a_complete_run_without_blocks_is_no_complete_sync(database: Database) -
     assert last(database, "complete") is None
 
 
-def test_blocks_rendered_anew_are_as_old_as_their_goals(database: Database) -> None:
+def test_blocks_that_are_rendered_again_are_as_old_as_their_goals(database: Database) -> None:
     begin(database, "r1", MONDAY)
     note(database, "r1", BLOCKS, is_last=True)
     begin(database, "r2", MONDAY)
@@ -256,8 +261,8 @@ def test_blocks_rendered_anew_are_as_old_as_their_goals(database: Database) -> N
 
 
 def route(database: Database) -> str | None:
-    with database.connect("reading") as transaction:
-        return read_last_route(transaction, "acme")
+    with database.connect("reading") as conn:
+        return read_last_route(conn, "acme")
 
 
 def test_the_last_route_is_that_of_the_last_complete_sync_that_walked(database: Database) -> None:
@@ -276,7 +281,7 @@ def test_the_last_route_is_that_of_the_last_complete_sync_that_walked(database: 
     assert route(database) == "goal_relationships"
 
 
-def test_a_later_table_does_not_take_the_route_back(database: Database) -> None:
+def test_a_later_table_does_not_remove_the_route(database: Database) -> None:
     begin(database, "r1")
     note(database, "r1", "subgoals", route="subgoals")
     note(database, "r1", BLOCKS, is_last=True)

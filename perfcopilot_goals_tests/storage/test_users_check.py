@@ -1,9 +1,10 @@
-"""What came of a look at Asana's users: when the next is due, what a conflict outlives, and what it never moves."""
+"""The result of a check of Asana's users: when the next one is due, how long a conflict stays, what never moves."""
 
 import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 
 from perfcopilot_goals.domain.employee import Employee
@@ -31,35 +32,33 @@ CLEO = Employee("E3", "Cleo Thimble", "cleo@example.com", None)
 def _company(database: Database) -> None:
     add(database, "acme", "globex")
     for name in ("acme", "globex"):
-        with database.connect("importing") as transaction:
-            import_employees(transaction, name, [ADA, BEN, CLEO])
+        with database.connect("importing") as conn:
+            import_employees(conn, name, [ADA, BEN, CLEO])
 
 
 def record(database: Database, *employee_ids: str, users: int = 3, name: str = "acme") -> None:
-    with database.connect("recording") as transaction:
-        record_users_check(transaction, connection(name), users=users, conflicts=dict.fromkeys(employee_ids, "both"))
+    with database.connect("recording") as conn:
+        record_users_check(conn, connection(name), users=users, conflicts=dict.fromkeys(employee_ids, "both"))
 
 
 def conflicts(database: Database, name: str = "acme") -> list[str]:
-    with database.connect("reading") as transaction:
-        return read_mapping_conflicts(transaction, name)
+    with database.connect("reading") as conn:
+        return read_mapping_conflicts(conn, name)
 
 
 def check(database: Database, name: str = "acme") -> UsersCheck:
-    with database.connect("reading") as transaction:
-        return read_users_check(transaction, name)
+    with database.connect("reading") as conn:
+        return read_users_check(conn, name)
 
 
 def set_checked(database: Database, moment: str) -> None:
-    """Let the last look have been at that moment, which is an expression of Postgres'."""
-    with database.connect("moving time") as transaction:
-        transaction.execute(
-            f"update perfcopilot_goals.connections set users_checked_at = {moment} where connection = 'acme'"
-        )
+    """Set the moment of the last check; `moment` is a Postgres expression."""
+    with psycopg.connect(database.url) as conn:
+        conn.execute(f"update perfcopilot_goals.connections set users_checked_at = {moment} where connection = 'acme'")
 
 
 @pytest.mark.fault("B40")
-def test_a_look_records_its_conflicts_its_moment_and_how_many_users_there_were(database: Database) -> None:
+def test_a_check_records_its_conflicts_its_moment_and_the_number_of_users(database: Database) -> None:
     began = dt.datetime.now(dt.UTC)
     record(database, "E1", "E2", users=42)
     assert conflicts(database) == ["E1", "E2"]
@@ -71,9 +70,9 @@ def test_a_look_records_its_conflicts_its_moment_and_how_many_users_there_were(d
     assert (conflicts(database), check(database).users) == (["E2"], 41)
 
 
-def test_a_look_moves_nothing_that_says_when_people_changed_something(database: Database) -> None:
-    with database.connect("reading") as transaction:
-        versions = [state.versions for state in read_sources(transaction)]
+def test_a_check_moves_no_updated_at(database: Database) -> None:
+    with database.connect("reading") as conn:
+        versions = [state.versions for state in read_sources(conn)]
     before = everything(database)
     record(database, "E1")
     ours = ("mapping_conflict", "users_checked_at", "users_seen")
@@ -82,8 +81,8 @@ def test_a_look_moves_nothing_that_says_when_people_changed_something(database: 
         for table, rows in everything(database).items()
     }
     assert after == before, "neither an updated_at nor another connection's row"
-    with database.connect("reading") as transaction:
-        assert [state.versions for state in read_sources(transaction)] == versions
+    with database.connect("reading") as conn:
+        assert [state.versions for state in read_sources(conn)] == versions
 
 
 START_OF_DAY = "date_trunc('day', now() at time zone 'UTC') at time zone 'UTC'"
@@ -100,23 +99,23 @@ START_OF_DAY = "date_trunc('day', now() at time zone 'UTC') at time zone 'UTC'"
     ],
     ids=["never", "since-midnight", "just-now", "before-midnight", "the-day-before"],
 )
-def test_the_next_look_is_due_on_the_next_day(database: Database, moment: str, is_due: bool) -> None:
-    """A daily sync that begins a second earlier than yesterday's must not skip its turn."""
+def test_the_next_check_is_due_on_the_next_day(database: Database, moment: str, is_due: bool) -> None:
+    """A daily sync that begins a second earlier than yesterday's must not skip the check."""
     set_checked(database, moment)
     assert check(database).is_due is is_due
 
 
-def test_none_is_due_where_it_is_switched_off_or_there_is_no_connection(database: Database) -> None:
-    with database.connect("switching off") as transaction:
-        set_connection(transaction, "acme", {"check_users": False})
+def test_no_check_is_due_if_it_is_switched_off_or_there_is_no_connection(database: Database) -> None:
+    with database.connect("switching off") as conn:
+        set_connection(conn, "acme", {"check_users": False})
     assert not check(database).is_due
     assert check(database, "globex").is_due
     assert check(database, "nobody") == UsersCheck(None, 0, is_due=False)
 
 
 def do(database: Database, act: Callable[[Any], object]) -> None:
-    with database.connect("changing") as transaction:
-        act(transaction)
+    with database.connect("changing") as conn:
+        act(conn)
 
 
 CHANGES: dict[str, Callable[[Any], object]] = {
@@ -137,7 +136,7 @@ def test_a_conflict_goes_with_the_mapping_or_the_address_that_it_was_about(
     assert conflicts(database) == ["E2"]
 
 
-def test_a_conflict_stays_where_only_the_name_or_the_manager_changed(database: Database) -> None:
+def test_a_conflict_stays_if_only_the_name_or_the_manager_changed(database: Database) -> None:
     record(database, "E1", "E2")
     do(database, lambda t: import_employees(t, "acme", [Employee("E1", "Ada Needle", ADA.email, "11", "boss@x")]))
     do(database, lambda t: map_employee(t, "acme", "E2", "12"))
@@ -147,7 +146,7 @@ def test_a_conflict_stays_where_only_the_name_or_the_manager_changed(database: D
 
 @pytest.mark.fault("B43")
 @pytest.mark.parametrize("changes", [{"workspace_gid": "88"}, {"base_url": "http://127.0.0.1:1/api/1.0"}], ids=repr)
-def test_what_the_users_of_another_workspace_said_is_dropped_when_the_workspace_is_corrected(
+def test_results_from_another_workspaces_users_are_dropped_when_the_workspace_is_corrected(
     database: Database, changes: dict[str, object]
 ) -> None:
     record(database, "E1")
@@ -168,15 +167,15 @@ def test_users_of_a_workspace_that_was_corrected_meanwhile_are_not_recorded(data
     assert everything(database) == before
 
 
-def test_any_other_setting_leaves_what_is_known_of_the_users(database: Database) -> None:
+def test_any_other_setting_keeps_what_is_known_about_the_users(database: Database) -> None:
     record(database, "E1")
     do(database, lambda t: set_connection(t, "acme", {"requests_per_minute": 150, "check_users": False}))
     assert conflicts(database) == ["E1"]
 
 
 @pytest.mark.fault("H20", "B40")
-def test_an_erasure_leaves_no_conflict_behind_and_has_the_next_sync_look_again(database: Database) -> None:
-    """Ada's conflict may be about Ben's address; nothing may go on saying so."""
+def test_an_erasure_leaves_no_conflict_and_makes_the_next_sync_check_again(database: Database) -> None:
+    """Ada's conflict may be about Ben's address, so it must go too."""
     record(database, "E1", "E2")
     record(database, "E1", name="globex")
     do(database, lambda t: erase_employee(t, "acme", "E2"))
@@ -186,12 +185,12 @@ def test_an_erasure_leaves_no_conflict_behind_and_has_the_next_sync_look_again(d
 
 
 @pytest.mark.parametrize(("users", "pages"), [(1, 1), (100, 1), (101, 2), (250, 3)])
-def test_a_plan_counts_a_page_for_each_hundred_users_and_none_on_the_day_of_a_look(
+def test_a_plan_counts_a_page_for_each_hundred_users_and_none_on_the_day_of_a_check(
     database: Database, users: int, pages: int
 ) -> None:
     def planned() -> tuple[int, int]:
-        with database.connect("planning") as transaction:
-            plan = read_plan(transaction, "acme", "auto")
+        with database.connect("planning") as conn:
+            plan = read_plan(conn, "acme", "auto")
         return plan.user_pages, plan.requests
 
     record(database, users=users)
@@ -202,8 +201,8 @@ def test_a_plan_counts_a_page_for_each_hundred_users_and_none_on_the_day_of_a_lo
     assert planned() == (0, 1)
 
 
-def test_before_the_first_look_a_plan_expects_as_many_users_as_employees(database: Database) -> None:
+def test_before_the_first_check_a_plan_expects_as_many_users_as_employees(database: Database) -> None:
     many = [Employee(f"M{number}", "Somebody", "", None) for number in range(200)]
     do(database, lambda t: import_employees(t, "acme", many))
-    with database.connect("planning") as transaction:
-        assert read_plan(transaction, "acme", "auto").user_pages == 3
+    with database.connect("planning") as conn:
+        assert read_plan(conn, "acme", "auto").user_pages == 3

@@ -1,6 +1,6 @@
 """The tables and the application's views.
 
-Written out rather than derived from the models, so that this step stays what it was when the models move on.
+Written out rather than derived from the models, so that this step stays the same when the models change.
 """
 
 from alembic import op

@@ -1,6 +1,6 @@
-"""Why each block is as it is, and which employees' Asana users were found gone.
+"""Why each block is as it is, and which employees' Asana users are gone.
 
-Blocks from before get the reason that their own figures bear out; whether an empty one had goals earlier is not known.
+Existing blocks get a reason by their own counts. Whether an empty one had goals earlier is not known.
 """
 
 from alembic import op

@@ -1,8 +1,8 @@
 """Who was erased and must not come back, and a view for those who count.
 
-`goal_counts` is read with its owner's rights, as all views are unless told otherwise. One that is read with the
-reader's (`security_invoker`, Postgres 15) would need the analyst to be granted the columns below it, row by row and
-with the employees' ids, which is more than the view shows.
+`goal_counts` is read with its owner's rights, as all views are by default. Read with the reader's rights
+(`security_invoker`, Postgres 15), it would need a grant to the analyst on the columns below it. Those hold employees'
+ids, row by row, which is more than the view shows.
 """
 
 from alembic import op

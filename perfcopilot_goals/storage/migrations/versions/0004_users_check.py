@@ -1,6 +1,6 @@
-"""Whether the mapping agrees with Asana's users, as of when; and each employee's manager.
+"""Whether the mapping agrees with Asana's users, and when that was checked; and each employee's manager.
 
-What Asana says of its users is not stored, only what came of the comparison.
+Only the result of the comparison is stored, nothing of what Asana says about its users.
 """
 
 from alembic import op

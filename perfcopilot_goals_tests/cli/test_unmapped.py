@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 
 from perfcopilot_goals.sandbox import Sandbox, sample_company
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli
-from perfcopilot_goals_tests.end_to_end.test_command_line import connect
-from perfcopilot_goals_tests.end_to_end.test_suggesting import roster_of
+from perfcopilot_goals_tests.cli.command import TOKEN, Cli
+from perfcopilot_goals_tests.cli.small_company import connect, roster_of
 
 
 def test_the_sample_companys_gap_is_told_from_both_sides(cli: Cli, tmp_path: Path) -> None:
@@ -14,7 +13,10 @@ def test_the_sample_companys_gap_is_told_from_both_sides(cli: Cli, tmp_path: Pat
     with Sandbox(world, token=TOKEN) as asana:
         connect(cli, asana, roster_of(world, tmp_path))
         early = cli("employee", "unmapped", "acme")
-        assert "Whose goals wait is known after the first sync: perfcopilot-goals sync acme" in early.stdout
+        assert (
+            "Which goals wait for an employee is known after the first sync: perfcopilot-goals sync acme"
+            in early.stdout
+        )
         assert cli("sync", "acme").returncode == 0
     people = json.loads(cli("employee", "unmapped", "acme", "--json").stdout)
     assert [person["employee_id"] for person in people] == ["E036", "E037", "E038", "E039", "E040", "E041"]
@@ -32,7 +34,7 @@ def test_the_sample_companys_gap_is_told_from_both_sides(cli: Cli, tmp_path: Pat
 
     told = cli("employee", "unmapped", "acme").stdout
     assert "E041         Ottilie Thimble" in told
-    assert "9 goals of 7 Asana users who are nobody's employee, 9 goals without an owner, as of 20" in told
+    assert "9 goals of 7 Asana users who are no employees, 9 goals without an owner, as of 20" in told
 
 
 def test_many_owners_are_cut_for_people_unless_all_are_asked_for(cli: Cli, tmp_path: Path) -> None:

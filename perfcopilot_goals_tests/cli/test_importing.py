@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 
 from perfcopilot_goals.sandbox import Sandbox
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli
-from perfcopilot_goals_tests.end_to_end.test_command_line import ANA, BO, connect, roster, small_company
-
-__all__ = ["roster"]
+from perfcopilot_goals_tests.cli.command import TOKEN, Cli
+from perfcopilot_goals_tests.cli.small_company import ANA, BO, connect, small_company
 
 HEADER = "employee_id,full_name,email,asana_user_gid"
 
@@ -43,7 +41,9 @@ def test_twenty_bad_lines_of_five_thousand_are_named_and_nothing_changes_until_t
     file = file_of(tmp_path, *lines)
     refused = acme("employee", "import", "acme", file)
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert refused.stderr.startswith("GoalsConfigError: nothing was imported; line 100: full_name is empty")
+    assert refused.stderr.startswith(
+        "GoalsConfigError: connection acme: nothing was imported; line 100: full_name is empty"
+    )
     assert re.findall(r"line (\d+)", refused.stderr) == wrong
     assert "Canary" not in refused.stderr
     assert people(acme) == {}
@@ -139,7 +139,7 @@ def test_a_blank_keeps_a_mapping_that_a_person_made(acme: Cli, tmp_path: Path) -
     assert acme("employee", "map", "acme", "E1", "11").returncode == 0
     again = acme("employee", "import", "acme", file)
     assert "acme: 0 added, 0 changed, 2 as they were." in again.stdout
-    assert "1 kept the Asana user that they are mapped to" in again.stdout
+    assert "1 kept their Asana user, because the file leaves it empty" in again.stdout
     assert "employee unmap acme EMPLOYEE" in again.stdout
     assert "1 of them are not mapped" in again.stdout
     assert people(acme) == {"E1": "11", "E2": None}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from perfcopilot_goals_tests.asana.connect_proxy import ConnectProxy, serving
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli
+from perfcopilot_goals_tests.cli.command import TOKEN, Cli
 
 PASSWORD = "secret-of-the-proxy"
 

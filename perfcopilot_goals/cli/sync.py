@@ -1,4 +1,4 @@
-"""`sync`: the job for some connections, on the Dagster instance; connections with tokens of their own side by side."""
+"""`sync`: runs the job for some connections on the Dagster instance, side by side if their tokens differ."""
 
 import sys
 import time
@@ -9,29 +9,28 @@ from typing import TYPE_CHECKING
 
 import click
 
+from perfcopilot_goals import services
+from perfcopilot_goals.cli.instance import RUNNER_MODULES, open_runner
 from perfcopilot_goals.cli.progress import TerminalProgress
-from perfcopilot_goals.cli.session import Session
+from perfcopilot_goals.cli.session import Session, pass_session
 from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.cli.workers import Work, work_together
 from perfcopilot_goals.errors import GoalsError
-from perfcopilot_goals.startup import starting
 
 if TYPE_CHECKING:
     from perfcopilot_goals.defs.runs import Outcome, Runner
 
-PRELOAD = ("perfcopilot_goals.defs.instance", "perfcopilot_goals.defs.runs")
-
 
 @click.command("sync")
 @click.argument("names", nargs=-1, metavar="NAME…")
-@click.option("--all", "every", is_flag=True, help="Every enabled connection.")
-@click.option("--allow-empty", is_flag=True, help="Let goals and key results go that Asana no longer shows.")
-@click.pass_obj
+@click.option("--all", "every", is_flag=True, help="Sync every enabled connection.")
+@click.option("--allow-empty", is_flag=True, help="Accept that goals and key results are gone which were there before.")
+@pass_session
 def sync(session: Session, names: tuple[str, ...], every: bool, allow_empty: bool) -> None:
     """Bring the goals of these connections from Asana, and render the blocks.
 
-    Each connection is tried, also after another one failed; the exit code is the first failure's. Those that share a
-    token take turns, others are synced side by side.
+    All connections are tried; the exit code is the first failure's. Connections that share a token take turns, others
+    are synced side by side.
     """
     if bool(names) == every:
         raise click.UsageError("name the connections to sync, or say --all")
@@ -40,40 +39,30 @@ def sync(session: Session, names: tuple[str, ...], every: bool, allow_empty: boo
 
 
 def sync_connections(session: Session, names: Sequence[str], *, every: bool, allow_empty: bool) -> list[int]:
-    """Sync these connections, telling of each; returns their exit codes."""
-    from perfcopilot_goals.storage.connections import read_connections
-
-    with session.database.connect("reading the connections") as database:
-        token_of = {row.connection: row.token_ref for row in read_connections(database) if row.enabled or not every}
+    """Syncs these connections and prints how each ended; returns their exit codes."""
+    connections = services.connections.list_connections(session.database)
     if every:
-        names = list(token_of)
+        names = [connection.connection for connection in connections if connection.enabled]
         if not names:
             echo("No connection is enabled; nothing to sync.")
             return []
-    groups: dict[str, list[str]] = {}
-    for name in dict.fromkeys(names):
-        groups.setdefault(token_of.get(name, ""), []).append(name)
+    groups = services.sync_access.group_by_token(names, connections)
     if len(groups) == 1:
-        (group,) = groups.values()
-        with _open_runner(session, allow_empty, draws=True) as work:
-            return work(group)
-    codes = work_together(list(groups.values()), partial(_open_in_worker, session.debug, allow_empty), PRELOAD)
+        with _open_work(session, allow_empty, draws=True) as work:
+            return work(groups[0])
+    codes = work_together(groups, partial(_open_in_worker, session.debug, allow_empty), RUNNER_MODULES)
     return [codes[name] for name in dict.fromkeys(names)]
 
 
 def _open_in_worker(debug: bool, allow_empty: bool) -> AbstractContextManager[Work]:
-    return _open_runner(Session(debug), allow_empty, draws=False)
+    return _open_work(Session(debug), allow_empty, draws=False)
 
 
 @contextmanager
-def _open_runner(session: Session, allow_empty: bool, *, draws: bool) -> Iterator[Work]:
-    """What syncs in this process need. A bar is drawn only where no other process writes beside it."""
-    with session.instance() as instance:
-        with starting():
-            from perfcopilot_goals.defs.runs import Runner
-
-        progress = TerminalProgress(draws=draws)
-        runner = Runner(instance, session.settings, session.database, report=progress, debug=session.debug)
+def _open_work(session: Session, allow_empty: bool, *, draws: bool) -> Iterator[Work]:
+    """What syncs in this process need. A bar is drawn only if no other process writes beside it."""
+    progress = TerminalProgress(draws=draws)
+    with open_runner(session, progress) as runner:
         yield lambda names: [_sync(runner, name, allow_empty, progress) for name in names]
 
 
@@ -86,11 +75,11 @@ def _sync(runner: "Runner", name: str, allow_empty: bool, progress: TerminalProg
         echo(*error.lines, err=True)
         return error.exit_code
     progress.clear()
-    _tell(outcome, time.monotonic() - began)
+    _show(outcome, time.monotonic() - began)
     return outcome.exit_code
 
 
-def _tell(outcome: "Outcome", seconds: float) -> None:
+def _show(outcome: "Outcome", seconds: float) -> None:
     if outcome.failure:
         echo(outcome.failure, err=True)
         return
@@ -101,5 +90,5 @@ def _tell(outcome: "Outcome", seconds: float) -> None:
     ]
     for check in outcome.flagged:
         lines.append(f"  {check.severity} {check.name}: {check.count}" + (f" ({check.ids})" if check.ids else ""))
-    # At once, so that the lines of two processes do not mix.
+    # In one piece, so that the lines of two processes do not mix.
     echo(*lines)

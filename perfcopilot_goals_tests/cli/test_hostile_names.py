@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import psycopg
 import pytest
 from click.testing import CliRunner
@@ -23,8 +22,9 @@ from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import add_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees
-from perfcopilot_goals_tests.cli.test_terminal import CONTROLS
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
+from perfcopilot_goals_tests.cli.command import TOKEN, Cli, environment
+from perfcopilot_goals_tests.cli.commands import leaves
+from perfcopilot_goals_tests.cli.controls import CONTROLS
 
 WORKSPACE = "1200000000000001"
 ME, ANA, BO = "1200000000000010", "1200000000000011", "1200000000000012"
@@ -67,14 +67,6 @@ COMMANDS: dict[str, list[list[str]]] = {
 NOT_RUN = {"dev"}
 # What writes comes after what reads, and what removes comes last.
 LAST = ["employee import", "employee map", "employee unmap", "employee erase", "connection remove"]
-
-
-def leaves(group: click.Group, path: str = "") -> Iterator[str]:
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from leaves(command, f"{path}{name} ")
-        else:
-            yield f"{path}{name}"
 
 
 @pytest.mark.fault("H34")

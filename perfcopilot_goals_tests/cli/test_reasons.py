@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from perfcopilot_goals.sandbox import Sandbox, sample_company
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli
-from perfcopilot_goals_tests.end_to_end.test_command_line import connect
-from perfcopilot_goals_tests.end_to_end.test_suggesting import roster_of
+from perfcopilot_goals_tests.cli.command import TOKEN, Cli
+from perfcopilot_goals_tests.cli.small_company import connect, roster_of
 
 EVERYBODY = [f"E{number:03d}" for number in range(1, 42)]
 AT_FIRST = (

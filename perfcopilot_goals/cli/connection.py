@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcopilot_goals.cli.progress import tell_line
-from perfcopilot_goals.cli.session import Session, as_json, print_json, print_table
+from perfcopilot_goals import services
+from perfcopilot_goals.cli.instance import set_partition
+from perfcopilot_goals.cli.progress import show_line
+from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
 from perfcopilot_goals.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -26,23 +28,18 @@ COLUMNS = (
 )
 
 
-@click.group()
-def connection() -> None:
-    """The Asana workspaces that are synced, each with its token."""
-
-
 def _settings(function: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(
         [
             click.option("--workspace-gid", metavar="GID", help="The workspace's id in Asana, digits."),
             click.option("--token-ref", metavar="REF", help="Where the token is: env:NAME or file:/path."),
             click.option("--base-url", metavar="URL", help="Root of the API, if it is not Asana's."),
-            click.option("--requests-per-minute", metavar="N", type=int, help="The token's limit."),
-            click.option("--subgoal-route", type=ROUTES, help="Where sub-goals are asked for; auto finds it."),
+            click.option("--requests-per-minute", metavar="N", type=int, help="The token's rate limit."),
+            click.option("--subgoal-route", type=ROUTES, help="The API path that lists sub-goals; auto finds it."),
             click.option(
                 "--check-users/--no-check-users",
                 default=None,
-                help="Whether a sync asks Asana once a day who its users are, to warn of employees mapped to the wrong "
+                help="Whether a sync asks Asana once a day for its users, to warn about employees mapped to the wrong "
                 "one. A new connection does.",
             ),
         ]
@@ -51,70 +48,54 @@ def _settings(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-@connection.command("add")
+@click.command("add")
 @click.argument("name")
 @_settings
-@click.pass_obj
+@pass_session
 def add(session: Session, /, name: str, **given: Any) -> None:
-    """Add a connection. The GID may follow later; until then a sync of it fails and says so."""
-    from perfcopilot_goals.defs.partitions import register_partitions
-    from perfcopilot_goals.services.connections import create_connection
-
-    create_connection(session.database, session.settings, name, _named(given))
-    with session.instance() as instance:
-        register_partitions(instance, [name])
+    """Add a connection. You can set the GID later; until then its syncs fail and say so."""
+    services.connections.create_connection(session.database, session.settings, name, _named(given))
+    set_partition(session, name, exists=True)
     echo(f"Added connection {name}. Next: perfcopilot-goals employee import {name} FILE.csv")
 
 
-@connection.command("set")
+@click.command("set")
 @click.argument("name")
 @_settings
 @click.option("--enable/--disable", "enabled", default=None, help="Whether it is synced on schedule.")
-@click.pass_obj
+@pass_session
 def set_(session: Session, /, name: str, **given: Any) -> None:
-    """Change settings of a connection; what is not named stays."""
-    from perfcopilot_goals.defs.partitions import register_partitions, unregister_partition
-    from perfcopilot_goals.services.connections import change_connection
-
+    """Change settings of a connection. Settings that you do not name stay."""
     changes = _named(given)
     if not changes:
         raise click.UsageError("name at least one setting to change")
-    after = change_connection(session.database, session.settings, name, changes)
-    with session.instance() as instance:
-        if after.enabled:
-            register_partitions(instance, [name])
-        else:
-            unregister_partition(instance, name)
+    after = services.connections.change_connection(session.database, session.settings, name, changes)
+    set_partition(session, name, exists=after.enabled)
     echo(f"Connection {name} is set. Next: perfcopilot-goals sync {name}")
 
 
-@connection.command("list")
+@click.command("list")
 @as_json
-@click.pass_obj
+@pass_session
 def list_(session: Session, as_json: bool) -> None:
     """List the connections with their settings."""
-    from perfcopilot_goals.storage.connections import read_connections
-
-    with session.database.connect("reading the connections") as database:
-        rows = [asdict(row) for row in read_connections(database)]
+    rows = [asdict(row) for row in services.connections.list_connections(session.database)]
     if as_json:
         print_json(rows)
     else:
         print_table(rows, COLUMNS, "No connections yet. Add one: perfcopilot-goals connection add NAME")
 
 
-@connection.command("check")
+@click.command("check")
 @click.argument("name")
 @as_json
-@click.pass_obj
+@pass_session
 def check(session: Session, name: str, as_json: bool) -> None:
-    """Ask Asana whose token it is, which workspaces it sees, and whether the connection's is among them.
+    """Ask Asana whose token it is, which workspaces it sees, and whether the connection's workspace is one of them.
 
     Waits while a sync uses the same token.
     """
-    from perfcopilot_goals.services.connections import check_connection
-
-    found = check_connection(session.database, session.settings, name, on_wait=tell_line)
+    found = services.connections.check_connection(session.database, session.settings, name, on_wait=show_line)
     if as_json:
         settings = {"connection": name, "workspace_gid": found.workspace_gid, "workspace": found.workspace}
         error_code = type(found.error).__name__ if found.error else None
@@ -136,26 +117,22 @@ def _show_check(found: "ConnectionCheck") -> None:
         echo(f"No workspace is set yet: perfcopilot-goals connection set {found.connection} --workspace-gid GID")
     if found.workspace == "not_listed":
         echo(
-            f"Workspace {gid} answers, but is not among those that the token sees; its user may be no member of it, "
-            f"and then goals are missing. Is it the right one? perfcopilot-goals connection set {found.connection} "
+            f"Workspace {gid} answers, but is not among those that the token sees. If its user is no member of it, "
+            f"goals are missing. To set another one: perfcopilot-goals connection set {found.connection} "
             "--workspace-gid GID"
         )
 
 
-@connection.command("remove")
+@click.command("remove")
 @click.argument("name")
-@click.pass_obj
+@pass_session
 def remove(session: Session, name: str) -> None:
     """Remove a connection with its roster, its goals and its history."""
-    from perfcopilot_goals.defs.partitions import unregister_partition
-    from perfcopilot_goals.services.connections import delete_connection
-
-    rows = delete_connection(session.database, name)
-    with session.instance() as instance:
-        unregister_partition(instance, name)
+    rows = services.connections.delete_connection(session.database, name)
+    set_partition(session, name, exists=False)
     echo(f"Removed connection {name} and {rows} rows of goals.")
 
 
 def _named(given: dict[str, Any]) -> dict[str, Any]:
-    """The settings that were named."""
+    """The settings that the command line names."""
     return {name: value for name, value in given.items() if value is not None}

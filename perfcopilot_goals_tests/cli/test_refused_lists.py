@@ -7,7 +7,7 @@ import pytest
 
 from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World
 from perfcopilot_goals_tests import scripted_faults as faults
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli
+from perfcopilot_goals_tests.cli.command import TOKEN, Cli
 from perfcopilot_goals_tests.scripted_faults import Script, asks_subgoals_of
 
 GOALS = [str(1300000000000001 + number) for number in range(8)]

@@ -14,8 +14,8 @@ from perfcopilot_goals.sandbox import Sandbox
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.locks import token_lock
 from perfcopilot_goals_tests import scripted_faults as faults
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
-from perfcopilot_goals_tests.end_to_end.test_command_line import WORKSPACE, small_company
+from perfcopilot_goals_tests.cli.command import TOKEN, Cli, environment
+from perfcopilot_goals_tests.cli.small_company import WORKSPACE, small_company
 from perfcopilot_goals_tests.scripted_faults import Script
 
 SEES = f"""The token is that of Ana (user 1200000000000011).

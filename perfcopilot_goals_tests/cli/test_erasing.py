@@ -1,7 +1,7 @@
 """One person is erased after real syncs: nothing of them is left anywhere, nothing brings them back.
 
-Before the erasure their ids stand wherever a sync may put them: an unread list in the sync log, checks that name them,
-a failure that names a goal. `planted` sees to it.
+`planted` first puts their ids wherever a sync may put them: in an unread list in the sync log, in checks, and in a
+failure that names a goal.
 """
 
 import json
@@ -17,7 +17,7 @@ from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals_tests import scripted_faults as faults
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
+from perfcopilot_goals_tests.cli.command import TOKEN, Cli, environment
 from perfcopilot_goals_tests.scripted_faults import Script, asks_subgoals_of
 
 PAT, NED, WORKSPACE = "1200000000007311", "1200000000000012", "1200000000000001"

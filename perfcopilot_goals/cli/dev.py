@@ -1,4 +1,4 @@
-"""`sandbox`, `demo` and `dev`: what serves something until it is stopped, or shows the whole of it once."""
+"""`demo`, `dev` and `sandbox`: the product with a sample company, its UI, and the stand-in Asana alone."""
 
 import os
 import signal
@@ -12,14 +12,15 @@ from typing import Literal
 import click
 
 from perfcopilot_goals.cli.sample import BROKEN, DEMO, Sample, show_blocks
-from perfcopilot_goals.cli.session import Session
-from perfcopilot_goals.cli.syncing import sync_connections
+from perfcopilot_goals.cli.session import Session, pass_session
+from perfcopilot_goals.cli.sync import sync_connections
 from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.sandbox import Sandbox, generated_world, now_and_then, roster_csv, sample_company
 
 
 @click.command("sandbox")
-@click.option("--port", type=click.IntRange(0, 65535), default=8787, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8787, show_default=True, help="0 takes a free port.")
 @click.option(
     "--token", "tokens", multiple=True, default=["sandbox-token"], show_default=True, help="The tokens it accepts."
 )
@@ -27,14 +28,14 @@ from perfcopilot_goals.errors import GoalsConfigError
     "--routes", type=click.Choice(["both", "goal_relationships", "subgoals"]), default="goal_relationships",
     show_default=True, help="The sub-goal routes it has; today's Asana documents goal_relationships only.",
 )  # fmt: skip
-@click.option("--goals", type=click.IntRange(0), help="So many generated goals instead of the sample company.")
+@click.option("--goals", type=click.IntRange(0), help="Serve this many generated goals, not the sample company.")
 @click.option("--subgoals", type=click.IntRange(0), help="How many of the generated goals are sub-goals.")
 @click.option("--people", type=click.IntRange(1), default=50, show_default=True, help="Who owns the generated goals.")
-@click.option("--latency-ms", type=click.IntRange(0), default=0, show_default=True, help="Time each answer takes.")
-@click.option("--requests-per-minute", type=click.IntRange(1), help="Reject what is over this limit.")
-@click.option("--burst", type=click.IntRange(1), help="How many may come at once under that limit.")
-@click.option("--fault-percent", type=click.IntRange(0, 100), default=0, show_default=True, help="Answers that fail.")
-@click.option("--roster", type=click.Path(dir_okay=False, path_type=Path), help="Write the company's roster there.")
+@click.option("--latency-ms", type=click.IntRange(0), default=0, show_default=True, help="Time each response takes.")
+@click.option("--requests-per-minute", type=click.IntRange(1), help="Reject requests over this limit.")
+@click.option("--burst", type=click.IntRange(1), help="How many requests may come at once under that limit.")
+@click.option("--fault-percent", type=click.IntRange(0, 100), default=0, show_default=True, help="Responses that fail.")
+@click.option("--roster", type=click.Path(dir_okay=False, path_type=Path), help="Write the company's roster to a file.")
 def sandbox(
     port: int,
     tokens: tuple[str, ...],
@@ -49,8 +50,6 @@ def sandbox(
     roster: Path | None,
 ) -> None:
     """Serve a small stand-in Asana on 127.0.0.1 until it is interrupted."""
-    from perfcopilot_goals.sandbox import Sandbox, generated_world, now_and_then, roster_csv, sample_company
-
     if subgoals is not None and subgoals >= (goals or 0):
         raise click.UsageError("--subgoals has to be less than --goals")
     token = tokens[0]
@@ -76,11 +75,9 @@ def sandbox(
 
 
 @click.command("demo")
-@click.pass_obj
+@pass_session
 def demo(session: Session) -> None:
-    """The sample company, from a stand-in Asana to blocks on screen. Nothing has to be configured."""
-    from perfcopilot_goals.sandbox import Sandbox, sample_company
-
+    """Sync a sample company from a stand-in Asana and show its blocks. Nothing has to be configured."""
     echo("Starting Postgres and a stand-in Asana with a sample company …")
     sample = Sample(session)
     with Sandbox(sample_company(), token=sample.token()) as asana:
@@ -95,15 +92,13 @@ def demo(session: Session) -> None:
 @click.command("dev")
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
 @click.option("--demo/--no-demo", "with_demo", default=True, help="Whether the sample company is there to click on.")
-@click.pass_obj
+@pass_session
 def dev(session: Session, port: int, with_demo: bool) -> None:
-    """The Dagster UI and its daemon on 127.0.0.1, until interrupted."""
+    """Run the Dagster UI and its daemon on 127.0.0.1 until interrupted."""
     _check_port(port)
-    session.database.url  # noqa: B018  the local Postgres has to run, and to stay while Dagster does
+    session.database.url  # noqa: B018  starts the local Postgres, which this process keeps while Dagster runs
     if not with_demo:
         sys.exit(_run_dagster(session, port))
-    from perfcopilot_goals.sandbox import Sandbox, sample_company
-
     sample = Sample(session)
     with Sandbox(sample_company(), token=sample.token()) as asana:
         never_synced = sample.connect(asana, with_broken=True)
@@ -114,9 +109,9 @@ def dev(session: Session, port: int, with_demo: bool) -> None:
 
 
 def _run_dagster(session: Session, port: int, never_synced: tuple[str, ...] = ()) -> int:
-    """Run web server and daemon as a child until it ends or we are told to; returns its exit code.
+    """Runs web server and daemon as a child until it ends or a signal ends it; returns its exit code.
 
-    Connections that were never synced are, beside it.
+    Beside it, connections that were never synced are synced once.
     """
     root = session.settings.project_root
     environment = os.environ | {"DAGSTER_HOME": str(session.settings.dagster_home), "PYTHONWARNINGS": "ignore"}
@@ -128,8 +123,8 @@ def _run_dagster(session: Session, port: int, never_synced: tuple[str, ...] = ()
                 # The group, because Dagster's own children must not outlive it.
                 os.killpg(process.pid, signal.SIGINT)
 
-    # Before the child starts: a shell starts what runs in its background with SIGINT ignored, and Dagster, which only
-    # ends in an orderly way on SIGINT, would inherit that.
+    # Before the child starts: a shell starts its background jobs with SIGINT ignored. Dagster would inherit that, and
+    # only on SIGINT does it end in an orderly way.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     echo(f"Dagster: http://127.0.0.1:{port} (Ctrl-C ends it)")
@@ -142,14 +137,16 @@ def _run_dagster(session: Session, port: int, never_synced: tuple[str, ...] = ()
 
 
 def _check_port(port: int) -> None:
-    """Fail before anything starts; Dagster would quietly take another port than the one that people open."""
+    """Fails before anything starts. Dagster would take another port than the one that people open, and not say so."""
     with socket.socket() as probe:
-        # As the web server will: a port that is merely waiting for its last connections to time out is free.
+        # As the web server does: a port that only waits for its last connections to time out is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise GoalsConfigError(f"port {port} is in use; name another: perfcopilot-goals dev --port N") from None
+            raise GoalsConfigError(
+                f"port {port} is in use", action="Name another: perfcopilot-goals dev --port N"
+            ) from None
 
 
 def _wait_for_signal() -> None:

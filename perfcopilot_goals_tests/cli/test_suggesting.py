@@ -9,19 +9,13 @@ from pathlib import Path
 import pytest
 
 from perfcopilot_goals.asana.pacing import token_identity
-from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World, roster_csv, sample_company
+from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World, sample_company
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.locks import token_lock
-from perfcopilot_goals_tests.end_to_end.conftest import TOKEN, Cli, environment
-from perfcopilot_goals_tests.end_to_end.test_command_line import connect
+from perfcopilot_goals_tests.cli.command import TOKEN, Cli, environment
+from perfcopilot_goals_tests.cli.small_company import connect, roster_of
 
 VERA, WILLEM = "E036", "E037"
-
-
-def roster_of(world: World, tmp_path: Path) -> Path:
-    path = tmp_path / "roster.csv"
-    path.write_text(roster_csv(world), "utf-8")
-    return path
 
 
 def mapped(cli: Cli) -> dict[str, str | None]:
@@ -122,7 +116,9 @@ def test_swapped_employees_are_named_by_the_sync_and_by_suggest_until_they_are_p
 
         asked = cli("employee", "erase", "acme", "E002")
         assert asked.returncode == 1
-        assert asked.stderr.startswith("E002 may be mapped to somebody else's Asana user, whose goals are then erased")
+        assert asked.stderr.startswith(
+            "E002 may be mapped to somebody else's Asana user. Then that person's goals are erased"
+        )
         for employee_id in ("E001", "E002"):
             cli("employee", "unmap", "acme", employee_id)
         applied = cli("employee", "suggest", "acme", "--apply")

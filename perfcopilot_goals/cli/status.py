@@ -1,0 +1,130 @@
+"""`status`, `plan` and `prompt`: what is stored, and what the next sync will cost."""
+
+import datetime as dt
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from perfcopilot_goals import services
+from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
+from perfcopilot_goals.cli.terminal import echo
+
+if TYPE_CHECKING:
+    from perfcopilot_goals.services.status import BlockReason, ConnectionStatus
+
+CONNECTION_COLUMNS = (
+    *("connection", "last complete", "age", "goals", "key results", "employees"),
+    *("unmapped", "truncated", "hidden sub-goals", "unread lists", "failed"),
+)
+EMPLOYEE_COLUMNS = ("connection", "employee_id", "reason", "goals", "key results", "age")
+
+
+@click.command("status")
+@click.argument("name", required=False)
+@click.option("--employees", is_flag=True, help="Show why each employee's block is as it is, and how old.")
+@as_json
+@pass_session
+def status(session: Session, name: str | None, employees: bool, as_json: bool) -> None:
+    """Show each connection, or the one named: its last complete sync, what is in it, and what failed last."""
+    if employees:
+        _show_employees(session, name, as_json)
+        return
+    statuses = services.status.describe_connections(session.database, name)
+    if as_json:
+        print_json([asdict(status) for status in statuses])
+    else:
+        lines = [_connection_row(status) for status in statuses]
+        print_table(lines, CONNECTION_COLUMNS, "No connections yet. Add one: perfcopilot-goals connection add NAME")
+
+
+@click.command("plan")
+@click.argument("name")
+@as_json
+@pass_session
+def plan(session: Session, name: str, as_json: bool) -> None:
+    """Show how many requests the next sync will send, and how long that takes at the token's limit."""
+    planned = services.status.plan_sync(session.database, name)
+    parts = planned.parts
+    if as_json:
+        figures = {"requests": parts.requests, "seconds": round(planned.seconds, 1)}
+        print_json({"connection": name, **figures, **asdict(parts)})
+        return
+    if parts.is_guess:
+        echo(f"{name}: never synced, so it is not known how many goals there are; the first page is one request.")
+    echo(
+        f"{name}: {parts.requests} requests ({parts.list_pages} pages of goals, {parts.walks} goals walked, "
+        f"{parts.further_pages} further pages of sub-goals, {parts.route_probes} to find the sub-goal route, "
+        f"{parts.user_pages} pages of users), "
+        f"{planned.seconds:.0f} s at {planned.requests_per_minute:,} requests a minute"
+    )
+
+
+@click.command("prompt")
+@click.argument("name")
+@click.argument("employee_id", metavar="EMPLOYEE")
+@as_json
+@pass_session
+def prompt(session: Session, name: str, employee_id: str, as_json: bool) -> None:
+    """Print an employee's stored [GOALS] block. If the block may be out of date, stderr says why."""
+    found = services.prompts.find_prompt(session.database, name, employee_id)
+    if as_json:
+        print_json(asdict(found.stored))
+    else:
+        echo(*found.stored.block.split("\n"))
+    if found.failed_with:
+        echo(f"The last sync of {name} failed ({found.failed_with}); this block is of an earlier one.", err=True)
+    if found.stored.roster_changed:
+        echo(
+            f"The roster's entry of {employee_id} changed after this block was made. "
+            f"Next: perfcopilot-goals sync {name}",
+            err=True,
+        )
+
+
+def _connection_row(status: "ConnectionStatus") -> dict[str, Any]:
+    row = asdict(status)
+    name = status.connection if status.enabled else f"{status.connection} (disabled)"
+    complete = f"{status.last_complete:%Y-%m-%d %H:%M} UTC" if status.last_complete else "never"
+    failed = f"{status.failed_with} at {status.failed_at:%Y-%m-%d %H:%M}" if status.failed_at else None
+    return row | {
+        "connection": name,
+        "last complete": complete,
+        "age": _age(status.age_seconds),
+        "key results": status.key_results,
+        "hidden sub-goals": status.hidden_subgoals,
+        "unread lists": status.unread_lists,
+        "failed": failed,
+    }
+
+
+def _show_employees(session: Session, name: str | None, as_json: bool) -> None:
+    """Print the employees, one a line, and how many there are of each reason."""
+    blocks = services.status.explain_blocks(session.database, name)
+    if as_json:
+        print_json([asdict(block) for block in blocks])
+        return
+    empty = f"No employees yet: perfcopilot-goals employee import {name or 'NAME'} FILE.csv"
+    print_table([_employee_row(block) for block in blocks], EMPLOYEE_COLUMNS, empty)
+    if blocks:
+        counts = Counter(block.reason for block in blocks)
+        echo(", ".join(f"{reason}: {count}" for reason, count in counts.most_common()))
+    if changed := [block.connection for block in blocks if block.roster_changed]:
+        echo(
+            f"The roster's entries of {len(changed)} changed after their blocks were made. "
+            f"Next: perfcopilot-goals sync {' '.join(dict.fromkeys(changed))}"
+        )
+
+
+def _employee_row(block: "BlockReason") -> dict[str, Any]:
+    is_cut = block.goals is not None and block.goals_owned != block.goals
+    return asdict(block) | {
+        "goals": f"{block.goals} of {block.goals_owned}" if is_cut else block.goals,
+        "key results": block.key_results,
+        "age": _age(block.age_seconds),
+    }
+
+
+def _age(seconds: float | None) -> str | None:
+    return None if seconds is None else str(dt.timedelta(seconds=int(seconds)))

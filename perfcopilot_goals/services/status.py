@@ -1,0 +1,97 @@
+"""What is known of connections and their syncs: how each stands, why each block is as it is, what the next sync costs.
+
+Nothing here asks Asana: all of it is read from what earlier syncs stored.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Pacer
+from perfcopilot_goals.core.reasons import reason_now
+from perfcopilot_goals.storage.connections import read_connection, read_connections
+from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.overview import ConnectionStatus, Plan, read_connection_status, read_plan
+from perfcopilot_goals.storage.reasons import EmployeeStatus, read_employee_standings
+from perfcopilot_goals.storage.sync_log import read_last_sync
+
+__all__ = [
+    "BlockReason",
+    "ConnectionStatus",
+    "SyncPlan",
+    "describe_connections",
+    "explain_blocks",
+    "find_never_synced",
+    "plan_sync",
+]
+
+
+@dataclass(frozen=True)
+class BlockReason:
+    """Why an employee's block is as it is; the figures are None where there is no block.
+
+    `roster_changed`: their row of the roster changed after the block was made.
+    """
+
+    connection: str
+    employee_id: str
+    goals: int | None
+    goals_owned: int | None
+    key_results: int | None
+    synced_at: dt.datetime | None
+    age_seconds: float | None
+    roster_changed: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class SyncPlan:
+    """What the next sync asks for, and how long that takes at the token's limit."""
+
+    connection: str
+    parts: Plan
+    requests_per_minute: int
+    seconds: float
+
+
+def describe_connections(database: Database, connection: str | None = None) -> list[ConnectionStatus]:
+    """How each connection stands, or the one named; `GoalsConfigError` where that does not exist."""
+    with database.connect("reading the status") as conn:
+        rows = [read_connection(conn, connection)] if connection else read_connections(conn)
+        return [read_connection_status(conn, row.connection) for row in rows]
+
+
+def find_never_synced(database: Database) -> list[str]:
+    """The connections that have not begun a sync yet."""
+    with database.connect("reading the status") as conn:
+        return [row.connection for row in read_connections(conn) if read_last_sync(conn, row.connection) is None]
+
+
+def explain_blocks(database: Database, connection: str | None = None) -> list[BlockReason]:
+    """Each employee of the connection, or of all of them, with the reason that holds now."""
+    with database.connect("reading the status") as conn:
+        if connection:
+            read_connection(conn, connection)
+        return [_explain(status) for status in read_employee_standings(conn, connection)]
+
+
+def plan_sync(database: Database, connection: str) -> SyncPlan:
+    """The requests of the connection's next sync, if Asana has what it had last time."""
+    with database.connect("reading the plan") as conn:
+        row = read_connection(conn, connection)
+        parts = read_plan(conn, connection, row.subgoal_route)
+    seconds = Pacer(row.requests_per_minute, SYSTEM_CLOCK).seconds_for(parts.requests)
+    return SyncPlan(connection, parts, row.requests_per_minute, seconds)
+
+
+def _explain(status: EmployeeStatus) -> BlockReason:
+    return BlockReason(
+        connection=status.connection,
+        employee_id=status.employee_id,
+        goals=status.goals,
+        goals_owned=status.goals_owned,
+        key_results=status.key_results,
+        synced_at=status.synced_at,
+        age_seconds=status.age_seconds,
+        roster_changed=status.roster_changed,
+        reason=reason_now(status.block_reason, is_mapped=status.is_mapped, is_gone=status.is_gone),
+    )

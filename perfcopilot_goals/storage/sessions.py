@@ -1,0 +1,131 @@
+"""Opens a session of Postgres, waits for a database that is coming up, and gives the session our limits.
+
+Add here what every session needs at its start. `database` says what is done in one, and keeps them for the next use.
+"""
+
+import logging
+import os
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from perfcopilot_goals.storage.connect_errors import Cause, find_cause
+from perfcopilot_goals.storage.poolers import check_sessions
+
+CONNECT_SECONDS = 10
+# The pause between two tries to connect to a database that is coming up.
+POLL_SECONDS = 0.5
+STATEMENT_SECONDS = 600
+# How long a replace waits for another one's lock. Then it gives up with 55P03.
+LOCK_SECONDS = 60
+
+_LIMITS = {
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
+    "lock_timeout": f"{LOCK_SECONDS}s",
+    "idle_in_transaction_session_timeout": "600s",
+}
+# Addresses that this process has already checked: each client gets a session of its own there.
+_checked_urls: set[str] = set()
+_log = logging.getLogger("perfcopilot_goals")
+
+
+class ConnectFailed(Exception):
+    """A connect failed, at once or after all the waiting. It carries nothing of the driver's message."""
+
+    def __init__(self, cause: Cause, waited_seconds: float) -> None:
+        super().__init__(cause.said)
+        self.cause = cause
+        self.waited_seconds = waited_seconds
+
+
+def open_session(url: str, monotonic: Callable[[], float], sleep: Callable[[float], None]) -> psycopg.Connection:
+    """A connection without an open transaction, or `ConnectFailed`.
+
+    Waits for a database that is starting or waking, and says so in a line on stderr or in the log. Behind a pooler in
+    transaction mode it raises `GoalsConfigError`.
+    """
+    began = monotonic()
+    reported: Cause | None = None
+    patience = CONNECT_SECONDS
+    while True:
+        parameters = _parameters(url, patience)
+        try:
+            conn = psycopg.connect(**parameters)
+        except (psycopg.Error, UnicodeError) as error:
+            cause = find_cause(error)
+        else:
+            try:
+                _begin_session(conn, url, parameters)
+                return conn
+            except psycopg.Error as error:
+                conn.close()
+                cause = find_cause(error, is_logged_in=True)
+            except BaseException:
+                conn.close()
+                raise
+        waited = monotonic() - began
+        left = cause.wait_seconds - waited
+        if left <= 0:
+            # Raised outside the `except`: the driver's error quotes addresses and must not become the context.
+            raise ConnectFailed(cause, waited)
+        if cause is not reported:
+            _log.warning(f"{cause.said[0].upper()}{cause.said[1:]}; waiting up to {left:.0f} seconds for it.")
+            reported = cause
+        sleep(min(POLL_SECONDS, left))
+        # Some proxies hold the line while they wake the database. A longer timeout does not cut them off each time.
+        patience = max(CONNECT_SECONDS, int(left))
+
+
+def _parameters(url: str, connect_timeout: int) -> dict[str, Any]:
+    parameters: dict[str, Any] = {"connect_timeout": connect_timeout, "application_name": "perfcopilot_goals"}
+    # Empty `options` rather than none, so that PGOPTIONS of the environment does not count.
+    parameters |= {"options": ""} | conninfo_to_dict(url) | {"client_encoding": "UTF8"}
+    # No prepared statements: behind a pooler, a session may still have an earlier client's.
+    return parameters | {"autocommit": True, "prepare_threshold": None}
+
+
+def _begin_session(conn: psycopg.Connection, url: str, parameters: dict[str, Any]) -> None:
+    """Check that the session is ours alone, then give it our limits and UTC."""
+
+    @contextmanager
+    def another() -> Iterator[psycopg.Connection]:
+        with psycopg.connect(**parameters) as other, ended_after(other, float(parameters["connect_timeout"])):
+            yield other
+
+    with ended_after(conn, 3 * CONNECT_SECONDS):
+        if url not in _checked_urls:
+            check_sessions(conn, another)
+            _checked_urls.add(url)
+        # By `set`, because poolers refuse `options` at the start-up.
+        conn.execute(_session_settings(str(parameters["options"])))
+    conn.autocommit = False
+
+
+def _session_settings(options: str) -> sql.Composed:
+    """Statements that set our limits and UTC. The URL's `options` may set other limits, but no other time zone."""
+    given = {name.lower().replace("-", "_") for name in re.findall(r"(?:-c\s*|--)([\w.-]+)\s*=", options)}
+    settings = {name: value for name, value in _LIMITS.items() if name not in given} | {"timezone": "UTC"}
+    return sql.SQL("; ").join(
+        sql.SQL("set {} = {}").format(sql.Identifier(name), value) for name, value in settings.items()
+    )
+
+
+@contextmanager
+def ended_after(conn: psycopg.Connection, seconds: float) -> Iterator[None]:
+    """Cut the line when the time is up. A read that waits on it then fails as on a closed connection."""
+    with socket.socket(fileno=os.dup(conn.fileno())) as line:
+        timer = threading.Timer(seconds, line.shutdown, [socket.SHUT_RDWR])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
