@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.checks import CHECKS, Facts
+from perfcopilot_goals.core.checks import CHECKS, IDS_LISTED, Facts
 from perfcopilot_goals.core.prompts import safe_name
 from perfcopilot_goals.schemas.tables import stamp, validate
 from perfcopilot_goals_tests.core.examples import MONDAY, World, blocks_of, one_in, records, sync, usual, worlds
@@ -86,5 +86,5 @@ def test_the_checks_of_structure_are_green_on_the_pipelines_tables_and_no_check_
     assert all(result.passed for is_structural, result in results.values() if is_structural)
     for _, result in results.values():
         assert result.count >= len(result.ids)
-        assert len(result.ids) == min(result.count, 10) or not result.ids
+        assert len(result.ids) == min(result.count, IDS_LISTED) or not result.ids
         assert all(re.fullmatch(r"\d+(: \d+)?|E-\d(: \d+)?", shown) for shown in result.ids)
