@@ -13,6 +13,7 @@ from perfcopilot_goals.defs.automation import (
 )
 from perfcopilot_goals.defs.checks import CHECK_DEFINITIONS, ROLL_UPS
 from perfcopilot_goals.defs.io_manager import SliceIOManager
+from perfcopilot_goals.defs.lost_retries import lost_retries_sensor
 from perfcopilot_goals.defs.observation import roster_and_settings_sensor
 from perfcopilot_goals.defs.progress import LogProgress, Report
 from perfcopilot_goals.defs.resources import AsanaResource, StoreResource
@@ -28,7 +29,13 @@ def build_definitions(settings: Settings, report: Report | None = None, clock: C
         asset_checks=[*CHECK_DEFINITIONS, *ROLL_UPS],
         jobs=[sync_goals, retention],
         schedules=[sync_schedule(settings.sync_cron), retention_schedule(settings.retention_days)],
-        sensors=[connections_sensor, fixed_connection_sensor, roster_and_settings_sensor, *alert_sensors(settings)],
+        sensors=[
+            connections_sensor,
+            fixed_connection_sensor,
+            roster_and_settings_sensor,
+            lost_retries_sensor,
+            *alert_sensors(settings),
+        ],
         # For what is materialized from the asset graph, too: Dagster would start a process for each step.
         executor=dg.in_process_executor,
         resources={
