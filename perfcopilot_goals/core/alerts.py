@@ -55,12 +55,12 @@ def newly_truncated(alerted: Alerted, now: Truncated, webhook: str) -> dict[str,
     return {connection: employees for connection, employees in new.items() if employees}
 
 
-def tell_failure(connection: str, error: str, link: str) -> str:
+def failure_text(connection: str, error: str, link: str) -> str:
     """The alert for a failed sync. `error` is the failure's text: it begins with its class and says what to do."""
     return f"Sync of connection {_escaped(connection)} failed.\n{_escaped(error)}\n{_escaped(link)}"
 
 
-def tell_truncated(new: Truncated, cap: int, link: str) -> str:
+def truncation_text(new: Truncated, cap: int, link: str) -> str:
     """The alert for employees who now own more goals than the cap, with a line for each connection."""
     lines = [f"Goals are missing from blocks. These employees own more than {cap} goals (how many in brackets):"]
     lines += [f"{_escaped(name)}: {_named(employees)}" for name, employees in sorted(new.items())[:SHOWN]]

@@ -22,7 +22,7 @@ from perfcopilot_goals.storage.connections import has_connection, read_connectio
 from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.erased import has_erasure_since
 from perfcopilot_goals.storage.locks import lock_slices
-from perfcopilot_goals.storage.sync_log import has_newer_write, note_write, read_rows_before, read_source
+from perfcopilot_goals.storage.sync_log import has_newer_write, read_rows_before, read_source, record_write
 
 # The tables that hold goals. The others may become empty: a company may have no key results, or no employees yet.
 GUARDED = ("raw_workspace_goals", "owned_goals", "mapped_goal_rows")
@@ -111,7 +111,7 @@ def _replace(database: Database, table: str, rows: pd.DataFrame, replacement: Re
                 action="If there really are no goals any more: perfcopilot-goals sync {connection} --allow-empty",
             )
         _copy(conn, table, rows)
-        note_write(
+        record_write(
             conn,
             connection,
             replacement.run_id,

@@ -19,7 +19,7 @@ from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.sandbox import Goal
 from perfcopilot_goals.settings import load_settings
-from perfcopilot_goals_tests.core.examples import told
+from perfcopilot_goals_tests.core.examples import error_texts
 from perfcopilot_goals_tests.defs.running_instance import Running
 
 SECRET = "services/T000/B000/canary-of-the-webhook"
@@ -237,7 +237,7 @@ def test_a_webhook_that_is_no_plain_https_url_is_refused_without_repeating_it(ur
     with pytest.raises(GoalsConfigError) as caught:
         load_settings({"PERFCOPILOT_ALERT_WEBHOOK": url})
     assert "PERFCOPILOT_ALERT_WEBHOOK" in str(caught.value)
-    assert "canary" not in told(caught.value)
+    assert "canary" not in error_texts(caught.value)
 
 
 @pytest.mark.parametrize(
