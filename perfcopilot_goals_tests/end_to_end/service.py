@@ -61,12 +61,14 @@ def wait_for(what: Callable[[], Found | None], seconds: float, told: Callable[[]
 class Service:
     """Web server, daemon, code server and run workers on a free port; it can be stopped, killed and started again."""
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, environment: dict[str, str], log: Path, *options: str) -> None:
+        """`options` are those of `dev`; without any, the sample company is left out."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         self._environment = environment
         self._log = log
+        self._options = options or ("--no-demo",)
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -80,7 +82,7 @@ class Service:
         """Start, and return when the web server answers."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "perfcopilot_goals.cli", "dev", "--no-demo", "--port", str(self.port)],
+                [sys.executable, "-m", "perfcopilot_goals.cli", "dev", *self._options, "--port", str(self.port)],
                 env=self._environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
