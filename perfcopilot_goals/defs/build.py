@@ -13,6 +13,7 @@ from perfcopilot_goals.defs.automation import (
 )
 from perfcopilot_goals.defs.checks import CHECK_DEFINITIONS, ROLL_UPS
 from perfcopilot_goals.defs.io_manager import SliceIOManager
+from perfcopilot_goals.defs.jobs import JOBS
 from perfcopilot_goals.defs.observation import roster_and_settings_sensor
 from perfcopilot_goals.defs.progress import LogProgress, Report
 from perfcopilot_goals.defs.resources import AsanaResource, StoreResource
@@ -26,7 +27,7 @@ def build_definitions(settings: Settings, report: Report | None = None, clock: C
     return dg.Definitions(
         assets=[*SOURCE_ASSETS, *SLICE_ASSETS],
         asset_checks=[*CHECK_DEFINITIONS, *ROLL_UPS],
-        jobs=[sync_goals, retention],
+        jobs=[sync_goals, *JOBS, retention],
         schedules=[sync_schedule(settings.sync_cron), retention_schedule(settings.retention_days)],
         sensors=[connections_sensor, fixed_connection_sensor, roster_and_settings_sensor, *alert_sensors(settings)],
         # For what is materialized from the asset graph, too: Dagster would start a process for each step.

@@ -11,7 +11,7 @@ import dagster as dg
 
 from perfcopilot_goals.core.automation import STALE_AFTER, find_stale
 from perfcopilot_goals.core.checks import BLOCKS, CHECKS, IDS_LISTED, IDS_SHOWN, RAW, SUBGOALS, Check, Facts, show_ids
-from perfcopilot_goals.defs.failures import as_failures
+from perfcopilot_goals.defs.failures import as_failures, not_recorded
 from perfcopilot_goals.defs.partitions import connections_partitions
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.sync import SLICE_TABLES
@@ -56,7 +56,7 @@ def _checks_of(table: str) -> dg.AssetChecksDefinition:
     def run(context: dg.AssetCheckExecutionContext, store: StoreResource) -> Iterator[dg.AssetCheckResult]:
         selected = {key.name for key in context.selected_asset_check_keys}
         chosen = [check for name, check in checks.items() if name in selected]
-        with as_failures(context.partition_key, lambda _: None):
+        with as_failures(context.partition_key, not_recorded):
             facts = gather_facts(store.database, context.partition_key, chosen)
             results = [(check, check.evaluate(facts)) for check in chosen]
         for check, result in results:
@@ -86,7 +86,7 @@ CHECK_DEFINITIONS = [_checks_of(table) for table in SLICE_TABLES]
 )
 def no_connection_is_truncated(store: StoreResource) -> dg.AssetCheckResult:
     """Over all connections."""
-    with as_failures("(all)", lambda _: None), store.database.connect("reading truncated blocks") as conn:
+    with as_failures("(all)", not_recorded), store.database.connect("reading truncated blocks") as conn:
         truncated = read_truncated(conn)
     return _roll_up([f"{connection}: {len(employees)}" for connection, employees in truncated.items()])
 
@@ -98,7 +98,7 @@ def no_connection_is_truncated(store: StoreResource) -> dg.AssetCheckResult:
 )
 def no_connection_is_stale(store: StoreResource) -> dg.AssetCheckResult:
     """Over all connections."""
-    with as_failures("(all)", lambda _: None), store.database.connect("reading the latest syncs") as conn:
+    with as_failures("(all)", not_recorded), store.database.connect("reading the latest syncs") as conn:
         stale = find_stale(read_last_syncs(conn), dt.datetime.now(dt.UTC))
     return _roll_up(stale)
 
