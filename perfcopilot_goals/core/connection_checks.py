@@ -10,12 +10,13 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from perfcopilot_goals.core.automation import STALE_AFTER
 from perfcopilot_goals.core.checks import IDS_LISTED, CheckResult
 from perfcopilot_goals.domain.actions import IMPORT, SET_WORKSPACE, SYNC
 from perfcopilot_goals.domain.connection_health import ConnectionHealth, EndedRun
 from perfcopilot_goals.errors import EXIT_CODES
 
+# A day and a half: a daily sync may be late or fail once before anybody is called.
+STALE_AFTER = dt.timedelta(hours=36)
 # How many rows the table has at most. Dagster keeps each result of the check with its table.
 ROWS_SHOWN = 100
 INTERRUPTED = "Interrupted"
@@ -84,7 +85,10 @@ def render_table(standings: Sequence[Standing], now: dt.datetime, runs_url: str)
     """The standings as a Markdown table of at most `ROWS_SHOWN` rows; `runs_url` with a run id is the run's page."""
     if not standings:
         return "No connection is enabled. Add one: `perfcopilot-goals connection add NAME`"
-    lines = ["| connection | state | last complete | age | what to do | run |", "| --- | --- | --- | ---: | --- | --- |"]
+    lines = [
+        "| connection | state | last complete | age | what to do | run |",
+        "| --- | --- | --- | ---: | --- | --- |",
+    ]
     for standing in standings[:ROWS_SHOWN]:
         health = standing.health
         complete = f"{health.complete_at:%Y-%m-%d %H:%M} UTC" if health.complete_at else "never"

@@ -26,8 +26,9 @@ class ConnectionHealth:
 
 @dataclass(frozen=True)
 class EndedRun:
-    """A run that ended in Dagster without a complete sync: when it started, so that it can be ordered."""
+    """A sync's run that failed in Dagster or was cancelled. `started_at` orders it among the syncs."""
 
     connection: str
     run_id: str
     started_at: dt.datetime
+    is_canceled: bool = False

@@ -1,11 +1,13 @@
 """The jobs for the people in the UI: what their logs answer, what they change, and what they refuse in our words."""
 
+import threading
 from typing import Any
 
 import dagster as dg
 import psycopg
 import pytest
 
+from perfcopilot_goals.asana.pacing import token_identity
 from perfcopilot_goals.defs.jobs import JOBS
 from perfcopilot_goals.sandbox import Person
 from perfcopilot_goals.storage.locks import token_lock
@@ -174,9 +176,6 @@ def test_matching_names_ids_and_maps_nobody_until_told_to(running: Running) -> N
 
 def test_a_job_waits_while_a_sync_has_the_token(running: Running) -> None:
     """It asks Asana as a sync does, so that the two together keep to the token's limit."""
-    from perfcopilot_goals.asana.pacing import token_identity
-    import threading
-
     with token_lock(running.database, token_identity(TOKEN)):
         ended = threading.Event()
         results: list[dg.ExecuteInProcessResult] = []
