@@ -62,6 +62,11 @@ class GoalsError(Exception):
         return "\n".join(self._lines())
 
     @property
+    def remedy(self) -> str | None:
+        """What to do alone, about the connection; None if the error does not say."""
+        return self.action and self.action.replace(CONNECTION, self.connection or "NAME")
+
+    @property
     def lines(self) -> list[str]:
         """The lines of `str()`. A line break within one is not ours: the error may name an id that holds one."""
         first, *others = self._lines()

@@ -135,7 +135,7 @@ def every_goal_has_an_owner(facts: Facts) -> CheckResult:
 def every_owner_is_an_employee(facts: Facts) -> CheckResult:
     """Asana users who own goals but are no employee of the roster, each with their number of goals.
 
-    Map those who work here: perfcopilot-goals employee map.
+    Map those who work here: perfcopilot-goals employee map, or the job match_employees.
     """
     known = {gid for gid in facts.asana_user_of.values() if gid}
     owners = facts.slices[RAW]["owner_gid"]
@@ -147,7 +147,8 @@ def every_owner_is_an_employee(facts: Facts) -> CheckResult:
 def every_employee_is_mapped(facts: Facts) -> CheckResult:
     """Employees who are not mapped to an Asana user have no goals and no block.
 
-    See perfcopilot-goals employee unmapped, then map them: perfcopilot-goals employee map.
+    See perfcopilot-goals employee unmapped, then map them: perfcopilot-goals employee map, or the job
+    match_employees.
     """
     return _about(sorted(employee_id for employee_id, gid in facts.asana_user_of.items() if not gid))
 
@@ -157,7 +158,7 @@ def every_mapping_agrees_with_asana(facts: Facts) -> CheckResult:
     """Employees who may be mapped to somebody else's Asana user. If so, that person's goals are in their block.
 
     Their e-mail is another Asana user's, or their Asana user's e-mail is another employee's, at the moment shown. See
-    perfcopilot-goals employee suggest, and correct the mapping or the e-mail in the roster.
+    perfcopilot-goals employee suggest or the job match_employees, and correct the mapping or the e-mail in the roster.
     """
     checked_at = facts.users_checked_at
     as_of = "never" if checked_at is None else checked_at.isoformat(timespec="seconds")

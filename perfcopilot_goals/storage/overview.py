@@ -120,7 +120,7 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
 
 
 def read_last_syncs(conn: sa.Connection) -> list[LastSync]:
-    """Every enabled connection with its latest sync and its latest complete one, by one statement.
+    """Every enabled connection with its latest sync, by one statement.
 
     A roster that was imported after the last change of the settings counts as a change of them. That is so if its
     oldest entry is newer than they are.
@@ -134,13 +134,8 @@ def read_last_syncs(conn: sa.Connection) -> list[LastSync]:
         .limit(1)
         .lateral("latest")
     )
-    complete_at = (
-        sa.select(sa.func.max(s.synced_at))
-        .where(s.connection == c.connection, s.state == "complete", s.counts["tables"].has_key("prompt_blocks"))
-        .scalar_subquery()
-    )
     query = (
-        sa.select(c.connection, c.created_at, sa.func.greatest(c.updated_at, imported_at), *latest.c, complete_at)
+        sa.select(c.connection, sa.func.greatest(c.updated_at, imported_at), *latest.c)
         .outerjoin_from(_CONNECTIONS, latest, sa.true())
         .where(c.enabled)
         .order_by(c.connection)

@@ -33,7 +33,7 @@ def begin(database: Database, run_id: str, synced_at: dt.datetime = MONDAY, name
         return begin_sync(conn, name, run_id, synced_at)
 
 
-def fail(database: Database, run_id: str, code: str = "AsanaAccessError", **spent: int) -> None:
+def fail(database: Database, run_id: str, code: str = "AsanaAccessError", **spent: Any) -> None:
     with database.connect("failing") as conn:
         fail_sync(conn, "acme", run_id, code, **spent)
 
