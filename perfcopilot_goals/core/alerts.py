@@ -12,6 +12,8 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from perfcopilot_goals.domain.ids import show_ids
+
 SHOWN = 10
 DIGEST_CHARS = 32
 
@@ -70,8 +72,7 @@ def truncation_text(new: Truncated, cap: int, link: str) -> str:
 
 
 def _named(employees: Mapping[str, int]) -> str:
-    named = ", ".join(f"{_escaped(who)} ({owned})" for who, owned in sorted(employees.items())[:SHOWN])
-    return named + (f" and {len(employees) - SHOWN} more" if len(employees) > SHOWN else "")
+    return show_ids([f"{_escaped(who)} ({owned})" for who, owned in sorted(employees.items())])
 
 
 def _escaped(text: str) -> str:

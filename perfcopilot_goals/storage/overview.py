@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from perfcopilot_goals.domain.limits import PAGE_SIZE
 from perfcopilot_goals.domain.sync import LastSync
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.sql_tables import sql_table
@@ -13,7 +14,6 @@ from perfcopilot_goals.storage.employees import no_such_employee
 from perfcopilot_goals.storage.sync_log import read_last_route, read_last_sync, read_source
 from perfcopilot_goals.storage.users_check import read_users_check
 
-PAGE_SIZE = 100
 _CONNECTIONS = sql_table("connections")
 _EMPLOYEES = sql_table("employees")
 _ROWS = sql_table("mapped_goal_rows")
