@@ -144,8 +144,7 @@ def test_the_table_has_a_row_for_each_connection_with_a_link_to_its_run() -> Non
     table = render_table(judge([health(), failed, health("new", **NEW)]), NOON, RUNS).split("\n")
     assert table[0] == "| connection | state | last complete | age | what to do | run |"
     assert table[2] == (
-        "| zeta | AsanaAccessError | 2026-03-02 11:00 UTC | 1 h | Renew the token | "
-        f"[01234567]({RUNS}0123456789ab) |"
+        f"| zeta | AsanaAccessError | 2026-03-02 11:00 UTC | 1 h | Renew the token | [01234567]({RUNS}0123456789ab) |"
     )
     assert table[3].startswith("| new | never synced | never |  | Sync it: perfcopilot-goals sync new")
     assert table[4] == f"| acme | works | 2026-03-02 11:00 UTC | 1 h |  | [01234567]({RUNS}0123456789ab) |"

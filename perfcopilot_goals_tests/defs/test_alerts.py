@@ -88,7 +88,12 @@ def truncation_alert(webhook: Webhook, cursor: str | None, running: Running) -> 
 
 def test_without_a_webhook_there_are_no_alert_sensors() -> None:
     names = {sensor.name for sensor in build_definitions(load_settings({})).sensors or []}
-    assert names == {"connections_sensor", "fixed_connection_sensor", "roster_and_settings_sensor"}
+    assert names == {
+        "connections_sensor",
+        "fixed_connection_sensor",
+        "roster_and_settings_sensor",
+        "connection_checks_sensor",
+    }
 
 
 def test_with_a_webhook_the_code_location_has_both_and_its_url_is_in_none_of_their_texts(webhook: Webhook) -> None:
