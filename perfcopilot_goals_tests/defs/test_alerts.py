@@ -91,6 +91,7 @@ def test_without_a_webhook_there_are_no_alert_sensors() -> None:
     assert names == {
         "connections_sensor",
         "fixed_connection_sensor",
+        "connection_checks_sensor",
         "lost_retries_sensor",
         "roster_and_settings_sensor",
     }

@@ -32,6 +32,11 @@ _PARTITIONS = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) 
     materializedPartitions failedPartitions unmaterializedPartitions materializingPartitions } } } } }"""
 _LAUNCH = """mutation($execution: ExecutionParams!) { launchPipelineExecution(executionParams: $execution) {
   __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+_CHECKS = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
+  assetChecksOrError { ... on AssetChecks { checks { name executionForLatestMaterialization { runId timestamp
+    evaluation { success severity partition metadataEntries { label
+      ... on MarkdownMetadataEntry { mdStr } ... on IntMetadataEntry { intValue }
+      ... on TextMetadataEntry { text } ... on JsonMetadataEntry { jsonString } } } } } } } } } }"""
 _BACKFILL = """mutation LaunchPartitionBackfill($backfillParams: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $backfillParams) { __typename
     ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
@@ -181,6 +186,30 @@ class Service:
         launched = self.ask(_LAUNCH, execution=execution)["launchPipelineExecution"]
         assert launched["__typename"] == "LaunchRunSuccess", launched
         return launched["run"]["runId"]  # type: ignore[no-any-return]
+
+    def launch_job(self, job: str, partition: str | None, config: dict[str, Any] | None = None) -> str:
+        """Press Launch run in the job's launchpad, with this config of its one step."""
+        tags = [] if partition is None else [{"key": "dagster/partition", "value": partition}]
+        execution = {
+            "selector": _REPOSITORY | {"pipelineName": job},
+            "mode": "default",
+            "runConfigData": json.dumps(config or {}),
+            "executionMetadata": {"tags": tags},
+        }
+        launched = self.ask(_LAUNCH, execution=execution)["launchPipelineExecution"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        return launched["run"]["runId"]  # type: ignore[no-any-return]
+
+    def check(self, asset: str, name: str) -> dict[str, Any] | None:
+        """The latest result of a check without partitions, with its metadata as plain values."""
+        checks = self.ask(_CHECKS, key={"path": [asset]})["assetNodeOrError"]["assetChecksOrError"]["checks"]
+        (execution,) = [check["executionForLatestMaterialization"] for check in checks if check["name"] == name]
+        if execution is None or execution["evaluation"] is None:
+            return None
+        evaluation: dict[str, Any] = execution["evaluation"]
+        entries = {entry.pop("label"): entry for entry in evaluation["metadataEntries"]}
+        told = {label: next(v for v in entry.values() if v is not None) for label, entry in entries.items()}
+        return evaluation | {"metadata": told, "timestamp": execution["timestamp"], "runId": execution["runId"]}
 
     def backfill(self, partitions: list[str]) -> str:
         """Press Launch backfill for these partitions of the five assets."""
