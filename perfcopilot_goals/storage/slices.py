@@ -60,8 +60,8 @@ def replace_slice(
 ) -> int:
     """Replace the connection's rows of the table by these validated ones, and return how many it replaced.
 
-    A reader sees the old rows or the new ones, never a mix: lock, checks, delete, COPY by column name, versions,
-    sync log and commit are one transaction. A failure that may pass is tried three times in all. If the response to a
+    A reader sees the old rows or the new ones, never a mix: lock, checks, delete, guard, COPY by column name, versions,
+    sync log and commit are one transaction. It makes up to three tries if the failure may pass. If the response to a
     commit is lost, the sync log tells whether the commit went through.
 
     `GoalsGuardError` if a sync that began later has written, if somebody was erased since the fetch began, or if goals
