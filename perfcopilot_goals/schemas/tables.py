@@ -38,6 +38,7 @@ _MODELS: dict[str, type[pa.DataFrameModel]] = {
     "prompt_blocks": models.PromptBlocks,
     "connections": models.Connections,
     "employees": models.Employees,
+    "roster_changes": models.RosterChanges,
     "syncs": models.Syncs,
     "erased": models.Erased,
     "erasure_keys": models.ErasureKeys,

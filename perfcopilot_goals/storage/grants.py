@@ -23,6 +23,8 @@ RIGHTS = {
         "syncs": "select, insert, update, delete",
         "connections": "select, update (users_checked_at, users_seen)",
         "employees": "select, update (asana_gone_at, mapping_conflict)",
+        # A trigger writes it with the rights of whoever changes the roster.
+        "roster_changes": "select, insert, update",
         **dict.fromkeys(("erased", "erasure_keys", "alembic_version"), "select"),
     },
     "application": dict.fromkeys(("goals", "goal_key_results", "prompt_blocks"), "select"),
