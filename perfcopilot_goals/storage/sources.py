@@ -26,8 +26,8 @@ def count_enabled(conn: sa.Connection) -> int:
     return conn.scalar(sa.select(sa.func.count()).where(_CONNECTIONS.c.enabled)) or 0
 
 
-def read_sources(conn: sa.Connection, after: str, limit: int) -> list[SourceState]:
-    """The next connections after this name, at most `limit`."""
+def read_sources(conn: sa.Connection, after: str = "", limit: int | None = None) -> list[SourceState]:
+    """The next connections after this name, at most `limit`; by default all."""
     name = ordered(_CONNECTIONS.c.connection)
     return _read(conn, _states().where(name > after).order_by(name).limit(limit))
 
