@@ -14,6 +14,7 @@ from perfcopilot_goals.schemas.sql_tables import any_of, ordered, sql_table
 _CONNECTIONS = sql_table("connections")
 _EMPLOYEES = sql_table("employees")
 _CHANGES = sql_table("roster_changes")
+_Row = tuple[str, bool, bool, dt.datetime, dt.datetime]
 
 
 def read_now(conn: sa.Connection) -> dt.datetime:
@@ -44,7 +45,7 @@ def _roster_changed_at() -> sa.ColumnElement[dt.datetime]:
     return sa.func.coalesce(_CHANGES.c.changed_at, _CONNECTIONS.c.created_at)
 
 
-def _states() -> sa.Select[tuple[str, bool, bool, dt.datetime, dt.datetime]]:
+def _states() -> sa.Select[_Row]:
     c = _CONNECTIONS.c
     return sa.select(
         c.connection, c.enabled, c.workspace_gid.is_not(None).label("has_gid"), c.updated_at,
@@ -52,7 +53,7 @@ def _states() -> sa.Select[tuple[str, bool, bool, dt.datetime, dt.datetime]]:
     ).outerjoin_from(_CONNECTIONS, _CHANGES, c.connection == _CHANGES.c.connection)  # fmt: skip
 
 
-def _read(conn: sa.Connection, states: sa.Select[tuple[str, bool, bool, dt.datetime, dt.datetime]]) -> list[SourceState]:
+def _read(conn: sa.Connection, states: sa.Select[_Row]) -> list[SourceState]:
     e, picked = _EMPLOYEES.c, states.subquery()
     # Lateral, or the planner may prefer to read every roster and join afterwards.
     roster = (
