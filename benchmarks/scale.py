@@ -18,7 +18,7 @@ class Scale:
     rows: int = 50_000
     connections: int = 100
     # How many connections stand by, and after how many minutes that is measured.
-    standing: tuple[tuple[int, tuple[int, ...]], ...] = ((1_000, (1, 5)), (10_000, (1, 30)))
+    standing: tuple[tuple[int, tuple[int, ...]], ...] = ((1_000, (1, 5)), (10_000, (1, 5)))
     standing_window_seconds: float = 180.0
     repeats: int = 3
     without: frozenset[str] = frozenset()
