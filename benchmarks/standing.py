@@ -1,9 +1,9 @@
 """Many connections stand by: memory of Dagster's processes, how long ticks take, and how much CPU the sensors use.
 
 The connections have rosters and one complete sync each, and nothing changes. In the first minute,
-`roster_and_settings_sensor` begins to observe them all. Then it is told that it has done so. The schedule's tick is evaluated as by the
-UI's *Test schedule*, which launches nothing. The sensors' CPU is what the service and its Postgres use with them, less
-what they use without.
+`roster_and_settings_sensor` begins to observe them all. Then it is told that it has done so. The schedule's tick is
+evaluated as by the UI's *Test schedule*, which launches nothing. The sensors' CPU is what the service and its Postgres
+use with them, less what they use without.
 """
 
 import datetime as dt
