@@ -24,6 +24,8 @@ RIGHTS = {
         **dict.fromkeys(("syncs", "block_versions", "goal_versions"), "select, insert, update, delete"),
         "connections": "select, update (users_checked_at, users_seen, workspace_gid, enabled, updated_at)",
         "employees": "select, update (asana_gone_at, mapping_conflict)",
+        # A trigger writes it with the rights of whoever changes the roster.
+        "roster_changes": "select, insert, update",
         **dict.fromkeys(("erased", "erasure_keys", "alembic_version"), "select"),
     },
     "application": dict.fromkeys(

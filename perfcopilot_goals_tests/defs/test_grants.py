@@ -258,6 +258,8 @@ def test_a_member_of_the_owner_migrates_without_the_right_to_create_schemas(
         admin.execute("drop table perfcopilot_goals.block_versions, perfcopilot_goals.goal_versions")
         admin.execute("alter table perfcopilot_goals.syncs drop column receipt")
         admin.execute("drop table perfcopilot_goals.erased, perfcopilot_goals.erasure_keys")
+        admin.execute("drop table perfcopilot_goals.roster_changes")
+        admin.execute("drop function perfcopilot_goals.note_roster_change cascade")
     set_version(fresh_url, "0002")
     assert denied(logins["owner"], "create schema more")
     ensure_migrated(Database(logins["owner"]))
