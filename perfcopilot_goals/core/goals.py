@@ -38,6 +38,10 @@ class GoalList:
     erased: int
     repeated: int
 
+    def notes(self) -> dict[str, int]:
+        """What the sync log records."""
+        return {"listed": self.listed, "erased": self.erased, "repeated_goals": self.repeated}
+
 
 def parse_goals(
     responses: Iterable[Response], workspace_gid: str, is_erased: Callable[[str | None], bool] = lambda _: False

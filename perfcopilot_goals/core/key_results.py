@@ -29,6 +29,10 @@ class SubgoalList:
     repeated: int
     own_parents: int
 
+    def notes(self) -> dict[str, int]:
+        """What the sync log records."""
+        return {"repeated_subgoals": self.repeated, "own_parents": self.own_parents}
+
 
 def parse_subgoals(
     responses_by_goal: Mapping[str, Sequence[Response]],

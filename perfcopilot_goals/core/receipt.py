@@ -55,6 +55,22 @@ def count_owners(raw_goals: pd.DataFrame, owned_goals: pd.DataFrame, users: Coll
     }
 
 
+def count_blocks(
+    blocks: pd.DataFrame, mapped_rows: pd.DataFrame, asana_user_of: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """How many goals and key results the blocks list, which blocks are truncated, and which employees have none."""
+    cut = blocks.loc[blocks["truncated"], ["employee_id", "goals_owned", "goals_listed"]]
+    return {
+        "lines": len(mapped_rows),
+        **{name: int(blocks[name].sum()) for name in ("goals_listed", "key_results_listed")},
+        "truncated_blocks": [
+            {"employee_id": employee_id, "goals_owned": int(owned), "goals_listed": int(listed)}
+            for employee_id, owned, listed in cut.itertuples(index=False, name=None)
+        ],
+        "unmapped": sorted(employee_id for employee_id, gid in asana_user_of.items() if not gid),
+    }
+
+
 def require_balance(table: str, counts: Mapping[str, Any], rows: int) -> None:
     """Raise `GoalsGuardError` if the counts and the rows about to be written do not add up."""
     known = {"rows": rows, **counts}
