@@ -78,6 +78,7 @@ class SliceIOManager(dg.ConfigurableIOManager):
                 notes={**obj.notes} | ({"allow_empty": True} if self.allow_empty else {}),
                 is_last=self._is_last(context, table),
                 allow_empty=self.allow_empty,
+                history_days=self.store.settings.history_days,
             )
             deleted = replace_slice(self.store.database, table, rows, replacement, self._pause)
         context.add_output_metadata(_metadata(table, rows, obj, deleted, time.monotonic() - began))

@@ -4,3 +4,5 @@ GOALS_PER_EMPLOYEE = 200
 DESCRIPTION_CHARS = 1_000
 # The rates that a connection may be set to. No token may send, and no process sends, over a thousand a second.
 REQUESTS_PER_MINUTE = range(1, 60_001)
+# How long closed versions of blocks and goals are kept, unless PERFCOPILOT_HISTORY_DAYS says otherwise.
+HISTORY_DAYS = 400

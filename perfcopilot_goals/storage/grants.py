@@ -20,12 +20,14 @@ ROLES = ("owner", "loader", "application", "analyst")
 RIGHTS = {
     "loader": {
         **dict.fromkeys(SLICE_TABLES, "select, insert, delete"),
-        "syncs": "select, insert, update, delete",
+        **dict.fromkeys(("syncs", "block_versions", "goal_versions"), "select, insert, update, delete"),
         "connections": "select, update (users_checked_at, users_seen)",
         "employees": "select, update (asana_gone_at, mapping_conflict)",
         **dict.fromkeys(("erased", "erasure_keys", "alembic_version"), "select"),
     },
-    "application": dict.fromkeys(("goals", "goal_key_results", "prompt_blocks"), "select"),
+    "application": dict.fromkeys(
+        ("goals", "goal_key_results", "prompt_blocks", "block_versions", "goal_versions", "status_changes"), "select"
+    ),
     "analyst": {"goal_counts": "select"},
 }
 

@@ -91,7 +91,10 @@ def test_every_row_of_the_person_goes_and_nobody_elses(database: Database) -> No
     before = everything(database)
     done = erase(database)
     assert (done.rows, done.disowned) == (
-        {RAW: 1, "owned_goals": 1, "subgoals": 2, "mapped_goal_rows": 2, "prompt_blocks": 1, "employees": 1},
+        {
+            **{RAW: 1, "owned_goals": 1, "subgoals": 2, "mapped_goal_rows": 2, "prompt_blocks": 1},
+            **{"block_versions": 1, "goal_versions": 2, "employees": 1},
+        },
         1,
     )
     after = everything(database)

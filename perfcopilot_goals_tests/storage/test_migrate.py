@@ -37,7 +37,7 @@ def relations(url: str) -> set[str]:
         }
 
 
-ALL_RELATIONS = {*tables(), "goals", "goal_key_results", "goal_counts", "alembic_version"}
+ALL_RELATIONS = {*tables(), "goals", "goal_key_results", "goal_counts", "status_changes", "alembic_version"}
 
 
 @pytest.mark.parametrize("table", tables().values(), ids=lambda table: table.name)
