@@ -35,6 +35,14 @@ EQUATIONS: Mapping[str, Sequence[tuple[str, tuple[str, ...]]]] = {
     _ROWS: [("rows", ("goals", "key_results"))],
     _BLOCKS: [("lines", ("goals_listed", "key_results_listed"))],
 }
+# The rows that one step wrote are what the next one read: writer, reader, and the count that the reader notes.
+_HANDOVERS = [
+    (_RAW, _OWNED, "goals"),
+    (_OWNED, _SUBGOALS, "lists_walked"),
+    (_OWNED, _ROWS, "goals"),
+    (_SUBGOALS, _ROWS, "key_results"),
+    (_ROWS, _BLOCKS, "lines"),
+]
 # A count that each asset notes. Without it, there is nothing to make a receipt of.
 _COUNTED = {_RAW: "listed", _OWNED: "goals", _SUBGOALS: "lists_walked", _ROWS: "goals", _BLOCKS: "lines"}
 
@@ -82,7 +90,8 @@ def require_balance(table: str, counts: Mapping[str, Any], rows: int) -> None:
 def build_receipt(sync: Sync) -> dict[str, Any] | None:
     """The receipt of a sync that wrote all five tables; None if it wrote only some of them.
 
-    Raises `GoalsGuardError` if the goals listed are not the sum of what became of them, whichever step lost one.
+    Raises `GoalsGuardError` if the goals listed are not the sum of what became of them, or if a step read other rows
+    than the one before it wrote.
     """
     tables = sync.counts.get("tables", {})
     if not set(SLICE_TABLES) <= set(tables):
@@ -99,6 +108,10 @@ def build_receipt(sync: Sync) -> dict[str, Any] | None:
         "erased": listed["erased"],
         "repeated": listed["repeated_goals"],
     }
+    for writer, reader, count in _HANDOVERS:
+        if tables[writer]["rows"] != notes[reader][count]:
+            problem = f"{tables[writer]['rows']} rows of {writer} were written and {reader} read {notes[reader][count]}"
+            raise _unbalanced(_BLOCKS, problem)
     _require_sum(_BLOCKS, "listed", goals, GOAL_PARTS)
     but_for = _missing(walked, notes[_BLOCKS])
     return {
@@ -135,11 +148,14 @@ def _missing(walked: Mapping[str, Any], blocks: Mapping[str, Any]) -> dict[str, 
 
 def _require_sum(table: str, total: str, counts: Mapping[str, int], parts: Sequence[str]) -> None:
     found = sum(counts[part] for part in parts)
-    if found == counts[total]:
-        return
-    addends = " + ".join(f"{part} {counts[part]}" for part in parts)
-    raise GoalsGuardError(
-        f"{table} was not written: its counts do not add up, {addends} is {found} and {total} is {counts[total]}; the "
-        "old rows stand",
+    if found != counts[total]:
+        addends = " + ".join(f"{part} {counts[part]}" for part in parts)
+        raise _unbalanced(table, f"{addends} is {found}, but {total} is {counts[total]}")
+
+
+def _unbalanced(table: str, problem: str) -> GoalsGuardError:
+    # The class of what refuses to replace good rows. As an unexpected error it would be shown without the counts.
+    return GoalsGuardError(
+        f"{table} was not written, because the sync's counts do not add up: {problem}; the old rows stand",
         action="Run the whole sync again; if the error stays, it is a defect of the program: report it",
     )

@@ -26,7 +26,7 @@ _MISSING = {
 def receipt_rows(receipt: Mapping[str, Any], *, digests: bool) -> list[tuple[str, str]]:
     """The receipt as pairs of a label and a text, in order."""
     goals, lists = receipt["goals"], receipt["lists"]
-    repeated = f", {goals['repeated']:,} of them more than once" if goals["repeated"] else ""
+    pages = f"pages: {goals['pages']:,}, repeated: {goals['repeated']:,}"
     sum_of_parts = " + ".join(f"{goals[part]:,}" for part in _GOALS)
     return [
         ("result", receipt["result"]),
@@ -34,7 +34,7 @@ def receipt_rows(receipt: Mapping[str, Any], *, digests: bool) -> list[tuple[str
         ("run", receipt["run_id"]),
         ("fetch began", receipt["synced_at"]),
         ("seconds", f"{receipt['seconds']:.1f}"),
-        ("goals listed", f"{goals['listed']:,} on {goals['pages']:,} pages{repeated} = {sum_of_parts}"),
+        ("goals listed", f"{goals['listed']:,} ({pages}) = {sum_of_parts}"),
         *((f"  {label}", f"{goals[part]:,}") for part, label in _GOALS.items()),
         ("lists of sub-goals", f"{lists['walked']:,} walked, {lists['read']:,} read, {_refused(lists)} refused"),
         ("hidden sub-goals", f"{lists['hidden_subgoals']:,}"),
