@@ -49,7 +49,8 @@ class Erasure:
 def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Erasure:
     """Delete the employee's rows and leave digests of their ids; `GoalsConfigError` if there is no such employee.
 
-    Somebody who is off the roster may still have versions; those go, too. If they were erased before, only their id is left to look for: a sync that was under way may have recorded it since.
+    Somebody who is off the roster may still have versions; those go, too. If they were erased before, only their id is
+    left to look for: a sync that was under way may have recorded it since.
     Holds the connection's lock until the transaction ends. A sync that has fetched by then is refused when it writes.
     """
     erased = read_erased(conn, connection)
@@ -158,8 +159,8 @@ def _their_gids(conn: sa.Connection, connection: str, person: Employee) -> tuple
 
 def _shared_gids(conn: sa.Connection, connection: str, gids: Collection[str]) -> set[str]:
     """The goals that are still in a table after the erasure: they are somebody else's as well."""
-    columns = (_RAW.c.goal_gid, _SUBGOALS.c.subgoal_gid, _MAPPED.c.row_gid, _MAPPED.c.goal_gid)
-    columns += (_GOAL_VERSIONS.c.row_gid, _GOAL_VERSIONS.c.goal_gid)
+    columns = [_RAW.c.goal_gid, _SUBGOALS.c.subgoal_gid]
+    columns += [column for table in (_MAPPED, _GOAL_VERSIONS) for column in (table.c.row_gid, table.c.goal_gid)]
     return set().union(*(_gids(conn, connection, column, column == any_of(gids)) for column in columns))
 
 

@@ -166,7 +166,7 @@ def read_block(conn: sa.Connection, connection: str, employee_id: str) -> Stored
     )
     block = conn.execute(query).mappings().first()
     if block is None:
-        raise _no_block(conn, connection, employee_id)
+        raise no_block(conn, connection, employee_id)
     return StoredBlock(**block)
 
 
@@ -194,7 +194,7 @@ def _pages(objects: int) -> int:
     return max(1, -(-objects // PAGE_SIZE))
 
 
-def _no_block(conn: sa.Connection, connection: str, employee_id: str) -> GoalsConfigError:
+def no_block(conn: sa.Connection, connection: str, employee_id: str) -> GoalsConfigError:
     """The error that says why the employee has no block."""
     e = _EMPLOYEES.c
     query = sa.select(e.asana_user_gid).where(e.connection == connection, e.employee_id == employee_id)

@@ -15,11 +15,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from perfcopilot_goals.domain.block import BlockVersion
 from perfcopilot_goals.domain.sync import VERSION_TABLES
 from perfcopilot_goals.schemas.sql_tables import any_of, sql_table
 from perfcopilot_goals.storage.locks import lock_slices
 
 _STAMPS = ("visible_from", "visible_to", "first_synced_at", "last_synced_at", "run_id")
+_INSTANT = sa.DateTime(timezone=True)
 _MICROSECOND = sa.literal(dt.timedelta(microseconds=1), sa.Interval)
 
 
@@ -61,27 +63,6 @@ _HISTORIES = {
 }
 
 
-@dataclass(frozen=True)
-class BlockVersion:
-    """One state of an employee's block; readers got it from `visible_from` until just before `visible_to`."""
-
-    connection: str
-    employee_id: str
-    visible_from: dt.datetime
-    visible_to: dt.datetime | None
-    block: str
-    citations: list[dict[str, Any]]
-    goals_owned: int
-    goals_listed: int
-    key_results_listed: int
-    truncated: bool
-    reason: str
-    sha256: str
-    first_synced_at: dt.datetime
-    last_synced_at: dt.datetime
-    run_id: str
-
-
 def record_versions(
     conn: sa.Connection, table: str, connection: str, synced_at: dt.datetime, history_days: int
 ) -> None:
@@ -101,12 +82,12 @@ def record_versions(
     is_older = v.last_synced_at != synced_at
     conn.execute(sa.update(history.versions).where(is_open, is_older).values(last_synced_at=synced_at))
     names = [*history.key, *history.contents, "first_synced_at", "last_synced_at", "run_id"]
-    new_rows = sa.select(sa.literal(moment, v.visible_from.type), *map(history.of_slice, names)).where(
+    new_rows = sa.select(sa.literal(moment, _INSTANT), *map(history.of_slice, names)).where(
         s.connection == connection, ~sa.exists().where(history.is_same_row(), v.visible_to.is_(None))
     )
     conn.execute(sa.insert(history.versions).from_select(["visible_from", *names], new_rows))
     # Counted by the database, which knows years that Python does not.
-    cutoff = sa.literal(moment, v.visible_to.type) - sa.func.make_interval(0, 0, 0, history_days)
+    cutoff = sa.literal(moment, _INSTANT) - sa.func.make_interval(0, 0, 0, history_days)
     conn.execute(sa.delete(history.versions).where(v.connection == connection, v.visible_to <= cutoff))
 
 
@@ -157,15 +138,15 @@ def read_visible_spans(
 
 def read_present(conn: sa.Connection, connection: str) -> dt.datetime:
     """Now by the database's clock; or the latest moment of the connection, if the clock was set back since."""
-    present: dt.datetime = conn.scalar(sa.select(sa.func.greatest(sa.func.clock_timestamp(), *_latest(connection))))
-    return present
+    present = sa.func.greatest(sa.func.clock_timestamp(), *_latest(connection), type_=_INSTANT)
+    return conn.execute(sa.select(present)).scalar_one()
 
 
 def _next_moment(conn: sa.Connection, connection: str) -> dt.datetime:
     """Now by the database's clock, and in any case later than every moment of the connection's versions."""
     later = (latest + _MICROSECOND for latest in _latest(connection))
-    moment: dt.datetime = conn.scalar(sa.select(sa.func.greatest(sa.func.clock_timestamp(), *later)))
-    return moment
+    moment = sa.func.greatest(sa.func.clock_timestamp(), *later, type_=_INSTANT)
+    return conn.execute(sa.select(moment)).scalar_one()
 
 
 def _latest(connection: str) -> list[sa.ScalarSelect[Any]]:
