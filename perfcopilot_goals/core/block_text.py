@@ -4,10 +4,9 @@ import re
 from dataclasses import dataclass
 
 from perfcopilot_goals.core.prompts import CLOSING, GOAL, KEY_RESULT, OPENING
+from perfcopilot_goals.domain.limits import LARGEST_FILE
 from perfcopilot_goals.errors import GoalsConfigError
 
-# Above any block of 200 goals that people read. More is no review.
-LARGEST_FILE = 8 * 1024 * 1024
 # Of a block's lines. They are compared one by one.
 MOST_LINES = 20_000
 

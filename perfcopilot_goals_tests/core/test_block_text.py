@@ -2,7 +2,8 @@
 
 import pytest
 
-from perfcopilot_goals.core.block_text import LARGEST_FILE, MOST_LINES, LineParts, find_block, parse_line
+from perfcopilot_goals.core.block_text import MOST_LINES, LineParts, find_block, parse_line
+from perfcopilot_goals.domain.limits import LARGEST_FILE
 from perfcopilot_goals.errors import GoalsConfigError
 
 BLOCK = "[GOALS]\n- Goal (status: at_risk): Grow – über 30 %\n  - KR (status: on_track): Publish ten posts\n[/GOALS]"

@@ -24,10 +24,10 @@ def test_a_digest_does_not_depend_on_the_run_the_moment_or_the_order_of_rows() -
 
 def test_a_digest_does_not_depend_on_the_order_in_which_postgres_keeps_an_objects_names() -> None:
     blocks = sync(awkward_world())["prompt_blocks"]
-    turned = blocks.assign(
-        citations=[[dict(reversed(citation.items())) for citation in cited] for cited in blocks["citations"]]
+    turned = [[dict(reversed(citation.items())) for citation in cited] for cited in blocks["citations"]]
+    assert digest_slice("prompt_blocks", blocks.assign(citations=pd.Series(turned))) == digest_slice(
+        "prompt_blocks", blocks
     )
-    assert digest_slice("prompt_blocks", turned) == digest_slice("prompt_blocks", blocks)
 
 
 @given(worlds())

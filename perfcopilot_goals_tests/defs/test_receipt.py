@@ -97,7 +97,7 @@ def test_a_row_that_is_lost_on_the_way_keeps_the_blocks_of_the_last_sync(
     before = running.rows("prompt_blocks")
     running.world.rename("101", "Another name")
     with psycopg.connect(running.database.url) as admin:
-        admin.execute(LOSS.replace("{lost}", lost).replace("{table}", table))  # type: ignore[arg-type]
+        admin.execute(LOSS.replace("{lost}", lost).replace("{table}", table))
     try:
         result = running.sync()
     finally:
