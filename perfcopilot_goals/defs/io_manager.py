@@ -44,7 +44,7 @@ class SliceIOManager(dg.ConfigurableIOManager):
     store: StoreResource
     clock: dg.ResourceDependency[Clock]
     allow_empty: bool = False
-    # Where the latest inputs came from; the step that loaded them writes next.
+    # By input: where its slice came from. `load_input` fills it, and `handle_output` of the same step reads it.
     _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame | Connection | Roster:

@@ -70,7 +70,7 @@ def remove_employees(conn: sa.Connection, connection: str, employee_ids: Iterabl
     return conn.execute(delete).rowcount
 
 
-def note_users(conn: sa.Connection, connection: str, gids: Collection[str]) -> list[str]:
+def record_gone_users(conn: sa.Connection, connection: str, gids: Collection[str]) -> list[str]:
     """Record which employees' users are gone, and since when; returns those employees. `gids` are the workspace's."""
     e = _EMPLOYEES.c
     is_there, was_gone = e.asana_user_gid == any_of(gids), e.asana_gone_at.is_not(None)

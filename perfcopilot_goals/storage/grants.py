@@ -14,14 +14,15 @@ from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
 DEFAULT_PREFIX = "perfcopilot"
 ROLES = ("owner", "loader", "application", "analyst")
 
-# A login that can write a connection can send its token elsewhere. One that can write the roster can give one person
-# the goals of another. A sync only reads both, and records beside them how the mapping agrees with Asana's users. So
-# the loader may write those columns and no others. People who change settings or the roster are members of the owner.
+# A login that can write a connection's address or token reference can send its token elsewhere. One that can write the
+# roster can give one person the goals of another. A sync only reads both, and records beside them how the mapping
+# agrees with Asana's users. The job `set_workspace` also sets the workspace, among those of the same token. So the
+# loader may write those columns and no others. People who change the rest are members of the owner.
 RIGHTS = {
     "loader": {
         **dict.fromkeys(SLICE_TABLES, "select, insert, delete"),
         **dict.fromkeys(("syncs", "block_versions", "goal_versions"), "select, insert, update, delete"),
-        "connections": "select, update (users_checked_at, users_seen)",
+        "connections": "select, update (users_checked_at, users_seen, workspace_gid, enabled, updated_at)",
         "employees": "select, update (asana_gone_at, mapping_conflict)",
         **dict.fromkeys(("erased", "erasure_keys", "alembic_version"), "select"),
     },
@@ -30,6 +31,9 @@ RIGHTS = {
     ),
     "analyst": {"goal_counts": "select"},
 }
+
+# What the job `match_employees` needs to map. The loader gets it on request only.
+MAPPING_RIGHT = "update (asana_user_gid, updated_at)"
 
 _HEAD = """\
 -- Roles of perfcopilot_goals. Run by a role that may create roles and owns the tables, or by a superuser.
@@ -67,8 +71,11 @@ grant usage, select on all sequences in schema {dagster} to {prefix}_loader;
 """
 
 
-def render_grants(prefix: str = DEFAULT_PREFIX) -> str:
-    """The SQL that makes the roles and grants their rights. Roles are named `<prefix>_owner` and so on."""
+def render_grants(prefix: str = DEFAULT_PREFIX, *, mapping_by_loader: bool = False) -> str:
+    """The SQL that makes the roles and grants their rights. Roles are named `<prefix>_owner` and so on.
+
+    With `mapping_by_loader` the loader may also map employees.
+    """
     if not re.fullmatch("[a-z][a-z0-9_]{0,39}", prefix):
         raise GoalsConfigError("the roles' prefix is 1 to 40 of a-z, 0-9 and _, and begins with a letter")
     names = {
@@ -83,10 +90,12 @@ def render_grants(prefix: str = DEFAULT_PREFIX) -> str:
         for role, tables in RIGHTS.items()
         for table, rights in tables.items()
     ]
+    if mapping_by_loader:
+        grants.append(f"grant {MAPPING_RIGHT} on {SCHEMA}.employees to {prefix}_loader;")
     return "\n".join([_HEAD.format(**names) + _DAGSTER.format(**names).rstrip("\n"), *grants, ""])
 
 
-def apply_grants(database: Database, prefix: str = DEFAULT_PREFIX) -> None:
+def apply_grants(database: Database, prefix: str = DEFAULT_PREFIX, *, mapping_by_loader: bool = False) -> None:
     """Make the roles and give them their rights, all or nothing. All tables must exist, Dagster's too."""
     with database.connect("granting rights") as conn:
-        driver(conn).execute(render_grants(prefix).encode())
+        driver(conn).execute(render_grants(prefix, mapping_by_loader=mapping_by_loader).encode())

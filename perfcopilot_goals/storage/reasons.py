@@ -55,7 +55,7 @@ def read_block_history(conn: sa.Connection, connection: str) -> BlockHistory:
     )
 
 
-def read_employee_standings(conn: sa.Connection, connection: str | None) -> list[EmployeeStatus]:
+def read_employee_statuses(conn: sa.Connection, connection: str | None) -> list[EmployeeStatus]:
     """Every employee of the connection, or of all connections, by connection and id."""
     e, b = _EMPLOYEES.c, _BLOCKS.c
     age = sa.extract("epoch", sa.func.clock_timestamp() - b.synced_at)

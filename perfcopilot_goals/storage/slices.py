@@ -24,7 +24,7 @@ from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.erased import has_erasure_since
 from perfcopilot_goals.storage.locks import lock_slices
 from perfcopilot_goals.storage.receipts import store_receipt
-from perfcopilot_goals.storage.sync_log import has_newer_write, note_write, read_rows_before, read_source
+from perfcopilot_goals.storage.sync_log import has_newer_write, read_rows_before, read_source, record_write
 from perfcopilot_goals.storage.versions import record_versions
 
 # The tables that hold goals. The others may become empty: a company may have no key results, or no employees yet.
@@ -61,8 +61,8 @@ def replace_slice(
 ) -> int:
     """Replace the connection's rows of the table by these validated ones, and return how many it replaced.
 
-    A reader sees the old rows or the new ones, never a mix: lock, checks, delete, COPY by column name, versions,
-    sync log and commit are one transaction. A failure that may pass is tried three times in all. If the response to a
+    A reader sees the old rows or the new ones, never a mix: lock, checks, delete, guard, COPY by column name, versions,
+    sync log and commit are one transaction. It makes up to three tries if the failure may pass. If the response to a
     commit is lost, the sync log tells whether the commit went through.
 
     `GoalsGuardError` if a sync that began later has written, if somebody was erased since the fetch began, or if goals
@@ -109,6 +109,7 @@ def _replace(database: Database, table: str, rows: pd.DataFrame, replacement: Re
                 action="Nothing else is lost; run the whole sync again",
             )
         slices = sql_table(table)
+        # The delete counts the old rows. If the guard raises, the rollback brings them back.
         deleted = conn.execute(sa.delete(slices).where(slices.c.connection == connection)).rowcount
         if deleted and rows.empty and table in GUARDED and not replacement.allow_empty:
             raise GoalsGuardError(
@@ -118,7 +119,7 @@ def _replace(database: Database, table: str, rows: pd.DataFrame, replacement: Re
             )
         _copy(conn, table, rows)
         record_versions(conn, table, connection, replacement.synced_at, replacement.history_days)
-        note_write(
+        record_write(
             conn,
             connection,
             replacement.run_id,

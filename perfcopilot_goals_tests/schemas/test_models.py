@@ -1,4 +1,4 @@
-"""The declared tables, compared with section 4 of the contract."""
+"""The declared tables, compared with those that the contract names."""
 
 import pytest
 
