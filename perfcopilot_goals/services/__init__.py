@@ -19,10 +19,12 @@ if TYPE_CHECKING:
         grants,
         mapping,
         prompts,
+        receipts,
         retention,
         roster_import,
         status,
         sync_access,
+        verify,
     )
 else:
     __getattr__ = import_when_used(__name__)
@@ -34,8 +36,10 @@ __all__ = [
     "grants",
     "mapping",
     "prompts",
+    "receipts",
     "retention",
     "roster_import",
     "status",
     "sync_access",
+    "verify",
 ]

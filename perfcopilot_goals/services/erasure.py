@@ -54,7 +54,7 @@ def erase_person(database: Database, settings: Settings, connection: str, employ
         files = redact_files(settings, runs_of_others(conn, connection), redaction.masked)
     vacuum(database, [(SCHEMA, table) for table in (*erasure.rows, "syncs")] + [(DAGSTER_SCHEMA, t) for t in dagster])
     removed = {f"{SCHEMA}.{table}": rows for table, rows in erasure.rows.items()}
-    removed |= {f"{SCHEMA}.subgoals, owner only": erasure.disowned, f"{SCHEMA}.syncs, ids only": sync_log}
+    removed |= {f"{SCHEMA}.subgoals, owner only": erasure.disowned, f"{SCHEMA}.syncs, ids and digests": sync_log}
     removed |= {f"{SCHEMA}.employees, manager only": erasure.unmanaged}
     removed |= {f"{DAGSTER_SCHEMA}.{table}, ids only": rows for table, rows in dagster.items()}
     return ErasedPerson(erasure, removed | {"files of runs, ids only": files})
