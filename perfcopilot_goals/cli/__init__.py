@@ -24,7 +24,7 @@ COMMANDS = {
     "demo": ("perfcopilot_goals.cli.dev:demo", "Show it all with a sample company; needs nothing."),
     "dev": ("perfcopilot_goals.cli.dev:dev", "Run the Dagster UI and its daemon on 127.0.0.1."),
     "employee": ("perfcopilot_goals.cli.groups:employee", "Import the roster and map it to Asana users."),
-    "grants": ("perfcopilot_goals.cli.admin_commands:grants", "Print or make the database's four roles."),
+    "grants": ("perfcopilot_goals.cli.admin_commands:grants", "Print or make the database's six roles."),
     "plan": ("perfcopilot_goals.cli.status:plan", "Show how long the next sync takes."),
     "prompt": ("perfcopilot_goals.cli.status:prompt", "Print an employee's stored [GOALS] block."),
     "retention": ("perfcopilot_goals.cli.admin_commands:retention", "Delete old history."),

@@ -42,10 +42,12 @@ def retention(session: Session, days: int, dry_run: bool, as_json: bool) -> None
 @click.option("--prefix", default="perfcopilot", show_default=True, help="What the roles' names begin with.")
 @pass_session
 def grants(session: Session, is_printed: bool, is_applied: bool, prefix: str) -> None:
-    """Print or make four roles: owner, loader, application and analyst. Run it again after an upgrade.
+    """Print or make six roles: owner, loader, application, analyst, administrator and manager. Run it again after an
+    upgrade.
 
     The owner migrates and changes connections and the roster, the loader syncs, the application reads blocks and
-    goals, the analyst counts. They have no login: make your logins members of them.
+    goals, the analyst counts. The admin page runs as administrator, or as manager if it is for managers only. The
+    roles have no login: make your logins members of them.
     """
     if is_printed == is_applied:
         raise click.UsageError("say --print or --apply")
