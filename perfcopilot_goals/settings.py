@@ -70,7 +70,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         asana_proxy=_proxy(env.get("PERFCOPILOT_ASANA_PROXY", "").strip()),
         admin_user_header=_header(env.get("PERFCOPILOT_ADMIN_USER_HEADER", "").strip()),
         admin_proxy_secret=env.get("PERFCOPILOT_ADMIN_PROXY_SECRET", "").strip() or None,
-        admins=frozenset(a.lower() for a in re.split(r"[,\s]+", env.get("PERFCOPILOT_ADMINS", "")) if a),
+        admins=frozenset(a for a in re.split(r"[,\s]+", env.get("PERFCOPILOT_ADMINS", "")) if a),
         admin_tokens=_switch(env, "PERFCOPILOT_ADMIN_TOKENS"),
         admin_url=_admin_url(env.get("PERFCOPILOT_ADMIN_URL", "").strip()),
     )

@@ -64,6 +64,12 @@ def list_connections(database: Database) -> list[Connection]:
         return read_connections(conn)
 
 
+def find_connection(database: Database, name: str) -> Connection:
+    """The connection of that name; `GoalsConfigError` if there is none."""
+    with database.connect("reading the connection") as conn:
+        return read_connection(conn, name)
+
+
 def create_connection(
     database: Database, settings: Settings, name: str, given: Mapping[str, Any], *, actor: str | None = None
 ) -> Connection:

@@ -17,10 +17,12 @@ from perfcopilot_goals.asana.users import fetch_users
 from perfcopilot_goals.core.mapping_conflicts import MappingConflict, find_conflicts
 from perfcopilot_goals.core.mapping_problems import find_mapping_problems
 from perfcopilot_goals.core.roster import check_gid
+from perfcopilot_goals.core.similarity import fold
 from perfcopilot_goals.core.suggestions import EXACT, AsanaUser, Suggestion, parse_users, suggest_users
 from perfcopilot_goals.domain.audit import MAPPED, UNMAPPED
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.employee import Employee
+from perfcopilot_goals.domain.gid import is_gid
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.services.sync_access import open_client, require_workspace
 from perfcopilot_goals.settings import Settings
@@ -41,6 +43,7 @@ __all__ = [
     "UsersSeen",
     "Waiting",
     "check_mapping",
+    "find_gids",
     "find_users",
     "list_employees",
     "list_unmapped",
@@ -113,14 +116,19 @@ def set_mapping(database: Database, name: str, employee_id: str, gid: str | None
             add_audit_entry(conn, name, actor, UNMAPPED if gid is None else MAPPED, [employee_id])
 
 
-def save_mappings(database: Database, name: str, gid_of: Mapping[str, str], *, actor: str) -> dict[str, str]:
-    """Maps all of these employees, each of them unmapped so far, or none; returns what is wrong, by employee id."""
+def save_mappings(
+    database: Database, name: str, gid_of: Mapping[str, str], *, actor: str, dry_run: bool = False
+) -> dict[str, str]:
+    """Maps all of these employees, each of them unmapped so far, or none; returns what is wrong, by employee id.
+
+    With `dry_run` nothing is written.
+    """
     with database.connect("changing the roster") as conn:
         read_connection(conn, name)
         lock_roster(conn, name)
         erased = read_erased(conn, name)
         problems = find_mapping_problems(read_employees(conn, name), gid_of, erased.has_user)
-        if not problems and gid_of:
+        if gid_of and not (problems or dry_run):
             map_unmapped(conn, name, gid_of)
             add_audit_entry(conn, name, actor, MAPPED, gid_of)
     return problems
@@ -130,6 +138,22 @@ def find_users(users: list[AsanaUser], text: str) -> list[AsanaUser]:
     """The users with this text in their name, e-mail or GID, in any case; none for an empty text."""
     wanted = text.strip().casefold()
     return [u for u in users if wanted and wanted in f"{u.name}\n{u.email or ''}\n{u.gid}".casefold()]
+
+
+def find_gids(typed: Mapping[str, str], users: list[AsanaUser]) -> tuple[dict[str, str], dict[str, str]]:
+    """The Asana user whom each text means, and what is wrong with the others, both by employee id.
+
+    A text is a GID, or the e-mail address or the whole name of exactly one of the users.
+    """
+    gid_of, problems = {}, {}
+    for employee_id, text in typed.items():
+        meant = {text} if is_gid(text) else {u.gid for u in users if fold(text) in (fold(u.email or ""), fold(u.name))}
+        if len(meant) == 1:
+            gid_of[employee_id] = meant.pop()
+        else:
+            several = "several Asana users are called that" if meant else "no Asana user that was listed is called that"
+            problems[employee_id] = f"{several}; type the user's GID"
+    return gid_of, problems
 
 
 def match_again(database: Database, name: str, users: list[AsanaUser]) -> list[Suggestion]:

@@ -29,7 +29,8 @@ class AuditEntry:
 def add_audit_entry(conn: sa.Connection, connection: str, actor: str, action: str, subject: Iterable[str]) -> None:
     """Add an entry, as of now."""
     row = {"connection": connection, "actor": actor, "action": action, "subject": list(subject)}
-    conn.execute(sa.insert(_AUDIT).values(row | {"at": sa.func.clock_timestamp()}))
+    # Inline: otherwise SQLAlchemy has the number of the entry returned, which takes the right to read the log.
+    conn.execute(sa.insert(_AUDIT).inline().values(row | {"at": sa.func.clock_timestamp()}))
 
 
 def read_audit_log(conn: sa.Connection, limit: int, offset: int = 0) -> tuple[list[AuditEntry], int]:
