@@ -27,6 +27,7 @@ TABS = {
     "audit": ("Audit log", True),
 }
 PAGE_ROWS = 50
+_TEXT_ONLY = nh3.Cleaner(tags={"br", "li", "ol", "p", "ul"}, attributes={}, link_rel=None)
 
 
 class Dagster(Protocol):
@@ -134,5 +135,4 @@ def _count(number: int, one: str, many: str = "") -> str:
 
 def _markup(notes: str | None) -> Markup:
     """Asana's markup as text: paragraphs, lists and line breaks stay, every other tag and every attribute goes."""
-    kept = {"br", "li", "ol", "p", "ul"}
-    return Markup(nh3.clean(notes or "", tags=kept, attributes={}, link_rel=None))
+    return Markup(_TEXT_ONLY.clean(notes or ""))

@@ -15,7 +15,7 @@ from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.startup import starting
 
 if TYPE_CHECKING:
-    import uvicorn
+    from perfcopilot_goals.admin.server import Server
 
 PORT = 3001
 
@@ -43,12 +43,11 @@ def admin(session: Session, port: int, host: str) -> None:
         )
 
 
-def _build_server(session: Session, host: str, port: int) -> "uvicorn.Server":
+def _build_server(session: Session, host: str, port: int) -> "Server":
     with starting():
-        import uvicorn  # noqa: PLC0415
-
         from perfcopilot_goals.admin.access import Access  # noqa: PLC0415
         from perfcopilot_goals.admin.app import build_app  # noqa: PLC0415
+        from perfcopilot_goals.admin.server import Server  # noqa: PLC0415
 
     settings = session.settings
     root = settings.admin_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -58,18 +57,14 @@ def _build_server(session: Session, host: str, port: int) -> "uvicorn.Server":
 
     access = Access(session.database, settings, on_key=show_link)
     app = build_app(session.database, settings, PageDagster(session), access)
-    # No log of requests: their addresses hold one-time keys and ids of employees.
-    config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
 
-    class _Server(uvicorn.Server):
-        async def startup(self, sockets: object = None) -> None:
-            await super().startup(sockets)  # type: ignore[arg-type]
-            if self.started and access.is_behind_proxy:
-                echo(f"Admin page, for the login proxy: {root}/admin")
-            elif self.started:
-                access.sessions.renew_key()
+    def show_address() -> None:
+        if access.is_behind_proxy:
+            echo(f"Admin page, for the login proxy: {root}/admin")
+        else:
+            access.sessions.renew_key()
 
-    return _Server(config)
+    return Server(app, host, port, show_address)
 
 
 class PageDagster:
