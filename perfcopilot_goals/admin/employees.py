@@ -94,7 +94,10 @@ def render(site: Site, ask: Ask, refused: _Refused | None = None, status: int = 
     listed = site.known_users.find(name)
     users = listed.users if listed else []
     sought = ask.query.get("user", "")
+    refused = refused or _Refused()
+    shown = {row.employee_id for row in unmapped}
     values = {
+        "elsewhere": {who: why for who, why in refused.problems.items() if who not in shown},
         "names": names,
         "connection": name,
         "search": search,
@@ -113,7 +116,7 @@ def render(site: Site, ask: Ask, refused: _Refused | None = None, status: int = 
         "choices": users if len(users) <= _USERS_LISTED else [],
         "sought": sought,
         "found_users": services.mapping.find_users(users, sought)[:_USERS_FOUND],
-        "refused": refused or _Refused(),
+        "refused": refused,
         "count": ask.query.get("count", ""),
         "preview": None,
         "upload_problem": "",

@@ -107,8 +107,8 @@ def test_a_page_of_two_hundred_goals_takes_at_most_300_ms(page: Page) -> None:
         )
         conn.execute(
             "insert into perfcopilot_goals.prompt_blocks (connection, synced_at, run_id, employee_id, block, "
-            "goals_owned, goals_listed, key_results_listed, truncated, citations, reason) values ('acme', now(), 'r', 'E1', "
-            "repeat('- Goal', 2000), 200, 200, 0, false, '[]', 'ok')"
+            "goals_owned, goals_listed, key_results_listed, truncated, citations, reason) "
+            "values ('acme', now(), 'r', 'E1', repeat('- Goal', 2000), 200, 200, 0, false, '[]', 'ok')"
         )
     browser = page.administrator()
     browser.open(GOALS)

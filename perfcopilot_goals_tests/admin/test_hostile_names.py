@@ -59,7 +59,7 @@ def test_a_script_in_every_field_of_a_form_comes_back_as_text(page: Page, field:
 
 
 @given(person=NAMES, goal=NAMES, key_result=NAMES, word=NAMES)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_name_is_rendered_and_parsed_back_equal(
     page: Page, person: str, goal: str, key_result: str, word: str
 ) -> None:
