@@ -14,7 +14,7 @@ from benchmarks.service import Service, dagster_dev
 from benchmarks.workplace import workplace
 
 TITLE = "Connections standing by"
-SENSORS = ("connections_sensor", "fixed_connection_sensor", "roster_and_settings_sensor")
+SENSORS = ("connections_sensor", "fixed_connection_sensor", "roster_and_settings_sensor", "lost_retries_sensor")
 REPOSITORY = {"repositoryLocationName": "perfcopilot_goals", "repositoryName": "__repository__"}
 TICKS = """query($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) { ... on Sensor {
   sensorState { ticks(limit: 50) { status timestamp endTimestamp } } } } }"""

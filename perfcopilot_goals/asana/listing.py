@@ -9,6 +9,8 @@ from typing import Any
 
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.responses import Refused
+from perfcopilot_goals.domain.actions import SET_WORKSPACE
+from perfcopilot_goals.domain.limits import PAGE_SIZE
 from perfcopilot_goals.errors import (
     AsanaAccessError,
     AsanaContractError,
@@ -17,7 +19,6 @@ from perfcopilot_goals.errors import (
     GoalsError,
 )
 
-PAGE_SIZE = 100
 MAX_PAGES = 2_000
 
 OnPage = Callable[[int], None]
@@ -107,6 +108,14 @@ def fetch_goals(
         raise refusal_of_workspace(refused, workspace_gid, "GET /goals") from None
 
 
+def ask_for_goals(client: AsanaClient, workspace_gid: str) -> None:
+    """Ask for one goal of the workspace, in one request. If Goals do not answer there, this fails as a sync would."""
+    try:
+        parse_data(client.get("/goals", {"workspace": workspace_gid, "limit": "1"}), "GET /goals")
+    except Refused as refused:
+        raise refusal_of_workspace(refused, workspace_gid, "GET /goals") from None
+
+
 def _is_about_workspace(refused: Refused, params: Mapping[str, str]) -> bool:
     return "workspace" in params and refused.is_about_workspace
 
@@ -149,6 +158,6 @@ def refusal_of_workspace(refused: Refused, workspace_gid: str, request: str) -> 
     if refused.status == 404 or refused.is_about_workspace:
         return GoalsConfigError(
             f"{answered}: Asana knows no workspace {workspace_gid} for this token; nothing was written",
-            action="Set the right one: perfcopilot-goals connection set {connection} --workspace-gid GID",
+            action=f"Set the right one: {SET_WORKSPACE}",
         )
     return _refusal_of_page(request, 1)

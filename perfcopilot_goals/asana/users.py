@@ -8,6 +8,7 @@ from typing import Any
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.listing import fetch_list, refusal_of_workspace
 from perfcopilot_goals.asana.responses import Refused
+from perfcopilot_goals.domain.actions import INSPECT
 from perfcopilot_goals.errors import AsanaContractError
 
 # The compact user has no e-mail; it has to be asked for.
@@ -27,6 +28,6 @@ def fetch_users(client: AsanaClient, workspace_gid: str) -> list[dict[str, Any]]
     if not users:
         raise AsanaContractError(
             "GET /users: the workspace has no users, not even the token's; nothing was written",
-            action="Check the workspace GID: perfcopilot-goals connection check {connection}",
+            action=f"Check the workspace GID: {INSPECT}",
         )
     return users

@@ -40,25 +40,26 @@ def retention(session: Session, days: int, dry_run: bool, as_json: bool) -> None
 @click.option("--print", "is_printed", is_flag=True, help="Print the SQL, without asking the database.")
 @click.option("--apply", "is_applied", is_flag=True, help="Migrate the tables, then run the SQL.")
 @click.option("--prefix", default="perfcopilot", show_default=True, help="What the roles' names begin with.")
+@click.option("--mapping-by-loader", is_flag=True, help="Let the job match_employees map employees to Asana users.")
 @pass_session
-def grants(session: Session, is_printed: bool, is_applied: bool, prefix: str) -> None:
-    """Print or make six roles: owner, loader, application, analyst, administrator and manager. Run it again after an
-    upgrade.
+def grants(session: Session, is_printed: bool, is_applied: bool, prefix: str, mapping_by_loader: bool) -> None:
+    """Print or make six roles: owner, loader, application, analyst, administrator, manager. Repeat after an upgrade.
 
-    The owner migrates and changes connections and the roster, the loader syncs, the application reads blocks and
-    goals, the analyst counts. The admin page runs as administrator, or as manager if it is for managers only. The
-    roles have no login: make your logins members of them.
+    The owner migrates and changes connections and the roster. The loader syncs and sets a connection's workspace. The
+    application reads blocks and goals, the analyst counts. The admin page runs as administrator, or as manager if it is
+    for managers only. The roles have no login: make your logins members of them. Without --mapping-by-loader, that
+    right is taken back from the loader.
     """
     if is_printed == is_applied:
         raise click.UsageError("say --print or --apply")
-    sql = services.grants.render_grants(prefix)
+    sql = services.grants.render_grants(prefix, mapping_by_loader=mapping_by_loader)
     if is_printed:
         echo(*sql.rstrip("\n").split("\n"))
         return
     services.grants.check_has_roles(session.settings)
     # Dagster creates its tables when it is opened, and the loader must not create any.
     with open_instance(session):
-        roles = services.grants.make_roles(session.database, prefix)
+        roles = services.grants.make_roles(session.database, prefix, mapping_by_loader=mapping_by_loader)
     echo(f"Granted to {', '.join(roles)}.")
 
 

@@ -1,6 +1,5 @@
-"""What the schedule and the sensors decide: which partitions exist, what to sync, what to sync again, what is stale."""
+"""What the schedule and the sensors decide: which partitions exist, what to sync, what to sync again."""
 
-import datetime as dt
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -8,8 +7,6 @@ from perfcopilot_goals.domain.sync import LastSync
 
 # Failures that a corrected setting mends. Any other passes with time, or needs a new version of the program.
 MENDED_BY_A_SETTING = frozenset({"GoalsConfigError", "AsanaAccessError"})
-# A day and a half: a daily sync may be late or fail once before anybody is called.
-STALE_AFTER = dt.timedelta(hours=36)
 
 
 @dataclass(frozen=True)
@@ -52,11 +49,6 @@ def find_mended(connections: Iterable[LastSync]) -> list[LastSync]:
         and last.started_at is not None
         and last.updated_at > last.started_at
     ]
-
-
-def find_stale(connections: Iterable[LastSync], now: dt.datetime) -> list[str]:
-    """Connections without a complete sync for longer than `STALE_AFTER`. A new one counts from when it was added."""
-    return [last.connection for last in connections if now - (last.complete_at or last.created_at) > STALE_AFTER]
 
 
 # connection -> table -> a text that changes whenever the rows of that connection in that table change

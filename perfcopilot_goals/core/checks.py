@@ -1,6 +1,7 @@
 """What the checks say about a connection's slices, as pure functions.
 
-A result counts exactly, shows ten ids and holds a thousand: gids and employee ids, never a goal's text or a name.
+A result has the exact count, shows the first ten ids and keeps the first thousand. Ids are gids and employee ids,
+never a goal's text or a name.
 `CHECKS` is the catalogue. A function's name is the sentence that is true while the check is green. Its docstring is the
 check's description: what the ids are, and what to do. `Facts` has all that it reads.
 """
@@ -13,10 +14,10 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from perfcopilot_goals.core.mapping import KNOWN_WORDS, map_status
+from perfcopilot_goals.domain.ids import show_ids
 from perfcopilot_goals.domain.limits import DESCRIPTION_CHARS, GOALS_PER_EMPLOYEE
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 
-IDS_SHOWN = 10
 # The metadata of a check holds at most this many ids. Otherwise an event could have megabytes.
 IDS_LISTED = 1_000
 RAW, OWNED, SUBGOALS, ROWS, BLOCKS = SLICE_TABLES
@@ -97,12 +98,6 @@ def _check(table: str, *, reads: Reads, structural: bool = False) -> Callable[[_
     return enter
 
 
-def show_ids(ids: Sequence[str], count: int) -> str:
-    """The first ten ids, and `… and N more` where `count` is larger."""
-    more = [f"… and {count - IDS_SHOWN:,} more"] if ids and count > IDS_SHOWN else []
-    return ", ".join([*ids[:IDS_SHOWN], *more])
-
-
 def _about(ids: Iterable[object], limit: int | None = None) -> CheckResult:
     every = [str(i) for i in ids]
     return CheckResult(len(every), every[:IDS_LISTED], limit)
@@ -116,7 +111,7 @@ def workspace_has_goals(facts: Facts) -> CheckResult:
 
 @_check(RAW, reads={RAW: ["goal_gid"]})
 def goals_did_not_collapse(facts: Facts) -> CheckResult:
-    """The list of goals shrank to less than half. The number is how many goals are gone.
+    """How many goals are gone, if the list shrank to less than half since the last write.
 
     Did the token's user lose access to teams or private goals? If the goals are really gone, the next sync is green.
     """
@@ -135,7 +130,7 @@ def every_goal_has_an_owner(facts: Facts) -> CheckResult:
 def every_owner_is_an_employee(facts: Facts) -> CheckResult:
     """Asana users who own goals but are no employee of the roster, each with their number of goals.
 
-    Map those who work here: perfcopilot-goals employee map.
+    Map those who work here: perfcopilot-goals employee map, or the job match_employees.
     """
     known = {gid for gid in facts.asana_user_of.values() if gid}
     owners = facts.slices[RAW]["owner_gid"]
@@ -147,7 +142,8 @@ def every_owner_is_an_employee(facts: Facts) -> CheckResult:
 def every_employee_is_mapped(facts: Facts) -> CheckResult:
     """Employees who are not mapped to an Asana user have no goals and no block.
 
-    See perfcopilot-goals employee unmapped, then map them: perfcopilot-goals employee map.
+    See perfcopilot-goals employee unmapped, then map them: perfcopilot-goals employee map, or the job
+    match_employees.
     """
     return _about(sorted(employee_id for employee_id, gid in facts.asana_user_of.items() if not gid))
 
@@ -157,7 +153,7 @@ def every_mapping_agrees_with_asana(facts: Facts) -> CheckResult:
     """Employees who may be mapped to somebody else's Asana user. If so, that person's goals are in their block.
 
     Their e-mail is another Asana user's, or their Asana user's e-mail is another employee's, at the moment shown. See
-    perfcopilot-goals employee suggest, and correct the mapping or the e-mail in the roster.
+    perfcopilot-goals employee suggest or the job match_employees, and correct the mapping or the e-mail in the roster.
     """
     checked_at = facts.users_checked_at
     as_of = "never" if checked_at is None else checked_at.isoformat(timespec="seconds")
@@ -214,7 +210,12 @@ def status_agrees_with_asana(facts: Facts) -> CheckResult:
     asana = dict(facts.slices[RAW][["goal_gid", "asana_status"]].itertuples(index=False, name=None))
     rows = facts.slices[ROWS]
     goals = rows.loc[rows["kind"] == "goal", ["goal_gid", "status"]].itertuples(index=False, name=None)
-    return _about(g for g, status in goals if (word := asana.get(g)) and status != _COLOURS.get(word, map_status(word)))
+    differing = []
+    for goal_gid, status in goals:
+        word = asana.get(goal_gid)
+        if word and status != _COLOURS.get(word, map_status(word)):
+            differing.append(goal_gid)
+    return _about(differing)
 
 
 @_check(
@@ -234,8 +235,12 @@ def no_goal_was_lost(facts: Facts) -> CheckResult:
     parents = zip(subgoals["goal_gid"], subgoals["subgoal_gid"], strict=True)
     expected.update((parent, child, owner.get(parent)) for parent, child in parents)
     found = Counter(zip(rows["goal_gid"], rows["row_gid"], rows["employee_id"], strict=True))
+    # Whoever was unmapped since lost their rows at once; until the next sync, the tables before this one have theirs.
+    missing = Counter(
+        {row: count for row, count in (expected - found).items() if facts.asana_user_of.get(row[2] or "")}
+    )
     # A row with the wrong employee counts once, though it is both missing and one too many.
-    wrong = sorted({(goal_gid, row_gid) for goal_gid, row_gid, _ in (expected - found) + (found - expected)})
+    wrong = sorted({(goal_gid, row_gid) for goal_gid, row_gid, _ in missing + (found - expected)})
     return _about(row_gid for _, row_gid in wrong)
 
 

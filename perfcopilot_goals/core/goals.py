@@ -18,6 +18,7 @@ from perfcopilot_goals.core.responses import (
     response_to,
     storable,
 )
+from perfcopilot_goals.domain.actions import INSPECT
 from perfcopilot_goals.domain.limits import DESCRIPTION_CHARS
 from perfcopilot_goals.errors import AsanaContractError
 from perfcopilot_goals.schemas.tables import frame
@@ -79,5 +80,5 @@ def _check_workspace(goal: Response, workspace_gid: str) -> None:
     if workspace is not None and workspace != workspace_gid:
         raise AsanaContractError(
             f"goal {parse_gid(goal)} belongs to another workspace than {workspace_gid}, the one asked for",
-            action="Check the connection's workspace GID and base URL: perfcopilot-goals connection check {connection}",
+            action=f"Check the connection's workspace GID and base URL: {INSPECT}",
         )

@@ -11,8 +11,16 @@ from perfcopilot_goals.defs.automation import (
     sync_goals,
     sync_schedule,
 )
-from perfcopilot_goals.defs.checks import CHECK_DEFINITIONS, ROLL_UPS
+from perfcopilot_goals.defs.checks import CHECK_DEFINITIONS
+from perfcopilot_goals.defs.connection_checks import (
+    check_connections,
+    check_connections_schedule,
+    connection_checks,
+    connection_checks_sensor,
+)
 from perfcopilot_goals.defs.io_manager import SliceIOManager
+from perfcopilot_goals.defs.jobs import JOBS
+from perfcopilot_goals.defs.lost_retries import lost_retries_sensor
 from perfcopilot_goals.defs.observation import roster_and_settings_sensor
 from perfcopilot_goals.defs.progress import LogProgress, Report
 from perfcopilot_goals.defs.resources import AsanaResource, StoreResource
@@ -25,10 +33,21 @@ def build_definitions(settings: Settings, report: Report | None = None, clock: C
     store = StoreResource(settings=settings)
     return dg.Definitions(
         assets=[*SOURCE_ASSETS, *SLICE_ASSETS],
-        asset_checks=[*CHECK_DEFINITIONS, *ROLL_UPS],
-        jobs=[sync_goals, retention],
-        schedules=[sync_schedule(settings.sync_cron), retention_schedule(settings.retention_days)],
-        sensors=[connections_sensor, fixed_connection_sensor, roster_and_settings_sensor, *alert_sensors(settings)],
+        asset_checks=[*CHECK_DEFINITIONS, connection_checks(settings.ui_url)],
+        jobs=[sync_goals, *JOBS, check_connections, retention],
+        schedules=[
+            sync_schedule(settings.sync_cron),
+            check_connections_schedule,
+            retention_schedule(settings.retention_days),
+        ],
+        sensors=[
+            connections_sensor,
+            fixed_connection_sensor,
+            roster_and_settings_sensor,
+            lost_retries_sensor,
+            connection_checks_sensor(settings.ui_url),
+            *alert_sensors(settings),
+        ],
         # For what is materialized from the asset graph, too: Dagster would start a process for each step.
         executor=dg.in_process_executor,
         resources={

@@ -1,23 +1,21 @@
-"""The checks of `core.checks` in Dagster, each partitioned like its asset.
+"""The checks of `core.checks` in Dagster, each partitioned like its asset. `connection_checks` has those over all.
 
 An unpartitioned check on a partitioned asset shows only the latest connection's result. The next healthy connection
 would then hide a truncated one.
 """
 
-import datetime as dt
 from collections.abc import Iterator
 
 import dagster as dg
 
-from perfcopilot_goals.core.automation import STALE_AFTER, find_stale
-from perfcopilot_goals.core.checks import BLOCKS, CHECKS, IDS_LISTED, IDS_SHOWN, RAW, SUBGOALS, Check, Facts, show_ids
-from perfcopilot_goals.defs.failures import as_failures
+from perfcopilot_goals.core.checks import CHECKS, IDS_LISTED, RAW, SUBGOALS, Check, Facts
+from perfcopilot_goals.defs.failures import as_failures, not_recorded
 from perfcopilot_goals.defs.partitions import connections_partitions
 from perfcopilot_goals.defs.resources import StoreResource
+from perfcopilot_goals.domain.ids import IDS_SHOWN
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import read_mapping
-from perfcopilot_goals.storage.overview import read_last_syncs, read_truncated
 from perfcopilot_goals.storage.slices import read_slice
 from perfcopilot_goals.storage.sync_log import read_source
 from perfcopilot_goals.storage.users_check import read_mapping_conflicts, read_users_check
@@ -56,7 +54,7 @@ def _checks_of(table: str) -> dg.AssetChecksDefinition:
     def run(context: dg.AssetCheckExecutionContext, store: StoreResource) -> Iterator[dg.AssetCheckResult]:
         selected = {key.name for key in context.selected_asset_check_keys}
         chosen = [check for name, check in checks.items() if name in selected]
-        with as_failures(context.partition_key, lambda _: None):
+        with as_failures(context.partition_key, not_recorded):
             facts = gather_facts(store.database, context.partition_key, chosen)
             results = [(check, check.evaluate(facts)) for check in chosen]
         for check, result in results:
@@ -76,44 +74,6 @@ def _checks_of(table: str) -> dg.AssetChecksDefinition:
 CHECK_DEFINITIONS = [_checks_of(table) for table in SLICE_TABLES]
 
 
-# The two below read all connections in one statement each. A check without partitions shows its latest result, and
-# theirs is the same whichever connection was synced.
-
-
-@dg.asset_check(
-    asset=BLOCKS,
-    description="Connections with truncated blocks, each with how many employees. See its no_block_is_truncated.",
-)
-def no_connection_is_truncated(store: StoreResource) -> dg.AssetCheckResult:
-    """Over all connections."""
-    with as_failures("(all)", lambda _: None), store.database.connect("reading truncated blocks") as conn:
-        truncated = read_truncated(conn)
-    return _roll_up([f"{connection}: {len(employees)}" for connection, employees in truncated.items()])
-
-
-@dg.asset_check(
-    asset=BLOCKS,
-    description=f"Enabled connections without a complete sync for {STALE_AFTER.total_seconds() / 3600:.0f} hours. "
-    "Look at their latest run: perfcopilot-goals status says what failed.",
-)
-def no_connection_is_stale(store: StoreResource) -> dg.AssetCheckResult:
-    """Over all connections."""
-    with as_failures("(all)", lambda _: None), store.database.connect("reading the latest syncs") as conn:
-        stale = find_stale(read_last_syncs(conn), dt.datetime.now(dt.UTC))
-    return _roll_up(stale)
-
-
-def _roll_up(ids: list[str]) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        passed=not ids,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={"count": len(ids), "ids": show_ids(ids, len(ids)), **_all_ids(ids)},
-    )
-
-
 def _all_ids(ids: list[str]) -> dict[str, dg.MetadataValue]:
     """The ids behind those that are shown, up to a thousand, as JSON."""
     return {"all_ids": dg.MetadataValue.json(ids[:IDS_LISTED])} if len(ids) > IDS_SHOWN else {}
-
-
-ROLL_UPS = [no_connection_is_truncated, no_connection_is_stale]

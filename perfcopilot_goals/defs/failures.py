@@ -15,10 +15,17 @@ from perfcopilot_goals.storage.sync_log import INTERRUPTED
 
 ERROR_CODE = "error_code"
 
+# Gets the error's class, and what to do about it if the error says so.
+Record = Callable[[str, str | None], None]
+
+
+def not_recorded(_error_code: str, _remedy: str | None) -> None:
+    """For a step that is no part of a sync: the sync log does not hear of it."""
+
 
 @contextmanager
-def as_failures(connection: str, record: Callable[[str], None]) -> Iterator[None]:
-    """Turn every exception of the block into a `Failure`; `record` gets the error's class first.
+def as_failures(connection: str, record: Record) -> Iterator[None]:
+    """Turn every exception of the block into a `Failure`; `record` gets the error's class and remedy first.
 
     Our own errors keep their message and name the connection. An unexpected one is reported by its class and place
     only, because its message may quote a row. Dagster retries no step: docs/decisions/0013 says who retries.
@@ -26,9 +33,9 @@ def as_failures(connection: str, record: Callable[[str], None]) -> Iterator[None
     try:
         yield
     except GoalsError as error:
-        _record(record, type(error).__name__)
+        _record(record, type(error).__name__, error.about(connection).remedy)
         raise dg.Failure(
-            description=str(error.about(connection)),
+            description=str(error),
             metadata={ERROR_CODE: type(error).__name__},
         ) from None
     except dg.Failure:
@@ -55,9 +62,9 @@ def _where(error: Exception) -> str:
     )
 
 
-def _record(record: Callable[[str], None], error_code: str) -> None:
+def _record(record: Record, error_code: str, remedy: str | None = None) -> None:
     try:
-        record(error_code)
+        record(error_code, remedy)
     except Exception:
         # The sync log cannot be reached either. The failure at hand says more, so nothing may replace it.
         return

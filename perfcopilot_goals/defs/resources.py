@@ -11,6 +11,7 @@ from pydantic import PrivateAttr
 
 from perfcopilot_goals.asana.client import AsanaClient, RequestStats
 from perfcopilot_goals.asana.pacing import Clock
+from perfcopilot_goals.defs.failures import Record
 from perfcopilot_goals.defs.progress import Progress, Report
 from perfcopilot_goals.domain.block import BlockHistory
 from perfcopilot_goals.domain.connection import Connection
@@ -60,17 +61,15 @@ class StoreResource(dg.ConfigurableResource[Any]):
         with self.database.connect("reading the stored key results") as conn:
             return frozenset(read_slice(conn, "subgoals", connection, ["goal_gid"])["goal_gid"])
 
-    def failure_recorder(
-        self, connection: str, run_id: str, spent: Callable[[], Mapping[str, Any]]
-    ) -> Callable[[str], None]:
-        """Returns a callback that records a failed sync: its error's class, and from `spent` the requests it sent."""
+    def failure_recorder(self, connection: str, run_id: str, spent: Callable[[], Mapping[str, Any]]) -> Record:
+        """Returns a callback that records a failed sync: its error, and from `spent` the requests it sent."""
 
-        def record(error_code: str) -> None:
+        def record(error_code: str, remedy: str | None) -> None:
             notes = spent()
             with self.database.connect("recording a failed sync") as conn:
                 if has_connection(conn, connection):
                     stats = {name: notes.get(name, 0) for name in ("requests", "throttled")}
-                    fail_sync(conn, connection, run_id, error_code, **stats)
+                    fail_sync(conn, connection, run_id, error_code, remedy=remedy, **stats)
 
         return record
 
@@ -156,7 +155,7 @@ class AsanaResource(dg.ConfigurableResource[Any]):
         notes |= {"slowed_to_percent": round(100 * slowed_to)} if slowed_to < 1 else {}
         return notes | ({"asana_changes": stats.changes} if stats.changes else {})
 
-    def failure_recorder(self, connection: str, run_id: str) -> Callable[[str], None]:
+    def failure_recorder(self, connection: str, run_id: str) -> Record:
         """Returns a callback that records the failure of a step, with the requests it has sent."""
         return self.store.failure_recorder(connection, run_id, self.notes)
 

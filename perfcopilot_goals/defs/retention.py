@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from perfcopilot_goals.defs.failures import as_failures
+from perfcopilot_goals.defs.failures import as_failures, not_recorded
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.services.retention import cutoff_of, purge
 
@@ -43,7 +43,7 @@ class RetentionConfig(dg.Config):
 @dg.op
 def delete_old_history(context: dg.OpExecutionContext, config: RetentionConfig, store: StoreResource) -> None:
     """Delete entries of the sync log, runs with their events, ticks and printed logs older than so many days."""
-    with as_failures("(all)", lambda _: None):
+    with as_failures("(all)", not_recorded):
         cutoff = cutoff_of(config.days, dt.datetime.now(dt.UTC))
         done = purge(InstanceRuns(context.instance), store.database, store.settings, cutoff)
     context.log.info(

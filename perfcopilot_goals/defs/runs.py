@@ -10,6 +10,7 @@ from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.defs.failures import ERROR_CODE
 from perfcopilot_goals.defs.partitions import register_partitions
 from perfcopilot_goals.defs.progress import Report
+from perfcopilot_goals.domain.actions import ENABLE
 from perfcopilot_goals.errors import EXIT_CODES, GoalsConfigError
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.connections import read_connection
@@ -65,7 +66,7 @@ class Runner:
             raise GoalsConfigError(
                 "it is disabled",
                 connection=name,
-                action="Enable it: perfcopilot-goals connection set {connection} --enable",
+                action=f"Enable it: {ENABLE}",
             )
         register_partitions(self._instance, [name])
         result = self._job.execute_in_process(

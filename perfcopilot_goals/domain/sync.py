@@ -7,6 +7,8 @@ from typing import Any
 
 # The asset tables in the order of the pipeline.
 SLICE_TABLES = ("raw_workspace_goals", "owned_goals", "subgoals", "mapped_goal_rows", "prompt_blocks")
+# What `prompt_blocks` and `mapped_goal_rows` have been.
+VERSION_TABLES = ("block_versions", "goal_versions")
 SYNC_STATES = ("running", "complete", "failed")
 
 
@@ -45,15 +47,13 @@ class Sync:
 
 @dataclass(frozen=True)
 class LastSync:
-    """An enabled connection, with its latest sync and its latest complete one.
+    """An enabled connection, with its latest sync.
 
     `updated_at` is when its settings last changed, or when its roster was imported if that was later.
     """
 
     connection: str
-    created_at: dt.datetime
     updated_at: dt.datetime
     started_at: dt.datetime | None
     state: str | None
     error_code: str | None
-    complete_at: dt.datetime | None

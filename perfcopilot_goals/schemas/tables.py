@@ -36,6 +36,8 @@ _MODELS: dict[str, type[pa.DataFrameModel]] = {
     "subgoals": models.Subgoals,
     "mapped_goal_rows": models.MappedGoalRows,
     "prompt_blocks": models.PromptBlocks,
+    "block_versions": models.BlockVersions,
+    "goal_versions": models.GoalVersions,
     "connections": models.Connections,
     "employees": models.Employees,
     "syncs": models.Syncs,

@@ -5,15 +5,17 @@ Each connection is a partition in Dagster. The caller keeps those in step.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from perfcopilot_goals.asana.address import DEFAULT_BASE_URL, check_base_url
 from perfcopilot_goals.asana.identity import Identity, fetch_identity, fetch_workspace
+from perfcopilot_goals.asana.listing import ask_for_goals
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
 from perfcopilot_goals.core.roster import check_gid
+from perfcopilot_goals.domain.actions import INSPECT
 from perfcopilot_goals.domain.audit import ADDED_CONNECTION, CHANGED_CONNECTION, REMOVED_CONNECTION
 from perfcopilot_goals.domain.connection import SUBGOAL_ROUTES, Connection
 from perfcopilot_goals.domain.limits import REQUESTS_PER_MINUTE
@@ -48,7 +50,8 @@ class ConnectionCheck:
     """What Asana says of a connection's token and of its workspace.
 
     `workspace` is `seen`, `not_set`, `not_listed` or `failed`. `not_listed`: Asana responds, but the token does not see
-    the workspace. `failed`: `error` says why, as a sync would.
+    the workspace. `failed`: `error` says why, as a sync would. `goals_answer` is None if Goals were not asked for; if
+    they do not answer, `error` says why.
     """
 
     connection: str
@@ -56,6 +59,7 @@ class ConnectionCheck:
     identity: Identity
     workspace: Literal["seen", "not_set", "not_listed", "failed"]
     error: GoalsError | None = None
+    goals_answer: bool | None = None
 
 
 def list_connections(database: Database) -> list[Connection]:
@@ -120,12 +124,14 @@ def check_connection(
     settings: Settings,
     name: str,
     *,
+    asks_goals: bool = False,
     clock: Clock = SYSTEM_CLOCK,
     on_wait: Callable[[str], None] = lambda _: None,
 ) -> ConnectionCheck:
     """Asks Asana whose token it is, which workspaces it sees, and whether the connection's workspace can be read.
 
-    Raises if the token itself is refused. Waits while a sync uses the token, as a sync does.
+    `asks_goals`: also whether Goals answer in the workspace, which takes one more request. Raises if the token itself
+    is refused. Waits while a sync uses the token, as a sync does.
     """
     with database.connect("reading the connection") as conn:
         row = read_connection(conn, name)
@@ -139,7 +145,14 @@ def check_connection(
         except GoalsError as error:
             # Returned with the list of workspaces, because the right GID is in that list.
             return ConnectionCheck(name, gid, identity, "failed", error.about(name))
-    return ConnectionCheck(name, gid, identity, "seen" if gid in identity.workspaces else "not_listed")
+        checked = ConnectionCheck(name, gid, identity, "seen" if gid in identity.workspaces else "not_listed")
+        if not asks_goals:
+            return checked
+        try:
+            ask_for_goals(client, gid)
+        except GoalsError as error:
+            return replace(checked, error=error.about(name), goals_answer=False)
+    return replace(checked, goals_answer=True)
 
 
 def _checked(settings: Settings, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,7 +194,7 @@ def _check_workspace_gid(name: str, given: str) -> str:
     if re.search(r"asana\.com/1/[0-9]+", given):
         action = "Give the number after /1/ in that address"
     else:
-        action = "This address does not have it; perfcopilot-goals connection check {connection} lists the right ones"
+        action = f"This address does not have it. To list the right ones: {INSPECT}"
     raise GoalsConfigError(
         "the workspace GID must be digits; what was given is a browser's address", connection=name, action=action
     )

@@ -17,10 +17,10 @@ def check_has_roles(settings: Settings) -> None:
         )
 
 
-def make_roles(database: Database, prefix: str) -> list[str]:
+def make_roles(database: Database, prefix: str, *, mapping_by_loader: bool = False) -> list[str]:
     """Make the roles and give them their rights, all or nothing; returns their names.
 
-    The tables must be there, Dagster's too.
+    The tables must be there, Dagster's too. With `mapping_by_loader` the job `match_employees` may map, too.
     """
-    apply_grants(database, prefix)
+    apply_grants(database, prefix, mapping_by_loader=mapping_by_loader)
     return [f"{prefix}_{role}" for role in ROLES]

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from perfcopilot_goals.asana.address import check_base_url
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock, token_identity
+from perfcopilot_goals.domain.actions import IMPORT, SET_WORKSPACE
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.gid import is_gid
 from perfcopilot_goals.errors import AsanaUnavailableError, GoalsConfigError, GoalsError
@@ -30,7 +31,7 @@ def require_workspace(connection: Connection) -> str:
     raise GoalsConfigError(
         f"its Asana workspace GID {problem}; nothing was pulled, no request was sent",
         connection=connection.connection,
-        action="Set it: perfcopilot-goals connection set {connection} --workspace-gid GID",
+        action=f"Set it: {SET_WORKSPACE}",
     )
 
 
@@ -42,7 +43,7 @@ def require_employees(database: Database, connection: Connection) -> None:
     raise GoalsConfigError(
         "its roster is empty; nothing was pulled, no request was sent",
         connection=connection.connection,
-        action="Import one: perfcopilot-goals employee import {connection} FILE.csv, or sync with --allow-empty",
+        action=f"Import one: {IMPORT}, or sync with --allow-empty",
     )
 
 

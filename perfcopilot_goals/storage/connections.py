@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from perfcopilot_goals.domain.connection import Connection
-from perfcopilot_goals.domain.sync import SLICE_TABLES
+from perfcopilot_goals.domain.sync import SLICE_TABLES, VERSION_TABLES
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.sql_tables import sql_table
 from perfcopilot_goals.storage.audit_log import forget_subjects
@@ -84,7 +84,7 @@ def set_connection(conn: sa.Connection, name: str, changes: dict[str, Any]) -> C
 
 
 def remove_connection(conn: sa.Connection, name: str) -> int:
-    """Delete the connection with its roster, slices and sync log; returns how many rows of slices that were.
+    """Delete the connection with its roster, slices, versions and sync log; returns how many rows of slices that were.
 
     Rows left behind would come back to life with a new connection of the same name. What the audit log has of it stays,
     without the ids of its people.
@@ -94,6 +94,6 @@ def remove_connection(conn: sa.Connection, name: str) -> int:
     forget_subjects(conn, name)
     removed = {
         table.name: conn.execute(sa.delete(table).where(table.c.connection == name)).rowcount
-        for table in map(sql_table, (*SLICE_TABLES, "syncs", "employees", "connections"))
+        for table in map(sql_table, (*SLICE_TABLES, *VERSION_TABLES, "syncs", "employees", "connections"))
     }
     return sum(removed[table] for table in SLICE_TABLES)

@@ -6,7 +6,7 @@ table. Add a line here for each new table of ours. The loader and the administra
 
 import re
 
-from perfcopilot_goals.domain.sync import SLICE_TABLES
+from perfcopilot_goals.domain.sync import SLICE_TABLES, VERSION_TABLES
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
@@ -14,23 +14,27 @@ from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
 DEFAULT_PREFIX = "perfcopilot"
 ROLES = ("owner", "loader", "application", "analyst", "administrator", "manager")
 
-# A login that can write a connection can send its token elsewhere. One that can write the roster can give one person
-# the goals of another. A sync only reads both, and records beside them how the mapping agrees with Asana's users. So
-# the loader may write those columns and no others. People who change settings or the roster are members of the owner.
+# A login that can write a connection's address or token reference can send its token elsewhere. One that can write the
+# roster can give one person the goals of another. A sync only reads both, and records beside them how the mapping
+# agrees with Asana's users. The job `set_workspace` also sets the workspace, among those of the same token. So the
+# loader may write those columns and no others. People who change the rest are members of the owner.
 RIGHTS = {
     "loader": {
         **dict.fromkeys(SLICE_TABLES, "select, insert, delete"),
-        "syncs": "select, insert, update, delete",
-        "connections": "select, update (users_checked_at, users_seen)",
+        **dict.fromkeys(("syncs", "block_versions", "goal_versions"), "select, insert, update, delete"),
+        "connections": "select, update (users_checked_at, users_seen, workspace_gid, enabled, updated_at)",
         "employees": "select, update (asana_gone_at, mapping_conflict)",
         **dict.fromkeys(("erased", "erasure_keys", "alembic_version"), "select"),
     },
-    "application": dict.fromkeys(("goals", "goal_key_results", "prompt_blocks"), "select"),
+    "application": dict.fromkeys(
+        ("goals", "goal_key_results", "prompt_blocks", "block_versions", "goal_versions", "status_changes"), "select"
+    ),
     "analyst": {"goal_counts": "select"},
     # The login of the admin page. It changes settings and the roster, and writes no goal. To start a sync from the page
     # it has to be a member of the loader, too.
     "administrator": {
         **dict.fromkeys((*SLICE_TABLES, "syncs"), "select, delete"),
+        **dict.fromkeys(VERSION_TABLES, "select, update, delete"),
         **dict.fromkeys(("connections", "employees"), "select, insert, update, delete"),
         **dict.fromkeys(("erased", "erasure_keys", "alembic_version", "goals", "goal_key_results"), "select"),
         "audit_log": "select, insert, update (subject)",
@@ -43,6 +47,9 @@ RIGHTS = {
         "audit_log": "insert",
     },
 }
+
+# What the job `match_employees` needs to map. The loader gets it on request only.
+MAPPING_RIGHT = "update (asana_user_gid, updated_at)"
 
 _HEAD = """\
 -- Roles of perfcopilot_goals. Run by a role that may create roles and owns the tables, or by a superuser.
@@ -80,8 +87,11 @@ grant usage, select on all sequences in schema {dagster} to {prefix}_loader, {pr
 """
 
 
-def render_grants(prefix: str = DEFAULT_PREFIX) -> str:
-    """The SQL that makes the roles and grants their rights. Roles are named `<prefix>_owner` and so on."""
+def render_grants(prefix: str = DEFAULT_PREFIX, *, mapping_by_loader: bool = False) -> str:
+    """The SQL that makes the roles and grants their rights. Roles are named `<prefix>_owner` and so on.
+
+    With `mapping_by_loader` the loader may also map employees.
+    """
     if not re.fullmatch("[a-z][a-z0-9_]{0,39}", prefix):
         raise GoalsConfigError("the roles' prefix is 1 to 40 of a-z, 0-9 and _, and begins with a letter")
     names = {
@@ -96,10 +106,12 @@ def render_grants(prefix: str = DEFAULT_PREFIX) -> str:
         for role, tables in RIGHTS.items()
         for table, rights in tables.items()
     ]
+    if mapping_by_loader:
+        grants.append(f"grant {MAPPING_RIGHT} on {SCHEMA}.employees to {prefix}_loader;")
     return "\n".join([_HEAD.format(**names) + _DAGSTER.format(**names).rstrip("\n"), *grants, ""])
 
 
-def apply_grants(database: Database, prefix: str = DEFAULT_PREFIX) -> None:
+def apply_grants(database: Database, prefix: str = DEFAULT_PREFIX, *, mapping_by_loader: bool = False) -> None:
     """Make the roles and give them their rights, all or nothing. All tables must exist, Dagster's too."""
     with database.connect("granting rights") as conn:
-        driver(conn).execute(render_grants(prefix).encode())
+        driver(conn).execute(render_grants(prefix, mapping_by_loader=mapping_by_loader).encode())

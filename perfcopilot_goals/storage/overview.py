@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from perfcopilot_goals.domain.limits import PAGE_SIZE
 from perfcopilot_goals.domain.sync import LastSync
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.sql_tables import sql_table
@@ -13,7 +14,6 @@ from perfcopilot_goals.storage.employees import no_such_employee
 from perfcopilot_goals.storage.sync_log import read_last_route, read_last_sync, read_source
 from perfcopilot_goals.storage.users_check import read_users_check
 
-PAGE_SIZE = 100
 _CONNECTIONS = sql_table("connections")
 _EMPLOYEES = sql_table("employees")
 _ROWS = sql_table("mapped_goal_rows")
@@ -120,7 +120,7 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
 
 
 def read_last_syncs(conn: sa.Connection) -> list[LastSync]:
-    """Every enabled connection with its latest sync and its latest complete one, by one statement.
+    """Every enabled connection with its latest sync, by one statement.
 
     A roster that was imported after the last change of the settings counts as a change of them. That is so if its
     oldest entry is newer than they are.
@@ -134,13 +134,8 @@ def read_last_syncs(conn: sa.Connection) -> list[LastSync]:
         .limit(1)
         .lateral("latest")
     )
-    complete_at = (
-        sa.select(sa.func.max(s.synced_at))
-        .where(s.connection == c.connection, s.state == "complete", s.counts["tables"].has_key("prompt_blocks"))
-        .scalar_subquery()
-    )
     query = (
-        sa.select(c.connection, c.created_at, sa.func.greatest(c.updated_at, imported_at), *latest.c, complete_at)
+        sa.select(c.connection, sa.func.greatest(c.updated_at, imported_at), *latest.c)
         .outerjoin_from(_CONNECTIONS, latest, sa.true())
         .where(c.enabled)
         .order_by(c.connection)
@@ -166,7 +161,7 @@ def read_block(conn: sa.Connection, connection: str, employee_id: str) -> Stored
     )
     block = conn.execute(query).mappings().first()
     if block is None:
-        raise _no_block(conn, connection, employee_id)
+        raise no_block(conn, connection, employee_id)
     return StoredBlock(**block)
 
 
@@ -194,7 +189,7 @@ def _pages(objects: int) -> int:
     return max(1, -(-objects // PAGE_SIZE))
 
 
-def _no_block(conn: sa.Connection, connection: str, employee_id: str) -> GoalsConfigError:
+def no_block(conn: sa.Connection, connection: str, employee_id: str) -> GoalsConfigError:
     """The error that says why the employee has no block."""
     e = _EMPLOYEES.c
     query = sa.select(e.asana_user_gid).where(e.connection == connection, e.employee_id == employee_id)

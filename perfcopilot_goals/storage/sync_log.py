@@ -1,7 +1,8 @@
 """The table `syncs`: what each sync did, what it wrote, and how it ended.
 
 `counts -> 'tables'` has, by table, the rows, the moment, the inputs and the notes of that sync's latest write. It tells
-an empty slice from one that was never written, and it stops a sync that comes too late.
+an empty slice from one that was never written, and it stops a sync that comes too late. `counts -> 'remedy'` is what
+to do about the error of a failed sync, in the error's own words.
 """
 
 import datetime as dt
@@ -68,8 +69,9 @@ def fail_sync(
     *,
     requests: int = 0,
     throttled: int = 0,
+    remedy: str | None = None,
 ) -> None:
-    """Record that the sync failed; inserts its row if it is missing."""
+    """Record that the sync failed, and what to do about it; inserts its row if it is missing."""
     c, now = _SYNCS.c, sa.func.now()
     row = postgresql.insert(_SYNCS).values(
         connection=connection,
@@ -81,6 +83,7 @@ def fail_sync(
         error_code=error_code,
         requests=requests,
         throttled=throttled,
+        counts=sa.literal({"remedy": remedy} if remedy else {}, JSONB),
     )
     conn.execute(
         row.on_conflict_do_update(
@@ -91,12 +94,13 @@ def fail_sync(
                 c.error_code: row.excluded.error_code,
                 c.requests: c.requests + row.excluded.requests,
                 c.throttled: c.throttled + row.excluded.throttled,
+                c.counts: c.counts.op("-", return_type=JSONB())(sa.literal("remedy", sa.Text)) + row.excluded.counts,
             },
         )
     )
 
 
-def note_write(
+def record_write(
     conn: sa.Connection,
     connection: str,
     run_id: str,

@@ -61,7 +61,8 @@ def test_with_a_wrong_gid_the_list_comes_first_and_then_the_error_that_can_be_pa
     assert shown.stderr == (
         "GoalsConfigError: connection acme: GET /workspaces/1200000000000404 answered 404: Asana knows no workspace "
         "1200000000000404 for this token; nothing was written. "
-        "Set the right one: perfcopilot-goals connection set acme --workspace-gid GID\n"
+        "Set the right one: perfcopilot-goals connection set acme --workspace-gid GID, or the job set_workspace in "
+        "the UI\n"
     )
     as_json = cli("connection", "check", "acme", "--json")
     assert (as_json.returncode, as_json.stderr) == (2, shown.stderr)

@@ -3,13 +3,11 @@ import datetime as dt
 import pytest
 
 from perfcopilot_goals.core.automation import (
-    STALE_AFTER,
     PartitionChange,
     decide_partitions,
     decide_syncs,
     find_changed,
     find_mended,
-    find_stale,
 )
 from perfcopilot_goals.domain.sync import LastSync
 
@@ -49,8 +47,8 @@ def test_a_tick_syncs_the_enabled_connections_that_do_not_wait_in_the_queue_alre
     assert decide_syncs(enabled, queued) == synced
 
 
-def last(state: str | None, code: str | None, changed: dt.timedelta, complete: dt.datetime | None = None) -> LastSync:
-    return LastSync("acme", NOON - 48 * HOUR, NOON + changed, NOON if state else None, state, code, complete)
+def last(state: str | None, code: str | None, changed: dt.timedelta) -> LastSync:
+    return LastSync("acme", NOON + changed, NOON if state else None, state, code)
 
 
 @pytest.mark.parametrize(
@@ -70,18 +68,6 @@ def test_a_connection_is_mended_when_its_settings_changed_after_they_failed_a_sy
     sync: LastSync, is_mended: bool
 ) -> None:
     assert bool(find_mended([sync])) is is_mended
-
-
-@pytest.mark.parametrize(
-    ("sync", "is_stale"),
-    [
-        pytest.param(last("complete", None, HOUR, NOON - STALE_AFTER - HOUR), True, id="too-old"),
-        pytest.param(last("failed", "GoalsConfigError", HOUR, NOON - HOUR), False, id="failed-since-but-fresh"),
-        pytest.param(last(None, None, HOUR), True, id="added-long-ago-and-never-synced"),
-    ],
-)
-def test_a_connection_is_stale_when_its_last_complete_sync_is_too_old(sync: LastSync, is_stale: bool) -> None:
-    assert find_stale([sync], NOON) == (["acme"] if is_stale else [])
 
 
 def test_only_slices_that_differ_from_the_last_look_are_changed() -> None:

@@ -129,7 +129,7 @@ def test_a_cron_expression_that_is_none_fails_when_it_is_loaded(cron: str) -> No
 def test_the_job_is_the_five_assets_in_one_process(definitions: dg.Definitions) -> None:
     job = definitions.resolve_job_def("sync_goals")
     assert job.executor_def.name == "in_process"
-    assert {node.name for node in job.nodes if not node.name.startswith(("checks_of_", "prompt_blocks_no_"))} == {
+    assert {node.name for node in job.nodes if not node.name.startswith("checks_of_")} == {
         "raw_workspace_goals",
         "owned_goals",
         "subgoals",
@@ -214,20 +214,3 @@ def test_a_database_that_is_away_removes_no_partition(running: Running, definiti
         result = look(name, running, definitions, away)
         assert isinstance(result, dg.SkipReason)
         assert "hunter2" not in str(result.skip_message)
-
-
-def test_the_roll_ups_cover_all_connections_whichever_was_synced(running: Running) -> None:
-    running.sync()
-    with psycopg.connect(running.database.url) as transaction:
-        transaction.execute("update perfcopilot_goals.connections set created_at = now() - interval '3 days'")
-        transaction.execute(
-            "insert into perfcopilot_goals.connections select 'never-synced', workspace_gid, token_ref, base_url, "
-            "requests_per_minute, subgoal_route, enabled, created_at, updated_at from perfcopilot_goals.connections"
-        )
-        transaction.execute("update perfcopilot_goals.prompt_blocks set truncated = true where employee_id = 'E1'")
-        transaction.execute("update perfcopilot_goals.prompt_blocks set connection = 'never-synced'")
-    found = {check.check_name: check for check in running.sync(checked=True).get_asset_check_evaluations()}
-    stale, truncated = found["no_connection_is_stale"], found["no_connection_is_truncated"]
-    assert (stale.passed, stale.metadata["ids"].value) == (False, "never-synced")
-    assert (truncated.passed, truncated.metadata["ids"].value) == (False, "never-synced: 1")
-    assert stale.partition is None

@@ -287,7 +287,7 @@ def test_a_check_that_breaks_is_reported_the_same_way(
 
 def caught(error: BaseException, connection: str = "acme") -> tuple[dg.Failure, list[str]]:
     noted: list[str] = []
-    with pytest.raises(dg.Failure) as failed, as_failures(connection, noted.append):
+    with pytest.raises(dg.Failure) as failed, as_failures(connection, lambda code, _: noted.append(code)):
         raise error
     return failed.value, noted
 
@@ -335,13 +335,13 @@ def test_a_failure_is_passed_on_as_it_is() -> None:
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1)])
 def test_somebody_who_wants_out_gets_out(error: BaseException) -> None:
     noted: list[str] = []
-    with pytest.raises(type(error)), as_failures("acme", noted.append):
+    with pytest.raises(type(error)), as_failures("acme", lambda code, _: noted.append(code)):
         raise error
     assert noted == ["Interrupted"]
 
 
 def test_a_sync_log_that_cannot_be_reached_does_not_hide_the_failure() -> None:
-    def note(_: str) -> None:
+    def note(_code: str, _remedy: str | None) -> None:
         raise GoalsStoreError("noting: no answer")
 
     with pytest.raises(dg.Failure, match="AsanaAccessError: connection acme: no"), as_failures("acme", note):

@@ -4,6 +4,7 @@ import datetime as dt
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import psycopg
@@ -15,7 +16,7 @@ from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.defs.retention import InstanceRuns
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsStoreError
-from perfcopilot_goals.sandbox import Sandbox
+from perfcopilot_goals.sandbox import Person, Sandbox
 from perfcopilot_goals.services.retention import purge
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.database import Database
@@ -24,7 +25,7 @@ from perfcopilot_goals.storage.migrate import HEAD, ensure_migrated
 from perfcopilot_goals_tests.admin.filling import audited, connect, give_goal
 from perfcopilot_goals_tests.admin.reading import Document
 from perfcopilot_goals_tests.admin.serving import SECRET, served
-from perfcopilot_goals_tests.defs.running_instance import TOKEN, Running
+from perfcopilot_goals_tests.defs.running_instance import TOKEN, Running, error_code, failure
 
 _prefixes = (f"granted{number}" for number in itertools.count(1))
 
@@ -118,8 +119,10 @@ def test_a_member_of_the_loader_runs_a_whole_sync_and_retention_and_one_of_the_o
         "update perfcopilot_goals.connections set base_url = 'https://example.com'",
         "insert into perfcopilot_goals.employees select * from perfcopilot_goals.employees",
         "update perfcopilot_goals.connections set check_users = false",
-        "update perfcopilot_goals.connections set workspace_gid = '1'",
-        "update perfcopilot_goals.connections set updated_at = now()",
+        "update perfcopilot_goals.connections set token_ref = 'env:OTHER'",
+        "update perfcopilot_goals.connections set requests_per_minute = 1",
+        "insert into perfcopilot_goals.connections select * from perfcopilot_goals.connections",
+        "delete from perfcopilot_goals.connections",
         "update perfcopilot_goals.employees set asana_user_gid = '1'",
         "update perfcopilot_goals.employees set email = 'x@example.com'",
         "update perfcopilot_goals.employees set manager_email = 'x@example.com'",
@@ -134,16 +137,88 @@ def test_the_loader_is_denied_what_a_sync_does_not_need(logins: dict[str, str], 
     assert denied(logins["loader"], statement)
 
 
+def run_job(
+    running: Running, instance: dg.DagsterInstance, job: str, config: dict[str, Any]
+) -> dg.ExecuteInProcessResult:
+    (step,) = running.definitions.resolve_job_def(job).nodes
+    return running.definitions.resolve_job_def(job).execute_in_process(
+        partition_key=running.name,
+        instance=instance,
+        run_config={"ops": {step.name: {"config": config}}},
+        raise_on_error=False,
+    )
+
+
+@pytest.mark.fault("H12")
+def test_a_job_under_the_loader_sets_the_workspace_and_maps_only_once_that_is_granted(
+    logins: dict[str, str], fresh_url: str, prefix: str, asana: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asana.world.people["3"] = Person("3", "Cleo", "cleo@example.com")
+    monkeypatch.setenv("ASANA_ACCESS_TOKEN", TOKEN)
+    monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", logins["loader"])
+    with dg.DagsterInstance.get() as instance:
+        running = Running(Database(fresh_url), instance, build_definitions(load_settings()), asana)
+        running.connect(workspace_gid="404")
+        assert run_job(running, instance, "set_workspace", {"workspace_gid": "77", "enabled": True}).success
+        assert running.rows("connections")[0]["workspace_gid"] == "77"
+
+        assert run_job(running, instance, "match_employees", {}).success, "to look needs no right"
+        refused = run_job(running, instance, "match_employees", {"apply": True})
+        assert error_code(refused) == "GoalsStoreError"
+        for said in (
+            f"connection {running.name}",
+            "the job match_employees changed nothing",
+            "the database role that runs it may not map employees",
+            f"Whoever is a member of the role owner may: perfcopilot-goals employee suggest {running.name} --apply",
+            "perfcopilot-goals grants --apply --mapping-by-loader",
+        ):
+            assert said in failure(refused)
+        assert [row["asana_user_gid"] for row in running.rows("employees")] == ["1", "2", None]
+
+        monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", fresh_url)
+        assert granted("--apply", "--prefix", prefix, "--mapping-by-loader").exit_code == 0
+        assert run_job(running, instance, "match_employees", {"apply": True}).success
+        assert [row["asana_user_gid"] for row in running.rows("employees")] == ["1", "2", "3"]
+    for statement in ("set email = ''", "set manager_email = ''", "set employee_id = ''"):
+        assert denied(logins["loader"], f"update perfcopilot_goals.employees {statement}")
+    assert granted("--apply", "--prefix", prefix).exit_code == 0
+    assert denied(logins["loader"], "update perfcopilot_goals.employees set asana_user_gid = '1'"), "taken back"
+
+
+@pytest.mark.fault("H12")
+def test_a_role_without_the_right_to_set_a_workspace_is_told_who_may(
+    logins: dict[str, str], fresh_url: str, prefix: str, asana: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As before an upgrade was granted."""
+    with psycopg.connect(fresh_url) as admin:
+        admin.execute(f"revoke update (workspace_gid, enabled) on perfcopilot_goals.connections from {prefix}_loader")
+    monkeypatch.setenv("ASANA_ACCESS_TOKEN", TOKEN)
+    monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", logins["loader"])
+    with dg.DagsterInstance.get() as instance:
+        running = Running(Database(fresh_url), instance, build_definitions(load_settings()), asana)
+        running.connect(workspace_gid="404")
+        refused = run_job(running, instance, "set_workspace", {"workspace_gid": "77"})
+    assert error_code(refused) == "GoalsStoreError"
+    for said in (
+        "the job set_workspace changed nothing: the database role that runs it may not change connections",
+        f"member of the role owner may: perfcopilot-goals connection set {running.name} --workspace-gid GID",
+        "perfcopilot-goals grants --apply",
+    ):
+        assert said in failure(refused)
+    assert running.rows("connections")[0]["workspace_gid"] == "404"
+
+
 RELATIONS = ["connections", "employees", "raw_workspace_goals", "owned_goals", "subgoals", "mapped_goal_rows"]
 RELATIONS += ["prompt_blocks", "syncs", "erased", "erasure_keys", "alembic_version", "goals", "goal_key_results"]
-RELATIONS += ["goal_counts", "audit_log"]
+RELATIONS += ["goal_counts", "block_versions", "goal_versions", "status_changes", "audit_log"]
 
 
 @pytest.mark.fault("H12")
 @pytest.mark.parametrize("role", ["application", "analyst"])
 def test_a_reader_reads_its_relations_and_no_other(logins: dict[str, str], role: str) -> None:
     readable = [name for name in RELATIONS if not denied(logins[role], f"select * from perfcopilot_goals.{name}")]
-    expected = {"application": ["prompt_blocks", "goals", "goal_key_results"], "analyst": ["goal_counts"]}
+    history = ["block_versions", "goal_versions", "status_changes"]
+    expected = {"application": ["prompt_blocks", "goals", "goal_key_results", *history], "analyst": ["goal_counts"]}
     assert readable == expected[role]
     for name in ("prompt_blocks", "goals", "goal_key_results", "mapped_goal_rows"):
         assert denied(logins[role], f"delete from perfcopilot_goals.{name}")
@@ -238,10 +313,11 @@ def test_a_member_of_the_owner_migrates_without_the_right_to_create_schemas(
             admin.execute(f"alter table perfcopilot_goals.connections drop column {column}")
         for column in ("mapping_conflict", "manager_email"):
             admin.execute(f"alter table perfcopilot_goals.employees drop column {column}")
-        admin.execute("drop view perfcopilot_goals.goal_counts")
-        admin.execute(
-            "drop table perfcopilot_goals.erased, perfcopilot_goals.erasure_keys, perfcopilot_goals.audit_log"
-        )
+        admin.execute("drop view perfcopilot_goals.goal_counts, perfcopilot_goals.status_changes")
+        admin.execute("drop table perfcopilot_goals.block_versions, perfcopilot_goals.goal_versions")
+        admin.execute("alter table perfcopilot_goals.syncs drop column receipt")
+        for table in ("erased", "erasure_keys", "audit_log"):
+            admin.execute(f"drop table perfcopilot_goals.{table}")
     set_version(fresh_url, "0002")
     assert denied(logins["owner"], "create schema more")
     ensure_migrated(Database(logins["owner"]))

@@ -32,6 +32,11 @@ _PARTITIONS = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) 
     materializedPartitions failedPartitions unmaterializedPartitions materializingPartitions } } } } }"""
 _LAUNCH = """mutation($execution: ExecutionParams!) { launchPipelineExecution(executionParams: $execution) {
   __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+_CHECKS = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
+  assetChecksOrError { ... on AssetChecks { checks { name executionForLatestMaterialization { runId timestamp
+    evaluation { success severity partition metadataEntries { label
+      ... on MarkdownMetadataEntry { mdStr } ... on IntMetadataEntry { intValue }
+      ... on TextMetadataEntry { text } ... on JsonMetadataEntry { jsonString } } } } } } } } } }"""
 _BACKFILL = """mutation LaunchPartitionBackfill($backfillParams: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $backfillParams) { __typename
     ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
@@ -61,12 +66,14 @@ def wait_for(what: Callable[[], Found | None], seconds: float, told: Callable[[]
 class Service:
     """Web server, daemon, code server and run workers on a free port; it can be stopped, killed and started again."""
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, environment: dict[str, str], log: Path, *options: str) -> None:
+        """`options` are those of `dev`; without any, the sample company is left out."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         self._environment = environment
         self._log = log
+        self._options = options or ("--no-demo",)
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -80,7 +87,7 @@ class Service:
         """Start, and return when the web server answers."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "perfcopilot_goals.cli", "dev", "--no-demo", "--port", str(self.port)],
+                [sys.executable, "-m", "perfcopilot_goals.cli", "dev", *self._options, "--port", str(self.port)],
                 env=self._environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -179,6 +186,30 @@ class Service:
         launched = self.ask(_LAUNCH, execution=execution)["launchPipelineExecution"]
         assert launched["__typename"] == "LaunchRunSuccess", launched
         return launched["run"]["runId"]  # type: ignore[no-any-return]
+
+    def launch_job(self, job: str, partition: str | None, config: dict[str, Any] | None = None) -> str:
+        """Press Launch run in the job's launchpad, with this config of its one step."""
+        tags = [] if partition is None else [{"key": "dagster/partition", "value": partition}]
+        execution = {
+            "selector": _REPOSITORY | {"pipelineName": job},
+            "mode": "default",
+            "runConfigData": json.dumps(config or {}),
+            "executionMetadata": {"tags": tags},
+        }
+        launched = self.ask(_LAUNCH, execution=execution)["launchPipelineExecution"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        return launched["run"]["runId"]  # type: ignore[no-any-return]
+
+    def check(self, asset: str, name: str) -> dict[str, Any] | None:
+        """The latest result of a check without partitions, with its metadata as plain values."""
+        checks = self.ask(_CHECKS, key={"path": [asset]})["assetNodeOrError"]["assetChecksOrError"]["checks"]
+        (execution,) = [check["executionForLatestMaterialization"] for check in checks if check["name"] == name]
+        if execution is None or execution["evaluation"] is None:
+            return None
+        evaluation: dict[str, Any] = execution["evaluation"]
+        entries = {entry.pop("label"): entry for entry in evaluation["metadataEntries"]}
+        told = {label: next(v for v in entry.values() if v is not None) for label, entry in entries.items()}
+        return evaluation | {"metadata": told, "timestamp": execution["timestamp"], "runId": execution["runId"]}
 
     def backfill(self, partitions: list[str]) -> str:
         """Press Launch backfill for these partitions of the five assets."""

@@ -64,7 +64,8 @@ def test_a_connection_is_made_with_defaults_changed_and_removed(database: Databa
         ),
         pytest.param(
             {"workspace_gid": "https://app.asana.com/0/1206043162733419/12058909747493732"},
-            "This address does not have it; perfcopilot-goals connection check acme lists the right ones",
+            "This address does not have it. To list the right ones: perfcopilot-goals connection check acme, or the "
+            "job inspect_connection in the UI",
             id="D29-old-address",
         ),
         pytest.param({"requests_per_minute": 0}, "requests per minute are 1 to 60,000", id="D30-none"),

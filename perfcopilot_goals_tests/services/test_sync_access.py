@@ -113,7 +113,9 @@ def test_a_missing_gid_names_the_connection_and_the_command_that_sets_it() -> No
     with pytest.raises(GoalsConfigError) as caught:
         require_workspace(connection(workspace_gid=None))
     assert (caught.value.connection, caught.value.message[:32]) == ("acme", "its Asana workspace GID is not s")
-    assert str(caught.value).endswith("Set it: perfcopilot-goals connection set acme --workspace-gid GID")
+    assert str(caught.value).endswith(
+        "Set it: perfcopilot-goals connection set acme --workspace-gid GID, or the job set_workspace in the UI"
+    )
 
 
 def test_connections_that_share_a_token_are_one_group_in_the_order_they_are_named() -> None:

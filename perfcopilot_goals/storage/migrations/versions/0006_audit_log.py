@@ -6,7 +6,7 @@ The entries hold ids and no text. There is no reference to `connections`: the lo
 from alembic import op
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 TABLE = """
 create table perfcopilot_goals.audit_log (

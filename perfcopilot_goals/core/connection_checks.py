@@ -1,0 +1,153 @@
+"""The checks over all connections: which of them work, which are stale, which are truncated; and the table of them.
+
+A check without partitions shows its latest result, and these are the same whichever connection was synced last. The
+table is Markdown for the check's page. The texts in it are ours, but a remedy may quote a path or a host that somebody
+typed, so all of them are escaped.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from perfcopilot_goals.core.checks import IDS_LISTED, CheckResult
+from perfcopilot_goals.domain.actions import IMPORT, SET_WORKSPACE, SYNC
+from perfcopilot_goals.domain.connection_health import ConnectionHealth, EndedRun
+from perfcopilot_goals.errors import EXIT_CODES
+
+# A day and a half: a daily sync may be late or fail once before anybody is called.
+STALE_AFTER = dt.timedelta(hours=36)
+# How many rows the table has at most. Dagster keeps each result of the check with its table.
+ROWS_SHOWN = 100
+INTERRUPTED = "Interrupted"
+
+FAILED, NO_ROSTER, NEVER, UNREAD, WORKS = "failed", "no roster", "never synced", "unread lists", "works"
+# Broken first.
+_ORDER = (FAILED, NO_ROSTER, NEVER, UNREAD, WORKS)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One connection as the table shows it: which of `_ORDER` it is, in a word and with what to do."""
+
+    health: ConnectionHealth
+    kind: str
+    problem: str
+    action: str
+
+
+def judge(connections: Iterable[ConnectionHealth]) -> list[Standing]:
+    """Each connection with what is wrong and what to do, the broken ones first."""
+    standings = [_judge(health) for health in connections]
+    return sorted(standings, key=lambda standing: (_ORDER.index(standing.kind), standing.health.connection))
+
+
+def with_ended_runs(connections: Iterable[ConnectionHealth], ended: Collection[EndedRun]) -> list[ConnectionHealth]:
+    """The connections, where a run that ended without a word counts as a failed sync if nothing later is known.
+
+    A killed run leaves its sync `running` in the sync log, or never came to enter one.
+    """
+    latest: dict[str, EndedRun] = {}
+    for run in sorted(ended, key=lambda run: run.started_at):
+        latest[run.connection] = run
+    return [_with_ended_run(health, latest.get(health.connection)) for health in connections]
+
+
+def every_connection_works(standings: Sequence[Standing]) -> CheckResult:
+    """Connections that failed, have no roster, never completed a sync, or could not read every list of sub-goals."""
+    return _about([standing.health.connection for standing in standings if standing.kind != WORKS])
+
+
+def no_connection_is_stale(connections: Iterable[ConnectionHealth], now: dt.datetime) -> CheckResult:
+    """Connections without a complete sync for `STALE_AFTER`; one that never completed is stale at once."""
+    stale = [c.connection for c in connections if c.complete_at is None or now - c.complete_at > STALE_AFTER]
+    return _about(stale)
+
+
+def no_connection_is_truncated(truncated: Mapping[str, int]) -> CheckResult:
+    """Connections with truncated blocks, each with how many employees; `truncated` is that number by connection."""
+    return _about([f"{connection}: {employees}" for connection, employees in truncated.items()])
+
+
+def count_standings(standings: Sequence[Standing]) -> dict[str, int]:
+    """How many connections there are of each kind, and in all."""
+    kinds = [standing.kind for standing in standings]
+    return {
+        "connections": len(kinds),
+        "failed": kinds.count(FAILED),
+        "without_roster": kinds.count(NO_ROSTER),
+        "never_synced": kinds.count(NEVER),
+        "with_unread_lists": kinds.count(UNREAD),
+    }
+
+
+def render_table(standings: Sequence[Standing], now: dt.datetime, runs_url: str) -> str:
+    """The standings as a Markdown table of at most `ROWS_SHOWN` rows; `runs_url` with a run id is the run's page."""
+    if not standings:
+        return "No connection is enabled. Add one: `perfcopilot-goals connection add NAME`"
+    lines = [
+        "| connection | state | last complete | age | what to do | run |",
+        "| --- | --- | --- | ---: | --- | --- |",
+    ]
+    for standing in standings[:ROWS_SHOWN]:
+        health = standing.health
+        complete = f"{health.complete_at:%Y-%m-%d %H:%M} UTC" if health.complete_at else "never"
+        age = _age(now - health.complete_at) if health.complete_at else ""
+        link = f"[{escape(health.run_id[:8])}]({runs_url}{health.run_id})" if health.run_id else ""
+        cells = [escape(text) for text in (health.connection, standing.problem, complete, age, standing.action)]
+        lines.append(f"| {' | '.join([*cells, link])} |")
+    if len(standings) > ROWS_SHOWN:
+        lines += ["", f"… and {len(standings) - ROWS_SHOWN:,} more: `perfcopilot-goals status`"]
+    return "\n".join(lines)
+
+
+def escape(text: str) -> str:
+    """The text as Markdown shows it literally, in one line of a table."""
+    line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    # An underscore within a word emphasizes nothing; job names stay readable in the source.
+    return re.sub(r"[\\`*\[\]|~$#!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", line)
+
+
+def _judge(health: ConnectionHealth) -> Standing:
+    def told(kind: str, problem: str, action: str) -> Standing:
+        return Standing(health, kind, problem, action.replace("{connection}", health.connection))
+
+    if health.state == "failed":
+        return told(FAILED, health.error_code or INTERRUPTED, health.remedy or _remedy_of(health.error_code))
+    if not health.has_roster:
+        return told(NO_ROSTER, NO_ROSTER, f"Import one: {IMPORT}")
+    if health.complete_at is None:
+        if health.state == "running":
+            return told(NEVER, "first sync is running", "Wait until it has ended")
+        action = f"Sync it: {SYNC}" if health.has_workspace_gid else f"Set its workspace: {SET_WORKSPACE}"
+        return told(NEVER, NEVER, action)
+    if health.unread:
+        problem = f"{health.unread:,} lists of sub-goals unread"
+        return told(UNREAD, problem, "Sync it again; its check every_subgoal_list_was_read names the goals that stay")
+    return told(WORKS, WORKS, "")
+
+
+def _remedy_of(error_code: str | None) -> str:
+    """What to do about an error that does not say it by itself."""
+    if error_code in EXIT_CODES:
+        return "The run's page has the error"
+    if error_code == INTERRUPTED:
+        return f"It was ended before it was done. Run it again: {SYNC}"
+    return "An error of the program itself: the run's page says where. Report it"
+
+
+def _with_ended_run(health: ConnectionHealth, run: EndedRun | None) -> ConnectionHealth:
+    if run is None or (run.run_id == health.run_id and health.state != "running"):
+        return health
+    if run.run_id != health.run_id and health.started_at and health.started_at > run.started_at:
+        return health
+    return replace(health, run_id=run.run_id, state="failed", error_code=INTERRUPTED, remedy=None)
+
+
+def _about(ids: Sequence[str]) -> CheckResult:
+    return CheckResult(len(ids), list(ids[:IDS_LISTED]))
+
+
+def _age(age: dt.timedelta) -> str:
+    hours = age.total_seconds() / 3600
+    return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} d"

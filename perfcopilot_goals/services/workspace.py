@@ -1,0 +1,67 @@
+"""Which workspace a connection syncs, set by somebody who cannot see the token's workspaces by other means.
+
+`services.connections` changes any setting and asks nobody. Here Asana is asked first, so that a typing error is refused
+at once and not by the next sync.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from perfcopilot_goals.asana.identity import fetch_identity
+from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
+from perfcopilot_goals.core.roster import check_gid
+from perfcopilot_goals.domain.actions import INSPECT, SET_JOB
+from perfcopilot_goals.domain.connection import Connection
+from perfcopilot_goals.domain.ids import show_ids
+from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.services.connections import change_connection
+from perfcopilot_goals.services.rights import needs_right
+from perfcopilot_goals.services.sync_access import open_client
+from perfcopilot_goals.settings import Settings
+from perfcopilot_goals.storage.connections import read_connection
+from perfcopilot_goals.storage.database import Database
+
+
+def set_workspace(
+    database: Database,
+    settings: Settings,
+    name: str,
+    *,
+    workspace_gid: str | None = None,
+    enabled: bool | None = None,
+    even_if_unseen: bool = False,
+    clock: Clock = SYSTEM_CLOCK,
+    on_wait: Callable[[str], None] = lambda _: None,
+) -> Connection:
+    """The connection with another workspace, or enabled or disabled; what is None stays.
+
+    Asks Asana whether the token sees the workspace, and raises `GoalsConfigError` if not, unless `even_if_unseen`.
+    Waits while a sync uses the token.
+    """
+    given: dict[str, Any] = {"workspace_gid": (workspace_gid or "").strip() or None, "enabled": enabled}
+    changes = {setting: value for setting, value in given.items() if value is not None}
+    with database.connect("reading the connection") as conn:
+        row = read_connection(conn, name)
+    if not changes:
+        raise GoalsConfigError(
+            "nothing was changed: neither workspace_gid nor enabled was given",
+            connection=name,
+            action="Give one of them in the launchpad",
+        )
+    if "workspace_gid" in changes and not even_if_unseen:
+        gid = check_gid(changes["workspace_gid"], "the workspace GID")
+        with open_client(database, row, settings, clock=clock, on_wait=on_wait) as client:
+            _check_seen(name, gid, list(fetch_identity(client).workspaces))
+    command = f"perfcopilot-goals connection set {name} --workspace-gid GID, or --enable, or --disable"
+    with needs_right(SET_JOB, "change connections", command, "perfcopilot-goals grants --apply"):
+        return change_connection(database, settings, name, changes)
+
+
+def _check_seen(name: str, gid: str, seen: list[str]) -> None:
+    if gid not in seen:
+        listed = show_ids(seen) or "none"
+        raise GoalsConfigError(
+            f"the token does not see workspace {gid}; nothing was changed. It sees {listed}",
+            connection=name,
+            action=f"Give one of those, or even_if_unseen: true. To see their names: {INSPECT}",
+        )
