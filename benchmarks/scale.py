@@ -19,6 +19,8 @@ class Scale:
     connections: int = 100
     standing: int = 1_000
     standing_minutes: tuple[int, ...] = (1, 4)
+    employees: int = 10_000
+    daily_syncs: int = 400
     repeats: int = 3
     without: frozenset[str] = frozenset()
 
@@ -26,5 +28,6 @@ class Scale:
 FULL = Scale()
 QUICK = Scale(
     goals=200, subgoals=120, latency_ms=20, requests_per_minute=6_000, bursts=(50, 10), sizes=(100, 1_000),
-    rivals_up_to=1_000, rows=5_000, connections=5, standing=20, standing_minutes=(1,), repeats=1,
+    rivals_up_to=1_000, rows=5_000, connections=5, standing=20, standing_minutes=(1,), employees=500, daily_syncs=20,
+    repeats=1,
 )  # fmt: skip
