@@ -28,10 +28,12 @@ COMMANDS = {
     "grants": ("perfcopilot_goals.cli.admin_commands:grants", "Print or make the database's six roles."),
     "plan": ("perfcopilot_goals.cli.status:plan", "Show how long the next sync takes."),
     "prompt": ("perfcopilot_goals.cli.prompt:prompt", "Print an employee's [GOALS] block, as it is or was."),
+    "receipt": ("perfcopilot_goals.cli.proof:receipt", "Print what a sync listed, owned and left out."),
     "retention": ("perfcopilot_goals.cli.admin_commands:retention", "Delete old history."),
     "sandbox": ("perfcopilot_goals.cli.dev:sandbox", "Serve a small stand-in Asana on 127.0.0.1."),
     "status": ("perfcopilot_goals.cli.status:status", "Show each connection's last sync, and what failed."),
     "sync": ("perfcopilot_goals.cli.sync:sync", "Bring goals from Asana and render the blocks."),
+    "verify": ("perfcopilot_goals.cli.proof:verify", "Check a block against what was stored."),
 }
 
 

@@ -252,6 +252,15 @@ class Employees(_Connected):
         unique = ["connection", "employee_id"]
 
 
+class RosterChanges(_Connected):
+    """One row per connection that ever had a roster. A trigger writes it."""
+
+    changed_at: Series[Instant] = _field("When an employee was last added, changed, mapped, unmapped or removed.")
+
+    class Config:
+        unique = ["connection"]
+
+
 class Syncs(_Connected):
     """One row per sync: the sync log."""
 

@@ -40,6 +40,7 @@ _MODELS: dict[str, type[pa.DataFrameModel]] = {
     "goal_versions": models.GoalVersions,
     "connections": models.Connections,
     "employees": models.Employees,
+    "roster_changes": models.RosterChanges,
     "syncs": models.Syncs,
     "erased": models.Erased,
     "erasure_keys": models.ErasureKeys,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         grants,
         mapping,
         prompts,
+        receipts,
         retention,
         roster_import,
         roster_pages,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         sync_access,
         sync_history,
         token_files,
+        verify,
     )
 else:
     __getattr__ = import_when_used(__name__)
@@ -41,6 +43,7 @@ __all__ = [
     "grants",
     "mapping",
     "prompts",
+    "receipts",
     "retention",
     "roster_import",
     "roster_pages",
@@ -48,4 +51,5 @@ __all__ = [
     "sync_access",
     "sync_history",
     "token_files",
+    "verify",
 ]

@@ -55,7 +55,7 @@ def erase_person(database: Database, settings: Settings, connection: str, employ
     ours = [(SCHEMA, table) for table in (*erasure.rows, "syncs", "audit_log")]
     vacuum(database, ours + [(DAGSTER_SCHEMA, table) for table in dagster])
     removed = {f"{SCHEMA}.{table}": rows for table, rows in erasure.rows.items()}
-    removed |= {f"{SCHEMA}.subgoals, owner only": erasure.disowned, f"{SCHEMA}.syncs, ids only": sync_log}
+    removed |= {f"{SCHEMA}.subgoals, owner only": erasure.disowned, f"{SCHEMA}.syncs, ids and digests": sync_log}
     removed |= {f"{SCHEMA}.employees, manager only": erasure.unmanaged}
     removed |= {f"{SCHEMA}.audit_log, ids only": erasure.audited}
     removed |= {f"{DAGSTER_SCHEMA}.{table}, ids only": rows for table, rows in dagster.items()}

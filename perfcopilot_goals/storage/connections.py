@@ -40,7 +40,8 @@ def read_connection(conn: sa.Connection, name: str) -> Connection:
     if found is None:
         raise GoalsConfigError(
             f"there is no connection {name[:80]!r}",
-            action="perfcopilot-goals connection list shows all of them, connection add makes one",
+            action="perfcopilot-goals connection list shows all of them; connection add, or the admin page, makes one. "
+            "A partition that somebody added in the Dagster UI makes none, and goes by itself",
         )
     return Connection(*found)
 

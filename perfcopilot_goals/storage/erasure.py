@@ -106,11 +106,12 @@ def redact_sync_log(conn: sa.Connection, connection: str, redact: Callable[[Any]
     """Rewrite what the connection's syncs recorded by `redact`; returns how many of them changed."""
     c = _SYNCS.c
     changed = 0
-    for run_id, counts in conn.execute(sa.select(c.run_id, c.counts).where(c.connection == connection)).all():
-        redacted = redact(counts)
-        if redacted != counts:
+    syncs = conn.execute(sa.select(c.run_id, c.counts, c.receipt).where(c.connection == connection)).all()
+    for run_id, counts, receipt in syncs:
+        redacted = {"counts": redact(counts)} | ({"receipt": redact(receipt)} if receipt is not None else {})
+        if (redacted["counts"], redacted.get("receipt")) != (counts, receipt):
             this_sync = (c.connection == connection, c.run_id == run_id)
-            conn.execute(sa.update(_SYNCS).where(*this_sync).values(counts=redacted))
+            conn.execute(sa.update(_SYNCS).where(*this_sync).values(redacted))
             changed += 1
     return changed
 

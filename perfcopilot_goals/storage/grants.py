@@ -24,6 +24,8 @@ RIGHTS = {
         **dict.fromkeys(("syncs", "block_versions", "goal_versions"), "select, insert, update, delete"),
         "connections": "select, update (users_checked_at, users_seen, workspace_gid, enabled, updated_at)",
         "employees": "select, update (asana_gone_at, mapping_conflict)",
+        # A trigger writes it with the rights of whoever changes the roster.
+        "roster_changes": "select, insert, update",
         **dict.fromkeys(("erased", "erasure_keys", "alembic_version"), "select"),
     },
     "application": dict.fromkeys(
@@ -35,6 +37,7 @@ RIGHTS = {
     "administrator": {
         **dict.fromkeys((*SLICE_TABLES, "syncs"), "select, delete"),
         **dict.fromkeys(VERSION_TABLES, "select, update, delete"),
+        "roster_changes": "select, insert, update",
         **dict.fromkeys(("connections", "employees"), "select, insert, update, delete"),
         **dict.fromkeys(("erased", "erasure_keys", "alembic_version", "goals", "goal_key_results"), "select"),
         "audit_log": "select, insert, update (subject)",
