@@ -12,7 +12,7 @@ export PIP_NO_CACHE_DIR := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test coverage e2e format check bench storm proof docs lock clean
+.PHONY: help setup demo dev test coverage e2e format check bench storm proof docs screenshots lock clean
 
 EXAMPLES ?= 20000
 COUNT ?= 100
@@ -87,6 +87,9 @@ proof: ## long: a backfill over two Celery workers, one of them killed (deploy/R
 docs: setup ## docs/tables.md from the models, docs/faults.md from the tests
 	$(BIN)/python -m perfcopilot_goals.schemas.dictionary
 	$(BIN)/python -m perfcopilot_goals_tests.faults.catalogue
+
+screenshots: setup ## the pictures of the docs, taken in headless Chromium
+	$(BIN)/python -m perfcopilot_goals_tests.screenshots
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url \
   --no-header --no-annotate --quiet

@@ -9,7 +9,7 @@ from benchmarks.measuring import Measured, StandIn, stand_in
 from benchmarks.scale import Scale
 from benchmarks.workplace import UNLIMITED, Workplace, workplace
 from perfcopilot_goals.asana.http import IN_FLIGHT
-from perfcopilot_goals.asana.listing import PAGE_SIZE
+from perfcopilot_goals.domain.limits import PAGE_SIZE
 
 TITLE = "A workspace fetched"
 

@@ -76,8 +76,12 @@ class GoalsError(Exception):
         return f"{type(self).__name__}: {self.text}"
 
     def _lines(self) -> list[str]:
-        lines = [f"{self.message}; {self.details[0]}", *self.details[1:]] if self.details else [self.message]
-        lines = [*(f"{line};" for line in lines[:-1]), f"{lines[-1]}. {self.action}" if self.action else lines[-1]]
+        lines = [self.message]
+        if self.details:
+            lines = [f"{self.message}; {self.details[0]}", *self.details[1:]]
+        lines[:-1] = [f"{line};" for line in lines[:-1]]
+        if self.action:
+            lines[-1] += f". {self.action}"
         lines = [line.replace(CONNECTION, self.connection or "NAME") for line in lines]
         named = re.compile(rf"connection {re.escape(self.connection or '')}(?![\w-])")
         if self.connection is not None and not any(map(named.search, lines)):
@@ -86,7 +90,7 @@ class GoalsError(Exception):
 
 
 class GoalsConfigError(GoalsError):
-    """A setting is missing or wrong. No request was sent, except where Asana does not know the workspace GID."""
+    """A setting is missing or wrong, or the connection is gone. Usually found before any request is sent."""
 
     exit_code = 2
 
@@ -116,7 +120,7 @@ class GoalsSchemaError(GoalsError):
 
 
 class GoalsGuardError(GoalsError):
-    """A slice that had goals would become empty, or a newer sync has already written."""
+    """A write was refused. It would lose goals, mix inputs that do not belong together, or undo a newer sync."""
 
     exit_code = 6
 

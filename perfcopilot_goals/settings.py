@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from perfcopilot_goals.domain.limits import HISTORY_DAYS
 from perfcopilot_goals.domain.web_address import parse_web_address
 from perfcopilot_goals.errors import GoalsConfigError
 
@@ -36,6 +37,8 @@ class Settings:
     alert_webhook: str | None = field(default=None, repr=False)
     ui_url: str = DEFAULT_UI_URL
     retention_days: int | None = None
+    # 0 keeps only the present versions.
+    history_days: int = HISTORY_DAYS
     # Its password is a secret.
     asana_proxy: str | None = field(default=None, repr=False)
 
@@ -60,6 +63,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         alert_webhook=_webhook(env.get("PERFCOPILOT_ALERT_WEBHOOK", "").strip()),
         ui_url=(env.get("PERFCOPILOT_UI_URL", "").strip() or DEFAULT_UI_URL).rstrip("/"),
         retention_days=_days(env, "PERFCOPILOT_RETENTION_DAYS"),
+        history_days=_history_days(env),
         asana_proxy=_proxy(env.get("PERFCOPILOT_ASANA_PROXY", "").strip()),
     )
 
@@ -123,6 +127,16 @@ def _days(env: Mapping[str, str], name: str) -> int | None:
         return int(given) if given else None
     raise GoalsConfigError(
         f"{name} is not a whole number of days, 1 or more", action="Correct it, or unset it to keep everything"
+    )
+
+
+def _history_days(env: Mapping[str, str]) -> int:
+    given = env.get("PERFCOPILOT_HISTORY_DAYS", "").strip()
+    if not given or re.fullmatch("[0-9]{1,6}", given):
+        return int(given) if given else HISTORY_DAYS
+    raise GoalsConfigError(
+        "PERFCOPILOT_HISTORY_DAYS is not a whole number of days, 0 or more",
+        action=f"Correct it, or unset it for {HISTORY_DAYS} days; 0 keeps no history",
     )
 
 

@@ -1,4 +1,4 @@
-"""The tree of errors: what sections 6 and 7 of the contract promise about each."""
+"""The tree of errors: what the contract promises about each, under *Exit codes* and *Errors*."""
 
 import re
 

@@ -13,7 +13,7 @@ from urllib3.util import parse_url
 
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.settings import Settings, load_settings, make_home, make_token_folder
-from perfcopilot_goals_tests.core.examples import attempt, characters, told, usual
+from perfcopilot_goals_tests.core.examples import attempt, characters, error_texts, usual
 
 ROOT = Path(__file__).resolve().parents[1]
 SECRET = "0123456789abcdef"
@@ -109,7 +109,7 @@ def test_a_proxy_is_an_http_url_with_a_port_and_perhaps_a_user_and_a_password(ur
 def test_a_proxy_of_another_form_is_refused_and_its_password_not_repeated(url: str) -> None:
     with pytest.raises(GoalsConfigError, match="PERFCOPILOT_ASANA_PROXY is not of the form") as refused:
         load_settings({"PERFCOPILOT_ASANA_PROXY": url})
-    assert SECRET not in told(refused.value)
+    assert SECRET not in error_texts(refused.value)
     assert "percent-encoded" in str(refused.value)
 
 
@@ -119,7 +119,7 @@ def test_any_text_as_a_proxy_is_a_url_or_one_of_our_errors_that_does_not_repeat_
     for url in (f"http://u:{SECRET}{value}@proxy.example:3128", f"http://u:{SECRET}@{value}:3128", f"http://{value}"):
         settings = attempt(partial(load_settings, {"PERFCOPILOT_ASANA_PROXY": url}))
         if isinstance(settings, GoalsConfigError):
-            assert SECRET not in told(settings)
+            assert SECRET not in error_texts(settings)
         else:
             parsed, other = parse_url(settings.asana_proxy), urlsplit(settings.asana_proxy)
             assert (parsed.host or "").strip("[]") == other.hostname

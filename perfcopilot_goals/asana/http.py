@@ -10,7 +10,6 @@ which knows the request's own deadline and whether the sync is being given up. T
 a name, and opening a TCP connection, which has five seconds.
 """
 
-import base64
 import http.client
 import io
 import json
@@ -27,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 
 import certifi
 import requests
@@ -38,13 +37,13 @@ from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, InvalidHeader, NameResolutionError, NewConnectionError
 
 from perfcopilot_goals.asana.pacing import Stopped
-from perfcopilot_goals.domain.web_address import parse_web_address
+from perfcopilot_goals.domain.web_address import basic_credentials, parse_web_address
 from perfcopilot_goals.errors import AsanaContractError, GoalsConfigError
 
 CONNECT_SECONDS = 5.0
 REQUEST_SECONDS = 60.0
 # How often a blocked read checks for cancellation.
-LOOK_SECONDS = 0.25
+CHECK_SECONDS = 0.25
 BODY_BYTES = 8 * 1024 * 1024
 # Headers come on top of the body; http.client takes a hundred of them.
 _HEAD_BYTES = 1024 * 1024
@@ -53,7 +52,7 @@ IN_FLIGHT = 50
 _CHUNK = 64 * 1024
 
 _PROXY = "the proxy that PERFCOPILOT_ASANA_PROXY names"
-_WAY_OUT = "If this machine reaches the internet only through a proxy, name it in PERFCOPILOT_ASANA_PROXY"
+_NAME_A_PROXY = "If this machine reaches the internet only through a proxy, name it in PERFCOPILOT_ASANA_PROXY"
 _BAD_LENGTH = "a body whose length is not one number"
 _NOT_SENT = "so the token was not sent; nothing was written"
 
@@ -137,7 +136,7 @@ class Transport:
                     stream=True,
                 ) as response,
             ):
-                return Response(response.status_code, _plain(response.raw), _read_body(response.raw))
+                return Response(response.status_code, _headers_of(response.raw), _read_body(response.raw))
         except _TooLong:
             raise _too_long() from None
         # ValueError: http.client tries to read a chunk whose size is negative.
@@ -164,7 +163,7 @@ class Transport:
                 return _untrusted(one)
         reason = _reason(chain)
         if not self._is_proxied:
-            return BrokenResponse(reason, action=_WAY_OUT if self._is_out_of_reach(chain) else None)
+            return BrokenResponse(reason, action=_NAME_A_PROXY if self._is_out_of_reach(chain) else None)
         if not any(isinstance(one, requests.exceptions.ProxyError) for one in chain):
             return BrokenResponse(f"{reason}, through {_PROXY}")
         return _refused_by_proxy(chain, self._address.host) or BrokenResponse(
@@ -172,12 +171,13 @@ class Transport:
         )
 
     def _is_out_of_reach(self, chain: Sequence[BaseException]) -> bool:
-        """The server is not on this machine, and nothing came from it. An error in mid-body is urllib3's own."""
+        """Whether the server is elsewhere and sent nothing. `requests` wraps an error before the headers; one in the
+        body is urllib3's own."""
         has_begun = not isinstance(chain[0], requests.RequestException)
         return not (has_begun or self._address.is_loopback) and any(isinstance(one, _UNREACHABLE) for one in chain)
 
 
-def _plain(response: HTTPResponse) -> dict[str, str]:
+def _headers_of(response: HTTPResponse) -> dict[str, str]:
     """The headers by lower-case name. One that comes several times is joined with commas, as HTTP allows."""
     return {name.lower(): value for name, value in response.headers.itermerged()}
 
@@ -302,7 +302,10 @@ _bounds = _Bounds()
 
 
 def _within_bounds(sock: socket.socket, wait: Callable[[], Returned], seconds: float = float("inf")) -> Returned:
-    """The result of `wait`, a call that blocks on this socket. It is interrupted and repeated to check the bounds."""
+    """Call `wait`, which blocks on this socket, with a short timeout until it returns.
+
+    Between tries it raises if the sync is given up or the time is up.
+    """
     timeout = sock.gettimeout()
     deadline = min(_bounds.deadline, time.monotonic() + seconds)
     try:
@@ -312,7 +315,7 @@ def _within_bounds(sock: socket.socket, wait: Callable[[], Returned], seconds: f
             left = deadline - time.monotonic()
             if left <= 0:
                 raise _OutOfTime
-            sock.settimeout(min(left, LOOK_SECONDS))
+            sock.settimeout(min(left, CHECK_SECONDS))
             try:
                 return wait()
             except TimeoutError:
@@ -420,15 +423,11 @@ class _Adapter(HTTPAdapter):
 
 
 def _split_credentials(proxy: str) -> tuple[str, dict[str, str]]:
-    """The proxy's address, and the header that carries user and password to the proxy, never to Asana.
-
-    The percent-encoded bytes are sent as they are, as curl does. `requests` takes only characters of Latin-1.
-    """
+    """The proxy's address, and the header that carries user and password to the proxy, never to Asana."""
     credentials, _, place = urlsplit(proxy).netloc.rpartition("@")
     if not credentials:
         return f"http://{place}", {}
-    basic = base64.b64encode(unquote_to_bytes(credentials)).decode()
-    return f"http://{place}", {"Proxy-Authorization": f"Basic {basic}"}
+    return f"http://{place}", {"Proxy-Authorization": f"Basic {basic_credentials(credentials)}"}
 
 
 def _tls_context() -> ssl.SSLContext:

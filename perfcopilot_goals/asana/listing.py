@@ -10,6 +10,7 @@ from typing import Any
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.responses import Refused
 from perfcopilot_goals.domain.actions import SET_WORKSPACE
+from perfcopilot_goals.domain.limits import PAGE_SIZE
 from perfcopilot_goals.errors import (
     AsanaAccessError,
     AsanaContractError,
@@ -18,7 +19,6 @@ from perfcopilot_goals.errors import (
     GoalsError,
 )
 
-PAGE_SIZE = 100
 MAX_PAGES = 2_000
 
 OnPage = Callable[[int], None]

@@ -4,9 +4,10 @@ Two routes are known. `/goals/{gid}/subgoals` is on the product's page and was d
 `/goal_relationships` is what Asana documents today. A route that is gone answers 404, and so does a goal that was
 deleted meanwhile. Mistaking the first for the second would lose every key result in silence.
 
-So the walk begins goal by goal, until one list was read. A 404 is put down to the goal only if the other route says no
-more about it; asking both routes about one goal settles that for all. If the other route has the list, or refuses it,
-or alone names the goal, the route in use is gone. Then the other route is asked for every list that was not read.
+So the walk begins goal by goal, until it has read one list. If a goal answers 404, the walk asks the other route about
+it. If the other says no more, the goal is at fault. If the other has the list, refuses it, or alone names the goal, the
+route in use is gone. One goal settles that for all. Then the walk asks the other route for every list that it has not
+read.
 
 `core.subgoal_refusals` decides whether a sync may go on without the lists that were not read.
 """
@@ -33,6 +34,7 @@ from perfcopilot_goals.asana.routes import (
     Subgoals,
     fetch_subgoals,
 )
+from perfcopilot_goals.domain.ids import show_ids
 from perfcopilot_goals.domain.subgoal_lists import Unread
 from perfcopilot_goals.errors import AsanaUnavailableError
 
@@ -40,8 +42,6 @@ from perfcopilot_goals.errors import AsanaUnavailableError
 PROBES = 5
 # Goals handed to the workers at a time: enough to keep each busy, and not all, as each costs a kilobyte.
 LINED_UP = 2 * IN_FLIGHT
-# An error names this many goals and counts the rest.
-NAMED = 10
 
 Value = TypeVar("Value")
 
@@ -138,7 +138,7 @@ class _Walker:
             gid = left.popleft()
             status = self._settle(gid, partial(self._read, gid))
             if status == 404 and self.other_agrees is None and not self.route.other_is_gone:
-                self._other_says_more(gid)
+                self._try_other_route(gid)
             if self.walk.subgoals:
                 return
 
@@ -196,8 +196,11 @@ class _Walker:
         whys = self.walk.unread
         missing = [gid for gid, why in whys.items() if why is not Unread.FORBIDDEN]
         if not self.route.other_is_gone:
-            is_there = self.walk.subgoals or Unread.GOAL_UNKNOWN in whys.values() or len(missing) == 1
-            if not missing or (self.other_agrees and is_there) or not self._other_says_more(missing[-1]):
+            if not missing:
+                return
+            route_exists = self.walk.subgoals or Unread.GOAL_UNKNOWN in whys.values()
+            is_settled = self.other_agrees and (route_exists or len(missing) == 1)
+            if is_settled or not self._try_other_route(missing[-1]):
                 return
         if self.route.is_fixed:
             self._walk_together(missing[:-1], partial(self._read_by, self.route.other))
@@ -223,8 +226,8 @@ class _Walker:
         self.route.has_read.add(route)
         return subgoals
 
-    def _other_says_more(self, gid: str) -> bool:
-        """After a 404: whether the other route has the list or says more about the goal.
+    def _try_other_route(self, gid: str) -> bool:
+        """Ask the other route for a list that answered 404; returns whether it has the list or says more.
 
         If so, it becomes the route in use, unless the setting fixes the route and the other only refuses.
         """
@@ -255,11 +258,10 @@ class _Walker:
 
     def _failure(self) -> AsanaUnavailableError:
         """The error of the first list that failed, with the goals of all of them."""
-        goals = f"goal{'s' if len(self.failed) > 1 else ''} {', '.join(sorted(self.failed)[:NAMED])}"
-        more = f" and {len(self.failed) - NAMED} more" if len(self.failed) > NAMED else ""
+        goals = f"goal{'s' if len(self.failed) > 1 else ''} {show_ids(sorted(self.failed))}"
         first = next(iter(self.failed.values()))
         return AsanaUnavailableError(
-            f"the sub-goals of {goals}{more} could not be read; {first.message}", action=first.action
+            f"the sub-goals of {goals} could not be read; {first.message}", action=first.action
         )
 
     def _keep(self, gid: str, subgoals: Subgoals) -> None:

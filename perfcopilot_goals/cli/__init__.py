@@ -26,7 +26,7 @@ COMMANDS = {
     "employee": ("perfcopilot_goals.cli.groups:employee", "Import the roster and map it to Asana users."),
     "grants": ("perfcopilot_goals.cli.admin_commands:grants", "Print or make the database's four roles."),
     "plan": ("perfcopilot_goals.cli.status:plan", "Show how long the next sync takes."),
-    "prompt": ("perfcopilot_goals.cli.status:prompt", "Print an employee's stored [GOALS] block."),
+    "prompt": ("perfcopilot_goals.cli.prompt:prompt", "Print an employee's [GOALS] block, as it is or was."),
     "retention": ("perfcopilot_goals.cli.admin_commands:retention", "Delete old history."),
     "sandbox": ("perfcopilot_goals.cli.dev:sandbox", "Serve a small stand-in Asana on 127.0.0.1."),
     "status": ("perfcopilot_goals.cli.status:status", "Show each connection's last sync, and what failed."),

@@ -56,7 +56,8 @@ def add(session: Session, /, name: str, **given: Any) -> None:
     """Add a connection. You can set the GID later; until then its syncs fail and say so."""
     services.connections.create_connection(session.database, session.settings, name, _named(given))
     set_partition(session, name, exists=True)
-    echo(f"Added connection {name}. Next: perfcopilot-goals employee import {name} FILE.csv")
+    following = "employee import {} FILE.csv" if given["workspace_gid"] else "connection check {}"
+    echo(f"Added connection {name}. Next: perfcopilot-goals {following.format(name)}")
 
 
 @click.command("set")
@@ -71,7 +72,8 @@ def set_(session: Session, /, name: str, **given: Any) -> None:
         raise click.UsageError("name at least one setting to change")
     after = services.connections.change_connection(session.database, session.settings, name, changes)
     set_partition(session, name, exists=after.enabled)
-    echo(f"Connection {name} is set. Next: perfcopilot-goals sync {name}")
+    following = f" Next: perfcopilot-goals sync {name}" if after.enabled else " It is disabled, so nothing syncs it."
+    echo(f"Connection {name} is set.{following}")
 
 
 @click.command("list")

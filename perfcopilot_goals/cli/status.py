@@ -1,4 +1,4 @@
-"""`status`, `plan` and `prompt`: what is stored, and what the next sync will cost."""
+"""`status` and `plan`: what is stored, and what the next sync will cost."""
 
 import datetime as dt
 from collections import Counter
@@ -59,28 +59,6 @@ def plan(session: Session, name: str, as_json: bool) -> None:
         f"{parts.user_pages} pages of users), "
         f"{planned.seconds:.0f} s at {planned.requests_per_minute:,} requests a minute"
     )
-
-
-@click.command("prompt")
-@click.argument("name")
-@click.argument("employee_id", metavar="EMPLOYEE")
-@as_json
-@pass_session
-def prompt(session: Session, name: str, employee_id: str, as_json: bool) -> None:
-    """Print an employee's stored [GOALS] block. If the block may be out of date, stderr says why."""
-    found = services.prompts.find_prompt(session.database, name, employee_id)
-    if as_json:
-        print_json(asdict(found.stored))
-    else:
-        echo(*found.stored.block.split("\n"))
-    if found.failed_with:
-        echo(f"The last sync of {name} failed ({found.failed_with}); this block is of an earlier one.", err=True)
-    if found.stored.roster_changed:
-        echo(
-            f"The roster's entry of {employee_id} changed after this block was made. "
-            f"Next: perfcopilot-goals sync {name}",
-            err=True,
-        )
 
 
 def _connection_row(status: "ConnectionStatus") -> dict[str, Any]:

@@ -60,7 +60,7 @@ def _open_in_worker(debug: bool, allow_empty: bool) -> AbstractContextManager[Wo
 
 @contextmanager
 def _open_work(session: Session, allow_empty: bool, *, draws: bool) -> Iterator[Work]:
-    """What syncs in this process need. A bar is drawn only if no other process writes beside it."""
+    """A function that syncs connections by name and returns their exit codes. `draws`: whether it shows a bar."""
     progress = TerminalProgress(draws=draws)
     with open_runner(session, progress) as runner:
         yield lambda names: [_sync(runner, name, allow_empty, progress) for name in names]

@@ -12,6 +12,8 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from perfcopilot_goals.domain.ids import show_ids
+
 SHOWN = 10
 DIGEST_CHARS = 32
 
@@ -55,12 +57,12 @@ def newly_truncated(alerted: Alerted, now: Truncated, webhook: str) -> dict[str,
     return {connection: employees for connection, employees in new.items() if employees}
 
 
-def tell_failure(connection: str, error: str, link: str) -> str:
+def failure_text(connection: str, error: str, link: str) -> str:
     """The alert for a failed sync. `error` is the failure's text: it begins with its class and says what to do."""
     return f"Sync of connection {_escaped(connection)} failed.\n{_escaped(error)}\n{_escaped(link)}"
 
 
-def tell_truncated(new: Truncated, cap: int, link: str) -> str:
+def truncation_text(new: Truncated, cap: int, link: str) -> str:
     """The alert for employees who now own more goals than the cap, with a line for each connection."""
     lines = [f"Goals are missing from blocks. These employees own more than {cap} goals (how many in brackets):"]
     lines += [f"{_escaped(name)}: {_named(employees)}" for name, employees in sorted(new.items())[:SHOWN]]
@@ -70,8 +72,7 @@ def tell_truncated(new: Truncated, cap: int, link: str) -> str:
 
 
 def _named(employees: Mapping[str, int]) -> str:
-    named = ", ".join(f"{_escaped(who)} ({owned})" for who, owned in sorted(employees.items())[:SHOWN])
-    return named + (f" and {len(employees) - SHOWN} more" if len(employees) > SHOWN else "")
+    return show_ids([f"{_escaped(who)} ({owned})" for who, owned in sorted(employees.items())])
 
 
 def _escaped(text: str) -> str:

@@ -1,6 +1,7 @@
 """What the checks say about a connection's slices, as pure functions.
 
-A result counts exactly, shows ten ids and holds a thousand: gids and employee ids, never a goal's text or a name.
+A result has the exact count, shows the first ten ids and keeps the first thousand. Ids are gids and employee ids,
+never a goal's text or a name.
 `CHECKS` is the catalogue. A function's name is the sentence that is true while the check is green. Its docstring is the
 check's description: what the ids are, and what to do. `Facts` has all that it reads.
 """
@@ -13,10 +14,10 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from perfcopilot_goals.core.mapping import KNOWN_WORDS, map_status
+from perfcopilot_goals.domain.ids import show_ids
 from perfcopilot_goals.domain.limits import DESCRIPTION_CHARS, GOALS_PER_EMPLOYEE
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 
-IDS_SHOWN = 10
 # The metadata of a check holds at most this many ids. Otherwise an event could have megabytes.
 IDS_LISTED = 1_000
 RAW, OWNED, SUBGOALS, ROWS, BLOCKS = SLICE_TABLES
@@ -97,12 +98,6 @@ def _check(table: str, *, reads: Reads, structural: bool = False) -> Callable[[_
     return enter
 
 
-def show_ids(ids: Sequence[str], count: int) -> str:
-    """The first ten ids, and `… and N more` where `count` is larger."""
-    more = [f"… and {count - IDS_SHOWN:,} more"] if ids and count > IDS_SHOWN else []
-    return ", ".join([*ids[:IDS_SHOWN], *more])
-
-
 def _about(ids: Iterable[object], limit: int | None = None) -> CheckResult:
     every = [str(i) for i in ids]
     return CheckResult(len(every), every[:IDS_LISTED], limit)
@@ -116,7 +111,7 @@ def workspace_has_goals(facts: Facts) -> CheckResult:
 
 @_check(RAW, reads={RAW: ["goal_gid"]})
 def goals_did_not_collapse(facts: Facts) -> CheckResult:
-    """The list of goals shrank to less than half. The number is how many goals are gone.
+    """How many goals are gone, if the list shrank to less than half since the last write.
 
     Did the token's user lose access to teams or private goals? If the goals are really gone, the next sync is green.
     """
@@ -215,7 +210,12 @@ def status_agrees_with_asana(facts: Facts) -> CheckResult:
     asana = dict(facts.slices[RAW][["goal_gid", "asana_status"]].itertuples(index=False, name=None))
     rows = facts.slices[ROWS]
     goals = rows.loc[rows["kind"] == "goal", ["goal_gid", "status"]].itertuples(index=False, name=None)
-    return _about(g for g, status in goals if (word := asana.get(g)) and status != _COLOURS.get(word, map_status(word)))
+    differing = []
+    for goal_gid, status in goals:
+        word = asana.get(goal_gid)
+        if word and status != _COLOURS.get(word, map_status(word)):
+            differing.append(goal_gid)
+    return _about(differing)
 
 
 @_check(
@@ -235,8 +235,12 @@ def no_goal_was_lost(facts: Facts) -> CheckResult:
     parents = zip(subgoals["goal_gid"], subgoals["subgoal_gid"], strict=True)
     expected.update((parent, child, owner.get(parent)) for parent, child in parents)
     found = Counter(zip(rows["goal_gid"], rows["row_gid"], rows["employee_id"], strict=True))
+    # Whoever was unmapped since lost their rows at once; until the next sync, the tables before this one have theirs.
+    missing = Counter(
+        {row: count for row, count in (expected - found).items() if facts.asana_user_of.get(row[2] or "")}
+    )
     # A row with the wrong employee counts once, though it is both missing and one too many.
-    wrong = sorted({(goal_gid, row_gid) for goal_gid, row_gid, _ in (expected - found) + (found - expected)})
+    wrong = sorted({(goal_gid, row_gid) for goal_gid, row_gid, _ in missing + (found - expected)})
     return _about(row_gid for _, row_gid in wrong)
 
 

@@ -6,6 +6,7 @@ deleted or hidden while the sync ran, and a check names them. If it is many at o
 
 from collections.abc import Collection, Mapping
 
+from perfcopilot_goals.domain.ids import show_ids
 from perfcopilot_goals.domain.subgoal_lists import Unread
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, GoalsError
 
@@ -13,7 +14,6 @@ from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, Goals
 REFUSED_AT_MOST = 5
 REFUSED_ONE_IN = 10
 # An error names this many goals and counts the rest.
-NAMED = 10
 
 
 def refusal_of_lists(
@@ -52,10 +52,9 @@ def refusal_of_lists(
     lost = [gid for gid, why in unread.items() if why is Unread.FORBIDDEN and gid in with_key_results]
     if allow_empty or len(lost) <= REFUSED_AT_MOST or REFUSED_ONE_IN * len(lost) <= len(with_key_results):
         return None
-    more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
     return AsanaAccessError(
         f"{len(lost)} of {len(with_key_results)} goals with stored key results answered 403 when their sub-goals were "
-        f"asked for ({', '.join(lost[:NAMED])}{more}); the key results of the last sync stand",
+        f"asked for ({show_ids(lost)}); the key results of the last sync stand",
         action="Give the token's user access to these goals again, or use a service account's token. If they are to "
         "lose their key results: perfcopilot-goals sync {connection} --allow-empty",
     )

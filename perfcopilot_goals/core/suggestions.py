@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from perfcopilot_goals.core.responses import Response, by_gid, parse_optional_text, response_to
 from perfcopilot_goals.core.similarity import address_of, name_keys, similarity, untagged
 from perfcopilot_goals.domain.employee import Employee
+from perfcopilot_goals.domain.ids import show_ids
 
 EXACT, HINT, COLLISION, NOTHING = KINDS = ("exact", "hint", "collision", "nothing")
 
 # Names at least as similar as the first are worth a look. Below the second, even an exact e-mail needs one.
 SIMILAR, DISSIMILAR = 0.85, 0.5
-_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,9 @@ class _ByAddress:
         found = self._at.get(address, [])
         user = found[0] if len(found) == 1 else None
         if others := [other for other in self._sharing[address] if other != employee.employee_id]:
-            return say(COLLISION, f"the same e-mail as {_several(others)}", user)
+            return say(COLLISION, f"the same e-mail as {show_ids(others)}", user)
         if len(found) > 1:
-            return say(COLLISION, f"Asana users {_several(u.gid for u in found)} have that e-mail")
+            return say(COLLISION, f"Asana users {show_ids([u.gid for u in found])} have that e-mail")
         if user is None:
             return say(NOTHING, "no Asana user has that e-mail")
         if user.gid in self._employee_of:
@@ -153,7 +153,7 @@ def _hinted(suggestion: Suggestion, found: list[AsanaUser], sign: str, score: fl
     kind = HINT if suggestion.kind == NOTHING else suggestion.kind
     before = "" if kind == HINT else f"{suggestion.why}; "
     if len(found) > 1:
-        several = f"{before}{sign}: Asana users {_several(user.gid for user in found)}"
+        several = f"{before}{sign}: Asana users {show_ids([user.gid for user in found])}"
         return replace(suggestion, kind=kind, score=score, why=several)
     (user,) = found
     return replace(suggestion, kind=kind, gid=user.gid, asana_name=user.name, score=score, why=before + sign)
@@ -166,9 +166,3 @@ def _with_rivals(suggestions: list[Suggestion]) -> list[Suggestion]:
         replace(s, why=f"{s.why}; fits {led[s.gid]} employees") if s.gid and s.kind == HINT and led[s.gid] > 1 else s
         for s in suggestions
     ]
-
-
-def _several(ids: Iterable[str]) -> str:
-    every = list(ids)
-    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
-    return ", ".join(every[:_SHOWN]) + more

@@ -11,7 +11,13 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from perfcopilot_goals.core.alerts import newly_truncated, parse_alerted, render_alerted, tell_failure, tell_truncated
+from perfcopilot_goals.core.alerts import (
+    failure_text,
+    newly_truncated,
+    parse_alerted,
+    render_alerted,
+    truncation_text,
+)
 from perfcopilot_goals.core.checks import BLOCKS
 from perfcopilot_goals.defs.failures import ERROR_CODE
 from perfcopilot_goals.defs.jobs import NAMES as PEOPLES_JOBS
@@ -57,7 +63,7 @@ def alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
             return
         post(
             webhook,
-            tell_failure(
+            failure_text(
                 run.tags.get(PARTITION, "(none)"),
                 _error_of(context.get_step_failure_events()),
                 f"{settings.ui_url}/runs/{run.run_id}",
@@ -76,7 +82,7 @@ def alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
             return now
         new = newly_truncated(parse_alerted(context.cursor, webhook), now, webhook)
         if new:
-            post(webhook, tell_truncated(new, GOALS_PER_EMPLOYEE, f"{settings.ui_url}/assets/{BLOCKS}?view=checks"))
+            post(webhook, truncation_text(new, GOALS_PER_EMPLOYEE, f"{settings.ui_url}/assets/{BLOCKS}?view=checks"))
         return dg.SensorResult(cursor=render_alerted(now, webhook))
 
     return [failed_sync_alert, truncation_alert]

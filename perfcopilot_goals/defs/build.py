@@ -20,6 +20,7 @@ from perfcopilot_goals.defs.connection_checks import (
 )
 from perfcopilot_goals.defs.io_manager import SliceIOManager
 from perfcopilot_goals.defs.jobs import JOBS
+from perfcopilot_goals.defs.lost_retries import lost_retries_sensor
 from perfcopilot_goals.defs.observation import roster_and_settings_sensor
 from perfcopilot_goals.defs.progress import LogProgress, Report
 from perfcopilot_goals.defs.resources import AsanaResource, StoreResource
@@ -43,6 +44,7 @@ def build_definitions(settings: Settings, report: Report | None = None, clock: C
             connections_sensor,
             fixed_connection_sensor,
             roster_and_settings_sensor,
+            lost_retries_sensor,
             connection_checks_sensor(settings.ui_url),
             *alert_sensors(settings),
         ],

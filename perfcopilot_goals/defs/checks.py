@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from perfcopilot_goals.core.checks import CHECKS, IDS_LISTED, IDS_SHOWN, RAW, SUBGOALS, Check, Facts
+from perfcopilot_goals.core.checks import CHECKS, IDS_LISTED, RAW, SUBGOALS, Check, Facts
 from perfcopilot_goals.defs.failures import as_failures, not_recorded
 from perfcopilot_goals.defs.partitions import connections_partitions
 from perfcopilot_goals.defs.resources import StoreResource
+from perfcopilot_goals.domain.ids import IDS_SHOWN
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import read_mapping

@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from perfcopilot_goals.core.checks import IDS_LISTED, IDS_SHOWN, CheckResult
+from perfcopilot_goals.core.checks import IDS_LISTED, CheckResult
 from perfcopilot_goals.core.connection_checks import (
     FAILED,
     STALE_AFTER,
@@ -29,6 +29,7 @@ from perfcopilot_goals.defs.failures import as_failures, not_recorded
 from perfcopilot_goals.defs.partitions import PARTITION_TAG
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.connection_health import ConnectionHealth, EndedRun
+from perfcopilot_goals.domain.ids import IDS_SHOWN
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.storage.connection_health import read_connection_health, read_logged_runs
 from perfcopilot_goals.storage.overview import read_truncated

@@ -40,7 +40,7 @@ class SliceIOManager(dg.ConfigurableIOManager):
     store: StoreResource
     clock: dg.ResourceDependency[Clock]
     allow_empty: bool = False
-    # Where the latest inputs came from; the step that loaded them writes next.
+    # By input: where its slice came from. `load_input` fills it, and `handle_output` of the same step reads it.
     _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame | Connection | Roster:
@@ -78,6 +78,7 @@ class SliceIOManager(dg.ConfigurableIOManager):
                 notes={**obj.notes} | ({"allow_empty": True} if self.allow_empty else {}),
                 is_last=self._is_last(context, table),
                 allow_empty=self.allow_empty,
+                history_days=self.store.settings.history_days,
             )
             deleted = replace_slice(self.store.database, table, rows, replacement, self._pause)
         context.add_output_metadata(_metadata(table, rows, obj, deleted, time.monotonic() - began))

@@ -1,6 +1,10 @@
 """Limits of the product and of Asana's API that more than one room needs."""
 
 GOALS_PER_EMPLOYEE = 200
+# Objects in a page of Asana's lists; Asana takes no more.
+PAGE_SIZE = 100
 DESCRIPTION_CHARS = 1_000
 # The rates that a connection may be set to. No token may send, and no process sends, over a thousand a second.
 REQUESTS_PER_MINUTE = range(1, 60_001)
+# How long closed versions of blocks and goals are kept, unless PERFCOPILOT_HISTORY_DAYS says otherwise.
+HISTORY_DAYS = 400

@@ -7,6 +7,8 @@ from typing import Any
 
 # The asset tables in the order of the pipeline.
 SLICE_TABLES = ("raw_workspace_goals", "owned_goals", "subgoals", "mapped_goal_rows", "prompt_blocks")
+# What `prompt_blocks` and `mapped_goal_rows` have been.
+VERSION_TABLES = ("block_versions", "goal_versions")
 SYNC_STATES = ("running", "complete", "failed")
 
 

@@ -4,10 +4,11 @@ Libraries read some addresses in two ways: `https://app.asana.com\\@evil` can ha
 refused. The caller decides which hosts are right.
 """
 
+import base64
 import ipaddress
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,14 @@ class WebAddress:
             return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+
+def basic_credentials(credentials: str) -> str:
+    """`user:password` of a URL, as a header of Basic authentication sends it.
+
+    The percent-encoded bytes are sent as they are, as curl does. `requests` takes only characters of Latin-1.
+    """
+    return base64.b64encode(unquote_to_bytes(credentials)).decode()
 
 
 def parse_web_address(url: str) -> WebAddress:

@@ -3,9 +3,9 @@
 Add here what the rest of the product needs from it. `users` counts its users, `process` asks, starts and stops it,
 `launch` has its command line, `programs` its binaries, and `files` its folders.
 
-The UI, the daemon, the run workers and the command line share one server. A process that asked for its URL is a user
-of it until it exits. A process that a signal ends (SIGTERM too) cannot stop the server, which then runs on without
-users until the next user exits. A forked child is a user only once it asks, and never leaves in its parent's name.
+The UI, the daemon, the run workers and the command line share one server. A process becomes a user when it asks for
+the URL, and stays one until it exits. If a signal ends it, SIGTERM included, it cannot stop the server; the next user
+that exits does. A forked child is a user only once it asks. Its exit never counts as its parent's.
 
 After `keep_running` only `stop_local_postgres` stops the server. A file records that, so it outlives a reboot.
 """
@@ -22,7 +22,7 @@ from perfcopilot_goals.local_postgres import process
 from perfcopilot_goals.local_postgres.files import OUTSIDE, ServerFiles, claim, locate, make_folders, write_private
 from perfcopilot_goals.local_postgres.locks import locked
 from perfcopilot_goals.local_postgres.programs import initialise
-from perfcopilot_goals.local_postgres.users import become_user, one_at_a_time, turn
+from perfcopilot_goals.local_postgres.users import become_user, process_lock, start_locked
 from perfcopilot_goals.settings import Settings
 
 __all__ = ["is_running", "keep_running", "local_database_url", "remove_local_postgres", "stop_local_postgres"]
@@ -32,7 +32,7 @@ DATABASE = "perfcopilot"
 
 def local_database_url(settings: Settings) -> str:
     """The URL of the local Postgres' database. The server runs from now on, at least until this process ends."""
-    with one_at_a_time, _as_store_errors():
+    with process_lock, _as_store_errors():
         files = locate(settings)
         make_folders(settings, files)
         become_user(files)
@@ -51,7 +51,7 @@ def is_running(settings: Settings) -> bool:
 
 def keep_running(settings: Settings) -> None:
     """From now on only `stop_local_postgres` stops the server, not the exit of its last user. Starts nothing."""
-    with one_at_a_time, _as_store_errors():
+    with process_lock, _as_store_errors():
         files = locate(settings)
         make_folders(settings, files)
         with locked(files.start_lock):
@@ -60,17 +60,17 @@ def keep_running(settings: Settings) -> None:
 
 def stop_local_postgres(settings: Settings) -> bool:
     """Stop the server even if it has users, and undo `keep_running`. Returns whether anything ran."""
-    with one_at_a_time, _as_store_errors():
+    with process_lock, _as_store_errors():
         files = locate(settings)
-        with turn(files):
+        with start_locked(files):
             return _stop(files)
 
 
 def remove_local_postgres(settings: Settings) -> None:
     """Stop the server and delete all of its files, the database too, inside the home and outside."""
-    with one_at_a_time, _as_store_errors():
+    with process_lock, _as_store_errors():
         files = locate(settings)
-        with turn(files):
+        with start_locked(files):
             _stop(files)
             for folder in {files.base, files.notes}:
                 if folder.exists():
@@ -83,6 +83,7 @@ def remove_local_postgres(settings: Settings) -> None:
 def _serve(files: ServerFiles) -> int:
     """The server's port. Waits for a server that is coming up or recovering; starts one if none runs."""
     if not claim(files):
+        # This data belonged to an earlier home at this path, which was deleted. Its password went with it.
         _stop(files)
         shutil.rmtree(files.data)
         claim(files)

@@ -18,7 +18,7 @@ from perfcopilot_goals.local_postgres import process
 from perfcopilot_goals.local_postgres.files import ServerFiles
 from perfcopilot_goals.local_postgres.locks import is_at, lock, locked, unlock
 
-one_at_a_time = threading.RLock()
+process_lock = threading.RLock()
 _held: dict[ServerFiles, int] = {}
 
 
@@ -35,7 +35,7 @@ def become_user(files: ServerFiles) -> None:
         atexit.register(_leave)
 
 
-def turn(files: ServerFiles) -> AbstractContextManager[object]:
+def start_locked(files: ServerFiles) -> AbstractContextManager[object]:
     """The start lock; nothing to lock if there is no home yet."""
     return locked(files.start_lock) if files.notes.exists() else nullcontext()
 
@@ -44,7 +44,7 @@ def _leave() -> None:
     while _held:
         files, held = _held.popitem()
         # If anything goes wrong here, the exit of the next user is another chance.
-        with suppress(GoalsError, OSError), turn(files):
+        with suppress(GoalsError, OSError), start_locked(files):
             if files.notes.exists() and not is_at(held, files.users_lock):
                 continue  # the home was made anew; its server belongs to its own users
             try:
@@ -58,10 +58,8 @@ def _leave() -> None:
 
 def _forget_in_child() -> None:
     _held.clear()
-    one_at_a_time.release()
+    process_lock.release()
 
 
 # A child is no user until it asks, and must not leave in its parent's name. The lock keeps forks out of a start.
-os.register_at_fork(
-    before=one_at_a_time.acquire, after_in_parent=one_at_a_time.release, after_in_child=_forget_in_child
-)
+os.register_at_fork(before=process_lock.acquire, after_in_parent=process_lock.release, after_in_child=_forget_in_child)

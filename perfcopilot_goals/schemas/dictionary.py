@@ -14,6 +14,8 @@ Ids are text. A name that ends in `_at` is an instant in UTC; one that ends in `
 There are also three views over `mapped_goal_rows`. Two are for the application: `goals` has the goals, and
 `goal_key_results` the key results, with `key_result_gid` for `row_gid`. The third, `goal_counts`, is for analysts. It
 has the number of `goals` and `employees` per connection, `kind` and `status`, without ids, names or descriptions.
+A fourth view, `status_changes`, is over `goal_versions`: one row per change of a goal's or key result's status, with
+the status before and after, Asana's words for them, and `changed_at`, when readers first got the new one.
 """
 
 

@@ -159,6 +159,48 @@ class PromptBlocks(_Slice):
         unique = ["connection", "employee_id"]
 
 
+class _Version(_Connected):
+    visible_from: Series[Instant] = _field("When readers first got it, by the database's clock.")
+    visible_to: Series[Instant] = _field("When readers got it no longer; null for the present version.", nullable=True)
+    first_synced_at: Series[Instant] = _field("`synced_at` of the first sync that brought it.")
+    last_synced_at: Series[Instant] = _field("`synced_at` of the last sync that brought it, unchanged.")
+    run_id: Series[Text] = _field("Dagster's id of the run that first wrote it.")
+
+
+class BlockVersions(_Version):
+    """One row per state that an employee's block has been in; the open one equals the row of `prompt_blocks`."""
+
+    employee_id: Series[Text] = _field("The employee under review.")
+    block: Series[Text] = _field("The block, byte for byte.")
+    citations: Series[object] = _field("Which goal each line is about, as in `prompt_blocks`.")
+    goals_owned: Series[int] = _field("Goals the employee owned, including those beyond the cap.", ge=0)
+    goals_listed: Series[int] = _field("Goals in the block.", ge=0, le=GOALS_PER_EMPLOYEE)
+    key_results_listed: Series[int] = _field("Key results in the block.", ge=0)
+    truncated: Series[bool] = _field("Whether goals were missing from the block because of the cap.")
+    reason: Series[Text] = _field("Why the block was as it was, as in `prompt_blocks`.", isin=BLOCK_REASONS)
+    sha256: Series[Text] = _field("SHA-256 of the block in UTF-8, in hexadecimal.", str_matches=r"\A[0-9a-f]{64}\Z")
+
+    class Config:
+        unique = ["connection", "employee_id", "visible_from"]
+
+
+class GoalVersions(_Version):
+    """One row per state that a goal or key result has been in; the open one fits the row of `mapped_goal_rows`."""
+
+    goal_gid: Series[Text] = _gid("Asana's id of the goal; for a key result, of its parent.")
+    row_gid: Series[Text] = _gid("Asana's id of the goal or sub-goal itself.")
+    employee_id: Series[Text] = _field("The employee who owned the goal.")
+    kind: Series[Text] = _field("`goal` or `key_result`.", isin=KINDS)
+    name: Series[Text] = _field("The name as Asana gave it.")
+    start_on: Series[pandas_engine.Date] = _field("Start date.", nullable=True)
+    due_on: Series[pandas_engine.Date] = _field("Due date.", nullable=True)
+    status_type: Series[Text] = _field("Asana's raw status word.", nullable=True)
+    status: Series[Text] = _field("The status that reviews use.", isin=STATUSES)
+
+    class Config:
+        unique = ["connection", "goal_gid", "row_gid", "visible_from"]
+
+
 class Connections(_Connected):
     """One row per connection: an Asana workspace that is synced with one token."""
 
@@ -209,6 +251,15 @@ class Employees(_Connected):
         unique = ["connection", "employee_id"]
 
 
+class RosterChanges(_Connected):
+    """One row per connection that ever had a roster. A trigger writes it."""
+
+    changed_at: Series[Instant] = _field("When an employee was last added, changed, mapped, unmapped or removed.")
+
+    class Config:
+        unique = ["connection"]
+
+
 class Syncs(_Connected):
     """One row per sync: the sync log."""
 
@@ -222,6 +273,7 @@ class Syncs(_Connected):
     throttled: Series[int] = _field("Requests that Asana rejected with 429.", ge=0)
     subgoal_route: Series[Text] = _field("The route by which the sub-goals were read.", nullable=True)
     counts: Series[object] = _field("Counts of the sync, and for each written table its rows, time and inputs.")
+    receipt: Series[object] = _field("What the sync listed, owned and left out, with digests.", nullable=True)
 
     class Config:
         unique = ["connection", "run_id"]

@@ -1,7 +1,7 @@
 """What the product does, one module per use case: plain functions over a database, an Asana client and a clock.
 
-No click, no Dagster, no HTML: every front calls these and does nothing to the database by itself. Decisions are in
-`core`.
+No click, no Dagster, no HTML. The command line reaches the database only through these and `defs`; `defs` also uses
+`storage` itself. Decisions are in `core`.
 
 `services.status` imports that module when it is first used. So the command line can name all of them at the top of its
 modules, and `--help` does not wait for SQLAlchemy, pandas and pandera.

@@ -10,7 +10,7 @@ from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.dagster_rows import redact_rows, runs_of_others
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database
 from perfcopilot_goals.storage.erasure import Erasure, erase_employee, redact_sync_log, vacuum
-from perfcopilot_goals.storage.erasure_scan import find_traces
+from perfcopilot_goals.storage.erasure_scan import scan_for_leftovers
 from perfcopilot_goals.storage.local_files import redact_files
 from perfcopilot_goals.storage.users_check import read_mapping_conflicts
 
@@ -37,7 +37,7 @@ def has_doubtful_mapping(database: Database, connection: str, employee_id: str) 
 
 def find_leftovers(database: Database, settings: Settings, texts: Sequence[str]) -> dict[str, list[str]]:
     """For each text the places that still hold it, in the database and in local files; texts not found are left out."""
-    return find_traces(database, settings, texts) if texts else {}
+    return scan_for_leftovers(database, settings, texts) if texts else {}
 
 
 def erase_person(database: Database, settings: Settings, connection: str, employee_id: str) -> ErasedPerson:

@@ -24,7 +24,7 @@ from perfcopilot_goals.services.sync_access import open_client, require_workspac
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.employees import map_employee, map_unmapped, note_users, read_employees
+from perfcopilot_goals.storage.employees import map_employee, map_unmapped, read_employees, record_gone_users
 from perfcopilot_goals.storage.erased import read_erased
 from perfcopilot_goals.storage.locks import lock_roster
 from perfcopilot_goals.storage.unmapped import Unmapped, Waiting, read_unmapped, read_waiting
@@ -162,5 +162,5 @@ def _record(conn: sa.Connection, connection: Connection, users: list[AsanaUser],
     conflicts = find_conflicts(read_employees(conn, name), users)
     kinds = {conflict.employee_id: conflict.kind for conflict in conflicts}
     record_users_check(conn, connection, users=listed, conflicts=kinds)
-    gone = note_users(conn, name, [user.gid for user in users])
+    gone = record_gone_users(conn, name, [user.gid for user in users])
     return UsersSeen(len(users), sum(user.email is None for user in users), conflicts, gone)

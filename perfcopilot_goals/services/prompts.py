@@ -1,10 +1,24 @@
-"""The stored blocks, as they go into a review's prompt."""
+"""The stored blocks, as they go into a review's prompt now, or as readers got them at an earlier moment."""
 
+import datetime as dt
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
+from perfcopilot_goals.core.history import HistoryEntry, describe_history, format_instant, parse_as_of
+from perfcopilot_goals.domain.block import BlockVersion
+from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.overview import StoredBlock, read_block, read_connection_status
+from perfcopilot_goals.storage.overview import StoredBlock, no_block, read_block, read_connection_status
+from perfcopilot_goals.storage.versions import (
+    read_block_version_at,
+    read_block_versions,
+    read_present,
+    read_visible_spans,
+)
+
+__all__ = ["HistoryEntry", "PastBlock", "Prompt", "find_past_block", "find_prompt", "list_versions"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +33,15 @@ class Prompt:
     failed_with: str | None
 
 
+@dataclass(frozen=True)
+class PastBlock:
+    """The version that readers got at `as_of`. `is_so_far`: the day that was asked for is not over."""
+
+    version: BlockVersion
+    as_of: dt.datetime
+    is_so_far: bool
+
+
 def find_prompt(database: Database, connection: str, employee_id: str) -> Prompt:
     """The employee's block; `GoalsConfigError` says why there is none."""
     with database.connect("reading the block") as conn:
@@ -26,3 +49,61 @@ def find_prompt(database: Database, connection: str, employee_id: str) -> Prompt
         stored = read_block(conn, connection, employee_id)
         status = read_connection_status(conn, connection)
     return Prompt(stored, status.failed_with)
+
+
+def find_past_block(database: Database, connection: str, employee_id: str, when: str) -> PastBlock:
+    """The block that readers got then; `GoalsConfigError` says why there is none, or that `when` is not understood.
+
+    Of a day that is not over, it is the present block.
+    """
+    asked = parse_as_of(when)
+    with database.connect("reading the block's history", snapshot=True) as conn:
+        read_connection(conn, connection)
+        present = read_present(conn, connection)
+        is_so_far = asked.day_began is not None and asked.day_began <= present < asked.instant
+        as_of = present if is_so_far else asked.instant
+        if as_of > present:
+            raise GoalsConfigError(
+                f"{format_instant(as_of)} is still to come; by the database's clock it is {format_instant(present)}",
+                connection=connection,
+                action=f"For the present block: perfcopilot-goals prompt {connection} {employee_id}",
+            )
+        version = read_block_version_at(conn, connection, employee_id, as_of)
+        if version is None:
+            raise _no_version(conn, connection, employee_id, as_of)
+        return PastBlock(version, as_of, is_so_far)
+
+
+def list_versions(database: Database, connection: str, employee_id: str) -> list[HistoryEntry]:
+    """The kept versions of the employee's block, the oldest first; `GoalsConfigError` says why there are none."""
+    with database.connect("reading the block's history", snapshot=True) as conn:
+        read_connection(conn, connection)
+        versions = read_block_versions(conn, connection, employee_id)
+        if not versions:
+            raise no_block(conn, connection, employee_id)
+        return describe_history(versions)
+
+
+def _no_version(conn: sa.Connection, connection: str, employee_id: str, as_of: dt.datetime) -> GoalsConfigError:
+    """The error that says why readers got no block of the employee then, as far as that is known."""
+    spans = read_visible_spans(conn, connection, employee_id)
+    if not spans:
+        return no_block(conn, connection, employee_id)
+    versions = f"perfcopilot-goals prompt {connection} {employee_id} --history"
+    since = spans[0][0]
+    if as_of < since:
+        return GoalsConfigError(
+            f"there is history of the block of employee {employee_id} since {format_instant(since)}; what readers got "
+            f"at {format_instant(as_of)} is not known",
+            connection=connection,
+            action=f"Ask for that moment or a later one; all versions: {versions}",
+        )
+    until = max(end for _, end in spans if end and end <= as_of)
+    later = min((start for start, _ in spans if start > as_of), default=None)
+    again = f", the next one since {format_instant(later)}" if later else ""
+    return GoalsConfigError(
+        f"employee {employee_id} had no block at {format_instant(as_of)}: the one before was there until "
+        f"{format_instant(until)}{again}",
+        connection=connection,
+        action=f"All versions: {versions}",
+    )

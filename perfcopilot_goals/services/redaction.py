@@ -5,18 +5,20 @@ or an error that quotes a header. It works by value, not by pattern, because Asa
 their form.
 """
 
-import base64
 import logging
-from urllib.parse import unquote, unquote_to_bytes, urlsplit
+from urllib.parse import unquote, urlsplit
+
+from perfcopilot_goals.domain.web_address import basic_credentials
 
 MARK = "[redacted]"
 
+_FORMATTER = logging.Formatter()
 _secrets: set[str] = set()
 _make_record = logging.getLogRecordFactory()
 
 
 def redact(secret: str) -> None:
-    """From now on no log record of this process holds this value. A blank value is ignored."""
+    """From now on no log record of this process holds this value, tracebacks included. A blank value is ignored."""
     if secret.strip():
         _secrets.add(secret)
         logging.setLogRecordFactory(_redacted_record)
@@ -26,20 +28,33 @@ def redact_credentials(url: str) -> None:
     """From now on no log record holds the URL's password: as typed, decoded, or as a header sends it with the user."""
     credentials = urlsplit(url).netloc.rpartition("@")[0]
     password = credentials.partition(":")[2]
-    for secret in (password, unquote(password), base64.b64encode(unquote_to_bytes(credentials)).decode()):
+    for secret in (password, unquote(password), basic_credentials(credentials)):
         redact(secret)
 
 
 def _redacted_record(*args: object, **kwargs: object) -> logging.LogRecord:
     record = _make_record(*args, **kwargs)
+    _redact_traceback(record)
     try:
         text = record.getMessage()
     except (TypeError, ValueError):
         # The arguments do not fit the message. logging reports that when it formats the record.
         return record
-    if any(secret in text for secret in _secrets):
-        # The longest first: a short secret may be the beginning of a long one, whose rest would stay.
-        for secret in sorted(_secrets, key=len, reverse=True):
-            text = text.replace(secret, MARK)
-        record.msg, record.args = text, ()
+    if (safe := _without_secrets(text)) != text:
+        record.msg, record.args = safe, ()
     return record
+
+
+def _redact_traceback(record: logging.LogRecord) -> None:
+    """An error that quotes a secret is kept as text alone: a handler may print the error itself."""
+    if record.exc_info:
+        trace = _FORMATTER.formatException(record.exc_info)
+        if (safe := _without_secrets(trace)) != trace:
+            record.exc_info, record.exc_text = None, safe
+
+
+def _without_secrets(text: str) -> str:
+    # The longest first: a short secret may be the beginning of a long one, whose rest would stay.
+    for secret in sorted(_secrets, key=len, reverse=True):
+        text = text.replace(secret, MARK)
+    return text

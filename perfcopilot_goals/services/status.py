@@ -11,7 +11,7 @@ from perfcopilot_goals.core.reasons import reason_now
 from perfcopilot_goals.storage.connections import read_connection, read_connections
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.overview import ConnectionStatus, Plan, read_connection_status, read_plan
-from perfcopilot_goals.storage.reasons import EmployeeStatus, read_employee_standings
+from perfcopilot_goals.storage.reasons import EmployeeStatus, read_employee_statuses
 from perfcopilot_goals.storage.sync_log import read_last_sync
 
 __all__ = [
@@ -71,7 +71,7 @@ def explain_blocks(database: Database, connection: str | None = None) -> list[Bl
     with database.connect("reading the status") as conn:
         if connection:
             read_connection(conn, connection)
-        return [_explain(status) for status in read_employee_standings(conn, connection)]
+        return [_explain(status) for status in read_employee_statuses(conn, connection)]
 
 
 def plan_sync(database: Database, connection: str) -> SyncPlan:

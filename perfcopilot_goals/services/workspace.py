@@ -9,10 +9,10 @@ from typing import Any
 
 from perfcopilot_goals.asana.identity import fetch_identity
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
-from perfcopilot_goals.core.checks import show_ids
 from perfcopilot_goals.core.roster import check_gid
 from perfcopilot_goals.domain.actions import INSPECT, SET_JOB
 from perfcopilot_goals.domain.connection import Connection
+from perfcopilot_goals.domain.ids import show_ids
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.services.connections import change_connection
 from perfcopilot_goals.services.rights import needs_right
@@ -59,7 +59,7 @@ def set_workspace(
 
 def _check_seen(name: str, gid: str, seen: list[str]) -> None:
     if gid not in seen:
-        listed = show_ids(seen, len(seen)) or "none"
+        listed = show_ids(seen) or "none"
         raise GoalsConfigError(
             f"the token does not see workspace {gid}; nothing was changed. It sees {listed}",
             connection=name,

@@ -194,7 +194,8 @@ _CAUSES = (
         wait_seconds=WAKING_SECONDS,
     ),
 )
-# Codes that say enough by themselves when the words are in another language.
+# Codes that say enough by themselves when the words are in another language. 28P01 has two causes; the later one
+# stands: the server refused the password that it was given.
 _BY_CODE = {cause.sqlstate: cause for cause in _CAUSES if cause.sqlstate in ("57P03", "28P01", "3D000", "53300")}
 
 _QUOTED = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
@@ -205,8 +206,8 @@ def find_cause(error: psycopg.Error | UnicodeError, *, is_logged_in: bool = Fals
 
     After the login only the server's words count: a line that is lost by then says nothing about the address.
     """
-    # Python's own error for a name that DNS cannot hold. Its words differ by version, and not all name the codec.
-    if isinstance(error, UnicodeError) and getattr(error, "encoding", "idna") == "idna":
+    # The idna codec raises it for a name that DNS cannot hold. Not every version of Python names the codec.
+    if isinstance(error, UnicodeError) and getattr(error, "encoding", None) in (None, "idna"):
         return _NO_SUCH_HOST
     # Names are blanked first: one may be called "starting up".
     text = _QUOTED.sub('""', str(error))

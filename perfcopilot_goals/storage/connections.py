@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from perfcopilot_goals.domain.connection import Connection
-from perfcopilot_goals.domain.sync import SLICE_TABLES
+from perfcopilot_goals.domain.sync import SLICE_TABLES, VERSION_TABLES
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.sql_tables import sql_table
 from perfcopilot_goals.storage.locks import lock_slices
@@ -39,7 +39,8 @@ def read_connection(conn: sa.Connection, name: str) -> Connection:
     if found is None:
         raise GoalsConfigError(
             f"there is no connection {name[:80]!r}",
-            action="perfcopilot-goals connection list shows all of them, connection add makes one",
+            action="perfcopilot-goals connection list shows all of them; connection add, or the admin page, makes one. "
+            "A partition that somebody added in the Dagster UI makes none, and goes by itself",
         )
     return Connection(*found)
 
@@ -83,7 +84,7 @@ def set_connection(conn: sa.Connection, name: str, changes: dict[str, Any]) -> C
 
 
 def remove_connection(conn: sa.Connection, name: str) -> int:
-    """Delete the connection with its roster, slices and sync log; returns how many rows of slices that were.
+    """Delete the connection with its roster, slices, versions and sync log; returns how many rows of slices that were.
 
     Rows left behind would come back to life with a new connection of the same name.
     """
@@ -91,6 +92,6 @@ def remove_connection(conn: sa.Connection, name: str) -> int:
     lock_slices(conn, name)
     removed = {
         table.name: conn.execute(sa.delete(table).where(table.c.connection == name)).rowcount
-        for table in map(sql_table, (*SLICE_TABLES, "syncs", "employees", "connections"))
+        for table in map(sql_table, (*SLICE_TABLES, *VERSION_TABLES, "syncs", "employees", "connections"))
     }
     return sum(removed[table] for table in SLICE_TABLES)

@@ -13,6 +13,7 @@ from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.sql_tables import any_of, ordered, sql_table
 from perfcopilot_goals.storage.erased import read_erased
 from perfcopilot_goals.storage.locks import lock_roster
+from perfcopilot_goals.storage.versions import withdraw_employees
 
 _EMPLOYEES = sql_table("employees")
 _FIELDS = [f.name for f in fields(Employee)]
@@ -45,7 +46,7 @@ def read_mapping(conn: sa.Connection, connection: str) -> dict[str, str | None]:
 def import_employees(conn: sa.Connection, connection: str, employees: Iterable[Employee]) -> Imported:
     """Add or change these employees and leave the others: all of them, or none and a `GoalsConfigError`.
 
-    An employee who has an id of an erased person is not stored again.
+    An employee who has an id of an erased person is not stored again. One who is unmapped loses block and goal rows.
     """
     erased = read_erased(conn, connection)
     before = {row.employee_id: row for row in read_employees(conn, connection)}
@@ -55,17 +56,21 @@ def import_employees(conn: sa.Connection, connection: str, employees: Iterable[E
     new = [row for key, row in given.items() if key not in before]
     changed = [row for key, row in given.items() if key in before and before[key] != row]
     _store(conn, connection, new + changed)
+    unmapped = [row.employee_id for row in changed if before[row.employee_id].asana_user_gid and not row.asana_user_gid]
+    withdraw_employees(conn, connection, unmapped)
     return Imported(len(new), len(changed), len(given) - len(new) - len(changed), len(named) - len(given))
 
 
 def remove_employees(conn: sa.Connection, connection: str, employee_ids: Iterable[str]) -> int:
-    """Take these employees off the roster; returns how many were on it. The next sync drops their goals and blocks."""
+    """Take these employees off the roster, with their blocks and goal rows; returns how many were on it."""
     e = _EMPLOYEES.c
-    gone = e.employee_id == any_of(employee_ids)
-    return conn.execute(sa.delete(_EMPLOYEES).where(e.connection == connection, gone)).rowcount
+    gone = list(employee_ids)
+    withdraw_employees(conn, connection, gone)
+    delete = sa.delete(_EMPLOYEES).where(e.connection == connection, e.employee_id == any_of(gone))
+    return conn.execute(delete).rowcount
 
 
-def note_users(conn: sa.Connection, connection: str, gids: Collection[str]) -> list[str]:
+def record_gone_users(conn: sa.Connection, connection: str, gids: Collection[str]) -> list[str]:
     """Record which employees' users are gone, and since when; returns those employees. `gids` are the workspace's."""
     e = _EMPLOYEES.c
     is_there, was_gone = e.asana_user_gid == any_of(gids), e.asana_gone_at.is_not(None)

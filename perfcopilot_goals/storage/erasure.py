@@ -13,7 +13,7 @@ from psycopg import sql
 
 from perfcopilot_goals.core.similarity import address_of
 from perfcopilot_goals.domain.employee import Employee
-from perfcopilot_goals.domain.sync import SLICE_TABLES
+from perfcopilot_goals.domain.sync import SLICE_TABLES, VERSION_TABLES
 from perfcopilot_goals.schemas.sql_tables import any_of, sql_table
 from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.employees import no_such_employee, read_employees
@@ -21,6 +21,7 @@ from perfcopilot_goals.storage.erased import known_by, read_erased, remember_era
 from perfcopilot_goals.storage.users_check import forget_users_check
 
 _RAW, _OWNED, _SUBGOALS, _MAPPED, _BLOCKS = map(sql_table, SLICE_TABLES)
+_BLOCK_VERSIONS, _GOAL_VERSIONS = map(sql_table, VERSION_TABLES)
 _EMPLOYEES = sql_table("employees")
 _SYNCS = sql_table("syncs")
 
@@ -48,7 +49,8 @@ class Erasure:
 def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Erasure:
     """Delete the employee's rows and leave digests of their ids; `GoalsConfigError` if there is no such employee.
 
-    If they were erased before, only their id is left to look for: a sync that was under way may have recorded it since.
+    Somebody who is off the roster may still have versions; those go, too. If they were erased before, only their id is
+    left to look for: a sync that was under way may have recorded it since.
     Holds the connection's lock until the transaction ends. A sync that has fetched by then is refused when it writes.
     """
     erased = read_erased(conn, connection)
@@ -56,9 +58,9 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
     others = {i for row in roster.values() for i in (row.employee_id, row.asana_user_gid) if i} - {employee_id}
     if employee_id not in roster and erased.has_employee(employee_id):
         return Erasure({}, 0, frozenset({employee_id}), frozenset(others), False, False, 0)
-    if employee_id not in roster:
+    person = roster.pop(employee_id, None) or _former_employee(conn, connection, employee_id)
+    if person is None:
         raise no_such_employee(connection, employee_id, ", so nothing was erased")
-    person = roster.pop(employee_id)
     goals, gids = _their_gids(conn, connection, person)
     rows_of_theirs = {
         _RAW: _is_of(_RAW.c.owner_gid, person.asana_user_gid),
@@ -66,6 +68,8 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
         _SUBGOALS: _SUBGOALS.c.goal_gid == any_of(goals),
         _MAPPED: _is_of(_MAPPED.c.employee_id, employee_id),
         _BLOCKS: _is_of(_BLOCKS.c.employee_id, employee_id),
+        _BLOCK_VERSIONS: _is_of(_BLOCK_VERSIONS.c.employee_id, employee_id),
+        _GOAL_VERSIONS: _is_of(_GOAL_VERSIONS.c.employee_id, employee_id),
         _EMPLOYEES: _is_of(_EMPLOYEES.c.employee_id, employee_id),
     }
     rows = {
@@ -113,6 +117,15 @@ def vacuum(database: Database, tables: list[tuple[str, str]]) -> None:
             driver(conn).execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(schema, table)))
 
 
+def _former_employee(conn: sa.Connection, connection: str, employee_id: str) -> Employee | None:
+    """What is known of somebody who is off the roster and has versions: only the id. None if they have none."""
+    has_versions = [
+        sa.exists().where(table.c.connection == connection, table.c.employee_id == employee_id)
+        for table in (_BLOCK_VERSIONS, _GOAL_VERSIONS)
+    ]
+    return Employee(employee_id, "", "", None) if conn.scalar(sa.select(sa.or_(*has_versions))) else None
+
+
 def _remember(conn: sa.Connection, connection: str, person: Employee, others: list[Employee]) -> bool:
     """Leave the digests, without an e-mail that a colleague shares: it would keep them out. Returns if it is shared."""
     ids = dict(known_by(person))
@@ -133,18 +146,20 @@ def _unmanage(conn: sa.Connection, connection: str, person: Employee, others: li
 
 
 def _their_gids(conn: sa.Connection, connection: str, person: Employee) -> tuple[set[str], set[str]]:
-    """The person's goals, and the same with everything below them."""
+    """The person's goals, and the same with everything below them and what was theirs once."""
     goals = _gids(conn, connection, _RAW.c.goal_gid, _is_of(_RAW.c.owner_gid, person.asana_user_gid))
     for table in (_OWNED, _MAPPED):
         goals |= _gids(conn, connection, table.c.goal_gid, _is_of(table.c.employee_id, person.employee_id))
     below = _gids(conn, connection, _SUBGOALS.c.subgoal_gid, _SUBGOALS.c.goal_gid == any_of(goals))
-    below |= _gids(conn, connection, _MAPPED.c.row_gid, _is_of(_MAPPED.c.employee_id, person.employee_id))
+    for column in (_MAPPED.c.row_gid, _GOAL_VERSIONS.c.row_gid, _GOAL_VERSIONS.c.goal_gid):
+        below |= _gids(conn, connection, column, _is_of(column.table.c.employee_id, person.employee_id))
     return goals, goals | below
 
 
 def _shared_gids(conn: sa.Connection, connection: str, gids: Collection[str]) -> set[str]:
     """The goals that are still in a table after the erasure: they are somebody else's as well."""
-    columns = (_RAW.c.goal_gid, _SUBGOALS.c.subgoal_gid, _MAPPED.c.row_gid, _MAPPED.c.goal_gid)
+    columns = [_RAW.c.goal_gid, _SUBGOALS.c.subgoal_gid]
+    columns += [column for table in (_MAPPED, _GOAL_VERSIONS) for column in (table.c.row_gid, table.c.goal_gid)]
     return set().union(*(_gids(conn, connection, column, column == any_of(gids)) for column in columns))
 
 

@@ -29,7 +29,7 @@ _STATISTICS = (
 )
 
 
-def find_traces(database: Database, settings: Settings, canaries: Sequence[str]) -> dict[str, list[str]]:
+def scan_for_leftovers(database: Database, settings: Settings, canaries: Sequence[str]) -> dict[str, list[str]]:
     """The places of each text that still stands somewhere, in any case and also as JSON escapes it.
 
     A roster's longer id that contains the text is somebody else's: E003 is not found in E0031. Nor is it found in a

@@ -21,12 +21,16 @@ ROLES = ("owner", "loader", "application", "analyst")
 RIGHTS = {
     "loader": {
         **dict.fromkeys(SLICE_TABLES, "select, insert, delete"),
-        "syncs": "select, insert, update, delete",
+        **dict.fromkeys(("syncs", "block_versions", "goal_versions"), "select, insert, update, delete"),
         "connections": "select, update (users_checked_at, users_seen, workspace_gid, enabled, updated_at)",
         "employees": "select, update (asana_gone_at, mapping_conflict)",
+        # A trigger writes it with the rights of whoever changes the roster.
+        "roster_changes": "select, insert, update",
         **dict.fromkeys(("erased", "erasure_keys", "alembic_version"), "select"),
     },
-    "application": dict.fromkeys(("goals", "goal_key_results", "prompt_blocks"), "select"),
+    "application": dict.fromkeys(
+        ("goals", "goal_key_results", "prompt_blocks", "block_versions", "goal_versions", "status_changes"), "select"
+    ),
     "analyst": {"goal_counts": "select"},
 }
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from perfcopilot_goals.domain.limits import PAGE_SIZE
 from perfcopilot_goals.domain.sync import LastSync
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.sql_tables import sql_table
@@ -13,7 +14,6 @@ from perfcopilot_goals.storage.employees import no_such_employee
 from perfcopilot_goals.storage.sync_log import read_last_route, read_last_sync, read_source
 from perfcopilot_goals.storage.users_check import read_users_check
 
-PAGE_SIZE = 100
 _CONNECTIONS = sql_table("connections")
 _EMPLOYEES = sql_table("employees")
 _ROWS = sql_table("mapped_goal_rows")
@@ -161,7 +161,7 @@ def read_block(conn: sa.Connection, connection: str, employee_id: str) -> Stored
     )
     block = conn.execute(query).mappings().first()
     if block is None:
-        raise _no_block(conn, connection, employee_id)
+        raise no_block(conn, connection, employee_id)
     return StoredBlock(**block)
 
 
@@ -189,7 +189,7 @@ def _pages(objects: int) -> int:
     return max(1, -(-objects // PAGE_SIZE))
 
 
-def _no_block(conn: sa.Connection, connection: str, employee_id: str) -> GoalsConfigError:
+def no_block(conn: sa.Connection, connection: str, employee_id: str) -> GoalsConfigError:
     """The error that says why the employee has no block."""
     e = _EMPLOYEES.c
     query = sa.select(e.asana_user_gid).where(e.connection == connection, e.employee_id == employee_id)

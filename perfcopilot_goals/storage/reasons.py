@@ -10,6 +10,7 @@ from perfcopilot_goals.schemas.sql_tables import ordered, sql_table
 
 _EMPLOYEES = sql_table("employees")
 _BLOCKS = sql_table("prompt_blocks")
+_VERSIONS = sql_table("block_versions")
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,20 @@ class EmployeeStatus:
 
 
 def read_block_history(conn: sa.Connection, connection: str) -> BlockHistory:
-    """What the stored blocks and the roster say about employees. Read it before the blocks are replaced."""
-    e, b = _EMPLOYEES.c, _BLOCKS.c
-    had_goals = sa.func.coalesce(sa.or_(b.goals_owned > 0, b.reason == "had_goals_before"), False)
-    same_employee = sa.and_(b.connection == e.connection, b.employee_id == e.employee_id)
-    query = (
-        sa.select(e.employee_id, had_goals, e.asana_gone_at.is_not(None))
-        .outerjoin_from(_EMPLOYEES, _BLOCKS, same_employee)
-        .where(e.connection == connection)
+    """What the earlier blocks and the roster say about employees. Read it before the blocks are replaced.
+
+    An employee's latest version counts, also after they were unmapped: that took their block away.
+    """
+    e, v = _EMPLOYEES.c, _VERSIONS.c
+    latest = (
+        sa.select(sa.or_(v.goals_owned > 0, v.reason == "had_goals_before"))
+        .where(v.connection == e.connection, v.employee_id == e.employee_id)
+        .order_by(v.visible_from.desc())
+        .limit(1)
+        .scalar_subquery()
     )
+    had_goals = sa.func.coalesce(latest, False)
+    query = sa.select(e.employee_id, had_goals, e.asana_gone_at.is_not(None)).where(e.connection == connection)
     rows = conn.execute(query).all()
     return BlockHistory(
         had_goals=frozenset(employee_id for employee_id, had_goals, _ in rows if had_goals),
@@ -49,7 +55,7 @@ def read_block_history(conn: sa.Connection, connection: str) -> BlockHistory:
     )
 
 
-def read_employee_standings(conn: sa.Connection, connection: str | None) -> list[EmployeeStatus]:
+def read_employee_statuses(conn: sa.Connection, connection: str | None) -> list[EmployeeStatus]:
     """Every employee of the connection, or of all connections, by connection and id."""
     e, b = _EMPLOYEES.c, _BLOCKS.c
     age = sa.extract("epoch", sa.func.clock_timestamp() - b.synced_at)

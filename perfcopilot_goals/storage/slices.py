@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from perfcopilot_goals.domain.limits import HISTORY_DAYS
 from perfcopilot_goals.domain.sync import Source
 from perfcopilot_goals.errors import GoalsConfigError, GoalsGuardError, GoalsStoreError
 from perfcopilot_goals.schemas import SCHEMA
@@ -22,7 +23,8 @@ from perfcopilot_goals.storage.connections import has_connection, read_connectio
 from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.erased import has_erasure_since
 from perfcopilot_goals.storage.locks import lock_slices
-from perfcopilot_goals.storage.sync_log import has_newer_write, note_write, read_rows_before, read_source
+from perfcopilot_goals.storage.sync_log import has_newer_write, read_rows_before, read_source, record_write
+from perfcopilot_goals.storage.versions import record_versions
 
 # The tables that hold goals. The others may become empty: a company may have no key results, or no employees yet.
 GUARDED = ("raw_workspace_goals", "owned_goals", "mapped_goal_rows")
@@ -35,7 +37,8 @@ _WAITS = (0.5, 2.0)
 class Replacement:
     """Which slice is replaced, by which sync. `inputs` and `notes` go into the sync log; `is_last` completes the sync.
 
-    `allow_empty` switches off the guard that keeps goals from being replaced by none.
+    `allow_empty` switches off the guard that keeps goals from being replaced by none. Closed versions are kept for
+    `history_days`.
     """
 
     connection: str
@@ -45,6 +48,7 @@ class Replacement:
     notes: Mapping[str, Any]
     is_last: bool
     allow_empty: bool = False
+    history_days: int = HISTORY_DAYS
 
 
 def replace_slice(
@@ -56,9 +60,9 @@ def replace_slice(
 ) -> int:
     """Replace the connection's rows of the table by these validated ones, and return how many it replaced.
 
-    A reader sees the old rows or the new ones, never a mix: lock, checks, delete, COPY by column name, sync log and
-    commit are one transaction. A failure that may pass is tried three times in all. If the response to a commit is
-    lost, the sync log tells whether the commit went through.
+    A reader sees the old rows or the new ones, never a mix: lock, checks, delete, guard, COPY by column name, versions,
+    sync log and commit are one transaction. It makes up to three tries if the failure may pass. If the response to a
+    commit is lost, the sync log tells whether the commit went through.
 
     `GoalsGuardError` if a sync that began later has written, if somebody was erased since the fetch began, or if goals
     would be replaced by none. `GoalsConfigError` if the connection is gone.
@@ -103,6 +107,7 @@ def _replace(database: Database, table: str, rows: pd.DataFrame, replacement: Re
                 action="Nothing else is lost; run the whole sync again",
             )
         slices = sql_table(table)
+        # The delete counts the old rows. If the guard raises, the rollback brings them back.
         deleted = conn.execute(sa.delete(slices).where(slices.c.connection == connection)).rowcount
         if deleted and rows.empty and table in GUARDED and not replacement.allow_empty:
             raise GoalsGuardError(
@@ -111,7 +116,8 @@ def _replace(database: Database, table: str, rows: pd.DataFrame, replacement: Re
                 action="If there really are no goals any more: perfcopilot-goals sync {connection} --allow-empty",
             )
         _copy(conn, table, rows)
-        note_write(
+        record_versions(conn, table, connection, replacement.synced_at, replacement.history_days)
+        record_write(
             conn,
             connection,
             replacement.run_id,

@@ -100,7 +100,7 @@ def fail_sync(
     )
 
 
-def note_write(
+def record_write(
     conn: sa.Connection,
     connection: str,
     run_id: str,

@@ -1,7 +1,7 @@
 """The result of comparing the mapping with Asana's users: when, on `connections`; the conflicts, on `employees`.
 
 The users' names and e-mails are never stored. Nothing here moves an `updated_at`, which says when people changed a
-setting or the roster. `employees.note_users` records which users are gone.
+setting or the roster. `employees.record_gone_users` records which users are gone.
 """
 
 import datetime as dt

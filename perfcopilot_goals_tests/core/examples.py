@@ -199,7 +199,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
             todo += [other for other in (current.__cause__, current.__context__) if other is not None]
 
 
-def told(error: BaseException) -> str:
+def error_texts(error: BaseException) -> str:
     """All texts of the error and its whole chain."""
     return "\n".join(f"{one}\n{one!r}\n{getattr(one, '__notes__', '')}" for one in chain(error))
 

@@ -7,11 +7,11 @@ import pytest
 from perfcopilot_goals.core.alerts import (
     SHOWN,
     Truncated,
+    failure_text,
     newly_truncated,
     parse_alerted,
     render_alerted,
-    tell_failure,
-    tell_truncated,
+    truncation_text,
 )
 
 LINK = "http://127.0.0.1:3000/assets/prompt_blocks"
@@ -78,8 +78,8 @@ def test_another_webhook_gets_the_whole_alert() -> None:
 @pytest.mark.fault("H33")
 def test_a_mention_or_a_link_in_an_id_is_posted_as_plain_letters() -> None:
     texts = (
-        tell_truncated({"<!here>": {"<!channel>": 243, "<https://evil.example|R&D>": 201}}, 200, LINK),
-        tell_failure("<!channel>", "GoalsConfigError: no connection '<@U123>' & more", LINK),
+        truncation_text({"<!here>": {"<!channel>": 243, "<https://evil.example|R&D>": 201}}, 200, LINK),
+        failure_text("<!channel>", "GoalsConfigError: no connection '<@U123>' & more", LINK),
     )
     for text in texts:
         assert "<" not in text
@@ -92,11 +92,11 @@ def test_a_mention_or_a_link_in_an_id_is_posted_as_plain_letters() -> None:
 
 def test_the_alert_of_a_failure_has_the_connection_the_error_and_a_link() -> None:
     error = "GoalsConfigError: connection acme: its Asana workspace GID is not set"
-    assert tell_failure("acme", error, LINK).splitlines() == ["Sync of connection acme failed.", error, LINK]
+    assert failure_text("acme", error, LINK).splitlines() == ["Sync of connection acme failed.", error, LINK]
 
 
 def test_the_alert_of_a_truncation_has_the_connection_the_employees_and_the_cap() -> None:
-    told = tell_truncated({"globex": {"E2": 201}, "acme": {"E10": 300, "E1": 243}}, 200, LINK).splitlines()
+    told = truncation_text({"globex": {"E2": 201}, "acme": {"E10": 300, "E1": 243}}, 200, LINK).splitlines()
     assert "more than 200" in told[0]
     assert told[1:3] == ["acme: E1 (243), E10 (300)", "globex: E2 (201)"]
     assert told[-1] == LINK
@@ -104,7 +104,7 @@ def test_the_alert_of_a_truncation_has_the_connection_the_employees_and_the_cap(
 
 def test_long_lists_are_cut_and_counted() -> None:
     many = {f"E{number:03d}": 201 for number in range(SHOWN + 5)}
-    told = tell_truncated({f"c{number:03d}": many for number in range(SHOWN + 3)}, 200, LINK).splitlines()
+    told = truncation_text({f"c{number:03d}": many for number in range(SHOWN + 3)}, 200, LINK).splitlines()
     assert told[1].endswith("and 5 more")
     assert "and in 3 more connections" in told
     assert len([line for line in told if line.startswith("c0")]) == SHOWN

@@ -94,7 +94,8 @@ def described(chars: int, count: int) -> World:
     mine, theirs = owner("11"), owner("99")
     long = [answer(str(n), name=CANARY, owner=mine, html_notes="x" * chars) for n in range(1, count + 1)]
     return world(
-        goals=[*long, answer("900", owner=theirs, html_notes="x" * 5_000), answer("901", owner=mine)], subgoals={}
+        goals=[*long, answer("900", owner=theirs, html_notes="x" * 5_000), answer("901", owner=mine)],
+        subgoals={},
     )
 
 

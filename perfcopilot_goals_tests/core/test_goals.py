@@ -17,11 +17,11 @@ from perfcopilot_goals_tests.core.examples import (
     WORKSPACE,
     answer,
     attempt,
+    error_texts,
     json_values,
     nearly_goals,
     owner,
     records,
-    told,
     update,
     usual,
     without,
@@ -156,7 +156,7 @@ def test_a_goal_of_another_workspace_breaks_the_contract_and_nothing_is_kept(wor
 def test_a_workspace_that_is_no_object_with_a_gid_breaks_the_contract(workspace: Any) -> None:
     with pytest.raises(AsanaContractError, match=r"GET /goals: object 1: field workspace(\.gid)? is") as refused:
         parse_goals([answer("1", workspace=workspace)], WORKSPACE)
-    assert CANARY not in told(refused.value)
+    assert CANARY not in error_texts(refused.value)
 
 
 # Each message ends with this: nothing was written, and what to do.
@@ -212,7 +212,7 @@ def test_any_json_is_rows_that_fit_the_table_or_a_broken_contract_that_quotes_no
     if isinstance(goals, AsanaContractError):
         assert goals.text.startswith("GET /goals: ")
         assert "; nothing was written. " in goals.text
-        assert CANARY not in told(goals)
+        assert CANARY not in error_texts(goals)
     else:
         assert len(goals.rows) + goals.repeated == len(sent["data"])
         validate("raw_workspace_goals", stamp(goals.rows, "acme", MONDAY, "run-1"))

@@ -15,11 +15,11 @@ from perfcopilot_goals_tests.core.examples import (
     MONDAY,
     answer,
     attempt,
+    error_texts,
     json_values,
     nearly_goals,
     owner,
     records,
-    told,
     update,
     usual,
     without,
@@ -99,7 +99,7 @@ def test_a_subgoal_of_another_shape_is_reported_with_request_object_and_field(ro
         f"AsanaContractError: {request_}: object 9: field due_on is other text, not a date written YYYY-MM-DD; nothing "
         "was written. Run it again; "
     )
-    assert CANARY not in told(refused.value)
+    assert CANARY not in error_texts(refused.value)
 
 
 def test_subgoals_need_no_notes() -> None:
@@ -114,7 +114,7 @@ def test_any_objects_are_rows_that_fit_the_table_or_a_broken_contract_that_quote
     found = attempt(lambda: parse_subgoals({"100": sent}))
     if isinstance(found, AsanaContractError):
         assert found.text.startswith("GET /goal_relationships of goal 100: ")
-        assert CANARY not in told(found)
+        assert CANARY not in error_texts(found)
     else:
         assert len(found.rows) + found.repeated == len(sent)
         validate("subgoals", stamp(found.rows, "acme", MONDAY, "run-1"))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from perfcopilot_goals.core.roster import parse_flawless_roster
 from perfcopilot_goals.core.roster_text import decode_roster
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals_tests.core.examples import CANARY, attempt, told, usual
+from perfcopilot_goals_tests.core.examples import CANARY, attempt, error_texts, usual
 
 TEXT = f"employee_id\tfull_name\temail\tasana_user_gid\r\nE-1\tZoë {CANARY} 社\tzoe@example.com\t11\r\n"
 
@@ -49,7 +49,7 @@ def test_a_file_of_another_kind_is_reported_by_its_kind_with_how_to_save_it(cont
     assert str(refused.value) == (
         f'GoalsConfigError: people.csv {says}; nothing was imported. Save it as "CSV UTF-8" and import it again'
     )
-    assert CANARY not in told(refused.value)
+    assert CANARY not in error_texts(refused.value)
 
 
 @usual
@@ -57,4 +57,4 @@ def test_a_file_of_another_kind_is_reported_by_its_kind_with_how_to_save_it(cont
 def test_any_bytes_are_a_text_or_one_of_our_errors_that_does_not_quote_them(content: bytes) -> None:
     text = attempt(lambda: decode_roster(content + CANARY.encode() + b"\xff", "people.csv"))
     if isinstance(text, GoalsConfigError):
-        assert CANARY not in told(text)
+        assert CANARY not in error_texts(text)

@@ -1,4 +1,4 @@
-"""A name on its way to a language model: section 5 of the contract to the letter, with no way around it."""
+"""A name on its way to a language model: what the contract says of a block, to the letter, with no way around it."""
 
 import re
 import sys

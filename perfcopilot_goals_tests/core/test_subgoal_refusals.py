@@ -138,5 +138,5 @@ def test_goals_that_are_not_owned_any_more_still_count_as_stored() -> None:
 
 def test_an_error_names_ten_goals_in_their_order_and_counts_the_rest() -> None:
     whys = [None, *lists(refused=12)]
-    assert "(2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more)" in str(decide(whys, 13))
+    assert "(2, 3, 4, 5, 6, 7, 8, 9, 10, 11, … and 2 more)" in str(decide(whys, 13))
     assert "(1, 2, 3, 4, 5, 6)" in str(decide([*lists(refused=6), None], 7))

@@ -10,7 +10,7 @@ from perfcopilot_goals.core.similarity import address_of, similarity
 from perfcopilot_goals.core.suggestions import AsanaUser, Suggestion, parse_users, suggest_users
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import AsanaContractError
-from perfcopilot_goals_tests.core.examples import CANARY, told, usual
+from perfcopilot_goals_tests.core.examples import CANARY, error_texts, usual
 from perfcopilot_goals_tests.core.rosters import TRAPS, labelled_company
 
 # The share of unmapped people in Asana that `--apply` must map, in a company of 2,000 with 60 traps.
@@ -191,7 +191,7 @@ def test_a_response_of_another_shape_is_refused_and_not_quoted(answer: dict[str,
         AsanaContractError, match=r"GET /users: .*: field (gid|name|email) .*; nothing was written\. Run"
     ) as refused:
         parse_users([answer])
-    assert CANARY not in told(refused.value)
+    assert CANARY not in error_texts(refused.value)
 
 
 def test_sixty_traps_among_two_thousand_lead_to_no_wrong_match() -> None:

@@ -19,7 +19,7 @@ from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.sandbox import Goal
 from perfcopilot_goals.settings import load_settings
-from perfcopilot_goals_tests.core.examples import told
+from perfcopilot_goals_tests.core.examples import error_texts
 from perfcopilot_goals_tests.defs.running_instance import Running
 
 SECRET = "services/T000/B000/canary-of-the-webhook"
@@ -91,8 +91,9 @@ def test_without_a_webhook_there_are_no_alert_sensors() -> None:
     assert names == {
         "connections_sensor",
         "fixed_connection_sensor",
-        "roster_and_settings_sensor",
         "connection_checks_sensor",
+        "lost_retries_sensor",
+        "roster_and_settings_sensor",
     }
 
 
@@ -237,7 +238,7 @@ def test_a_webhook_that_is_no_plain_https_url_is_refused_without_repeating_it(ur
     with pytest.raises(GoalsConfigError) as caught:
         load_settings({"PERFCOPILOT_ALERT_WEBHOOK": url})
     assert "PERFCOPILOT_ALERT_WEBHOOK" in str(caught.value)
-    assert "canary" not in told(caught.value)
+    assert "canary" not in error_texts(caught.value)
 
 
 @pytest.mark.parametrize(

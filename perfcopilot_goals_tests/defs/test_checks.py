@@ -31,7 +31,7 @@ BY_TABLE = {
 STRUCTURAL = {"no_goal_was_lost", "every_mapped_employee_has_a_block"}
 
 
-def told(check: dg.AssetCheckEvaluation) -> dict[str, Any]:
+def metadata_of(check: dg.AssetCheckEvaluation) -> dict[str, Any]:
     return {name: value.value for name, value in check.metadata.items()}
 
 
@@ -80,15 +80,15 @@ def test_a_check_counts_exactly_shows_ten_ids_and_holds_all(running: Running) ->
         running.world.goals[f"4{number:02}"] = Goal(f"4{number:02}", "Nobody's", None)
     check = results(running.sync(checked=True))["every_goal_has_an_owner"]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert told(check)["count"] == 14
+    assert metadata_of(check)["count"] == 14
     every = ["104", "107", *(f"4{number:02}" for number in range(12))]
-    assert told(check)["ids"].split(", ") == [*every[:10], "… and 4 more"]
-    assert told(check)["all_ids"] == every
+    assert metadata_of(check)["ids"].split(", ") == [*every[:10], "… and 4 more"]
+    assert metadata_of(check)["all_ids"] == every
 
 
 def test_check_results_of_the_small_company(running: Running) -> None:
     checks = results(running.sync(checked=True))
-    assert {name: told(check) for name, check in checks.items() if not check.passed} == {
+    assert {name: metadata_of(check) for name, check in checks.items() if not check.passed} == {
         "every_goal_has_an_owner": {"count": 2, "ids": "104, 107"},
         "every_owner_is_an_employee": {"count": 1, "ids": "9: 1"},
         "every_employee_is_mapped": {"count": 1, "ids": "E3"},
@@ -107,7 +107,7 @@ def test_owners_over_the_cap_are_named_with_how_many_they_own(running: Running) 
         checks = results(result)
         for name in ("no_employee_is_truncated", "no_block_is_truncated"):
             assert (checks[name].passed, checks[name].severity.value) == (False, "WARN")
-            assert told(checks[name]) == {"count": 2, "ids": "E002: 201, E003: 243", "limit": 200}
+            assert metadata_of(checks[name]) == {"count": 2, "ids": "E002: 201, E003: 243", "limit": 200}
         assert checks["no_goal_was_lost"].passed
         for employee_id, owned, last in (("E001", 200, None), ("E002", 201, "201"), ("E003", 243, "243")):
             lines = company.block(employee_id).splitlines()

@@ -16,7 +16,7 @@ from perfcopilot_goals.defs.progress import Progress
 from perfcopilot_goals.services.erasure import erase_person
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.erasure import Erasure, erase_employee
-from perfcopilot_goals.storage.erasure_scan import find_traces
+from perfcopilot_goals.storage.erasure_scan import scan_for_leftovers
 from perfcopilot_goals_tests.defs.running_instance import Running, error_code, without_stamp
 from perfcopilot_goals_tests.defs.ticks import cursor_of, note_state, note_tick, ticks_of
 
@@ -77,7 +77,9 @@ def test_every_sensors_cursor_loses_the_person_of_this_connection_and_no_other(
 
     settings = load_settings()
     places = ["instigators.instigator_body", "job_ticks.tick_body", "jobs.job_body"]
-    assert find_traces(running.database, settings, [who])[who][:3] == [f"perfcopilot_dagster.{p}" for p in places]
+    assert scan_for_leftovers(running.database, settings, [who])[who][:3] == [
+        f"perfcopilot_dagster.{p}" for p in places
+    ]
     removed = erase_person(running.database, settings, running.name, who).removed
     assert removed["perfcopilot_dagster.job_ticks, ids only"] == 8
 
@@ -91,7 +93,7 @@ def test_every_sensors_cursor_loses_the_person_of_this_connection_and_no_other(
     assert failed.error.message == "employee [erased] of somebody"
 
     erase_person(running.database, settings, globex, who)
-    assert find_traces(running.database, settings, [who]) == {}
+    assert scan_for_leftovers(running.database, settings, [who]) == {}
 
 
 def empty_dagster(url: str) -> None:

@@ -206,14 +206,15 @@ def test_a_role_without_the_right_to_set_a_workspace_is_told_who_may(
 
 RELATIONS = ["connections", "employees", "raw_workspace_goals", "owned_goals", "subgoals", "mapped_goal_rows"]
 RELATIONS += ["prompt_blocks", "syncs", "erased", "erasure_keys", "alembic_version", "goals", "goal_key_results"]
-RELATIONS += ["goal_counts"]
+RELATIONS += ["goal_counts", "block_versions", "goal_versions", "status_changes"]
 
 
 @pytest.mark.fault("H12")
 @pytest.mark.parametrize("role", ["application", "analyst"])
 def test_a_reader_reads_its_relations_and_no_other(logins: dict[str, str], role: str) -> None:
     readable = [name for name in RELATIONS if not denied(logins[role], f"select * from perfcopilot_goals.{name}")]
-    expected = {"application": ["prompt_blocks", "goals", "goal_key_results"], "analyst": ["goal_counts"]}
+    history = ["block_versions", "goal_versions", "status_changes"]
+    expected = {"application": ["prompt_blocks", "goals", "goal_key_results", *history], "analyst": ["goal_counts"]}
     assert readable == expected[role]
     for name in ("prompt_blocks", "goals", "goal_key_results", "mapped_goal_rows"):
         assert denied(logins[role], f"delete from perfcopilot_goals.{name}")
@@ -253,8 +254,12 @@ def test_a_member_of_the_owner_migrates_without_the_right_to_create_schemas(
             admin.execute(f"alter table perfcopilot_goals.connections drop column {column}")
         for column in ("mapping_conflict", "manager_email"):
             admin.execute(f"alter table perfcopilot_goals.employees drop column {column}")
-        admin.execute("drop view perfcopilot_goals.goal_counts")
+        admin.execute("drop view perfcopilot_goals.goal_counts, perfcopilot_goals.status_changes")
+        admin.execute("drop table perfcopilot_goals.block_versions, perfcopilot_goals.goal_versions")
+        admin.execute("alter table perfcopilot_goals.syncs drop column receipt")
         admin.execute("drop table perfcopilot_goals.erased, perfcopilot_goals.erasure_keys")
+        admin.execute("drop table perfcopilot_goals.roster_changes")
+        admin.execute("drop function perfcopilot_goals.note_roster_change cascade")
     set_version(fresh_url, "0002")
     assert denied(logins["owner"], "create schema more")
     ensure_migrated(Database(logins["owner"]))

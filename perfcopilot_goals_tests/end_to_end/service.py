@@ -66,12 +66,14 @@ def wait_for(what: Callable[[], Found | None], seconds: float, told: Callable[[]
 class Service:
     """Web server, daemon, code server and run workers on a free port; it can be stopped, killed and started again."""
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, environment: dict[str, str], log: Path, *options: str) -> None:
+        """`options` are those of `dev`; without any, the sample company is left out."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         self._environment = environment
         self._log = log
+        self._options = options or ("--no-demo",)
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -85,7 +87,7 @@ class Service:
         """Start, and return when the web server answers."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "perfcopilot_goals.cli", "dev", "--no-demo", "--port", str(self.port)],
+                [sys.executable, "-m", "perfcopilot_goals.cli", "dev", *self._options, "--port", str(self.port)],
                 env=self._environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -225,6 +227,11 @@ class Service:
         backfill = self.ask(_BACKFILL_STATUS, id=backfill_id)["partitionBackfillOrError"]
         assert backfill["error"] is None, backfill
         return backfill["status"]  # type: ignore[no-any-return]
+
+    def last_tick(self, name: str) -> float:
+        """When the sensor looked last, as a Unix time; 0 if it has not."""
+        state = self.ask(_SENSOR, selector=_REPOSITORY | {"sensorName": name})["sensorOrError"]["sensorState"]
+        return max((tick["timestamp"] for tick in state["ticks"]), default=0.0)
 
     def stop_sensor(self, name: str) -> None:
         """Switch it off on its page."""

@@ -1,4 +1,4 @@
-"""The declared tables, compared with section 4 of the contract."""
+"""The declared tables, compared with those that the contract names."""
 
 import pytest
 
@@ -30,6 +30,16 @@ CONTRACT: dict[str, tuple[str, str]] = {
         "connection employee_id",
         "employee_id block goals_owned goals_listed key_results_listed truncated citations reason",
     ),
+    "block_versions": (
+        "connection employee_id visible_from",
+        "employee_id visible_from visible_to? block citations goals_owned goals_listed key_results_listed truncated "
+        "reason sha256 first_synced_at last_synced_at run_id",
+    ),
+    "goal_versions": (
+        "connection goal_gid row_gid visible_from",
+        "goal_gid row_gid visible_from visible_to? employee_id kind name start_on? due_on? status_type? status "
+        "first_synced_at last_synced_at run_id",
+    ),
     "connections": (
         "connection",
         "workspace_gid? token_ref base_url requests_per_minute subgoal_route enabled created_at updated_at "
@@ -41,7 +51,7 @@ CONTRACT: dict[str, tuple[str, str]] = {
     ),
     "syncs": (
         "connection run_id",
-        "run_id synced_at started_at finished_at? state error_code? requests throttled subgoal_route? counts",
+        "run_id synced_at started_at finished_at? state error_code? requests throttled subgoal_route? counts receipt?",
     ),
     "erased": ("connection kind digest", "kind digest erased_at"),
     "erasure_keys": ("connection", "key"),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsSchemaError
 from perfcopilot_goals.schemas.tables import frame, own_columns, stamp, tables, validate
-from perfcopilot_goals_tests.core.examples import CANARY, MONDAY, attempt, chain, one_in, told
+from perfcopilot_goals_tests.core.examples import CANARY, MONDAY, attempt, chain, error_texts, one_in
 
 RAW = "raw_workspace_goals"
 DAY = dt.date(2026, 6, 30)
@@ -45,7 +45,7 @@ def refused(table: str, rows: pd.DataFrame) -> str:
     """The refusal's message. No value is in it, or in its causes."""
     with pytest.raises(GoalsSchemaError) as error:
         validate(table, rows)
-    assert CANARY not in told(error.value)
+    assert CANARY not in error_texts(error.value)
     assert list(chain(error.value)) == [error.value]
     assert str(error.value).startswith(f"GoalsSchemaError: {table} was refused, nothing was written: ")
     return str(error.value)
@@ -175,7 +175,7 @@ def test_any_values_are_good_rows_or_a_refusal_that_quotes_none(table: str, data
         rows[column] = data.draw(st.tuples(ANYTHING, ANYTHING).map(lambda values: series(*values)))
     found = attempt(lambda: validate(table, rows))
     if isinstance(found, GoalsSchemaError):
-        assert CANARY not in told(found)
+        assert CANARY not in error_texts(found)
         assert "values" in str(found)
     else:
         assert len(found) == 2

@@ -13,7 +13,15 @@ Add a fault to `answers` if it is a whole response, to `pages` if it changes wha
 time are wrong. If only one test uses it, write it there.
 """
 
-from perfcopilot_goals_tests.scripted_faults.answers import (
+from perfcopilot_goals_tests.scripted_faults.pages import (
+    edit_rows,
+    endless_pages,
+    foreign_next_page,
+    loop_offsets,
+    repeat_last_row,
+    short_pages,
+)
+from perfcopilot_goals_tests.scripted_faults.responses import (
     charset,
     deep_json,
     edit,
@@ -24,14 +32,6 @@ from perfcopilot_goals_tests.scripted_faults.answers import (
     slow,
     status,
     without,
-)
-from perfcopilot_goals_tests.scripted_faults.pages import (
-    edit_rows,
-    endless_pages,
-    foreign_next_page,
-    loop_offsets,
-    repeat_last_row,
-    short_pages,
 )
 from perfcopilot_goals_tests.scripted_faults.script import Script, asks_subgoals_of
 from perfcopilot_goals_tests.scripted_faults.wire import (

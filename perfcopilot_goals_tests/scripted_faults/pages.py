@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from perfcopilot_goals.sandbox.exchange import Fault, Json, Request, Response, json_response
-from perfcopilot_goals_tests.scripted_faults.answers import edit
+from perfcopilot_goals_tests.scripted_faults.responses import edit
 
 
 def edit_rows(change: Callable[[Json], Any]) -> Fault:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.services.tokens import check_token_ref, load_token
 from perfcopilot_goals.settings import DEFAULT_TOKEN_REF, Settings, load_settings, make_token_folder
-from perfcopilot_goals_tests.core.examples import attempt, characters, told, usual
+from perfcopilot_goals_tests.core.examples import attempt, characters, error_texts, usual
 
 TOKEN = "2/1209000000000011/1209000000000012:0123456789abcdef"
 SECRET = "0123456789abcdef"
@@ -45,7 +45,7 @@ def test_what_is_no_reference_may_be_the_token_itself_and_is_not_told(ref: str) 
     for refuse in (partial(check_token_ref, ref, NOWHERE), partial(load_token, ref, "acme", NOWHERE, {"A": "t"})):
         with pytest.raises(GoalsConfigError) as refused:
             refuse()
-        assert SECRET not in told(refused.value)
+        assert SECRET not in error_texts(refused.value)
 
 
 def test_a_token_is_read_from_a_variable_and_from_a_file(tmp_path: Path, settings: Settings) -> None:
@@ -126,7 +126,7 @@ def test_what_is_left_around_a_token_is_told_by_kind_and_the_token_is_not(
             f"GoalsConfigError: connection acme: the token in {where} {kind}; no request was sent. "
             "Copy it again: the token alone, in one line, as Asana shows it"
         )
-        assert SECRET not in told(refused.value)
+        assert SECRET not in error_texts(refused.value)
 
 
 def test_a_variable_of_a_megabyte_is_no_token(settings: Settings) -> None:
@@ -153,7 +153,7 @@ def test_a_file_that_is_no_utf_8_is_told_by_its_kind(
     with pytest.raises(GoalsConfigError) as refused:
         load_token(f"file:{path}", "acme", settings, {})
     assert f"connection acme: token file {path} is not read: {why}" in str(refused.value)
-    assert SECRET not in told(refused.value)
+    assert SECRET not in error_texts(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_variable_with_another_secret_is_not_read_as_a_token(settings: Setting
     ):
         with pytest.raises(GoalsConfigError, match=f"environment variable {name} may hold another secret") as refused:
             refuse()
-        assert SECRET not in told(refused.value)
+        assert SECRET not in error_texts(refused.value)
 
 
 @pytest.mark.parametrize("name", ["ASANA_ACCESS_TOKEN", "ACME_PAT", "perfcopilot", "_PG", "TOKEN_OF_PGE"])
@@ -234,7 +234,7 @@ def test_no_file_of_the_local_state_is_read_as_a_token_by_whatever_way_a_path_le
             GoalsConfigError, match=r"token file .* so it is not read|its path has \.\. in it"
         ) as refused:
             refuse()
-        assert SECRET not in told(refused.value)
+        assert SECRET not in error_texts(refused.value)
 
 
 def test_a_token_in_the_token_folder_is_read_by_whatever_way(tmp_path: Path, settings: Settings) -> None:
@@ -333,7 +333,7 @@ def test_any_text_as_a_token_is_a_token_without_blanks_or_one_of_our_errors_that
     planted = f"{SECRET}{value}"
     token = attempt(lambda: load_token("env:ASANA", "acme", NOWHERE, {"ASANA": planted}))
     if isinstance(token, GoalsConfigError):
-        assert SECRET not in told(token)
+        assert SECRET not in error_texts(token)
     else:
         assert token == planted.strip()
         assert token.isascii()

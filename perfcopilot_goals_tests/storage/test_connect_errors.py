@@ -18,7 +18,7 @@ from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connect_errors import WAKING_SECONDS
 from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals_tests.clock import FakeClock
-from perfcopilot_goals_tests.core.examples import chain, told
+from perfcopilot_goals_tests.core.examples import chain, error_texts
 from perfcopilot_goals_tests.faults.doorkeeper import WELCOME, Doorkeeper, refusal
 from perfcopilot_goals_tests.storage.examples import eventually
 
@@ -54,7 +54,7 @@ def assert_tells(error: GoalsStoreError, said: str, action: str) -> None:
     """Assert that the error has the cause and what to do, and nothing that libpq or the server said."""
     assert re.match(f"GoalsStoreError: asking: {said}", str(error)), str(error)
     assert re.search(action, error.action or ""), error.action
-    everything = told(error)
+    everything = error_texts(error)
     for quoted in (CANARY, ROLE, "127.0.0.1", "connection to server", "FATAL", "goals_", "storage_"):
         assert quoted not in everything
     assert list(chain(error)) == [error]

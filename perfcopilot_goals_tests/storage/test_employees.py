@@ -12,12 +12,12 @@ from perfcopilot_goals.storage.employees import (
     import_employees,
     map_employee,
     map_unmapped,
-    note_users,
     read_employees,
     read_mapping,
+    record_gone_users,
 )
 from perfcopilot_goals.storage.locks import lock_roster
-from perfcopilot_goals_tests.core.examples import told
+from perfcopilot_goals_tests.core.examples import error_texts
 from perfcopilot_goals_tests.storage.examples import add, stored
 
 ADA = Employee("E1", "Ada Thimble", "ada@example.com", "1")
@@ -92,7 +92,7 @@ def test_a_user_claimed_twice_is_refused_with_the_whole_file(database: Database,
     imported(database, ADA)
     with pytest.raises(GoalsConfigError, match=r"nothing was changed.*claimed twice: . by E. and E9") as caught:
         imported(database, *file)
-    assert "Eve" not in told(caught.value)
+    assert "Eve" not in error_texts(caught.value)
     assert roster(database) == [ADA]
 
 
@@ -113,7 +113,7 @@ def test_two_imports_at_once_cannot_both_claim_a_user(database: Database) -> Non
         failure = second.exception(20)
     assert isinstance(failure, GoalsConfigError)
     assert "1 by E1 and E9" in str(failure)
-    assert "Thimble" not in told(failure)
+    assert "Thimble" not in error_texts(failure)
     assert roster(database) == [ADA]
 
 
@@ -208,7 +208,7 @@ def test_mapping_waits_for_an_import_that_has_read_the_roster(database: Database
 
 def record_users(database: Database, *gids: str) -> list[str]:
     with database.connect("recording") as conn:
-        return note_users(conn, "acme", gids)
+        return record_gone_users(conn, "acme", gids)
 
 
 def gone_since(database: Database) -> dict[str, object]:

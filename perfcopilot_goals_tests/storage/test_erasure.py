@@ -18,7 +18,7 @@ from perfcopilot_goals.storage.employees import Imported, import_employees, map_
 from perfcopilot_goals.storage.erased import read_erased
 from perfcopilot_goals.storage.erasure import Erasure, erase_employee, redact_sync_log, vacuum
 from perfcopilot_goals.storage.sync_log import begin_sync
-from perfcopilot_goals_tests.core.examples import told
+from perfcopilot_goals_tests.core.examples import error_texts
 from perfcopilot_goals_tests.storage.examples import RAW, add, everything, gids, raw_goals, stored, write
 
 ADA = Employee("E1", "Ada Thimble", "Ada@Example.com ", "11")
@@ -91,7 +91,10 @@ def test_every_row_of_the_person_goes_and_nobody_elses(database: Database) -> No
     before = everything(database)
     done = erase(database)
     assert (done.rows, done.disowned) == (
-        {RAW: 1, "owned_goals": 1, "subgoals": 2, "mapped_goal_rows": 2, "prompt_blocks": 1, "employees": 1},
+        {
+            **{RAW: 1, "owned_goals": 1, "subgoals": 2, "mapped_goal_rows": 2, "prompt_blocks": 1},
+            **{"block_versions": 1, "goal_versions": 2, "employees": 1},
+        },
         1,
     )
     after = everything(database)
@@ -179,7 +182,7 @@ def test_a_mapping_to_their_asana_user_is_refused_without_a_name(database: Datab
     erase(database)
     with pytest.raises(GoalsConfigError, match="was erased") as caught, database.connect("mapping") as conn:
         map_employee(conn, "acme", "E3", "11")
-    assert "Thimble" not in told(caught.value)
+    assert "Thimble" not in error_texts(caught.value)
     with database.connect("mapping") as conn:
         map_employee(conn, "acme", "E3", "13")
 

@@ -8,7 +8,7 @@ from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees
-from perfcopilot_goals.storage.erasure_scan import find_traces
+from perfcopilot_goals.storage.erasure_scan import scan_for_leftovers
 from perfcopilot_goals.storage.sync_log import begin_sync
 from perfcopilot_goals_tests.storage.examples import add
 
@@ -31,7 +31,7 @@ def test_a_short_id_is_found_everywhere_except_by_chance_in_a_hash(
     with database.connect("entering a sync") as conn:
         begin_sync(conn, "acme", run_id)
     settings = load_settings({"PERFCOPILOT_HOME": str(tmp_path / "state")})
-    found = find_traces(database, settings, ["E003"])
+    found = scan_for_leftovers(database, settings, ["E003"])
     assert found == ({"E003": ["perfcopilot_goals.syncs.run_id"]} if is_there else {})
 
 
@@ -48,7 +48,7 @@ def test_a_colleagues_address_that_only_casefold_makes_equal_is_not_the_erased_p
     with database.connect("importing") as conn:
         import_employees(conn, "acme", [Employee("E2", "Lee Strasse", "mass@example.com", None)])
     settings = load_settings({"PERFCOPILOT_HOME": str(tmp_path / "state")})
-    assert bool(find_traces(database, settings, [looked_for])) is is_there
+    assert bool(scan_for_leftovers(database, settings, [looked_for])) is is_there
 
 
 def test_an_id_of_digits_alone_is_no_hash_however_long(database: Database, tmp_path: Path) -> None:
@@ -57,4 +57,4 @@ def test_an_id_of_digits_alone_is_no_hash_however_long(database: Database, tmp_p
     with database.connect("entering a sync") as conn:
         begin_sync(conn, "acme", f"goal {gid}")
     settings = load_settings({"PERFCOPILOT_HOME": str(tmp_path / "state")})
-    assert find_traces(database, settings, [gid]) == {gid: ["perfcopilot_goals.syncs.run_id"]}
+    assert scan_for_leftovers(database, settings, [gid]) == {gid: ["perfcopilot_goals.syncs.run_id"]}

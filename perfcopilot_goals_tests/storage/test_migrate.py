@@ -23,7 +23,7 @@ from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.employees import read_employees
 from perfcopilot_goals.storage.migrate import HEAD, ensure_migrated
 from perfcopilot_goals.storage.users_check import UsersCheck, read_users_check
-from perfcopilot_goals_tests.core.examples import told
+from perfcopilot_goals_tests.core.examples import error_texts
 
 
 def relations(url: str) -> set[str]:
@@ -37,7 +37,7 @@ def relations(url: str) -> set[str]:
         }
 
 
-ALL_RELATIONS = {*tables(), "goals", "goal_key_results", "goal_counts", "alembic_version"}
+ALL_RELATIONS = {*tables(), "goals", "goal_key_results", "goal_counts", "status_changes", "alembic_version"}
 
 
 @pytest.mark.parametrize("table", tables().values(), ids=lambda table: table.name)
@@ -174,7 +174,7 @@ def test_a_migration_that_fails_half_way_leaves_nothing_and_succeeds_later(empty
     with pytest.raises(GoalsStoreError) as caught:
         ensure_migrated(Database(empty_url))
     assert caught.value.sqlstate == "53100"
-    assert "hunter2canary" not in told(caught.value)
+    assert "hunter2canary" not in error_texts(caught.value)
     assert relations(empty_url) == set()
     let_views_pass(empty_url)
     ensure_migrated(Database(empty_url))

@@ -19,8 +19,8 @@ from perfcopilot_goals.schemas.tables import Slice, frame, stamp, tables
 from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.locks import lock_slices
 from perfcopilot_goals.storage.slices import GUARDED, Replacement, load_slice, read_slice, replace_slice
-from perfcopilot_goals.storage.sync_log import begin_sync, note_write
-from perfcopilot_goals_tests.core.examples import told
+from perfcopilot_goals.storage.sync_log import begin_sync, record_write
+from perfcopilot_goals_tests.core.examples import error_texts
 from perfcopilot_goals_tests.storage.examples import (
     MONDAY,
     RAW,
@@ -128,7 +128,7 @@ def test_a_write_that_fails_at_any_row_keeps_the_old_slice(
     assert stored(database, name=None) == before
     assert caught.value.sqlstate == sqlstate
     assert str(caught.value).startswith(f"GoalsStoreError: replacing {RAW}: Postgres said SQLSTATE {sqlstate}")
-    assert CANARY not in told(caught.value)
+    assert CANARY not in error_texts(caught.value)
 
 
 @pytest.mark.parametrize("sqlstate", ["40001", "40P01", "55P03", "57P01"])
@@ -478,7 +478,7 @@ def test_a_slice_and_its_source_are_of_one_moment(database: Database) -> None:
                 time.sleep(0.01)
             driver(writer).execute(f"update perfcopilot_goals.{RAW} set name = 'new', run_id = 'run-2'")
             noted: dict[str, Any] = {"rows": 1, "rows_before": 1, "inputs": {}, "notes": {}}
-            note_write(writer, "acme", "run-2", RAW, write_id="w", is_last=False, **noted)
+            record_write(writer, "acme", "run-2", RAW, write_id="w", is_last=False, **noted)
         rows, source = reading.result(20)
     assert (list(rows["name"]), source.run_id) == (["old"], "run-1")
     rows, source = load_slice(database, RAW, "acme")

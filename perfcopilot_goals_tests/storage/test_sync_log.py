@@ -13,10 +13,10 @@ from perfcopilot_goals.storage.sync_log import (
     begin_sync,
     fail_sync,
     has_newer_write,
-    note_write,
     read_last_route,
     read_last_sync,
     read_source,
+    record_write,
 )
 from perfcopilot_goals_tests.storage.examples import MONDAY, RAW, TUESDAY, add
 
@@ -41,7 +41,7 @@ def fail(database: Database, run_id: str, code: str = "AsanaAccessError", **spen
 def note(database: Database, run_id: str, table: str = RAW, *, is_last: bool = False, **notes: Any) -> None:
     with database.connect("noting") as conn:
         inputs = {"employees": "digest"}
-        note_write(
+        record_write(
             conn,
             "acme",
             run_id,
@@ -196,7 +196,7 @@ def test_the_database_says_when_a_table_was_written(database: Database) -> None:
     begin(database, "r1")
     with database.connect("comparing") as conn:
         written = {"write_id": "w", "rows": 0, "rows_before": 0, "inputs": {}, "notes": {}, "is_last": False}
-        note_write(conn, "acme", "r1", RAW, **written)  # type: ignore[arg-type]
+        record_write(conn, "acme", "r1", RAW, **written)  # type: ignore[arg-type]
         age = (
             driver(conn)
             .execute(

@@ -11,7 +11,7 @@ from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsGuardError
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.employees import import_employees, map_employee, map_unmapped, note_users
+from perfcopilot_goals.storage.employees import import_employees, map_employee, map_unmapped, record_gone_users
 from perfcopilot_goals.storage.erasure import erase_employee
 from perfcopilot_goals.storage.overview import read_plan
 from perfcopilot_goals.storage.sources import read_sources
@@ -151,7 +151,7 @@ def test_results_from_another_workspaces_users_are_dropped_when_the_workspace_is
 ) -> None:
     record(database, "E1")
     record(database, "E1", name="globex")
-    do(database, lambda t: note_users(t, "acme", ["99"]))
+    do(database, lambda t: record_gone_users(t, "acme", ["99"]))
     do(database, lambda t: set_connection(t, "acme", changes))
     assert (conflicts(database), check(database)) == ([], UsersCheck(None, 3, is_due=True))
     assert {row["asana_gone_at"] for row in stored(database, "employees")} == {None}

@@ -102,7 +102,7 @@ def map_(session: Session, name: str, employee_id: str, gid: str) -> None:
 def unmap(session: Session, name: str, employee_id: str) -> None:
     """Unlink an employee from their Asana user."""
     services.mapping.set_mapping(session.database, name, employee_id, None)
-    echo(f"{employee_id} is not mapped any more. The next sync drops the block: perfcopilot-goals sync {name}")
+    echo(f"{employee_id} is not mapped any more, so the block is gone.")
 
 
 def _show_waiting(name: str, waiting: "Waiting", *, every: bool) -> None:
