@@ -34,9 +34,7 @@ def test_a_date_is_its_end_in_utc_and_an_instant_is_itself(text: str, instant: d
 
 @pytest.mark.parametrize("text", ["2026-03-12T17:00", "2026-03-12 17:00:00"])
 def test_an_instant_without_a_zone_is_refused_with_what_to_write(text: str) -> None:
-    with pytest.raises(
-        GoalsConfigError, match=r"has no time zone\. Write a date such as 2026-03-12.*2026-03-12T17:00Z"
-    ):
+    with pytest.raises(GoalsConfigError, match=r"has no time zone\. Write a date such as .*2026-03-12T17:00Z"):
         parse_as_of(text)
 
 
