@@ -65,6 +65,11 @@ class Walk:
             "route": self.route,
             "unread_lists": len(self.unread),
             "unread": list(self.unread),
+            "lists_read": len(self.subgoals),
+            "refused_403": sum(why is Unread.FORBIDDEN for why in self.unread.values()),
+            "refused_404": sum(why is not Unread.FORBIDDEN for why in self.unread.values()),
+            "refused": [{"goal_gid": gid, "status": _status(why)} for gid, why in self.unread.items()],
+            "subgoals_listed": sum(map(len, self.subgoals.values())),
             "hidden_subgoals": sum(self.hidden.values()),
             # A list: an erasure takes ids out of values, not out of keys.
             "hidden": [{"goal_gid": gid, "count": count} for gid, count in self.hidden.items()],
@@ -278,6 +283,10 @@ class _Walker:
         why = Unread.FORBIDDEN if refused.status == 403 else unknown
         self.walk.unread[gid] = max(why, self.walk.unread.get(gid, why))
         self.on_goal(len(self.walk.subgoals) + len(self.walk.unread))
+
+
+def _status(why: Unread) -> int:
+    return 403 if why is Unread.FORBIDDEN else 404
 
 
 def _in_order(by_goal: dict[str, Value], goal_gids: Sequence[str]) -> dict[str, Value]:

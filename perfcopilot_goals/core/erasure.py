@@ -23,6 +23,26 @@ _LOG_NAME = re.compile("[a-z_]+")
 _NESTED = 3
 
 
+# In the sync log: digests of slices, and the digest of the roster that a slice was made from.
+_SLICE_DIGEST, _ROSTER_DIGEST = "sha256", "employees"
+
+
+def without_digests(value: Any) -> Any:
+    """What a sync recorded, without digests.
+
+    A digest of a slice does not say who is in it. But with the other rows at hand somebody could guess the person's,
+    and see by the digest whether the guess is right.
+    """
+    if isinstance(value, list):
+        return [without_digests(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    others = {name: without_digests(item) for name, item in value.items()}
+    if isinstance(value.get(_ROSTER_DIGEST), str):
+        others[_ROSTER_DIGEST] = MARK
+    return others | ({_SLICE_DIGEST: None} if _SLICE_DIGEST in value else {})
+
+
 class Redaction:
     """Takes one person's ids out of a connection's texts. Other people's ids stay whole, even if they contain one."""
 
@@ -55,8 +75,11 @@ class Redaction:
         return _rewritten(document, value, self._event(value, ""))
 
     def notes(self, value: Any) -> Any:
-        """A sync's notes without the ids. From a list of ids, or a count by id, the person's entry is removed."""
-        return self._without(value, lambda name: _LOG_NAME.fullmatch(name) is not None)
+        """A sync's counts or receipt without the ids and without digests.
+
+        From a list of ids, or a count by id, the person's entry is removed.
+        """
+        return self._without(without_digests(value), lambda name: _LOG_NAME.fullmatch(name) is not None)
 
     def cursor(self, cursor: str) -> str:
         """A sensor's cursor without the person's entries.

@@ -29,10 +29,19 @@ WORKSPACE_FIELD = "workspace"
 
 @dataclass(frozen=True)
 class GoalList:
-    """Rows of `raw_workspace_goals`, and how many goals came more than once."""
+    """Rows of `raw_workspace_goals`, and counts for the receipt.
+
+    `listed` goals were on Asana's list. `erased` of them belong to erased people, and `repeated` came once more.
+    """
 
     rows: pd.DataFrame
+    listed: int
+    erased: int
     repeated: int
+
+    def notes(self) -> dict[str, int]:
+        """What the sync log records."""
+        return {"listed": self.listed, "erased": self.erased, "repeated_goals": self.repeated}
 
 
 def parse_goals(
@@ -46,12 +55,14 @@ def parse_goals(
     responses = list(responses)
     with response_to("GET /goals"):
         goals = by_gid(responses)
-        rows = [
-            (gid, position, *_columns(goal, workspace_gid))
-            for position, (gid, goal) in enumerate(goals.items())
-            if not is_erased(parse_owner_gid(goal))
-        ]
-    return GoalList(frame("raw_workspace_goals", rows), repeated=len(responses) - len(goals))
+        rows = []
+        erased = 0
+        for position, (gid, goal) in enumerate(goals.items()):
+            if is_erased(parse_owner_gid(goal)):
+                erased += 1
+            else:
+                rows.append((gid, position, *_columns(goal, workspace_gid)))
+    return GoalList(frame("raw_workspace_goals", rows), len(goals), erased, repeated=len(responses) - len(goals))
 
 
 def _columns(goal: Response, workspace_gid: str) -> tuple[object, ...]:

@@ -20,10 +20,18 @@ from perfcopilot_goals.schemas.tables import frame
 
 @dataclass(frozen=True)
 class SubgoalList:
-    """Rows of `subgoals`, and how many sub-goals came more than once under one parent."""
+    """Rows of `subgoals`, and how many sub-goals have no row of their own.
+
+    `repeated` came more than once under one parent. `own_parents` are goals that Asana lists under themselves.
+    """
 
     rows: pd.DataFrame
     repeated: int
+    own_parents: int
+
+    def notes(self) -> dict[str, int]:
+        """What the sync log records."""
+        return {"repeated_subgoals": self.repeated, "own_parents": self.own_parents}
 
 
 def parse_subgoals(
@@ -38,17 +46,17 @@ def parse_subgoals(
     read, for errors to name.
     """
     rows = []
-    repeated = 0
+    repeated = own_parents = 0
     for goal_gid, responses in responses_by_goal.items():
         with response_to(subgoals_request(route, goal_gid)):
             children = by_gid(responses)
             repeated += len(responses) - len(children)
-            children.pop(goal_gid, None)
+            own_parents += children.pop(goal_gid, None) is not None
             rows += [
                 (goal_gid, gid, place, *_columns(child, is_erased))
                 for place, (gid, child) in enumerate(children.items())
             ]
-    return SubgoalList(frame("subgoals", rows), repeated=repeated)
+    return SubgoalList(frame("subgoals", rows), repeated, own_parents)
 
 
 def _columns(subgoal: Response, is_erased: Callable[[str | None], bool]) -> tuple[object, ...]:

@@ -20,6 +20,7 @@ from perfcopilot_goals.core.mapping import map_rows
 from perfcopilot_goals.core.ownership import select_owned_goals
 from perfcopilot_goals.core.prompts import render_blocks
 from perfcopilot_goals.core.reasons import count_reasons
+from perfcopilot_goals.core.receipt import count_blocks, count_owners
 from perfcopilot_goals.core.subgoal_refusals import refusal_of_lists
 from perfcopilot_goals.defs.columns import column_schema
 from perfcopilot_goals.defs.failures import as_failures
@@ -96,6 +97,10 @@ def _slice_asset(*kinds: str, **reads: list[str]) -> Callable[[Callable[..., Sli
     return define
 
 
+def _employee_of(roster: Roster) -> dict[str, str]:
+    return {gid: employee_id for employee_id, gid in roster.items() if gid}
+
+
 connections = _source("connections")
 employees = _source("employees")
 
@@ -114,14 +119,20 @@ def raw_workspace_goals(
     asana.begin_sync(connections, context.run.run_id)
     fields = [*tables()["raw_workspace_goals"].asana_fields, WORKSPACE_FIELD]
     responses = fetch_goals(client, workspace_gid, fields, asana.reporter(connections, "goals listed"))
+    pages = {"list_pages": client.stats.pages}
     goals = parse_goals(responses, workspace_gid, asana.erased(connections).has_user)
+    employee_of = _employee_of(asana.roster(connections))
+    # Counted by the roster as it is now, so that a loss ends the sync before its first write.
+    counts = count_owners(goals.rows, select_owned_goals(goals.rows, employee_of), employee_of)
     users = asana.check_users(connections)
-    return Slice(goals.rows, asana.notes() | users | {"repeated_goals": goals.repeated})
+    return Slice(goals.rows, asana.notes() | pages | users | goals.notes() | counts)
 
 
 @_slice_asset("pandas")
 def owned_goals(raw_workspace_goals: pd.DataFrame, employees: Roster) -> Slice:
-    return Slice(select_owned_goals(raw_workspace_goals, {gid: employee for employee, gid in employees.items() if gid}))
+    employee_of = _employee_of(employees)
+    owned = select_owned_goals(raw_workspace_goals, employee_of)
+    return Slice(owned, {"goals": len(raw_workspace_goals), **count_owners(raw_workspace_goals, owned, employee_of)})
 
 
 @_slice_asset("asana", owned_goals=["goal_gid"])
@@ -142,12 +153,13 @@ def subgoals(
     if refusal is not None:
         raise refusal
     found = parse_subgoals(walk.subgoals, asana.erased(connections).has_user, walk.route)
-    return Slice(found.rows, asana.notes() | walk.notes() | {"repeated_subgoals": found.repeated})
+    return Slice(found.rows, asana.notes() | walk.notes() | found.notes() | {"lists_walked": len(goal_gids)})
 
 
 @_slice_asset("pandas")
 def mapped_goal_rows(owned_goals: pd.DataFrame, subgoals: pd.DataFrame) -> Slice:
-    return Slice(map_rows(owned_goals, subgoals))
+    rows = map_rows(owned_goals, subgoals)
+    return Slice(rows, {"goals": len(owned_goals), "key_results": len(subgoals)})
 
 
 @_slice_asset(
@@ -166,7 +178,7 @@ def prompt_blocks(
     block_history = store.block_history(context.partition_key)
     blocks = render_blocks(mapped_goal_rows, goals_owned, [e for e, gid in employees.items() if gid], block_history)
     context.add_output_metadata({"picture": draw_sync(mapped_goal_rows, blocks, employees)})
-    return Slice(blocks, count_reasons(blocks["reason"]))
+    return Slice(blocks, count_reasons(blocks["reason"]) | count_blocks(blocks, mapped_goal_rows, employees))
 
 
 SLICE_ASSETS = [raw_workspace_goals, owned_goals, subgoals, mapped_goal_rows, prompt_blocks]

@@ -94,7 +94,7 @@ def connections_sensor(context: dg.SensorEvaluationContext, store: StoreResource
     if change.remove:
         requests.append(connections_partitions.build_delete_request(change.remove))
     done = [
-        f"{words} {len(names):,}: {show_ids(names, len(names))}"
+        f"{words} {len(names):,}: {show_ids(names)}"
         for words, names in (("added", change.add), ("removed", change.remove))
         if names
     ]

@@ -10,7 +10,10 @@ import pandas as pd
 from pydantic import PrivateAttr
 
 from perfcopilot_goals.asana.pacing import Clock
+from perfcopilot_goals.core.digests import digest_slice
 from perfcopilot_goals.core.lineage import ROSTER, check_inputs, roster_digest
+from perfcopilot_goals.core.receipt import require_balance
+from perfcopilot_goals.core.receipt_text import receipt_markdown
 from perfcopilot_goals.defs.columns import column_lineage
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.resources import StoreResource
@@ -21,6 +24,7 @@ from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.tables import Slice, stamp, validate
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.employees import read_mapping
+from perfcopilot_goals.storage.receipts import read_receipt
 from perfcopilot_goals.storage.slices import Replacement, load_slice, replace_slice
 from perfcopilot_goals.storage.sync_log import begin_sync
 
@@ -70,18 +74,27 @@ class SliceIOManager(dg.ConfigurableIOManager):
                 synced_at = begin_sync(conn, connection, run_id, min(moments, default=None))
             _check_moments(table, synced_at, sources)
             rows = validate(table, stamp(obj.hand_over(), connection, synced_at, run_id))
+            require_balance(table, obj.notes, len(rows))
             replacement = Replacement(
                 connection,
                 run_id,
                 synced_at,
                 inputs={name: source.run_id for name, source in sources.items()},
-                notes={**obj.notes} | ({"allow_empty": True} if self.allow_empty else {}),
+                notes={**obj.notes, "sha256": digest_slice(table, rows)}
+                | ({"allow_empty": True} if self.allow_empty else {}),
                 is_last=self._is_last(context, table),
                 allow_empty=self.allow_empty,
                 history_days=self.store.settings.history_days,
             )
             deleted = replace_slice(self.store.database, table, rows, replacement, self._pause)
-        context.add_output_metadata(_metadata(table, rows, obj, deleted, time.monotonic() - began))
+            receipt = self._receipt(connection, run_id) if replacement.is_last else {}
+        context.add_output_metadata(_metadata(table, rows, obj, deleted, time.monotonic() - began) | receipt)
+
+    def _receipt(self, connection: str, run_id: str) -> dict[str, dg.MetadataValue]:
+        """The receipt of the sync, for the UI; none if the run wrote only some of the tables."""
+        with self.store.database.connect("reading the receipt") as conn:
+            receipt = read_receipt(conn, connection, run_id)
+        return {"receipt": dg.MetadataValue.md(receipt_markdown(receipt))} if receipt else {}
 
     def _pause(self, seconds: float) -> None:
         self.clock.wait(seconds, threading.Event())

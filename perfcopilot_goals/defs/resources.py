@@ -22,6 +22,7 @@ from perfcopilot_goals.services.sync_access import open_client, require_employee
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.connections import has_connection
 from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.employees import read_mapping
 from perfcopilot_goals.storage.erased import Erased, read_erased
 from perfcopilot_goals.storage.reasons import read_block_history
 from perfcopilot_goals.storage.slices import read_slice
@@ -98,6 +99,11 @@ class AsanaResource(dg.ConfigurableResource[Any]):
     def require_employees(self, connection: Connection) -> None:
         """Raise `GoalsConfigError` if the connection's roster is empty."""
         require_employees(self.store.database, connection)
+
+    def roster(self, connection: Connection) -> dict[str, str | None]:
+        """The Asana user of each of the connection's employees."""
+        with self.store.database.connect("reading the roster") as conn:
+            return read_mapping(conn, connection.connection)
 
     def begin_sync(self, connection: Connection, run_id: str) -> None:
         """Enter the sync into the sync log; its `synced_at` is now, when the fetch begins."""

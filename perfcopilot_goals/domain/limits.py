@@ -8,3 +8,5 @@ DESCRIPTION_CHARS = 1_000
 REQUESTS_PER_MINUTE = range(1, 60_001)
 # How long closed versions of blocks and goals are kept, unless PERFCOPILOT_HISTORY_DAYS says otherwise.
 HISTORY_DAYS = 400
+# Of a file with a block in it. No review is larger.
+LARGEST_FILE = 8 * 1024 * 1024

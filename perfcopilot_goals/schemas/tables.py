@@ -44,6 +44,7 @@ _MODELS: dict[str, type[pa.DataFrameModel]] = {
     "syncs": models.Syncs,
     "erased": models.Erased,
     "erasure_keys": models.ErasureKeys,
+    "audit_log": models.AuditLog,
 }
 
 

@@ -23,6 +23,7 @@ from perfcopilot_goals.storage.connections import has_connection, read_connectio
 from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.erased import has_erasure_since
 from perfcopilot_goals.storage.locks import lock_slices
+from perfcopilot_goals.storage.receipts import store_receipt
 from perfcopilot_goals.storage.sync_log import has_newer_write, read_rows_before, read_source, record_write
 from perfcopilot_goals.storage.versions import record_versions
 
@@ -65,7 +66,8 @@ def replace_slice(
     commit is lost, the sync log tells whether the commit went through.
 
     `GoalsGuardError` if a sync that began later has written, if somebody was erased since the fetch began, or if goals
-    would be replaced by none. `GoalsConfigError` if the connection is gone.
+    would be replaced by none, or if the counts of a whole sync do not add up. `GoalsConfigError` if the connection is
+    gone.
     """
     write_id = str(uuid.uuid4())
     for wait in _WAITS:
@@ -129,6 +131,8 @@ def _replace(database: Database, table: str, rows: pd.DataFrame, replacement: Re
             notes=replacement.notes,
             is_last=replacement.is_last,
         )
+        if replacement.is_last:
+            store_receipt(conn, connection, replacement.run_id)
     return deleted
 
 

@@ -1,0 +1,137 @@
+"""`receipt` and `verify`: what a sync brought, and whether a block is what was stored."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from perfcopilot_goals import services
+from perfcopilot_goals.cli.progress import show_line
+from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json
+from perfcopilot_goals.cli.terminal import echo
+from perfcopilot_goals.domain.gid import goal_permalink
+from perfcopilot_goals.domain.limits import LARGEST_FILE
+
+if TYPE_CHECKING:
+    from perfcopilot_goals.core.block_comparison import LineResult
+    from perfcopilot_goals.services.verify import Verification
+
+# The exit code if a block is not as stored.
+DOES_NOT_VERIFY = 8
+
+_REASONS = {
+    "as_stored": "is as stored",
+    "rows_differ": "is not what the stored rows give",
+    "version_differs": "is not what its history has",
+    "in_no_version": "is no version that was stored",
+}
+
+
+@click.command("receipt")
+@click.argument("name")
+@click.option("--run", "run_id", metavar="R", help="The run's id; without it, the sync that wrote the present blocks.")
+@as_json
+@pass_session
+def receipt(session: Session, name: str, run_id: str | None, as_json: bool) -> None:
+    """Print the receipt of a sync: what Asana listed, what became of each goal, what was left out and why."""
+    found = services.receipts.find_receipt(session.database, name, run_id)
+    if as_json:
+        print_json(found.content)
+    else:
+        rows = services.receipts.receipt_rows(found.content, digests=True)
+        width = max(len(label) for label, _ in rows)
+        echo(*(f"{label:<{width}}  {text}" for label, text in rows))
+    if found.failed_with:
+        echo(f"The last sync of {name} failed ({found.failed_with}); this receipt is of an earlier one.", err=True)
+
+
+@click.command("verify")
+@click.argument("name")
+@click.argument("employee_id", metavar="EMPLOYEE")
+@click.option("--as-of", metavar="WHEN", help="Verify the block that readers got then: a date or an instant.")
+@click.option("--block", "file", type=click.File("rb"), metavar="FILE", help="A file with a block in it; - is stdin.")
+@click.option("--live", is_flag=True, help="Ask Asana what has changed of the cited goals, one request each.")
+@as_json
+@pass_session
+def verify(
+    session: Session,
+    name: str,
+    employee_id: str,
+    as_of: str | None,
+    file: BinaryIO | None,
+    live: bool,
+    as_json: bool,
+) -> None:
+    """Check that a block is what was stored: exit code 0 if it is, 8 if not.
+
+    Without options the stored block is built again from its rows. A block in a file is looked for in the history, and
+    if it is not there, each of its lines is.
+    """
+    if as_of is not None and file is not None:
+        raise click.UsageError("say --as-of or --block")
+    if file is not None:
+        found = services.verify.verify_file(session.database, name, employee_id, file.read(LARGEST_FILE + 1))
+    elif as_of is not None:
+        found = services.verify.verify_past(session.database, name, employee_id, as_of)
+    else:
+        found = services.verify.verify_present(session.database, name, employee_id)
+    if live:
+        found = services.verify.check_live(session.database, session.settings, found, on_wait=show_line)
+    if as_json:
+        print_json(_as_json(found))
+    else:
+        echo(*_as_text(found))
+    if not found.verifies:
+        sys.exit(DOES_NOT_VERIFY)
+
+
+def _as_json(found: "Verification") -> dict[str, Any]:
+    version = None
+    if found.version is not None:
+        shown = ("sha256", "visible_from", "visible_to", "first_synced_at", "last_synced_at", "run_id")
+        version = {name: getattr(found.version, name) for name in shown}
+        version["is_present"] = found.version.visible_to is None
+    return {
+        "connection": found.connection,
+        "employee_id": found.employee_id,
+        "compared": found.compared,
+        "verifies": found.verifies,
+        "reason": found.reason,
+        "sha256": found.sha256,
+        "version": version,
+        "lines": [{**asdict(line), "permalink": _permalink(line)} for line in found.lines],
+        "live": None if found.live is None else [_live_json(asdict(goal)) for goal in found.live],
+    }
+
+
+def _live_json(goal: dict[str, Any]) -> dict[str, Any]:
+    return goal | {"changes": {name: {"was": was, "is": now} for name, (was, now) in goal["changes"].items()}}
+
+
+def _as_text(found: "Verification") -> Iterator[str]:
+    what = "the block in the file" if found.compared == "file" else f"the block of {found.employee_id}"
+    yield f"{found.connection}: {what} {_REASONS[found.reason]} (SHA-256 {found.sha256})"
+    if found.version is not None:
+        until = f"until {found.version.visible_to:%Y-%m-%d %H:%M:%S} UTC" if found.version.visible_to else "until now"
+        near = "" if found.verifies else "compared with "
+        yield f"{near}version of {found.version.visible_from:%Y-%m-%d %H:%M:%S} UTC {until}, run {found.version.run_id}"
+    counts = Counter(line.result for line in found.lines)
+    yield ", ".join(f"{result}: {count}" for result, count in counts.items())
+    for line in found.lines:
+        yield f"{line.line or '-':>5}  {line.result:<14} {line.text}"
+        if line.closest is not None:
+            yield f"{'':>5}  {'was':<14} {line.closest}"
+        if link := _permalink(line):
+            other = f", version of {line.version}" if line.result == "other_version" else ""
+            yield f"{'':>5}  {'':<14} goal {line.key_result_gid or line.goal_gid}{other}, {link}"
+    for goal in found.live or ():
+        changes = ", ".join(f"{name} {was!r} is now {now!r}" for name, (was, now) in goal.changes.items())
+        yield f"in Asana now: {goal.gid} {goal.result}" + (f": {changes}" if changes else "")
+
+
+def _permalink(line: "LineResult") -> str | None:
+    gid = line.key_result_gid or line.goal_gid
+    return None if gid is None else goal_permalink(gid)

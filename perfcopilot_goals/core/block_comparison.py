@@ -1,0 +1,188 @@
+"""Compares a block with the versions that were stored, line by line.
+
+A line of the given block stands in a version, was changed from a line of one, or never existed. What stands in the
+version and not in the given block is missing. Each line is told with the goal that it is about.
+"""
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, pairwise
+
+from perfcopilot_goals.core.block_text import parse_line
+
+# What became of a line.
+STANDS, MOVED, OTHER_VERSION, CHANGED = "stands", "moved", "other_version", "changed"
+NEVER_EXISTED, MISSING = "never_existed", "missing"
+
+# Names that share fewer pairs of letters are two names.
+CLOSE = 0.6
+# Pairs of lines whose names are compared: some seconds. A block that differs in more than this is not one of ours.
+_MOST_PAIRS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Version:
+    """A block as it was stored: what tells it from the others, its text, and its citations."""
+
+    key: str
+    text: str
+    citations: Sequence[Mapping[str, object]]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a version. The gids are None where it is about no goal."""
+
+    version: str
+    place: int
+    text: str
+    goal_gid: str | None
+    key_result_gid: str | None
+
+
+@dataclass(frozen=True)
+class LineResult:
+    """What became of one line. `line` is its place in the given block, from 1, or None if it is missing there.
+
+    `version` is the key of the version that has the line, or the closest one. `closest` is the text of that line, and
+    `differs` what the given one has changed of it: `kind`, `status`, `name`.
+    """
+
+    line: int | None
+    result: str
+    text: str
+    version: str | None = None
+    closest: str | None = None
+    differs: tuple[str, ...] = ()
+    goal_gid: str | None = None
+    key_result_gid: str | None = None
+
+
+def choose_version(block: str, versions: Sequence[Version]) -> Version | None:
+    """The version that has the most lines of the block, the latest of these; versions come in their order."""
+    given = Counter(block.split("\n"))
+    shared = [(sum((given & Counter(version.text.split("\n"))).values()), n) for n, version in enumerate(versions)]
+    return versions[max(shared)[1]] if shared else None
+
+
+def compare_block(block: str, version: Version, others: Iterable[Version] = ()) -> list[LineResult]:
+    """What became of each line of the block, measured by this version; then the lines that are missing.
+
+    `others` are the other versions, the latest last: a line may stand in one of them, or come from it.
+    """
+    given = block.split("\n")
+    of_version = _lines(version)
+    placed = _place(given, of_version)
+    in_order = _longest_rising(list(placed.values()))
+    results = {
+        at: _found(at, STANDS if place in in_order else MOVED, of_version[place]) for at, place in placed.items()
+    }
+    used = set(placed.values())
+    missing = [line for place, line in enumerate(of_version) if place not in used]
+    own = {line.text for line in of_version}
+    elsewhere = {line.text: line for other in others for line in _lines(other) if line.text not in own}
+    for at, text in enumerate(given):
+        if at not in results and text in elsewhere:
+            results[at] = _found(at, OTHER_VERSION, elsewhere[text])
+            missing = _without_goal(missing, elsewhere[text])
+    given_texts = set(given)
+    for pool in (missing, [line for text, line in elsewhere.items() if text not in given_texts]):
+        pairs = _pair_closest({at: text for at, text in enumerate(given) if at not in results}, pool)
+        results |= {at: _changed(at, given[at], line) for at, line in pairs.items()}
+        paired = set(pairs.values())
+        missing = [line for line in missing if line not in paired]
+    for at, text in enumerate(given):
+        results.setdefault(at, LineResult(at + 1, NEVER_EXISTED, text))
+    gone = (replace(_found(0, MISSING, line), line=None) for line in missing)
+    return [*(results[at] for at in range(len(given))), *gone]
+
+
+def _lines(version: Version) -> list[Line]:
+    cited = {int(str(citation["line"])): citation for citation in version.citations}
+    return [
+        Line(
+            version.key,
+            number,
+            text,
+            _gid(cited.get(number, {}).get("goal_gid")),
+            _gid(cited.get(number, {}).get("key_result_gid")),
+        )
+        for number, text in enumerate(version.text.split("\n"), start=1)
+    ]
+
+
+def _gid(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _place(given: Sequence[str], lines: Sequence[Line]) -> dict[int, int]:
+    """By place in the given block, the place of the same line in the version. Equal lines are taken in order."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, line in enumerate(lines):
+        places[line.text].append(place)
+    placed = {}
+    for at, text in enumerate(given):
+        if places[text]:
+            placed[at] = places[text].pop(0)
+    return placed
+
+
+def _longest_rising(places: Sequence[int]) -> set[int]:
+    """The most of these that are in order as they stand: the others were moved."""
+    tails: list[int] = []
+    last: list[int] = []
+    before: list[int | None] = []
+    for n, place in enumerate(places):
+        length = bisect_left(tails, place)
+        tails[length:] = [place, *tails[length + 1 :]]
+        last[length:] = [n, *last[length + 1 :]]
+        before.append(last[length - 1] if length else None)
+    rising = set()
+    at = last[-1] if last else None
+    while at is not None:
+        rising.add(places[at])
+        at = before[at]
+    return rising
+
+
+def _pair_closest(given: Mapping[int, str], pool: Sequence[Line]) -> dict[int, Line]:
+    """For given lines, by place, the line that each was most likely changed from. The closest pairs are made first."""
+    names = [_pairs_of_letters(parse_line(line.text).name) for line in pool]
+    scores = []
+    for at, text in islice(given.items(), _MOST_PAIRS // max(1, len(pool))):
+        name = _pairs_of_letters(parse_line(text).name)
+        for n, other in enumerate(names):
+            score = 2 * len(name & other) / (len(name) + len(other))
+            if score >= CLOSE:
+                # Of equally close lines the one at the nearest place.
+                scores.append((-score, abs(at + 1 - pool[n].place), at, n))
+    pairs: dict[int, Line] = {}
+    used: set[int] = set()
+    for _, _, at, n in sorted(scores):
+        if at not in pairs and n not in used:
+            pairs[at] = pool[n]
+            used.add(n)
+    return pairs
+
+
+def _pairs_of_letters(name: str) -> frozenset[str]:
+    folded = f" {name.casefold()} "
+    return frozenset(one + other for one, other in pairwise(folded))
+
+
+def _without_goal(left: Sequence[Line], origin: Line) -> list[Line]:
+    """The lines but for the one about the same goal or key result: the given block has it as of another version."""
+    about = (origin.goal_gid, origin.key_result_gid)
+    return [line for line in left if origin.goal_gid is None or (line.goal_gid, line.key_result_gid) != about]
+
+
+def _found(at: int, result: str, line: Line) -> LineResult:
+    return LineResult(at + 1, result, line.text, line.version, None, (), line.goal_gid, line.key_result_gid)
+
+
+def _changed(at: int, text: str, line: Line) -> LineResult:
+    is_, was = parse_line(text), parse_line(line.text)
+    differs = tuple(name for name in ("kind", "status", "name") if getattr(is_, name) != getattr(was, name))
+    return LineResult(at + 1, CHANGED, text, line.version, line.text, differs, line.goal_gid, line.key_result_gid)
