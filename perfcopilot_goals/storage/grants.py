@@ -37,6 +37,7 @@ RIGHTS = {
     "administrator": {
         **dict.fromkeys((*SLICE_TABLES, "syncs"), "select, delete"),
         **dict.fromkeys(VERSION_TABLES, "select, update, delete"),
+        "roster_changes": "select, insert, update",
         **dict.fromkeys(("connections", "employees"), "select, insert, update, delete"),
         **dict.fromkeys(("erased", "erasure_keys", "alembic_version", "goals", "goal_key_results"), "select"),
         "audit_log": "select, insert, update (subject)",
