@@ -23,11 +23,40 @@ PROCESSES = {"web server": "dagster_webserver", "daemon": "dagster._daemon", "co
 
 
 @dataclass(frozen=True)
+class Process:
+    """A running process: bytes of memory, and CPU time, its ended children's included."""
+
+    command: str
+    memory: int
+    cpu_seconds: float
+
+
+def processes_below(pid: int) -> list[Process]:
+    """The process and all that it started, directly or not."""
+    parents, found = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            stat = (folder / "stat").read_text().rpartition(")")[2].split()
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            pages = int((folder / "statm").read_text().split()[1])
+        except OSError:
+            continue  # it ended meanwhile
+        parents[int(folder.name)] = int(stat[1])
+        seconds = sum(map(int, stat[11:15])) / os.sysconf("SC_CLK_TCK")
+        found[int(folder.name)] = Process(command, pages * os.sysconf("SC_PAGE_SIZE"), seconds)
+    family = {pid}
+    while more := {child for child, parent in parents.items() if parent in family} - family:
+        family |= more
+    return [found[member] for member in family if member in found]
+
+
+@dataclass(frozen=True)
 class Service:
-    """The processes below `pid`, with the web server on `port`."""
+    """The processes below `pid`, with the web server on `port`, and the Postgres that they use."""
 
     port: int
     pid: int
+    postgres: int
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """The web server's response to a GraphQL query."""
@@ -49,21 +78,15 @@ class Service:
 
     def memory(self) -> dict[str, int]:
         """MB in use by process. If two have the same name, such as the code server and its parent, the larger one's."""
-        parents, commands, used = {}, {}, {}
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-                commands[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                used[int(folder.name)] = int((folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-            except OSError:
-                continue  # it ended meanwhile
-        family = {self.pid}
-        while more := {child for child, parent in parents.items() if parent in family} - family:
-            family |= more
+        family = processes_below(self.pid)
         return {
-            name: round(max(used[pid] for pid in family if sign in commands.get(pid, "")) / 2**20)
+            name: round(max(process.memory for process in family if sign in process.command) / 2**20)
             for name, sign in PROCESSES.items()
         }
+
+    def cpu_seconds(self) -> float:
+        """CPU time so far of the service and of the local Postgres, with their processes that have ended."""
+        return sum(process.cpu_seconds for pid in (self.pid, self.postgres) for process in processes_below(pid))
 
 
 @contextmanager
@@ -76,7 +99,7 @@ def dagster_dev(place: Workplace, names: Sequence[str]) -> Iterator[Service]:
     dev = subprocess.Popen(command, env=place.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         end = time.monotonic() + STARTING_SECONDS
-        service = Service(port, dev.pid)
+        service = Service(port, dev.pid, place.postgres_pid())
         while not set(names) <= service.partitions():
             if time.monotonic() > end:
                 raise SystemExit("the web server did not come up with the partitions")

@@ -1,42 +1,62 @@
-"""A thousand connections stand by: how much memory Dagster's processes use, and how long the ticks take.
+"""Many connections stand by: memory of Dagster's processes, how long ticks take, and how much CPU the sensors use.
 
-The schedule's tick is evaluated as by the UI's *Test schedule*, which launches nothing.
+The connections have rosters and one complete sync each, and nothing changes. In the first minute,
+`roster_and_settings_sensor` begins to observe them all. Then it is told that it has done so. The schedule's tick is
+evaluated as by the UI's *Test schedule*, which launches nothing. The sensors' CPU is what the service and its Postgres
+use with them, less what they use without.
 """
 
+import datetime as dt
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Any
 
-from benchmarks.measuring import StandIn
 from benchmarks.scale import Scale
 from benchmarks.service import Service, dagster_dev
 from benchmarks.workplace import workplace
+from perfcopilot_goals.core.observing import Observed, render_observed
 
 TITLE = "Connections standing by"
+EMPLOYEES = 50
 SENSORS = ("connections_sensor", "fixed_connection_sensor", "roster_and_settings_sensor", "lost_retries_sensor")
 REPOSITORY = {"repositoryLocationName": "perfcopilot_goals", "repositoryName": "__repository__"}
-TICKS = """query($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) { ... on Sensor {
-  sensorState { ticks(limit: 50) { status timestamp endTimestamp } } } } }"""
+# Ticks of the last minutes, so that the first ones, which see everything for the first time, do not count for ever.
+TICKS = """query($selector: SensorSelector!, $after: Float) { sensorOrError(sensorSelector: $selector) { ... on Sensor {
+  sensorState { ticks(afterTimestamp: $after) { status timestamp endTimestamp } } } } }"""
+RECENT_SECONDS = 120.0
+SET_CURSOR = """mutation($selector: SensorSelector!, $cursor: String) {
+  setSensorCursor(sensorSelector: $selector, cursor: $cursor) { __typename } }"""
+STATE = """query($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) { ... on Sensor {
+  sensorState { id selectorId } } } }"""
+STOP = "mutation($id: String, $selector: String) { stopSensor(id: $id, jobSelectorId: $selector) { __typename } }"
 TEST_SCHEDULE = """mutation($selector: ScheduleSelector!, $timestamp: Float) {
   scheduleDryRun(selectorData: $selector, timestamp: $timestamp) { __typename
     ... on DryRunInstigationTick { evaluationResult { runRequests { runKey } error { message } } } } }"""
 
 
 def run(scale: Scale) -> Iterator[dict[str, Any]]:
-    """A row for each moment at which the service is measured."""
-    names = [f"company-{number:04d}" for number in range(1, scale.standing + 1)]
+    """A row for each number of connections and each moment at which the service is measured."""
+    for count, minutes in scale.standing:
+        yield from measure(count, minutes, scale.standing_window_seconds)
+
+
+def measure(count: int, minutes: Sequence[int], window: float) -> Iterator[dict[str, Any]]:
+    """The rows of one number of connections. The last one has the sensors' CPU."""
     with workplace() as place:
-        place.connect(names, StandIn("http://127.0.0.1:9/api/1.0", []))
+        names = place.seed(count, EMPLOYEES)
         with dagster_dev(place, names) as service:
             began = time.monotonic()
-            for minutes in scale.standing_minutes:
-                time.sleep(max(0.0, began + 60 * minutes - time.monotonic()))
+            for minute in minutes:
+                time.sleep(max(0.0, began + 60 * minute - time.monotonic()))
                 tick = test_schedule(service, len(names))
                 sensors = {f"{name}, seconds a tick": seconds_of(service, name) for name in SENSORS}
-                figures = {"schedule's tick, seconds": round(tick, 2)} | sensors
-                who = f"after {minutes} minutes"
-                yield {"race": f"{len(names):,} connections", "who": who} | figures | service.memory()
+                figures: dict[str, Any] = {"schedule's tick, seconds": round(tick, 2)} | sensors | service.memory()
+                if minute == minutes[-1]:
+                    figures |= cpu_share(service, window)
+                if minute == minutes[0]:
+                    end_first_pass(service)
+                yield {"race": f"{count:,} connections", "who": f"after {minute} minutes"} | figures
 
 
 def test_schedule(service: Service, requests: int) -> float:
@@ -50,8 +70,33 @@ def test_schedule(service: Service, requests: int) -> float:
     return seconds
 
 
-def seconds_of(service: Service, sensor: str) -> float:
-    """The median length of the sensor's ticks so far, in seconds."""
-    state = service.ask(TICKS, selector=REPOSITORY | {"sensorName": sensor})["sensorOrError"]["sensorState"]
-    ended = [tick["endTimestamp"] - tick["timestamp"] for tick in state["ticks"] if tick["endTimestamp"]]
-    return round(float(median(ended)), 2)
+def seconds_of(service: Service, sensor: str) -> float | None:
+    """The median length of the sensor's latest ticks, in seconds."""
+    selector, after = REPOSITORY | {"sensorName": sensor}, time.time() - RECENT_SECONDS
+    ticks = service.ask(TICKS, selector=selector, after=after)["sensorOrError"]["sensorState"]["ticks"]
+    ended = [tick["endTimestamp"] - tick["timestamp"] for tick in ticks if tick["endTimestamp"]]
+    return round(float(median(ended)), 2) if ended else None
+
+
+def end_first_pass(service: Service) -> None:
+    """Let the sensor believe that it has observed every connection; that takes a while for thousands of them."""
+    cursor = render_observed(Observed(dt.datetime.now(dt.UTC), after=None))
+    selector = REPOSITORY | {"sensorName": "roster_and_settings_sensor"}
+    service.ask(SET_CURSOR, selector=selector, cursor=cursor)
+
+
+def cpu_share(service: Service, window: float) -> dict[str, float]:
+    """Percent of one core that everything uses, and of that the sensors. They are stopped afterwards."""
+    with_sensors = used_in(service, window)
+    for sensor in SENSORS:
+        state = service.ask(STATE, selector=REPOSITORY | {"sensorName": sensor})["sensorOrError"]["sensorState"]
+        service.ask(STOP, id=state["id"], selector=state["selectorId"])
+    without = used_in(service, window)
+    return {"% of a core, all": round(with_sensors, 2), "% of a core, sensors": round(with_sensors - without, 2)}
+
+
+def used_in(service: Service, seconds: float) -> float:
+    """Percent of one core that the service and its Postgres use during the next seconds."""
+    before, began = service.cpu_seconds(), time.monotonic()
+    time.sleep(seconds)
+    return 100 * (service.cpu_seconds() - before) / (time.monotonic() - began)

@@ -7,18 +7,38 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import LiteralString
 
 from benchmarks.measuring import CLI, WORKSPACE, Measured, StandIn, measure
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.local_postgres import keep_running, local_database_url, remove_local_postgres
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import add_connection
-from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.employees import import_employees
 from perfcopilot_goals.storage.migrate import ensure_migrated
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 UNLIMITED = 10_000_000
+_SEED: tuple[LiteralString, ...] = (
+    """
+    insert into perfcopilot_goals.connections (connection, workspace_gid, token_ref, base_url, requests_per_minute,
+        subgoal_route, enabled, created_at, updated_at)
+    select name, %(workspace)s, 'env:ASANA_ACCESS_TOKEN', 'http://127.0.0.1:9/api/1.0', 1500, 'goal_relationships',
+        true, now() - interval '1 day', now() - interval '1 day'
+    from unnest(%(names)s::text[]) name
+    """,
+    """
+    insert into perfcopilot_goals.employees (connection, employee_id, full_name, email, asana_user_gid, updated_at)
+    select name, 'E' || n, 'Person ' || n, 'e' || n || '@example.com', n::text, now() - interval '1 day'
+    from unnest(%(names)s::text[]) name, generate_series(1, %(employees)s::int) n
+    """,
+    """
+    insert into perfcopilot_goals.syncs (connection, run_id, synced_at, started_at, finished_at, state, counts)
+    select name, name, moment, moment, moment, 'complete', '{"tables": {"prompt_blocks": {}}}'
+    from unnest(%(names)s::text[]) name, (select now() - interval '20 hours') as m (moment)
+    """,
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +58,27 @@ class Workplace:
                 row = Connection(name, WORKSPACE, token, asana.base_url, rate, "goal_relationships", enabled=True)
                 add_connection(conn, row)
                 import_employees(conn, name, asana.roster)
+
+    def seed(self, count: int, employees: int) -> list[str]:
+        """Add so many connections with rosters, each synced once, all of it a day ago; returns their names.
+
+        By SQL, because one by one ten thousand take minutes.
+        """
+        names = [f"company-{number:05d}" for number in range(1, count + 1)]
+        with self.database.connect("preparing the benchmark") as conn:
+            cursor = driver(conn)
+            for statement in _SEED:
+                cursor.execute(statement, {"names": names, "employees": employees, "workspace": WORKSPACE})
+        with self.database.connect("preparing the benchmark", autocommit=True) as conn:
+            driver(conn).execute("analyze")
+        return names
+
+    def postgres_pid(self) -> int:
+        """The server's first process."""
+        with self.database.connect("looking for the server") as conn:
+            row = driver(conn).execute("select pg_read_file('postmaster.pid')").fetchone()
+        assert row is not None
+        return int(row[0].split()[0])
 
     def run(self, *arguments: str) -> Measured:
         """Run a command of the product; `SystemExit` if it fails."""

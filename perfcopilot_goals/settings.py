@@ -19,6 +19,7 @@ from perfcopilot_goals.errors import GoalsConfigError
 DEFAULT_TOKEN_REF = "env:ASANA_ACCESS_TOKEN"
 DEFAULT_SYNC_CRON = "17 5 * * *"
 DEFAULT_UI_URL = "http://127.0.0.1:3000"
+DEFAULT_USER_HEADER = "X-Forwarded-Email"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,12 @@ class Settings:
     history_days: int = HISTORY_DAYS
     # Its password is a secret.
     asana_proxy: str | None = field(default=None, repr=False)
+    # The admin page: what its login proxy sends, who may change things, and whether tokens may be typed in.
+    admin_user_header: str = DEFAULT_USER_HEADER
+    admin_proxy_secret: str | None = field(default=None, repr=False)
+    admins: frozenset[str] = frozenset()
+    admin_tokens: bool = True
+    admin_url: str | None = None
 
     @property
     def token_folder(self) -> Path:
@@ -65,6 +72,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         retention_days=_days(env, "PERFCOPILOT_RETENTION_DAYS"),
         history_days=_history_days(env),
         asana_proxy=_proxy(env.get("PERFCOPILOT_ASANA_PROXY", "").strip()),
+        admin_user_header=_header(env.get("PERFCOPILOT_ADMIN_USER_HEADER", "").strip()),
+        admin_proxy_secret=env.get("PERFCOPILOT_ADMIN_PROXY_SECRET", "").strip() or None,
+        admins=frozenset(a for a in re.split(r"[,\s]+", env.get("PERFCOPILOT_ADMINS", "")) if a),
+        admin_tokens=_switch(env, "PERFCOPILOT_ADMIN_TOKENS"),
+        admin_url=_admin_url(env.get("PERFCOPILOT_ADMIN_URL", "").strip()),
     )
 
 
@@ -119,6 +131,38 @@ def _proxy(url: str) -> str | None:
         action="Set it to that form, and in user and password write characters such as @ : / % percent-encoded. "
         "Unset it to connect directly",
     )
+
+
+def _header(name: str) -> str:
+    if not name or re.fullmatch(r"[A-Za-z0-9-]+", name):
+        return name or DEFAULT_USER_HEADER
+    raise GoalsConfigError(
+        "PERFCOPILOT_ADMIN_USER_HEADER is not the name of an HTTP header",
+        action="Set it to the header in which your login proxy sends the user's e-mail address",
+    )
+
+
+def _switch(env: Mapping[str, str], name: str) -> bool:
+    given = env.get(name, "").strip().lower() or "on"
+    if given not in ("on", "off"):
+        raise GoalsConfigError(f"{name} is neither on nor off", action="Set it to off, or unset it")
+    return given == "on"
+
+
+def _admin_url(url: str) -> str | None:
+    if not url:
+        return None
+    try:
+        address = parse_web_address(url)
+        problem = "" if address.query is None and address.fragment is None else "has a query or a fragment"
+    except ValueError as error:
+        problem = str(error)
+    if problem:
+        raise GoalsConfigError(
+            f"the address in PERFCOPILOT_ADMIN_URL {problem}",
+            action="Set it to the address that people open, such as https://goals.example.com",
+        )
+    return url.rstrip("/")
 
 
 def _days(env: Mapping[str, str], name: str) -> int | None:

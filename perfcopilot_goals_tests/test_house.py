@@ -35,9 +35,10 @@ MAY_IMPORT = {
         *("core", "asana", "storage", "services", "local_postgres"),
     },
     "definitions": {"defs", "settings", "startup"},
+    "admin": {"errors", "domain", "settings", "core", "services"},
     "cli": {
         *("errors", "domain", "schemas", "settings", "startup"),
-        *("core", "services", "local_postgres", "sandbox", "defs"),
+        *("core", "services", "local_postgres", "sandbox", "defs", "admin"),
     },
 }
 MAY_IMPORT_DAGSTER = {"defs", "definitions", "cli"}

@@ -18,13 +18,14 @@ INTERRUPTED = 130
 
 # Name: where it is, and its line in the list of commands.
 COMMANDS = {
+    "admin": ("perfcopilot_goals.cli.admin:admin", "Serve the admin page on 127.0.0.1."),
     "connection": ("perfcopilot_goals.cli.groups:connection", "Add, change, check and remove Asana workspaces."),
     "database-stop": ("perfcopilot_goals.cli.admin_commands:database_stop", "Stop the local Postgres."),
     "database-url": ("perfcopilot_goals.cli.admin_commands:database_url", "Print the database's URL with password."),
     "demo": ("perfcopilot_goals.cli.dev:demo", "Show it all with a sample company; needs nothing."),
-    "dev": ("perfcopilot_goals.cli.dev:dev", "Run the Dagster UI and its daemon on 127.0.0.1."),
+    "dev": ("perfcopilot_goals.cli.dev:dev", "Run the Dagster UI and the admin page on 127.0.0.1."),
     "employee": ("perfcopilot_goals.cli.groups:employee", "Import the roster and map it to Asana users."),
-    "grants": ("perfcopilot_goals.cli.admin_commands:grants", "Print or make the database's four roles."),
+    "grants": ("perfcopilot_goals.cli.admin_commands:grants", "Print or make the database's six roles."),
     "plan": ("perfcopilot_goals.cli.status:plan", "Show how long the next sync takes."),
     "prompt": ("perfcopilot_goals.cli.prompt:prompt", "Print an employee's [GOALS] block, as it is or was."),
     "receipt": ("perfcopilot_goals.cli.proof:receipt", "Print what a sync listed, owned and left out."),

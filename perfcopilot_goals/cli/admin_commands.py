@@ -43,11 +43,12 @@ def retention(session: Session, days: int, dry_run: bool, as_json: bool) -> None
 @click.option("--mapping-by-loader", is_flag=True, help="Let the job match_employees map employees to Asana users.")
 @pass_session
 def grants(session: Session, is_printed: bool, is_applied: bool, prefix: str, mapping_by_loader: bool) -> None:
-    """Print or make four roles: owner, loader, application and analyst. Run it again after an upgrade.
+    """Print or make six roles: owner, loader, application, analyst, administrator, manager. Repeat after an upgrade.
 
     The owner migrates and changes connections and the roster. The loader syncs and sets a connection's workspace. The
-    application reads blocks and goals, the analyst counts. They have no login: make your logins members of them.
-    Without --mapping-by-loader, that right is taken back from the loader.
+    application reads blocks and goals, the analyst counts. The admin page runs as administrator, or as manager if it is
+    for managers only. The roles have no login: make your logins members of them. Without --mapping-by-loader, that
+    right is taken back from the loader.
     """
     if is_printed == is_applied:
         raise click.UsageError("say --print or --apply")

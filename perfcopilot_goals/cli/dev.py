@@ -91,34 +91,39 @@ def demo(session: Session) -> None:
 
 @click.command("dev")
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
+@click.option(
+    "--admin-port", type=click.IntRange(1, 65535), help="Of the admin page; by default a free one near --port."
+)
 @click.option("--demo/--no-demo", "with_demo", default=True, help="Whether the sample company is there to click on.")
 @pass_session
-def dev(session: Session, port: int, with_demo: bool) -> None:
-    """Run the Dagster UI and its daemon on 127.0.0.1 until interrupted."""
+def dev(session: Session, port: int, admin_port: int | None, with_demo: bool) -> None:
+    """Run the Dagster UI with its daemon, and the admin page, on 127.0.0.1 until interrupted."""
     _check_port(port)
+    page_port = _choose_page_port(port) if admin_port is None else admin_port
+    _check_port(page_port, "--admin-port")
     session.database.url  # noqa: B018  starts the local Postgres, which this process keeps while Dagster runs
     if not with_demo:
-        sys.exit(_run_dagster(session, port))
+        sys.exit(_run(session, port, page_port))
     sample = Sample(session)
     with Sandbox(sample_company(), token=sample.token()) as asana:
         never_synced = sample.connect(asana, with_broken=True)
         if BROKEN in never_synced:
             echo(f"Connection {BROKEN} has a wrong workspace GID on purpose. See it fail, mend it and see it heal:")
             echo(f"  perfcopilot-goals connection set {BROKEN} --workspace-gid {asana.world.workspace_gid}")
-        sys.exit(_run_dagster(session, port, never_synced))
+        sys.exit(_run(session, port, page_port, never_synced))
 
 
-def _run_dagster(session: Session, port: int, never_synced: tuple[str, ...] = ()) -> int:
-    """Runs web server and daemon as a child until it ends or a signal ends it; returns its exit code.
+def _run(session: Session, port: int, page_port: int, never_synced: tuple[str, ...] = ()) -> int:
+    """Runs Dagster and the admin page as children until Dagster or a signal ends them; returns Dagster's exit code.
 
-    Beside it, connections that were never synced are synced once.
+    Beside them, connections that were never synced are synced once.
     """
     root = session.settings.project_root
     environment = os.environ | {"DAGSTER_HOME": str(session.settings.dagster_home), "PYTHONWARNINGS": "ignore"}
-    dagster: list[subprocess.Popen[bytes]] = []
+    children: list[subprocess.Popen[bytes]] = []
 
     def end(*_: object) -> None:
-        for process in dagster:
+        for process in children:
             if process.poll() is None:
                 # The group, because Dagster's own children must not outlive it.
                 os.killpg(process.pid, signal.SIGINT)
@@ -128,25 +133,47 @@ def _run_dagster(session: Session, port: int, never_synced: tuple[str, ...] = ()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     echo(f"Dagster: http://127.0.0.1:{port} (Ctrl-C ends it)")
+    echo(f"Admin page: http://127.0.0.1:{page_port}/admin (its link to enter comes below)")
     command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
     workspace = ["--workspace", str(root / "workspace.yaml")]
-    dagster.append(subprocess.Popen([*command, *workspace], cwd=root, env=environment, start_new_session=True))
+    children.append(subprocess.Popen([*command, *workspace], cwd=root, env=environment, start_new_session=True))
+    own = [sys.executable, "-m", "perfcopilot_goals.cli"]
+    links = environment | {"PERFCOPILOT_UI_URL": f"http://127.0.0.1:{port}"}
+    children.append(subprocess.Popen([*own, "admin", "--port", str(page_port)], env=links, start_new_session=True))
     if never_synced:
-        subprocess.Popen([sys.executable, "-m", "perfcopilot_goals.cli", "sync", *never_synced], env=environment)
-    return dagster[0].wait()
+        subprocess.Popen([*own, "sync", *never_synced], env=environment)
+    code = children[0].wait()
+    end()
+    children[1].wait()
+    return code
 
 
-def _check_port(port: int) -> None:
+def _choose_page_port(port: int) -> int:
+    """The port after Dagster's, or any free one if that is in use."""
+    after = min(port + 1, 65535)
+    if _is_free(after):
+        return after
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number: int = free.getsockname()[1]
+        return number
+
+
+def _check_port(port: int, option: str = "--port") -> None:
     """Fails before anything starts. Dagster would take another port than the one that people open, and not say so."""
+    if not _is_free(port):
+        raise GoalsConfigError(f"port {port} is in use", action=f"Name another: perfcopilot-goals dev {option} N")
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         # As the web server does: a port that only waits for its last connections to time out is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise GoalsConfigError(
-                f"port {port} is in use", action="Name another: perfcopilot-goals dev --port N"
-            ) from None
+            return False
+    return True
 
 
 def _wait_for_signal() -> None:

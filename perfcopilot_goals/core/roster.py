@@ -82,6 +82,16 @@ def parse_roster(text: str) -> RosterFile:
     )
 
 
+def render_roster(roster: Iterable[Employee]) -> str:
+    """The roster as a CSV file, which `parse_roster` reads as the same employees."""
+    lines = io.StringIO(newline="")
+    writer = csv.writer(lines)
+    writer.writerow([*COLUMNS, MANAGER])
+    for e in roster:
+        writer.writerow([e.employee_id, e.full_name, e.email, e.asana_user_gid or "", e.manager_email or ""])
+    return lines.getvalue()
+
+
 def refusal_of_lines(bad: Mapping[int, str]) -> GoalsConfigError:
     """The error that names every bad line by its number, without its content."""
     error = GoalsConfigError(

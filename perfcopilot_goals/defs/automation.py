@@ -13,6 +13,7 @@ from perfcopilot_goals.defs.partitions import (
     register_partitions,
 )
 from perfcopilot_goals.defs.resources import StoreResource
+from perfcopilot_goals.domain.ids import show_ids
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.storage.connections import read_connections
 from perfcopilot_goals.storage.overview import read_last_syncs
@@ -50,16 +51,17 @@ def sync_schedule(cron: str) -> dg.ScheduleDefinition:
         # A key that Dagster does not know fails the whole tick, and a connection may have been added without Dagster.
         register_partitions(context.instance, names)
         for name in decide_syncs(names, partitions_of(waiting)):
-            yield request_sync(name, f"{context.scheduled_execution_time.isoformat()}:{name}")
+            yield request_sync(name, f"{context.scheduled_execution_time.isoformat()}:{name}", "schedule")
 
     return schedule
 
 
-def request_sync(name: str, run_key: str) -> dg.RunRequest:
-    """One run of the job for one connection."""
+def request_sync(name: str, run_key: str, reason: str) -> dg.RunRequest:
+    """One run of the job for one connection. The UI shows the connection and the reason among the run's tags."""
     # With this tag Dagster takes the key as it is. Without the tag it connects to Postgres twice to look each key up.
     # For a thousand keys that takes some 20 s, and a tick fails after 60 s.
-    return dg.RunRequest(run_key=run_key, partition_key=name, tags={PARTITION_TAG: name})
+    tags = {PARTITION_TAG: name, "connection": name, "reason": reason}
+    return dg.RunRequest(run_key=run_key, partition_key=name, tags=tags)
 
 
 SENSOR_SECONDS = 30
@@ -91,7 +93,15 @@ def connections_sensor(context: dg.SensorEvaluationContext, store: StoreResource
         requests.append(connections_partitions.build_add_request(change.add))
     if change.remove:
         requests.append(connections_partitions.build_delete_request(change.remove))
-    return dg.SensorResult(dynamic_partitions_requests=requests)
+    done = [
+        f"{words} {len(names):,}: {show_ids(names)}"
+        for words, names in (("added", change.add), ("removed", change.remove))
+        if names
+    ]
+    return dg.SensorResult(
+        dynamic_partitions_requests=requests,
+        skip_reason=f"{len(enabled):,} connections, {'; '.join(done) or 'nothing changed'}",
+    )
 
 
 @dg.sensor(
@@ -110,8 +120,13 @@ def fixed_connection_sensor(
         return found
     mended = find_mended(found)
     register_partitions(context.instance, [last.connection for last in mended])
+    if not mended:
+        return dg.SensorResult(skip_reason=f"{len(found):,} connections, none was corrected since its last sync failed")
     return dg.SensorResult(
         run_requests=[
-            request_sync(last.connection, f"fixed:{last.connection}:{last.updated_at.isoformat()}") for last in mended
+            request_sync(
+                last.connection, f"fixed:{last.connection}:{last.updated_at.isoformat()}", "settings were corrected"
+            )
+            for last in mended
         ]
     )

@@ -28,11 +28,16 @@ with starting():
 
     from perfcopilot_goals.services.databases import open_migrated_database
     from perfcopilot_goals.settings import Settings, load_settings, make_home
-    from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
+    from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver, has_table
     from perfcopilot_goals.storage.sessions import STATEMENT_SECONDS
 
 # A connection that was used within so many seconds is taken to be alive.
 TRUSTED_SECONDS = 1.0
+# How many connections each part of the storage keeps. Dagster keeps one. It needs two at a time to store an event with
+# tags, such as an observation, and logging in for the second one was almost half of that event's cost.
+KEPT_CONNECTIONS = 2
+# The tables by which Dagster knows whether it was here before.
+MAIN_TABLES = ("runs", "event_logs", "jobs")
 
 
 def dagster_url(database: Database) -> str:
@@ -46,7 +51,7 @@ def dagster_url(database: Database) -> str:
 
 
 class SchemaPlugin(sqlalchemy.CreateEnginePlugin):
-    """Puts each connection of an engine into Dagster's schema, and checks that one which was kept is alive.
+    """Puts each connection of an engine into Dagster's schema, keeps some, and checks that a kept one is alive.
 
     A URL asks for it by `?plugin=<NAME>`, so the product's own engines are left alone.
 
@@ -58,6 +63,10 @@ class SchemaPlugin(sqlalchemy.CreateEnginePlugin):
 
     def update_url(self, url: sqlalchemy.URL) -> sqlalchemy.URL:
         return url
+
+    def handle_pool_kwargs(self, pool_cls: type[sqlalchemy.Pool], pool_args: dict[str, Any]) -> None:
+        if "pool_size" in pool_args:
+            pool_args["pool_size"] = KEPT_CONNECTIONS
 
     def engine_created(self, engine: sqlalchemy.Engine) -> None:
         event.listen(engine, "connect", _enter_schema, insert=True)
@@ -89,7 +98,9 @@ class InstanceStorage(DagsterPostgresStorage):
             driver(lock).execute(
                 "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals dagster storage', 0))"
             )
-            storage = cls(dagster_url(database), inst_data=inst_data)
+            # Looked up here, because Dagster logs in three times for it, at every tick of a sensor.
+            has_tables = all(has_table(lock, DAGSTER_SCHEMA, table) for table in MAIN_TABLES)
+            storage = cls(dagster_url(database), should_autocreate_tables=not has_tables, inst_data=inst_data)
         _keep_connections(storage)
         return storage
 

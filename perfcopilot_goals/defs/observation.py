@@ -1,19 +1,24 @@
 """The sensor that observes `connections` and `employees`, which people write outside of Dagster.
 
-When one changed, the UI shows at the assets made from it that something upstream is newer.
+When one changed, the UI shows at the assets made from it that something upstream is newer. `core.observing` decides
+what is observed.
 """
 
-import json
+import datetime as dt
 
 import dagster as dg
+import sqlalchemy as sa
 
-from perfcopilot_goals.core.automation import find_changed
+from perfcopilot_goals.core.observing import Observed, observe_changes, observe_page, parse_observed, render_observed
 from perfcopilot_goals.defs.resources import StoreResource
-from perfcopilot_goals.storage.sources import SourceState, read_sources
+from perfcopilot_goals.domain.sources import SourceState
+from perfcopilot_goals.storage.sources import count_enabled, read_changed_sources, read_now, read_sources
 
 SENSOR_SECONDS = 30
 # An observation costs Dagster some 10 ms, and a tick has a minute; the next tick observes the rest.
 PER_TICK = 500
+# Two tables each.
+CONNECTIONS_PER_TICK = PER_TICK // 2
 
 
 @dg.sensor(
@@ -25,19 +30,31 @@ PER_TICK = 500
 def roster_and_settings_sensor(
     context: dg.SensorEvaluationContext, store: StoreResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """One observation for each table and connection that changed; the cursor remembers what was seen."""
-    states = store.read_or_skip("reading connections and rosters", read_sources)
-    if isinstance(states, dg.SkipReason):
-        return states
+    """One observation for each table and connection that changed; the cursor says up to when that is done."""
+
+    def read(conn: sa.Connection) -> tuple[int, dt.datetime, Observed, list[SourceState]]:
+        now = read_now(conn)
+        observed = parse_observed(context.cursor, now)
+        if observed.after is None:
+            states = read_changed_sources(conn, observed.since, observed.disabled)
+        else:
+            states = read_sources(conn, observed.after, CONNECTIONS_PER_TICK)
+        return count_enabled(conn), now, observed, states
+
+    found = store.read_or_skip("reading connections and rosters", read)
+    if isinstance(found, dg.SkipReason):
+        return found
+    count, now, observed, states = found
+    if observed.after is None:
+        changed, observed = observe_changes(observed, states, now, PER_TICK)
+    else:
+        changed, observed = observe_page(observed, states, CONNECTIONS_PER_TICK)
     by_name = {state.connection: state for state in states}
-    now = {name: state.versions for name, state in by_name.items()}
-    seen = json.loads(context.cursor or "{}")
-    changed = find_changed(now, seen, PER_TICK)
-    seen = {name: seen.get(name, {}) for name in now}
-    for name, table in changed:
-        seen[name][table] = now[name][table]
-    observations = [_observation(by_name[name], table) for name, table in changed]
-    return dg.SensorResult(asset_events=observations, cursor=json.dumps(seen))
+    return dg.SensorResult(
+        asset_events=[_observation(by_name[name], table) for name, table in changed],
+        cursor=render_observed(observed),
+        skip_reason=f"{count:,} connections, {f'{len(changed)} observations' if changed else 'nothing changed'}",
+    )
 
 
 def _observation(state: SourceState, table: str) -> dg.AssetObservation:

@@ -23,10 +23,15 @@ class WebAddress:
     @property
     def is_loopback(self) -> bool:
         """Whether the host is `localhost` or an address of the loopback network."""
-        try:
-            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is `localhost` or an address of the loopback network."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def basic_credentials(credentials: str) -> str:

@@ -12,6 +12,7 @@ import pandera.pandas as pa
 from pandera.engines import pandas_engine
 from pandera.typing import Series
 
+from perfcopilot_goals.domain.audit import AUDIT_ACTIONS
 from perfcopilot_goals.domain.block import BLOCK_REASONS, KINDS, STATUSES
 from perfcopilot_goals.domain.connection import SUBGOAL_ROUTES
 from perfcopilot_goals.domain.employee import ERASED_KINDS, MAPPING_CONFLICTS
@@ -251,6 +252,15 @@ class Employees(_Connected):
         unique = ["connection", "employee_id"]
 
 
+class RosterChanges(_Connected):
+    """One row per connection that ever had a roster. A trigger writes it."""
+
+    changed_at: Series[Instant] = _field("When an employee was last added, changed, mapped, unmapped or removed.")
+
+    class Config:
+        unique = ["connection"]
+
+
 class Syncs(_Connected):
     """One row per sync: the sync log."""
 
@@ -288,3 +298,19 @@ class ErasureKeys(_Connected):
 
     class Config:
         unique = ["connection"]
+
+
+class AuditLog(_Connected):
+    """One row per change or look at a person's goals on the admin page."""
+
+    entry: Series[int] = _field("Number of the entry; later ones have greater numbers.", ge=1)
+    at: Series[Instant] = _field("When it was.")
+    actor: Series[Text] = _field("E-mail address of who did it; `local` for whoever has the one-time link.")
+    action: Series[Text] = _field("What they did.", isin=AUDIT_ACTIONS)
+    subject: Series[object] = _field(
+        "Ids of the employees whom it was about, as a list. Erased people, and those of a removed connection, are "
+        "taken out of it."
+    )
+
+    class Config:
+        unique = ["connection", "entry"]

@@ -33,7 +33,13 @@ def sql_table(name: str) -> sa.Table:
         name,
         _metadata,
         *(
-            sa.Column(column.name, _TYPES[column.pg_type], primary_key=column.name in table.key)
+            # A whole number in a key counts by itself, in the database.
+            sa.Column(
+                column.name,
+                _TYPES[column.pg_type],
+                primary_key=column.name in table.key,
+                autoincrement=column.name in table.key and column.pg_type == "integer",
+            )
             for column in table.columns
         ),
     )

@@ -40,9 +40,11 @@ _MODELS: dict[str, type[pa.DataFrameModel]] = {
     "goal_versions": models.GoalVersions,
     "connections": models.Connections,
     "employees": models.Employees,
+    "roster_changes": models.RosterChanges,
     "syncs": models.Syncs,
     "erased": models.Erased,
     "erasure_keys": models.ErasureKeys,
+    "audit_log": models.AuditLog,
 }
 
 

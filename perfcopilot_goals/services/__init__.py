@@ -13,33 +13,43 @@ from perfcopilot_goals.startup import import_when_used
 
 if TYPE_CHECKING:
     from perfcopilot_goals.services import (
+        audit,
         connections,
         databases,
         erasure,
+        goals,
         grants,
         mapping,
         prompts,
         receipts,
         retention,
         roster_import,
+        roster_pages,
         status,
         sync_access,
+        sync_history,
+        token_files,
         verify,
     )
 else:
     __getattr__ = import_when_used(__name__)
 
 __all__ = [
+    "audit",
     "connections",
     "databases",
     "erasure",
+    "goals",
     "grants",
     "mapping",
     "prompts",
     "receipts",
     "retention",
     "roster_import",
+    "roster_pages",
     "status",
     "sync_access",
+    "sync_history",
+    "token_files",
     "verify",
 ]

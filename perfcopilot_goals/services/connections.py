@@ -8,18 +8,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import sqlalchemy as sa
+
 from perfcopilot_goals.asana.address import DEFAULT_BASE_URL, check_base_url
 from perfcopilot_goals.asana.identity import Identity, fetch_identity, fetch_workspace
 from perfcopilot_goals.asana.listing import ask_for_goals
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
 from perfcopilot_goals.core.roster import check_gid
 from perfcopilot_goals.domain.actions import INSPECT
-from perfcopilot_goals.domain.connection import Connection
+from perfcopilot_goals.domain.audit import ADDED_CONNECTION, CHANGED_CONNECTION, REMOVED_CONNECTION
+from perfcopilot_goals.domain.connection import SUBGOAL_ROUTES, Connection
 from perfcopilot_goals.domain.limits import REQUESTS_PER_MINUTE
 from perfcopilot_goals.errors import GoalsConfigError, GoalsError
 from perfcopilot_goals.services.sync_access import open_client, require_workspace
 from perfcopilot_goals.services.tokens import check_token_ref
 from perfcopilot_goals.settings import DEFAULT_TOKEN_REF, Settings
+from perfcopilot_goals.storage.audit_log import add_audit_entry
 from perfcopilot_goals.storage.connections import (
     add_connection,
     check_name,
@@ -64,25 +68,55 @@ def list_connections(database: Database) -> list[Connection]:
         return read_connections(conn)
 
 
-def create_connection(database: Database, settings: Settings, name: str, given: Mapping[str, Any]) -> Connection:
-    """A new connection with these settings, and defaults for the rest; `GoalsConfigError` if a setting is invalid."""
+def find_connection(database: Database, name: str) -> Connection:
+    """The connection of that name; `GoalsConfigError` if there is none."""
+    with database.connect("reading the connection") as conn:
+        return read_connection(conn, name)
+
+
+def create_connection(
+    database: Database, settings: Settings, name: str, given: Mapping[str, Any], *, actor: str | None = None
+) -> Connection:
+    """A new connection with these settings, and defaults for the rest; `GoalsConfigError` if a setting is invalid.
+
+    If `actor` is given, the audit log gets an entry. That holds for every change in here.
+    """
     row = Connection(connection=check_name(name), **{**DEFAULTS, **_checked(settings, name, given)})
     with database.connect("adding the connection") as conn:
         add_connection(conn, row)
+        _audit(conn, name, actor, ADDED_CONNECTION)
     return row
 
 
-def change_connection(database: Database, settings: Settings, name: str, changes: Mapping[str, Any]) -> Connection:
+def change_connection(
+    database: Database, settings: Settings, name: str, changes: Mapping[str, Any], *, actor: str | None = None
+) -> Connection:
     """The connection with these settings changed; `GoalsConfigError` if a setting is invalid."""
     checked = _checked(settings, name, changes)
     with database.connect("changing the connection") as conn:
-        return set_connection(conn, name, checked)
+        before = read_connection(conn, name)
+        after = set_connection(conn, name, checked)
+        _audit(conn, name, actor if after != before else None, CHANGED_CONNECTION)
+    return after
 
 
-def delete_connection(database: Database, name: str) -> int:
+def delete_connection(database: Database, name: str, *, actor: str | None = None) -> int:
     """Removes a connection with its roster, goals and history; returns how many rows of goals were removed."""
     with database.connect("removing the connection") as conn:
-        return remove_connection(conn, name)
+        removed = remove_connection(conn, name)
+        _audit(conn, name, actor, REMOVED_CONNECTION)
+    return removed
+
+
+def find_setting_problems(settings: Settings, name: str, given: Mapping[str, Any]) -> dict[str, GoalsConfigError]:
+    """What is wrong with each of these settings, by its name. A new connection's own name is `connection`."""
+    problems = {}
+    for setting, value in given.items():
+        try:
+            _check_setting(settings, name, setting, value)
+        except GoalsConfigError as error:
+            problems[setting] = error
+    return problems
 
 
 def check_connection(
@@ -123,20 +157,33 @@ def check_connection(
 
 def _checked(settings: Settings, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """These settings, each of them valid; `GoalsConfigError` otherwise."""
-    checked = dict(given)
-    if "workspace_gid" in checked:
-        checked["workspace_gid"] = _check_workspace_gid(name, checked["workspace_gid"])
-    if "token_ref" in checked:
-        check_token_ref(checked["token_ref"], settings)
-    if "base_url" in checked:
-        checked["base_url"] = check_base_url(checked["base_url"], settings.asana_hosts)
-    if checked.get("requests_per_minute", 1) not in REQUESTS_PER_MINUTE:
+    return {setting: _check_setting(settings, name, setting, value) for setting, value in given.items()}
+
+
+def _check_setting(settings: Settings, name: str, setting: str, value: Any) -> Any:
+    """The setting in its stored form, or `GoalsConfigError`."""
+    if setting == "connection":
+        return check_name(value)
+    if setting == "workspace_gid":
+        return None if value is None else _check_workspace_gid(name, value)
+    if setting == "token_ref":
+        return check_token_ref(value, settings)
+    if setting == "base_url":
+        return check_base_url(value, settings.asana_hosts)
+    if setting == "requests_per_minute" and value not in REQUESTS_PER_MINUTE:
         raise GoalsConfigError(
             f"requests per minute are {REQUESTS_PER_MINUTE.start} to {REQUESTS_PER_MINUTE.stop - 1:,}; "
             "Asana allows 1,500 on paid plans and 150 on free ones",
             connection=name,
         )
-    return checked
+    if setting == "subgoal_route" and value not in SUBGOAL_ROUTES:
+        raise GoalsConfigError(f"the sub-goal route is one of {', '.join(SUBGOAL_ROUTES)}", connection=name)
+    return value
+
+
+def _audit(conn: sa.Connection, name: str, actor: str | None, action: str) -> None:
+    if actor is not None:
+        add_audit_entry(conn, name, actor, action, [])
 
 
 def _check_workspace_gid(name: str, given: str) -> str:

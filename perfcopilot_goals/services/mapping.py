@@ -6,7 +6,7 @@ contradict, and whose Asana user is gone. `core` decides what is a match and wha
 are not stored.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -15,13 +15,18 @@ from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
 from perfcopilot_goals.asana.users import fetch_users
 from perfcopilot_goals.core.mapping_conflicts import MappingConflict, find_conflicts
+from perfcopilot_goals.core.mapping_problems import find_mapping_problems
 from perfcopilot_goals.core.roster import check_gid
+from perfcopilot_goals.core.similarity import fold
 from perfcopilot_goals.core.suggestions import EXACT, AsanaUser, Suggestion, parse_users, suggest_users
+from perfcopilot_goals.domain.audit import MAPPED, UNMAPPED
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.employee import Employee
+from perfcopilot_goals.domain.gid import is_gid
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.services.sync_access import open_client, require_workspace
 from perfcopilot_goals.settings import Settings
+from perfcopilot_goals.storage.audit_log import add_audit_entry
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import map_employee, map_unmapped, read_employees, record_gone_users
@@ -31,14 +36,19 @@ from perfcopilot_goals.storage.unmapped import Unmapped, Waiting, read_unmapped,
 from perfcopilot_goals.storage.users_check import read_users_check, record_users_check
 
 __all__ = [
+    "AsanaUser",
     "MappingConflict",
     "Suggested",
     "UnmappedEmployees",
     "UsersSeen",
     "Waiting",
     "check_mapping",
+    "find_gids",
+    "find_users",
     "list_employees",
     "list_unmapped",
+    "match_again",
+    "save_mappings",
     "set_mapping",
     "suggest_mapping",
 ]
@@ -60,11 +70,12 @@ class UsersSeen:
 
 @dataclass(frozen=True)
 class Suggested:
-    """A suggestion for each unmapped employee, and how many of the exact ones were applied."""
+    """A suggestion for each unmapped employee, how many of the exact ones were applied, and the workspace's users."""
 
     suggestions: list[Suggestion]
     applied: int
     seen: UsersSeen
+    users: list[AsanaUser]
 
 
 @dataclass(frozen=True)
@@ -89,8 +100,11 @@ def list_unmapped(database: Database, name: str) -> UnmappedEmployees:
         return UnmappedEmployees(read_unmapped(conn, name), read_waiting(conn, name))
 
 
-def set_mapping(database: Database, name: str, employee_id: str, gid: str | None) -> None:
-    """Maps an employee to an Asana user, or with None unlinks them; `GoalsConfigError` if that cannot be."""
+def set_mapping(database: Database, name: str, employee_id: str, gid: str | None, *, actor: str | None = None) -> None:
+    """Maps an employee to an Asana user, or with None unlinks them; `GoalsConfigError` if that cannot be.
+
+    If `actor` is given, the audit log gets an entry.
+    """
     with database.connect("changing the roster") as conn:
         read_connection(conn, name)
         try:
@@ -98,6 +112,54 @@ def set_mapping(database: Database, name: str, employee_id: str, gid: str | None
         except GoalsError as error:
             error.about(name)
             raise
+        if actor is not None:
+            add_audit_entry(conn, name, actor, UNMAPPED if gid is None else MAPPED, [employee_id])
+
+
+def save_mappings(
+    database: Database, name: str, gid_of: Mapping[str, str], *, actor: str, dry_run: bool = False
+) -> dict[str, str]:
+    """Maps all of these employees, each of them unmapped so far, or none; returns what is wrong, by employee id.
+
+    With `dry_run` nothing is written.
+    """
+    with database.connect("changing the roster") as conn:
+        read_connection(conn, name)
+        lock_roster(conn, name)
+        erased = read_erased(conn, name)
+        problems = find_mapping_problems(read_employees(conn, name), gid_of, erased.has_user)
+        if gid_of and not (problems or dry_run):
+            map_unmapped(conn, name, gid_of)
+            add_audit_entry(conn, name, actor, MAPPED, gid_of)
+    return problems
+
+
+def find_users(users: list[AsanaUser], text: str) -> list[AsanaUser]:
+    """The users with this text in their name, e-mail or GID, in any case; none for an empty text."""
+    wanted = text.strip().casefold()
+    return [u for u in users if wanted and wanted in f"{u.name}\n{u.email or ''}\n{u.gid}".casefold()]
+
+
+def find_gids(typed: Mapping[str, str], users: list[AsanaUser]) -> tuple[dict[str, str], dict[str, str]]:
+    """The Asana user whom each text means, and what is wrong with the others, both by employee id.
+
+    A text is a GID, or the e-mail address or the whole name of exactly one of the users.
+    """
+    gid_of, problems = {}, {}
+    for employee_id, text in typed.items():
+        meant = {text} if is_gid(text) else {u.gid for u in users if fold(text) in (fold(u.email or ""), fold(u.name))}
+        if len(meant) == 1:
+            gid_of[employee_id] = meant.pop()
+        else:
+            several = "several Asana users are called that" if meant else "no Asana user that was listed is called that"
+            problems[employee_id] = f"{several}; type the user's GID"
+    return gid_of, problems
+
+
+def match_again(database: Database, name: str, users: list[AsanaUser]) -> list[Suggestion]:
+    """Suggestions by the roster as it is now and the users as they were listed before; asks Asana nothing."""
+    with database.connect("matching the roster") as conn:
+        return suggest_users(read_employees(conn, name), users)
 
 
 def suggest_mapping(
@@ -124,7 +186,7 @@ def suggest_mapping(
                 suggestions = suggest_users(read_employees(conn, name), users)
                 exact = {s.employee_id: s.gid for s in suggestions if s.kind == EXACT and s.gid}
                 applied = map_unmapped(conn, name, exact) if apply else 0
-                return Suggested(suggestions, applied, _record(conn, connection, users, len(listed)))
+                return Suggested(suggestions, applied, _record(conn, connection, users, len(listed)), users)
     except GoalsError as error:
         raise error.about(name) from None
 

@@ -11,6 +11,7 @@ from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.retention import (
     delete_orphaned_checks,
     delete_printed,
+    delete_runless_checks,
     delete_syncs,
     delete_ticks,
     read_sync_log,
@@ -59,6 +60,7 @@ def purge(
         ticks = delete_ticks(conn, cutoff, dry_run=dry_run)
         if not dry_run:
             delete_orphaned_checks(conn)
+            delete_runless_checks(conn, cutoff)
             syncs = delete_syncs(conn, expired)
     files = delete_printed(settings, cutoff, set(runs), history.has, dry_run=dry_run)
     return Purged(syncs, len(runs), ticks, files)

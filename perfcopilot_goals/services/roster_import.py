@@ -6,10 +6,12 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from perfcopilot_goals.core.roster import RosterFile, parse_roster, refusal_of_lines
+from perfcopilot_goals.core.roster import RosterFile, parse_roster, refusal_of_lines, render_roster
 from perfcopilot_goals.core.roster_changes import Changes, plan_import
 from perfcopilot_goals.core.roster_text import decode_roster
+from perfcopilot_goals.domain.audit import IMPORTED_ROSTER
 from perfcopilot_goals.errors import GoalsConfigError, GoalsError
+from perfcopilot_goals.storage.audit_log import add_audit_entry
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees, read_employees, remove_employees
@@ -47,6 +49,18 @@ def read_roster_file(path: Path) -> str:
     return decode_roster(content, path.name)
 
 
+def decode_upload(content: bytes) -> str:
+    """The text of an uploaded roster; `GoalsConfigError` if it is not text."""
+    return decode_roster(content, "the file")
+
+
+def export_roster(database: Database, connection: str) -> str:
+    """The roster as a CSV file that imports again without a change; `GoalsConfigError` for an unknown connection."""
+    with database.connect("reading the roster") as conn:
+        read_connection(conn, connection)
+        return render_roster(read_employees(conn, connection))
+
+
 def import_roster(
     database: Database,
     connection: str,
@@ -55,19 +69,24 @@ def import_roster(
     skip_bad: bool = False,
     replaces: bool = False,
     dry_run: bool = False,
+    actor: str | None = None,
 ) -> RosterImport:
     """Adds and changes the employees in the file; with `replaces`, removes the employees who are not in it.
 
     Imports all lines or, with `GoalsConfigError`, none. A bad line is an error unless `skip_bad`. With `dry_run`
-    nothing is written.
+    nothing is written. If `actor` is given, the audit log gets an entry.
     """
     with database.connect("importing the roster") as conn:
         read_connection(conn, connection)
         try:
-            return _import(conn, connection, text, skip_bad=skip_bad, replaces=replaces, dry_run=dry_run)
+            done = _import(conn, connection, text, skip_bad=skip_bad, replaces=replaces, dry_run=dry_run)
         except GoalsError as error:
             error.about(connection)
             raise
+        if actor is not None and not dry_run:
+            subject = [*done.changes.added, *done.changes.changed, *done.removed]
+            add_audit_entry(conn, connection, actor, IMPORTED_ROSTER, subject)
+    return done
 
 
 def _import(

@@ -13,7 +13,7 @@ from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock, token_identity
 from perfcopilot_goals.domain.actions import IMPORT, SET_WORKSPACE
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.gid import is_gid
-from perfcopilot_goals.errors import GoalsConfigError, GoalsError
+from perfcopilot_goals.errors import AsanaUnavailableError, GoalsConfigError, GoalsError
 from perfcopilot_goals.services.redaction import redact, redact_credentials
 from perfcopilot_goals.services.tokens import load_token
 from perfcopilot_goals.settings import Settings
@@ -101,6 +101,13 @@ def open_client(
     except GoalsError as error:
         error.about(connection.connection)
         raise
+
+
+def refuse_to_wait(_: str) -> None:
+    """An `on_wait` for a person at a page: raises `AsanaUnavailableError` at once, because a sync may take an hour."""
+    raise AsanaUnavailableError(
+        "a sync is using the same Asana token at the moment", action="Try again when it has ended"
+    )
 
 
 def describe_wait(connection: str, waited_seconds: float) -> str:

@@ -11,6 +11,7 @@ from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.sync import SLICE_TABLES, VERSION_TABLES
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.sql_tables import sql_table
+from perfcopilot_goals.storage.audit_log import forget_subjects
 from perfcopilot_goals.storage.locks import lock_slices
 from perfcopilot_goals.storage.users_check import forget_gone_users, forget_users_check
 
@@ -39,7 +40,8 @@ def read_connection(conn: sa.Connection, name: str) -> Connection:
     if found is None:
         raise GoalsConfigError(
             f"there is no connection {name[:80]!r}",
-            action="perfcopilot-goals connection list shows all of them, connection add makes one",
+            action="perfcopilot-goals connection list shows all of them; connection add, or the admin page, makes one. "
+            "A partition that somebody added in the Dagster UI makes none, and goes by itself",
         )
     return Connection(*found)
 
@@ -85,10 +87,12 @@ def set_connection(conn: sa.Connection, name: str, changes: dict[str, Any]) -> C
 def remove_connection(conn: sa.Connection, name: str) -> int:
     """Delete the connection with its roster, slices, versions and sync log; returns how many rows of slices that were.
 
-    Rows left behind would come back to life with a new connection of the same name.
+    Rows left behind would come back to life with a new connection of the same name. What the audit log has of it stays,
+    without the ids of its people.
     """
     read_connection(conn, name)
     lock_slices(conn, name)
+    forget_subjects(conn, name)
     removed = {
         table.name: conn.execute(sa.delete(table).where(table.c.connection == name)).rowcount
         for table in map(sql_table, (*SLICE_TABLES, *VERSION_TABLES, "syncs", "employees", "connections"))

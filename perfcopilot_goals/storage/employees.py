@@ -36,6 +36,15 @@ def read_employees(conn: sa.Connection, connection: str) -> list[Employee]:
     return [Employee(*row) for row in conn.execute(query)]
 
 
+def read_rosters(conn: sa.Connection) -> dict[str, list[Employee]]:
+    """The roster of every connection that has one."""
+    e = _EMPLOYEES.c
+    rosters: dict[str, list[Employee]] = {}
+    for connection, *row in conn.execute(sa.select(e.connection, *(e[name] for name in _FIELDS))):
+        rosters.setdefault(connection, []).append(Employee(*row))
+    return rosters
+
+
 def read_mapping(conn: sa.Connection, connection: str) -> dict[str, str | None]:
     """Each employee's Asana user, None for the unmapped, by employee id."""
     e = _EMPLOYEES.c

@@ -11,10 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 from psycopg import sql
 
+from perfcopilot_goals.core.erasure import MARK
 from perfcopilot_goals.core.similarity import address_of
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.domain.sync import SLICE_TABLES, VERSION_TABLES
 from perfcopilot_goals.schemas.sql_tables import any_of, sql_table
+from perfcopilot_goals.storage.audit_log import redact_audit_log
 from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.employees import no_such_employee, read_employees
 from perfcopilot_goals.storage.erased import known_by, read_erased, remember_erased
@@ -31,9 +33,9 @@ class Erasure:
     """What an erasure removed, and what may be left of the person elsewhere.
 
     `rows` are the deleted rows by table. `disowned` sub-goals lost their owner, and `unmanaged` employees their
-    manager's address. `ids` are the person's and may stand in other places; `other_ids` are those of the people who
-    stay. `is_unmapped`: they had no Asana user, so any goals of theirs could not be told from others'.
-    `is_email_shared`: somebody else has the same address, so it keeps nobody out.
+    manager's address. `audited` entries of the audit log named them. `ids` are the person's and may stand in other
+    places; `other_ids` are those of the people who stay. `is_unmapped`: they had no Asana user, so any goals of theirs
+    could not be told from others'. `is_email_shared`: somebody else has the same address, so it keeps nobody out.
     """
 
     rows: dict[str, int]
@@ -44,6 +46,7 @@ class Erasure:
     is_email_shared: bool
     running_syncs: int
     unmanaged: int = 0
+    audited: int = 0
 
 
 def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Erasure:
@@ -57,7 +60,8 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
     roster = {row.employee_id: row for row in read_employees(conn, connection)}
     others = {i for row in roster.values() for i in (row.employee_id, row.asana_user_gid) if i} - {employee_id}
     if employee_id not in roster and erased.has_employee(employee_id):
-        return Erasure({}, 0, frozenset({employee_id}), frozenset(others), False, False, 0)
+        audited = redact_audit_log(conn, connection, frozenset({employee_id}), lambda *_: False, MARK)
+        return Erasure({}, 0, frozenset({employee_id}), frozenset(others), False, False, 0, audited=audited)
     person = roster.pop(employee_id, None) or _former_employee(conn, connection, employee_id)
     if person is None:
         raise no_such_employee(connection, employee_id, ", so nothing was erased")
@@ -94,6 +98,7 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
         is_email_shared=is_shared,
         running_syncs=running_syncs,
         unmanaged=unmanaged,
+        audited=_leave_audit_log(conn, connection, frozenset(theirs), "" if is_shared else address_of(person.email)),
     )
 
 
@@ -144,6 +149,21 @@ def _unmanage(conn: sa.Connection, connection: str, person: Employee, others: li
     e = _EMPLOYEES.c
     update = sa.update(_EMPLOYEES).where(e.connection == connection, e.employee_id == any_of(reports))
     return conn.execute(update.values(manager_email=None, updated_at=sa.func.now())).rowcount
+
+
+def _leave_audit_log(conn: sa.Connection, connection: str, ids: frozenset[str], address: str) -> int:
+    """Take the ids out of the audit log, and the address as that of an actor; returns how many entries changed.
+
+    In another connection's entries the address stays if its roster has somebody with it: they were not erased there.
+    """
+    e = _EMPLOYEES.c
+    rosters = conn.execute(sa.select(e.connection, e.email)).all() if address else []
+    elsewhere = {name for name, email in rosters if address_of(email) == address} - {connection}
+
+    def is_theirs(name: str, actor: str) -> bool:
+        return bool(address) and address_of(actor) == address and name not in elsewhere
+
+    return redact_audit_log(conn, connection, ids, is_theirs, MARK)
 
 
 def _their_gids(conn: sa.Connection, connection: str, person: Employee) -> tuple[set[str], set[str]]:

@@ -1,18 +1,18 @@
-"""Who may do what in the database: four roles without a login. A company's logins become members of them.
+"""Who may do what in the database: six roles without a login. A company's logins become members of them.
 
 The rights are the table below. The SQL may be run again at any time: it takes back every right that is not in the
-table. Add a line here for each new table of ours. The loader uses all of Dagster's tables.
+table. Add a line here for each new table of ours. The loader and the administrator use all of Dagster's tables.
 """
 
 import re
 
-from perfcopilot_goals.domain.sync import SLICE_TABLES
+from perfcopilot_goals.domain.sync import SLICE_TABLES, VERSION_TABLES
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
 
 DEFAULT_PREFIX = "perfcopilot"
-ROLES = ("owner", "loader", "application", "analyst")
+ROLES = ("owner", "loader", "application", "analyst", "administrator", "manager")
 
 # A login that can write a connection's address or token reference can send its token elsewhere. One that can write the
 # roster can give one person the goals of another. A sync only reads both, and records beside them how the mapping
@@ -24,12 +24,31 @@ RIGHTS = {
         **dict.fromkeys(("syncs", "block_versions", "goal_versions"), "select, insert, update, delete"),
         "connections": "select, update (users_checked_at, users_seen, workspace_gid, enabled, updated_at)",
         "employees": "select, update (asana_gone_at, mapping_conflict)",
+        # A trigger writes it with the rights of whoever changes the roster.
+        "roster_changes": "select, insert, update",
         **dict.fromkeys(("erased", "erasure_keys", "alembic_version"), "select"),
     },
     "application": dict.fromkeys(
         ("goals", "goal_key_results", "prompt_blocks", "block_versions", "goal_versions", "status_changes"), "select"
     ),
     "analyst": {"goal_counts": "select"},
+    # The login of the admin page. It changes settings and the roster, and writes no goal. To start a sync from the page
+    # it has to be a member of the loader, too.
+    "administrator": {
+        **dict.fromkeys((*SLICE_TABLES, "syncs"), "select, delete"),
+        **dict.fromkeys(VERSION_TABLES, "select, update, delete"),
+        "roster_changes": "select, insert, update",
+        **dict.fromkeys(("connections", "employees"), "select, insert, update, delete"),
+        **dict.fromkeys(("erased", "erasure_keys", "alembic_version", "goals", "goal_key_results"), "select"),
+        "audit_log": "select, insert, update (subject)",
+    },
+    # The login of an admin page for managers only: the Goals tab, and an entry in the audit log for each look.
+    "manager": {
+        **dict.fromkeys(("goals", "goal_key_results", "prompt_blocks", "syncs", "alembic_version"), "select"),
+        "employees": "select (connection, employee_id, full_name, email, manager_email, asana_user_gid, asana_gone_at, "
+        "updated_at)",
+        "audit_log": "insert",
+    },
 }
 
 # What the job `match_employees` needs to map. The loader gets it on request only.
@@ -65,9 +84,9 @@ grant usage on schema {goals} to {users};
 """
 
 _DAGSTER = """\
-grant usage on schema {dagster} to {prefix}_loader;
-grant select, insert, update, delete on all tables in schema {dagster} to {prefix}_loader;
-grant usage, select on all sequences in schema {dagster} to {prefix}_loader;
+grant usage on schema {dagster} to {prefix}_loader, {prefix}_administrator;
+grant select, insert, update, delete on all tables in schema {dagster} to {prefix}_loader, {prefix}_administrator;
+grant usage, select on all sequences in schema {dagster} to {prefix}_loader, {prefix}_administrator;
 """
 
 

@@ -14,7 +14,7 @@ from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.storage.connect_errors import URL
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver, has_table
 
-HEAD = "0005"
+HEAD = "0007"
 _NO_RIGHT = "42501"
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals migration', 0))"
 

@@ -39,10 +39,38 @@ def delete_orphaned_checks(conn: sa.Connection) -> int:
     if not has_table(conn, DAGSTER_SCHEMA, "runs"):
         return 0
     query = sql.SQL(
-        "delete from {} c where run_id is not null and not exists (select from {} r where r.run_id = c.run_id)"
+        # A result without a run has an empty id: see `delete_runless_checks`.
+        "delete from {} c where run_id <> '' and not exists (select from {} r where r.run_id = c.run_id)"
     )
     tables = (sql.Identifier(DAGSTER_SCHEMA, name) for name in ("asset_check_executions", "runs"))
     return driver(conn).execute(query.format(*tables)).rowcount
+
+
+def delete_runless_checks(conn: sa.Connection, cutoff: dt.datetime) -> int:
+    """Delete the check results from before the cutoff that a sensor reported, with their events; returns how many.
+
+    They belong to no run, so that no deleted run takes them along. The latest of each check stays.
+    """
+    if not has_table(conn, DAGSTER_SCHEMA, "asset_check_executions"):
+        return 0
+    old = sql.SQL(
+        "delete from {checks} where run_id = '' and create_timestamp < %(moment)s and id not in "
+        "(select max(id) from {checks} group by asset_key, check_name)"
+    )
+    events = sql.SQL(
+        "delete from {events} where run_id = '' and dagster_event_type = 'ASSET_CHECK_EVALUATION' and "
+        "timestamp < %(moment)s and id not in (select evaluation_event_storage_id from {checks} "
+        "where run_id = '' and evaluation_event_storage_id is not null)"
+    )
+    tables = {
+        "checks": sql.Identifier(DAGSTER_SCHEMA, "asset_check_executions"),
+        "events": sql.Identifier(DAGSTER_SCHEMA, "event_logs"),
+    }
+    # Dagster writes UTC into columns without a time zone.
+    moment = {"moment": cutoff.astimezone(dt.UTC).replace(tzinfo=None)}
+    deleted = driver(conn).execute(old.format(**tables), moment).rowcount
+    driver(conn).execute(events.format(**tables), moment)
+    return deleted
 
 
 def delete_ticks(conn: sa.Connection, cutoff: dt.datetime, *, dry_run: bool) -> int:

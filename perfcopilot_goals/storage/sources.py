@@ -1,51 +1,65 @@
-"""The state of the two tables that people write, by connection. A sensor reads it to notice a change."""
+"""The state of the two tables that people write, by connection. A sensor reads it to notice a change.
+
+Both reads cost by what they return, however many connections there are: a roster is read only if it is asked for.
+"""
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from perfcopilot_goals.schemas.sql_tables import sql_table
+from perfcopilot_goals.domain.sources import SourceState
+from perfcopilot_goals.schemas.sql_tables import any_of, ordered, sql_table
 
 _CONNECTIONS = sql_table("connections")
 _EMPLOYEES = sql_table("employees")
+_CHANGES = sql_table("roster_changes")
+_Row = tuple[str, bool, bool, dt.datetime, dt.datetime]
 
 
-@dataclass(frozen=True)
-class SourceState:
-    """An enabled connection: when its settings and its roster changed last, and how many employees it has."""
-
-    connection: str
-    connection_changed_at: dt.datetime
-    has_workspace_gid: bool
-    employees: int
-    mapped: int
-    employees_changed_at: dt.datetime | None
-
-    @property
-    def versions(self) -> dict[str, str]:
-        """A text for each table that changes whenever the connection's rows of the table do."""
-        return {
-            "connections": self.connection_changed_at.isoformat(),
-            "employees": f"{self.employees} {self.mapped} {self.employees_changed_at}",
-        }
+def read_now(conn: sa.Connection) -> dt.datetime:
+    """The database's time. Changes that this connection sees were made before it."""
+    return conn.execute(sa.select(sa.func.now())).scalar_one()
 
 
-def read_sources(conn: sa.Connection) -> list[SourceState]:
-    """Every enabled connection, by one statement."""
-    c, e = _CONNECTIONS.c, _EMPLOYEES.c
-    query = (
-        sa.select(
-            c.connection,
-            c.updated_at,
-            c.workspace_gid.is_not(None),
-            sa.func.count(e.employee_id),
-            sa.func.count(e.asana_user_gid),
-            sa.func.max(e.updated_at),
-        )
-        .outerjoin_from(_CONNECTIONS, _EMPLOYEES, c.connection == e.connection)
-        .where(c.enabled)
-        .group_by(c.connection, c.updated_at, c.workspace_gid)
-        .order_by(c.connection)
+def count_enabled(conn: sa.Connection) -> int:
+    """How many connections are enabled."""
+    return conn.scalar(sa.select(sa.func.count()).where(_CONNECTIONS.c.enabled)) or 0
+
+
+def read_sources(conn: sa.Connection, after: str = "", limit: int | None = None) -> list[SourceState]:
+    """The next connections after this name, at most `limit`; by default all."""
+    name = ordered(_CONNECTIONS.c.connection)
+    return _read(conn, _states().where(name > after).order_by(name).limit(limit))
+
+
+def read_changed_sources(conn: sa.Connection, since: dt.datetime, also: Iterable[str]) -> list[SourceState]:
+    """The connections whose settings or roster changed after `since`, and these others, as far as they exist."""
+    c = _CONNECTIONS.c
+    is_changed = sa.or_(c.updated_at > since, _roster_changed_at() > since)
+    return _read(conn, _states().where(sa.or_(is_changed, c.connection == any_of(also))))
+
+
+def _roster_changed_at() -> sa.ColumnElement[dt.datetime]:
+    """A roster that nobody has imported is as it was when the connection was added."""
+    return sa.func.coalesce(_CHANGES.c.changed_at, _CONNECTIONS.c.created_at)
+
+
+def _states() -> sa.Select[_Row]:
+    c = _CONNECTIONS.c
+    return sa.select(
+        c.connection, c.enabled, c.workspace_gid.is_not(None).label("has_gid"), c.updated_at,
+        _roster_changed_at().label("roster_changed_at"),
+    ).outerjoin_from(_CONNECTIONS, _CHANGES, c.connection == _CHANGES.c.connection)  # fmt: skip
+
+
+def _read(conn: sa.Connection, states: sa.Select[_Row]) -> list[SourceState]:
+    e, picked = _EMPLOYEES.c, states.subquery()
+    # Lateral, or the planner may prefer to read every roster and join afterwards.
+    roster = (
+        sa.select(sa.func.count(), sa.func.count(e.asana_user_gid), sa.func.max(e.updated_at))
+        .where(e.connection == picked.c.connection)
+        .lateral("roster")
     )
+    query = sa.select(picked, roster).join_from(picked, roster, sa.true()).order_by(ordered(picked.c.connection))
     return [SourceState(*row) for row in conn.execute(query)]

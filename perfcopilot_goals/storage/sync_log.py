@@ -182,6 +182,15 @@ def read_last_sync(conn: sa.Connection, connection: str, state: str | None = Non
     return Sync(*found) if found else None
 
 
+def read_syncs(conn: sa.Connection, limit: int, offset: int, connection: str = "") -> tuple[list[Sync], int]:
+    """This many syncs of the connection, or of all without one, the latest first; and how many there are."""
+    c = _SYNCS.c
+    of = c.connection == connection if connection else sa.true()
+    query = sa.select(*_COLUMNS).where(of).order_by(c.started_at.desc(), c.run_id).limit(limit).offset(offset)
+    total = conn.scalar(sa.select(sa.func.count()).select_from(_SYNCS).where(of)) or 0
+    return [Sync(*row) for row in conn.execute(query)], total
+
+
 def read_last_route(conn: sa.Connection, connection: str) -> str | None:
     """The sub-goal route of the connection's last complete sync; None before the first."""
     c = _SYNCS.c

@@ -72,8 +72,8 @@ COMMANDS: dict[str, list[list[str]]] = {
     "demo": [[]],
     "sandbox": [["--port", "0", "--token", EVIL]],
 }
-# `dev` prints an address and then the log of Dagster, which is a process of its own.
-NOT_RUN = {"dev"}
+# `dev` prints an address and then the log of Dagster, which is a process of its own. `admin` prints an address.
+NOT_RUN = {"admin", "dev"}
 # What writes comes after what reads, and what removes comes last.
 LAST = ["employee import", "employee map", "employee unmap", "employee erase", "connection remove"]
 

@@ -51,6 +51,8 @@ def test_a_tick_requests_one_run_for_each_enabled_connection(
     requests = tick(instance, definitions)
     assert [request.partition_key for request in requests] == ["acme", "globex"]
     assert len({request.run_key for request in requests}) == 2
+    tags = [(request.tags["connection"], request.tags["reason"]) for request in requests]
+    assert tags == [("acme", "schedule"), ("globex", "schedule")]
     # Known by now, or the tick would fail as a whole; nothing is taken away here.
     assert set(instance.get_dynamic_partitions("connections")) == {"acme", "globex", "gone"}
 
@@ -166,6 +168,21 @@ def test_the_sensor_adds_and_removes_partitions_with_the_connections(
     assert "gone" in asked["DeleteDynamicPartitionsRequest"]
 
 
+def test_the_partitions_sensor_says_what_it_saw_and_what_it_did(running: Running, definitions: dg.Definitions) -> None:
+    result = evaluate("connections_sensor", running, definitions)
+    assert result.skip_reason == dg.SkipReason("1 connections, nothing changed")
+    running.instance.add_dynamic_partitions("connections", ["gone"])
+    running.instance.delete_dynamic_partition("connections", running.name)
+    result = evaluate("connections_sensor", running, definitions)
+    assert result.skip_reason == dg.SkipReason(f"1 connections, added 1: {running.name}; removed 1: gone")
+    register_partitions(running.instance, [running.name])
+
+
+def test_a_sensor_that_finds_nothing_to_sync_again_says_so(running: Running, definitions: dg.Definitions) -> None:
+    result = evaluate("fixed_connection_sensor", running, definitions)
+    assert result.skip_reason == dg.SkipReason("1 connections, none was corrected since its last sync failed")
+
+
 def test_a_mended_connection_is_synced_again_once_for_each_change(
     running: Running, definitions: dg.Definitions
 ) -> None:
@@ -178,6 +195,8 @@ def test_a_mended_connection_is_synced_again_once_for_each_change(
     first, again = (evaluate("fixed_connection_sensor", running, definitions).run_requests or [] for _ in range(2))
     assert [request.partition_key for request in first] == [running.name]
     assert [request.run_key for request in first] == [request.run_key for request in again]
+    tags = first[0].tags
+    assert (tags["connection"], tags["reason"]) == (running.name, "settings were corrected")
     assert running.sync().success
     assert evaluate("fixed_connection_sensor", running, definitions).run_requests == []
 

@@ -12,7 +12,9 @@ from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.defs.connection_checks import CHECK_JOB
 from perfcopilot_goals.defs.partitions import register_partitions
 from perfcopilot_goals.defs.resources import StoreResource
+from perfcopilot_goals.defs.retention import InstanceRuns
 from perfcopilot_goals.sandbox import Sandbox
+from perfcopilot_goals.services.retention import purge
 from perfcopilot_goals.settings import Settings, load_settings
 from perfcopilot_goals.storage.connections import read_connections
 from perfcopilot_goals_tests import scripted_faults as faults
@@ -207,6 +209,23 @@ def test_the_job_evaluates_all_three_for_the_button_and_the_schedule(running: Ru
     schedule = running.definitions.resolve_schedule_def("check_connections_schedule")
     assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
     assert schedule.job_name == CHECK_JOB
+
+
+def test_retention_takes_old_results_that_no_run_has_and_leaves_the_latest(
+    running: Running, real_instance: dg.DagsterInstance
+) -> None:
+    running.instance = real_instance
+    for _ in range(3):
+        tick(running, None)
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    newest, *_ = evaluated(running, "every_connection_works")
+    purge(InstanceRuns(real_instance), running.database, load_settings(), later - dt.timedelta(days=1))
+    assert len(evaluated(running, "every_connection_works")) >= 3
+    purge(InstanceRuns(real_instance), running.database, load_settings(), later)
+    assert evaluated(running, "every_connection_works") == [newest]
+    with psycopg.connect(running.database.url) as conn:
+        query = "select count(*) from perfcopilot_dagster.event_logs where run_id = '' and dagster_event_type = %s"
+        assert conn.execute(query, ["ASSET_CHECK_EVALUATION"]).fetchone() == (3,)
 
 
 def test_truncated_connections_are_counted_whichever_was_synced(running: Running) -> None:

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from perfcopilot_goals.cli import main
 from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.defs.retention import InstanceRuns
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsStoreError
 from perfcopilot_goals.sandbox import Person, Sandbox
 from perfcopilot_goals.services.retention import purge
@@ -21,6 +22,9 @@ from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.grants import RIGHTS, ROLES
 from perfcopilot_goals.storage.migrate import HEAD, ensure_migrated
+from perfcopilot_goals_tests.admin.filling import audited, connect, give_goal
+from perfcopilot_goals_tests.admin.reading import Document
+from perfcopilot_goals_tests.admin.serving import SECRET, served
 from perfcopilot_goals_tests.defs.running_instance import TOKEN, Running, error_code, failure
 
 _prefixes = (f"granted{number}" for number in itertools.count(1))
@@ -206,7 +210,7 @@ def test_a_role_without_the_right_to_set_a_workspace_is_told_who_may(
 
 RELATIONS = ["connections", "employees", "raw_workspace_goals", "owned_goals", "subgoals", "mapped_goal_rows"]
 RELATIONS += ["prompt_blocks", "syncs", "erased", "erasure_keys", "alembic_version", "goals", "goal_key_results"]
-RELATIONS += ["goal_counts", "block_versions", "goal_versions", "status_changes"]
+RELATIONS += ["goal_counts", "block_versions", "goal_versions", "status_changes", "audit_log"]
 
 
 @pytest.mark.fault("H12")
@@ -220,6 +224,61 @@ def test_a_reader_reads_its_relations_and_no_other(logins: dict[str, str], role:
         assert denied(logins[role], f"delete from perfcopilot_goals.{name}")
     for statement in ("select * from perfcopilot_dagster.runs", "select * from payroll.salaries"):
         assert denied(logins[role], statement)
+
+
+@pytest.mark.fault("H12")
+def test_the_admin_page_works_as_administrator_and_writes_no_goal(logins: dict[str, str], tmp_path: Path) -> None:
+    database = Database(logins["administrator"])
+    ensure_migrated(database)
+    with served(database, load_settings({"PERFCOPILOT_HOME": str(tmp_path / "state")})) as page:
+        browser = page.administrator()
+        form = browser.open("/admin").form("/admin/connections/add")
+        browser.done(browser.send(form, {"connection": "acme", "workspace_gid": "77"}))
+        upload = browser.open("/admin?tab=employees").form("/admin/employees/preview")
+        roster = b"employee_id,full_name,email,asana_user_gid\nE1,Ana,ana@example.com,11\n"
+        shown = Document(browser.send(upload, file=roster).text)
+        document = browser.done(browser.send(shown.form("/admin/employees/import")))
+        browser.done(browser.send(document.form("/admin/employees/unmap", employee="E1")))
+        settings = browser.open("/admin").form("/admin/connections/change", has_switches="1")
+        browser.done(browser.send(settings, {"requests_per_minute": "150"}))
+        for tab in ("integrations", "employees", "goals", "goals&connection=acme&employee=E1", "syncs", "audit"):
+            browser.open(f"/admin?tab={tab}")
+        browser.done(browser.send(browser.open("/admin").form("/admin/connections/remove"), {"typed": "acme"}))
+        assert page.dagster.partitions == set()
+    for statement in (
+        "insert into perfcopilot_goals.prompt_blocks select * from perfcopilot_goals.prompt_blocks",
+        "update perfcopilot_goals.mapped_goal_rows set name = ''",
+        "delete from perfcopilot_goals.audit_log",
+        "update perfcopilot_goals.audit_log set actor = ''",
+        "delete from perfcopilot_goals.erased",
+        "select * from payroll.salaries",
+    ):
+        assert denied(logins["administrator"], statement)
+
+
+@pytest.mark.fault("H12")
+def test_an_admin_page_for_managers_only_reads_goals_through_views(
+    logins: dict[str, str], fresh_url: str, tmp_path: Path
+) -> None:
+    admin, database = Database(fresh_url), Database(logins["manager"])
+    connect(admin, Employee("E1", "Ana", "ana@example.com", "11", "bo@example.com"))
+    give_goal(admin, "E1", "Grow traffic")
+    ensure_migrated(database)
+    environment = {"PERFCOPILOT_HOME": str(tmp_path / "state"), "PERFCOPILOT_ADMIN_PROXY_SECRET": SECRET}
+    with served(database, load_settings(environment)) as page:
+        bo = page.user("bo@example.com")
+        assert "Ana" in bo.open("/admin").text
+        assert "Grow traffic" in bo.open("/admin?tab=goals&connection=acme&employee=E1").text
+    assert audited(admin) == [("bo@example.com", "looked_at_goals", ["E1"])]
+    readable = [name for name in RELATIONS if not denied(logins["manager"], f"select * from perfcopilot_goals.{name}")]
+    assert readable == ["prompt_blocks", "syncs", "alembic_version", "goals", "goal_key_results"]
+    for statement in (
+        "select mapping_conflict from perfcopilot_goals.employees",
+        "update perfcopilot_goals.employees set manager_email = 'x@example.com'",
+        "delete from perfcopilot_goals.audit_log",
+        "select * from perfcopilot_dagster.runs",
+    ):
+        assert denied(logins["manager"], statement)
 
 
 @pytest.mark.fault("H12")
@@ -257,7 +316,9 @@ def test_a_member_of_the_owner_migrates_without_the_right_to_create_schemas(
         admin.execute("drop view perfcopilot_goals.goal_counts, perfcopilot_goals.status_changes")
         admin.execute("drop table perfcopilot_goals.block_versions, perfcopilot_goals.goal_versions")
         admin.execute("alter table perfcopilot_goals.syncs drop column receipt")
-        admin.execute("drop table perfcopilot_goals.erased, perfcopilot_goals.erasure_keys")
+        for table in ("erased", "erasure_keys", "audit_log", "roster_changes"):
+            admin.execute(f"drop table perfcopilot_goals.{table}")
+        admin.execute("drop function perfcopilot_goals.note_roster_change cascade")
     set_version(fresh_url, "0002")
     assert denied(logins["owner"], "create schema more")
     ensure_migrated(Database(logins["owner"]))

@@ -228,6 +228,11 @@ class Service:
         assert backfill["error"] is None, backfill
         return backfill["status"]  # type: ignore[no-any-return]
 
+    def last_tick(self, name: str) -> float:
+        """When the sensor looked last, as a Unix time; 0 if it has not."""
+        state = self.ask(_SENSOR, selector=_REPOSITORY | {"sensorName": name})["sensorOrError"]["sensorState"]
+        return max((tick["timestamp"] for tick in state["ticks"]), default=0.0)
+
     def stop_sensor(self, name: str) -> None:
         """Switch it off on its page."""
         state = self.ask(_SENSOR, selector=_REPOSITORY | {"sensorName": name})["sensorOrError"]["sensorState"]

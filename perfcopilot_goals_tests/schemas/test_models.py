@@ -55,6 +55,7 @@ CONTRACT: dict[str, tuple[str, str]] = {
     ),
     "erased": ("connection kind digest", "kind digest erased_at"),
     "erasure_keys": ("connection", "key"),
+    "audit_log": ("connection entry", "entry at actor action subject"),
 }
 COLUMNS = [(name, column) for name, table in tables().items() for column in table.columns]
 

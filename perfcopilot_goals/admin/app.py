@@ -1,0 +1,143 @@
+"""The app: which address leads to which tab, who may open it, and what becomes of an error."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from perfcopilot_goals.admin import audit, employees, goals, integrations, roster_upload, syncs
+from perfcopilot_goals.admin.access import COOKIE, Access, Denied
+from perfcopilot_goals.admin.forms import Form, check_form_key, read_form
+from perfcopilot_goals.admin.guard import Guard
+from perfcopilot_goals.admin.sessions import SESSION_SECONDS, TooManyKeysError
+from perfcopilot_goals.admin.site import TABS, Ask, Dagster, Site, status_of
+from perfcopilot_goals.errors import GoalsError
+from perfcopilot_goals.services.databases import Database
+from perfcopilot_goals.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+Show = Callable[[Site, Ask], Response]
+
+_SHOWN: dict[str, Show] = {
+    "integrations": integrations.show,
+    "employees": employees.show,
+    "goals": goals.show,
+    "syncs": syncs.show,
+    "audit": audit.show,
+}
+# What administrators do, by address.
+_DONE: dict[str, Show] = {
+    "/admin/connections/add": integrations.add,
+    "/admin/connections/change": integrations.change,
+    "/admin/connections/test": integrations.test,
+    "/admin/connections/remove": integrations.remove,
+    "/admin/sync": integrations.sync,
+    "/admin/employees/suggest": employees.suggest,
+    "/admin/employees/map": employees.save,
+    "/admin/employees/unmap": employees.unmap,
+    "/admin/employees/preview": roster_upload.preview,
+    "/admin/employees/import": roster_upload.apply,
+}
+
+
+def build_app(database: Database, settings: Settings, dagster: Dagster, access: Access) -> Starlette:
+    """The admin page. `access` says who is asking, `dagster` does what needs Dagster."""
+    site = Site(database, settings, dagster)
+    doors = _Doors(site, access)
+    routes = [
+        Route("/", lambda _: RedirectResponse("/admin", 303)),
+        Route("/admin", doors.show),
+        Route("/admin/enter", doors.enter),
+        Route("/admin/style.css", _style),
+        Route("/admin/employees.csv", doors.opened(roster_upload.download)),
+        *(Route(path, doors.opened(do), methods=["POST"]) for path, do in _DONE.items()),
+    ]
+    guard = Middleware(Guard, url=settings.admin_url, is_behind_proxy=access.is_behind_proxy)
+    handlers = {HTTPException: doors.tell_status}
+    return Starlette(routes=routes, middleware=[guard], exception_handlers=handlers)  # type: ignore[arg-type]
+
+
+class _Doors:
+    """The ways in. Each finds out who asks before anything else, and shows an error as a page."""
+
+    def __init__(self, site: Site, access: Access) -> None:
+        self._site = site
+        self._access = access
+
+    async def show(self, request: Request) -> Response:
+        """A tab: the one that is asked for, or the visitor's first."""
+        return await self._answer(request, self._show_tab, admins_only=False)
+
+    def opened(self, do: Show) -> Callable[[Request], Awaitable[Response]]:
+        """An address for administrators."""
+
+        async def answer(request: Request) -> Response:
+            return await self._answer(request, do, admins_only=True)
+
+        return answer
+
+    async def enter(self, request: Request) -> Response:
+        """Exchanges the one-time key for a session."""
+        if self._access.is_behind_proxy:
+            return self._tell(404, "There is no such page.")
+        try:
+            session = self._access.sessions.enter(request.query_params.get("key", ""))
+        except TooManyKeysError:
+            return self._tell(429, "Too many wrong keys. Wait a minute, and open the link again.")
+        if session is None:
+            return self._tell(403, "This link was used already, or is not whole. Open the one that was printed last.")
+        # A page and no redirect: a browser that comes from elsewhere would not send the new cookie along with that.
+        response = self._site.render("enter.html", None)
+        response.set_cookie(COOKIE, session, max_age=SESSION_SECONDS, path="/admin", httponly=True, samesite="strict")
+        return response
+
+    async def tell_status(self, request: Request, error: HTTPException) -> Response:
+        """The page for a status that the framework found, such as 404."""
+        texts = {404: "There is no such page.", 405: "This address only takes forms. Open the page again."}
+        return self._tell(error.status_code, texts.get(error.status_code, error.detail))
+
+    async def _answer(self, request: Request, do: Show, *, admins_only: bool) -> Response:
+        try:
+            # Who asks comes first: a stranger's form is not even read.
+            visitor = await run_in_threadpool(self._access.find_visitor, request)
+            if admins_only and not visitor.is_admin:
+                raise Denied("This is for administrators.")
+            form = await read_form(request) if request.method == "POST" else Form()
+            if request.method == "POST":
+                check_form_key(form, visitor)
+            return await run_in_threadpool(do, self._site, Ask(visitor, request.query_params, form))
+        except Denied as denied:
+            return self._tell(403, str(denied))
+        except GoalsError as error:
+            return self._tell(status_of(error), error.text)
+        except HTTPException:
+            raise
+        except Exception as error:
+            # Its text may quote data, so only its class is logged.
+            _log.error("%s at %s: an error of the program itself", type(error).__name__, request.url.path)
+            return self._tell(500, "The program itself failed. Nothing else is known here; the log names the error.")
+
+    @staticmethod
+    def _show_tab(site: Site, ask: Ask) -> Response:
+        tab = ask.query.get("tab") or ("integrations" if ask.visitor.is_admin else "goals")
+        if tab not in TABS:
+            raise HTTPException(404)
+        if TABS[tab][1] and not ask.visitor.is_admin:
+            raise Denied("This tab is for administrators.")
+        return _SHOWN[tab](site, ask)
+
+    def _tell(self, status: int, text: str) -> Response:
+        return self._site.render("message.html", None, status, code=status, text=text)
+
+
+async def _style(_: Request) -> Response:
+    css = files("perfcopilot_goals.admin").joinpath("static", "style.css").read_bytes()
+    return Response(css, media_type="text/css")

@@ -1,0 +1,73 @@
+"""Reads a form: its fields as text, its file as bytes, and whether it has the key of the page it claims to be from."""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Message, Receive
+
+from perfcopilot_goals.admin.access import Denied, Visitor
+from perfcopilot_goals.admin.guard import BODY_BYTES, drop_body
+
+FORM_KEY = "form_key"
+_FIELDS = 2_000
+
+
+@dataclass(frozen=True)
+class Form:
+    """The fields of a form by name, in order, and its file if it has one."""
+
+    fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    file: bytes | None = None
+
+    def get(self, name: str) -> str:
+        """The field's value; "" if it is missing."""
+        return self.fields.get(name, [""])[0]
+
+    def all(self, name: str) -> Sequence[str]:
+        """Every value of the field."""
+        return self.fields.get(name, [])
+
+    def has(self, name: str) -> bool:
+        """Whether the field was sent, as a checked box is."""
+        return name in self.fields
+
+
+async def read_form(request: Request) -> Form:
+    """The form of the request, in memory; status 413 if it is too large."""
+    limited = Request(request.scope, _measured(request.receive))
+    fields: dict[str, list[str]] = {}
+    content = None
+    async with limited.form(max_files=1, max_fields=_FIELDS, max_part_size=BODY_BYTES) as form:
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                content = await value.read()
+            else:
+                fields.setdefault(name, []).append(value)
+    return Form(fields, content)
+
+
+def check_form_key(form: Form, visitor: Visitor) -> None:
+    """Raises `Denied` unless the form has the visitor's key."""
+    sent = form.get(FORM_KEY).encode("utf-8", "replace")
+    if not hmac.compare_digest(sent, visitor.form_key.encode()):
+        raise Denied("The page that you sent this form from is out of date; nothing was changed. Open the page again.")
+
+
+def _measured(receive: Receive) -> Receive:
+    size = 0
+
+    async def read() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > BODY_BYTES:
+            if message.get("more_body"):
+                await drop_body(receive)
+            raise HTTPException(413, f"More than {BODY_BYTES // 2**20} MB were sent; nothing was changed.")
+        return message
+
+    return read

@@ -1,0 +1,98 @@
+"""The roster as a file: uploaded, shown as it would change the roster, applied, and downloaded."""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Sequence
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from perfcopilot_goals import services
+from perfcopilot_goals.admin.employees import match_again, render
+from perfcopilot_goals.admin.site import Ask, Site, go_to
+from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.services.roster_import import RosterImport
+
+# Some sixty thousand employees. The file comes back with the form that applies it, so it passes the page twice.
+FILE_BYTES = 8 * 2**20
+
+
+def preview(site: Site, ask: Ask) -> Response:
+    """What an import of the uploaded file would change; nothing is changed."""
+    replaces = ask.form.has("replaces")
+    try:
+        text = _decode(ask.form.file)
+        return _show(site, ask, text, replaces=replaces)
+    except GoalsConfigError as error:
+        return render(site, ask, status=422, upload_problem=error.text, replaces=replaces)
+
+
+def apply(site: Site, ask: Ask) -> Response:
+    """Imports the file that was shown, if it would still change what was shown; otherwise it is shown again."""
+    form = ask.form
+    try:
+        text = base64.b64decode(form.get("file"), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise HTTPException(400, "The form is not whole; nothing was imported.") from None
+    replaces = form.has("replaces")
+    name = form.get("connection")
+    try:
+        planned = _import(site, name, text, replaces=replaces, is_dry=True)
+        if _digest(planned) != form.get("seen"):
+            return _show(site, ask, text, replaces=replaces, is_changed=True)
+        services.roster_import.import_roster(
+            site.database, name, text, skip_bad=not replaces, replaces=replaces, actor=ask.visitor.actor
+        )
+    except GoalsConfigError as error:
+        return render(site, ask, status=422, upload_problem=error.text, replaces=replaces)
+    match_again(site, name)
+    return go_to("employees", connection=name, done="imported")
+
+
+def download(site: Site, ask: Ask) -> Response:
+    """The roster as a file that imports again without a change."""
+    name = ask.query.get("connection", "")
+    text = services.roster_import.export_roster(site.database, name)
+    headers = {"Content-Disposition": f'attachment; filename="employees-{name}.csv"'}
+    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _decode(content: bytes | None) -> str:
+    if not content:
+        raise GoalsConfigError("no file was chosen, or it is empty; nothing was imported")
+    if len(content) > FILE_BYTES:
+        raise GoalsConfigError(
+            f"the file is larger than {FILE_BYTES // 2**20} MB; nothing was imported",
+            action="Import it with perfcopilot-goals employee import",
+        )
+    return services.roster_import.decode_upload(content)
+
+
+def _show(site: Site, ask: Ask, text: str, *, replaces: bool, is_changed: bool = False) -> Response:
+    planned = _import(site, ask.form.get("connection"), text, replaces=replaces, is_dry=True)
+    return render(
+        site,
+        ask,
+        preview=planned,
+        file=base64.b64encode(text.encode()).decode(),
+        seen=_digest(planned),
+        is_changed=is_changed,
+        replaces=replaces,
+    )
+
+
+def _import(site: Site, name: str, text: str, *, replaces: bool, is_dry: bool) -> RosterImport:
+    """Bad lines are left out and named, except where employees who are not in the file are removed."""
+    return services.roster_import.import_roster(
+        site.database, name, text, skip_bad=not replaces, replaces=replaces, dry_run=is_dry
+    )
+
+
+def _digest(planned: RosterImport) -> str:
+    """What the import would change, as a digest: two that are equal change the same."""
+    changes = planned.changes
+    written = [(e.employee_id, e.full_name, e.email, e.asana_user_gid, e.manager_email) for e in changes.written]
+    parts: Sequence[object] = (written, changes.added, changes.remapped, list(planned.removed), sorted(planned.bad))
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,138 @@
+"""What every tab needs: the services' dependencies, a request as the tabs see it, and how a page is rendered."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+import nh3
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from perfcopilot_goals.admin.access import Visitor
+from perfcopilot_goals.admin.forms import FORM_KEY, Form
+from perfcopilot_goals.admin.suggestions import KnownUsers
+from perfcopilot_goals.errors import GoalsError
+from perfcopilot_goals.services.databases import Database
+from perfcopilot_goals.settings import Settings
+
+# Tab: its name, and whether it is for administrators only.
+TABS = {
+    "integrations": ("Integrations", True),
+    "employees": ("Employees", True),
+    "goals": ("Goals", False),
+    "syncs": ("Syncs", True),
+    "audit": ("Audit log", True),
+}
+PAGE_ROWS = 50
+_TEXT_ONLY = nh3.Cleaner(tags={"br", "li", "ol", "p", "ul"}, attributes={}, link_rel=None)
+
+
+class Dagster(Protocol):
+    """What the page needs of Dagster, done by whoever builds the app."""
+
+    def start_sync(self, connection: str) -> bool:
+        """Starts a sync in the background; False if one that was started here is still running."""
+
+    def set_partition(self, connection: str, *, exists: bool) -> None:
+        """Makes the connection one of Dagster's partitions, or takes it from them."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request as a tab sees it: who asks, the query of the address, and the form if one was sent."""
+
+    visitor: Visitor
+    query: Mapping[str, str] = field(default_factory=dict)
+    form: Form = field(default_factory=Form)
+
+    def number(self, name: str) -> int:
+        """A page's number from the query, from 1."""
+        given = self.query.get(name, "") or self.form.get(name)
+        return max(1, int(given)) if given.isascii() and given.isdecimal() and len(given) < 7 else 1
+
+    def get(self, name: str) -> str:
+        """The value from the query, or else from the form."""
+        return self.query.get(name, "") or self.form.get(name)
+
+
+class Site:
+    """The dependencies of the tabs."""
+
+    def __init__(self, database: Database, settings: Settings, dagster: Dagster) -> None:
+        self.database = database
+        self.settings = settings
+        self.dagster = dagster
+        self.known_users = KnownUsers()
+        self._templates = Environment(
+            loader=PackageLoader("perfcopilot_goals.admin"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters |= {"moment": _moment, "age": _age, "markup": _markup, "count": _count}
+        self._templates.globals |= {"address": address, "FORM_KEY": FORM_KEY, "run_address": self.run_address}
+
+    def run_address(self, run_id: str) -> str:
+        """Where the run is in Dagster's UI."""
+        return f"{self.settings.ui_url}/runs/{run_id}"
+
+    def render(self, template: str, ask: Ask | None, status: int = 200, **values: Any) -> Response:
+        """The page. `ask` is None where it is not known who asks."""
+        tabs = {
+            tab: title for tab, (title, is_private) in TABS.items() if ask and (ask.visitor.is_admin or not is_private)
+        }
+        text = self._templates.get_template(template).render(
+            visitor=ask.visitor if ask else None, tabs=tabs, done=ask.query.get("done", "") if ask else "", **values
+        )
+        return HTMLResponse(text, status)
+
+
+def address(tab: str, **query: Any) -> str:
+    """The address of a tab. Empty values are left out."""
+    return "/admin?" + urlencode(
+        {"tab": tab} | {name: value for name, value in query.items() if value not in ("", None)}
+    )
+
+
+def go_to(tab: str, **query: Any) -> Response:
+    """Sends the browser to a tab after a change, so that a reload does not repeat it."""
+    return RedirectResponse(address(tab, **query), 303)
+
+
+def status_of(error: GoalsError) -> int:
+    """The HTTP status of a page that shows this error: 503 if the database or Asana is not there, else 422."""
+    return 503 if error.exit_code in (7, 75) else 422
+
+
+def pages(total: int, rows: int = PAGE_ROWS) -> int:
+    """How many pages so many rows take; at least one."""
+    return max(1, -(-total // rows))
+
+
+def _moment(moment: dt.datetime | None) -> str:
+    return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC" if moment else "never"
+
+
+def _age(age: dt.timedelta | float | None) -> str:
+    """An age in the two largest of days, hours and minutes."""
+    if age is None:
+        return ""
+    minutes = int((age.total_seconds() if isinstance(age, dt.timedelta) else age) // 60)
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    """A number with its noun."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def _markup(notes: str | None) -> Markup:
+    """Asana's markup as text: paragraphs, lists and line breaks stay, every other tag and every attribute goes."""
+    return Markup(_TEXT_ONLY.clean(notes or ""))

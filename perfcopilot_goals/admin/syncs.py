@@ -1,0 +1,47 @@
+"""The syncs tab: what each sync brought, what was incomplete, and how it ended."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from perfcopilot_goals import services
+from perfcopilot_goals.admin.site import PAGE_ROWS, Ask, Site, pages
+from perfcopilot_goals.core.failure_advice import advise
+from perfcopilot_goals.domain.sync import SLICE_TABLES, Sync
+
+_IDS_SHOWN = 50
+
+
+def show(site: Site, ask: Ask) -> Response:
+    """A page of the sync log, the latest syncs first; of one connection if the query names it."""
+    page, connection = ask.number("page"), ask.query.get("connection", "")
+    offset = (page - 1) * PAGE_ROWS
+    found, total = services.sync_history.list_syncs(site.database, PAGE_ROWS, offset, connection)
+    names = [row.connection for row in services.connections.list_connections(site.database)]
+    return site.render(
+        "syncs.html",
+        ask,
+        syncs=[describe(sync) for sync in found],
+        connection=connection,
+        names=names,
+        page=page,
+        page_count=pages(total),
+    )
+
+
+def describe(sync: Sync) -> dict[str, Any]:
+    """A sync as the templates show it: rows by table as far as they are written, and the ids of what is incomplete."""
+    tables = sync.counts.get("tables", {})
+    notes = tables.get("subgoals", {}).get("notes", {})
+    hidden = [entry.get("goal_gid", "") for entry in notes.get("hidden", [])]
+    unread = list(notes.get("unread", []))
+    return {
+        "sync": sync,
+        "rows": {table: tables[table]["rows"] for table in SLICE_TABLES if table in tables},
+        "steps": f"{len(tables)} of {len(SLICE_TABLES)}",
+        "unread": unread[:_IDS_SHOWN],
+        "unread_count": len(unread),
+        "hidden": hidden[:_IDS_SHOWN],
+        "hidden_count": notes.get("hidden_subgoals", 0),
+        "advice": advise(sync.error_code) if sync.state == "failed" else "",
+    }

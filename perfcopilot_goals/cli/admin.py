@@ -1,0 +1,95 @@
+"""`admin`: serves the admin page, and does for it what needs Dagster."""
+
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import click
+
+from perfcopilot_goals.cli.instance import set_partition
+from perfcopilot_goals.cli.session import Session, pass_session
+from perfcopilot_goals.cli.terminal import echo
+from perfcopilot_goals.domain.web_address import is_loopback
+from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.startup import starting
+
+if TYPE_CHECKING:
+    from perfcopilot_goals.admin.server import Server
+
+PORT = 3001
+
+
+@click.command("admin")
+@click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Other than loopback only behind a login proxy.")
+@pass_session
+def admin(session: Session, port: int, host: str) -> None:
+    """Serve the admin page until interrupted: connections, employees, goals and syncs in the browser.
+
+    Prints a link that lets one browser in. Behind a login proxy, the proxy says who is who.
+    """
+    if session.settings.admin_proxy_secret is None and not is_loopback(host):
+        raise GoalsConfigError(
+            f"the admin page does not listen on {host} without a login in front of it",
+            action="Set PERFCOPILOT_ADMIN_PROXY_SECRET and put a login proxy before it, or leave out --host",
+        )
+    server = _build_server(session, host, port)
+    server.run()
+    if not server.started:
+        raise GoalsConfigError(
+            f"the admin page could not listen on {host}, port {port}",
+            action="Name another port: perfcopilot-goals admin --port N",
+        )
+
+
+def _build_server(session: Session, host: str, port: int) -> "Server":
+    with starting():
+        from perfcopilot_goals.admin.access import Access  # noqa: PLC0415
+        from perfcopilot_goals.admin.app import build_app  # noqa: PLC0415
+        from perfcopilot_goals.admin.server import Server  # noqa: PLC0415
+
+    settings = session.settings
+    root = settings.admin_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def show_link(key: str) -> None:
+        echo(f"Admin page, for one browser and once: {root}/admin/enter?key={key}")
+
+    access = Access(session.database, settings, on_key=show_link)
+    app = build_app(session.database, settings, PageDagster(session), access)
+
+    def show_address() -> None:
+        if access.is_behind_proxy:
+            echo(f"Admin page, for the login proxy: {root}/admin")
+        else:
+            access.sessions.renew_key()
+
+    return Server(app, host, port, show_address)
+
+
+class PageDagster:
+    """What the page needs of Dagster.
+
+    A sync is this program's own `sync` command, as a process of its own. So it runs the same with and without a daemon,
+    goes on when the page is stopped, and shows in Dagster's UI as any other.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._lock = threading.Lock()
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start_sync(self, connection: str) -> bool:
+        """Start a sync; False if one that was started here is still running."""
+        with self._lock:
+            earlier = self._running.get(connection)
+            if earlier is not None and earlier.poll() is None:
+                return False
+            command = [sys.executable, "-m", "perfcopilot_goals.cli", "sync", connection]
+            self._running[connection] = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        return True
+
+    def set_partition(self, connection: str, *, exists: bool) -> None:
+        """Make the connection one of Dagster's partitions, or take it from them."""
+        with self._lock:
+            set_partition(self._session, connection, exists=exists)
