@@ -20,6 +20,8 @@ class Scale:
     # How many connections stand by, and after how many minutes that is measured.
     standing: tuple[tuple[int, tuple[int, ...]], ...] = ((1_000, (1, 5)), (10_000, (1, 5)))
     standing_window_seconds: float = 180.0
+    employees: int = 10_000
+    daily_syncs: int = 400
     repeats: int = 3
     without: frozenset[str] = frozenset()
 
@@ -27,6 +29,6 @@ class Scale:
 FULL = Scale()
 QUICK = Scale(
     goals=200, subgoals=120, latency_ms=20, requests_per_minute=6_000, bursts=(50, 10), sizes=(100, 1_000),
-    rivals_up_to=1_000, rows=5_000, connections=5, standing=((20, (1,)),),
-    standing_window_seconds=60.0, repeats=1,
+    rivals_up_to=1_000, rows=5_000, connections=5, standing=((20, (1,)),), standing_window_seconds=60.0,
+    employees=500, daily_syncs=20, repeats=1,
 )  # fmt: skip

@@ -12,12 +12,11 @@ from typing import Any
 
 import pandas as pd
 
+from perfcopilot_goals.core.checks import IDS_LISTED
 from perfcopilot_goals.domain.sync import SLICE_TABLES, Sync
 from perfcopilot_goals.errors import GoalsGuardError
 
 COMPLETE, COMPLETE_BUT_FOR = "complete", "complete but for"
-# A receipt names at most this many ids of a kind, and counts the others.
-IDS_LISTED = 1_000
 
 _RAW, _OWNED, _SUBGOALS, _ROWS, _BLOCKS = SLICE_TABLES
 # What a goal of Asana's list can be. A goal is exactly one of these.

@@ -1,12 +1,10 @@
 """A receipt as people read it: lines for the command line, Markdown for the UI."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from perfcopilot_goals.core.receipt import COMPLETE
-
-# Of a kind of what is missing. The JSON has more.
-IDS_SHOWN = 10
+from perfcopilot_goals.domain.ids import show_ids
 
 _GOALS = {
     "owned": "of mapped employees",
@@ -23,14 +21,16 @@ _MISSING = {
 }
 
 
-def receipt_rows(receipt: Mapping[str, Any], *, digests: bool) -> list[tuple[str, str]]:
-    """The receipt as pairs of a label and a text, in order."""
+def receipt_rows(
+    receipt: Mapping[str, Any], *, digests: bool, show_id: Callable[[str], str] = lambda one: one
+) -> list[tuple[str, str]]:
+    """The receipt as pairs of a label and a text, in order. `show_id` says how an id is shown."""
     goals, lists = receipt["goals"], receipt["lists"]
     pages = f"pages: {goals['pages']:,}, repeated: {goals['repeated']:,}"
     sum_of_parts = " + ".join(f"{goals[part]:,}" for part in _GOALS)
     return [
         ("result", receipt["result"]),
-        *((f"but for {_MISSING[kind]}", _show(missing)) for kind, missing in receipt["but_for"].items()),
+        *((f"but for {_MISSING[kind]}", _show(missing, show_id)) for kind, missing in receipt["but_for"].items()),
         ("run", receipt["run_id"]),
         ("fetch began", receipt["synced_at"]),
         ("seconds", f"{receipt['seconds']:.1f}"),
@@ -49,13 +49,13 @@ def receipt_markdown(receipt: Mapping[str, Any]) -> str:
 
     Dagster keeps what it was shown for as long as the run. A digest there would outlive an erasure.
     """
-    rows = receipt_rows(receipt, digests=False)
+    rows = receipt_rows(receipt, digests=False, show_id=_harmless)
     return "\n".join(["| receipt | |", "| --- | --- |", *(f"| {label.strip()} | {text} |" for label, text in rows)])
 
 
-def is_complete(receipt: Mapping[str, Any]) -> bool:
-    """Whether nothing is missing from the blocks."""
-    return bool(receipt["result"] == COMPLETE)
+def _harmless(one: str) -> str:
+    # An id is shown as it is or not at all: an erasure would not find it in another spelling.
+    return one if re.fullmatch(r"[\w.@ -]+", one) else "(an id that is not shown here)"
 
 
 def _refused(lists: Mapping[str, int]) -> str:
@@ -64,20 +64,16 @@ def _refused(lists: Mapping[str, int]) -> str:
     return by_status or "none"
 
 
-def _show(missing: Mapping[str, Any]) -> str:
-    ids = [entry if isinstance(entry, str) else _show_entry(entry) for entry in missing["ids"][:IDS_SHOWN]]
-    more = missing["count"] - len(ids)
-    return f"{missing['count']:,}: " + ", ".join([*ids, *([f"… and {more:,} more"] if more > 0 else [])])
+def _show(missing: Mapping[str, Any], show_id: Callable[[str], str]) -> str:
+    ids = [_show_entry({"id": one} if isinstance(one, str) else one, show_id) for one in missing["ids"]]
+    return f"{missing['count']:,}: {show_ids(ids, missing['count'])}"
 
 
-def _show_entry(entry: Mapping[str, Any]) -> str:
-    """Such as `E3 (243 owned, 200 listed)` or `101 (403)`."""
-    who, *facts = entry.values()
-    names = [name.removeprefix("goals_") for name in entry][1:]
-    shown = [
-        f"{fact} {name}" if name in ("owned", "listed") else str(fact) for name, fact in zip(names, facts, strict=True)
-    ]
-    return f"{who} ({', '.join(shown)})"
+def _show_entry(entry: Mapping[str, Any], show_id: Callable[[str], str]) -> str:
+    """Such as `E3`, `E3 (243 owned, 200 listed)` or `101 (403)`."""
+    (_, who), *facts = entry.items()
+    shown = [f"{fact} {name.removeprefix('goals_')}" if "goals_" in name else str(fact) for name, fact in facts]
+    return show_id(who) + (f" ({', '.join(shown)})" if shown else "")
 
 
 def _show_table(table: Mapping[str, Any], digests: bool) -> str:

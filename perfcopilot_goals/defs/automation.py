@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import dagster as dg
 
 from perfcopilot_goals.core.automation import decide_partitions, decide_syncs, find_mended
-from perfcopilot_goals.core.checks import show_ids
 from perfcopilot_goals.defs.partitions import (
     PARTITION_TAG,
     connections_partitions,
@@ -14,6 +13,7 @@ from perfcopilot_goals.defs.partitions import (
     register_partitions,
 )
 from perfcopilot_goals.defs.resources import StoreResource
+from perfcopilot_goals.domain.ids import show_ids
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.storage.connections import read_connections
 from perfcopilot_goals.storage.overview import read_last_syncs
@@ -94,7 +94,7 @@ def connections_sensor(context: dg.SensorEvaluationContext, store: StoreResource
     if change.remove:
         requests.append(connections_partitions.build_delete_request(change.remove))
     done = [
-        f"{words} {len(names):,}: {show_ids(names, len(names))}"
+        f"{words} {len(names):,}: {show_ids(names)}"
         for words, names in (("added", change.add), ("removed", change.remove))
         if names
     ]

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 
 import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 
 from perfcopilot_goals.defs.assets import IO_MANAGER
 from perfcopilot_goals.defs.automation import JOB
 from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.defs.failures import ERROR_CODE
-from perfcopilot_goals.defs.partitions import register_partitions
+from perfcopilot_goals.defs.partitions import PARTITION_TAG, register_partitions
 from perfcopilot_goals.defs.progress import Report
 from perfcopilot_goals.domain.actions import ENABLE
 from perfcopilot_goals.errors import EXIT_CODES, GoalsConfigError
@@ -16,6 +19,11 @@ from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.sync_log import INTERRUPTED, read_last_sync
+
+# Where workspace.yaml has the job: its location's name, and the name that Dagster gives to definitions.
+_PLACE = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("perfcopilot_goals"), "__repository__")
+# Whoever interrupted the command does not want the daemon to begin again.
+_NOT_RETRIED = {"dagster/max_retries": "0"}
 
 
 @dataclass(frozen=True)
@@ -69,15 +77,18 @@ class Runner:
                 action=f"Enable it: {ENABLE}",
             )
         register_partitions(self._instance, [name])
-        result = self._job.execute_in_process(
-            partition_key=name,
-            instance=self._instance,
-            raise_on_error=False,
+        # `execute_in_process` makes runs without an origin. The UI leaves those out of its timeline, and fails to
+        # re-execute them (https://github.com/dagster-io/dagster/issues/19458).
+        run = self._instance.create_run_for_job(
+            self._job,
             run_config={
                 "loggers": {"console": {"config": {"log_level": self._log_level}}},
                 "resources": {IO_MANAGER: {"config": {"allow_empty": allow_empty}}},
             },
+            tags={PARTITION_TAG: name, **_NOT_RETRIED},
+            remote_job_origin=_PLACE.get_job_origin(JOB),
         )
+        result = execute_run(InMemoryJob(self._job), run, self._instance)
         self._check_interrupt(name, result.run_id)
         failure, exit_code = _failure(result)
         events = result.get_asset_materialization_events()
@@ -104,7 +115,7 @@ class Runner:
             raise KeyboardInterrupt
 
 
-def _failure(result: dg.ExecuteInProcessResult) -> tuple[str | None, int]:
+def _failure(result: dg.JobExecutionResult) -> tuple[str | None, int]:
     """The text of the first failure, and the exit code of its class."""
     if result.success:
         return None, 0

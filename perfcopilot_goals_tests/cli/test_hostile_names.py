@@ -37,7 +37,24 @@ STRANGE = "evil\x1b[2J\u202e\n"
 
 COMMANDS: dict[str, list[list[str]]] = {
     "status": [[], ["--json"], ["--employees"], ["--employees", "--json"]],
-    "prompt": [["acme", EVIL_ID], ["acme", EVIL_ID, "--json"], ["acme", "E\x1b[2J"]],
+    "prompt": [
+        ["acme", EVIL_ID],
+        ["acme", EVIL_ID, "--json"],
+        ["acme", "E\x1b[2J"],
+        ["acme", EVIL_ID, "--history"],
+        ["acme", EVIL_ID, "--history", "--json"],
+        ["acme", EVIL_ID, "--as-of", "2020-01-01"],
+        ["acme", EVIL_ID, "--as-of", EVIL],
+    ],
+    "receipt": [["acme"], ["acme", "--json"], ["acme", "--run", EVIL]],
+    "verify": [
+        ["acme", EVIL_ID],
+        ["acme", EVIL_ID, "--live"],
+        ["acme", EVIL_ID, "--json"],
+        ["acme", EVIL_ID, "--as-of", EVIL],
+        ["acme", EVIL_ID, "--block", "block.txt"],
+        ["acme", EVIL, "--block", "block.txt"],
+    ],
     "connection add": [["more"], ["Bad \x1b[2J name"]],
     "connection set": [["acme", "--requests-per-minute", "50000"], ["acme", "--workspace-gid", EVIL]],
     "connection list": [[], ["--json"]],
@@ -142,6 +159,8 @@ def asana(database_url: str, tmp_path: Path) -> Iterator[Sandbox]:
         f"E9,Nine,nine@example.com,1{EVIL_LINE},x\n",
         "utf-8",
     )
+    block = f"[GOALS]\n- Goal (status: {EVIL}): {EVIL}\n{EVIL}\n[/GOALS]"
+    (tmp_path / "block.txt").write_text(block.encode("utf-8", "replace").decode(), "utf-8")
     with Sandbox(company(), token=TOKEN) as asana:
         with Database(database_url).connect("setting up") as transaction:
             settings = ("env:ASANA_ACCESS_TOKEN", asana.base_url, 60_000, "auto")
@@ -163,7 +182,7 @@ def test_no_command_prints_a_control_character_of_anybodys(run: Cli, asana: Sand
         for arguments in COMMANDS[name]:
             done = run(*name.split(), *arguments)
             command = f"{name} {' '.join(map(ascii, arguments))}"
-            assert done.returncode in (0, 1, 2, 4, 130), f"{command}: {done.stderr}"
+            assert done.returncode in (0, 1, 2, 4, 8, 130), f"{command}: {done.stderr}"
             assert "an error of the program itself" not in done.stderr, command
             assert_harmless(done.stdout + done.stderr, command)
             if "--json" in arguments and done.stdout:

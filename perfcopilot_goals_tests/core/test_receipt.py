@@ -134,6 +134,15 @@ def test_a_receipt_in_the_ui_has_no_digest_and_no_text() -> None:
     assert "| goals listed | 205 (pages: 1, repeated: 1) = 201 + 1 + 1 + 2 + 0 |" in shown
 
 
+def test_an_id_that_markdown_would_act_upon_is_not_shown_in_the_ui() -> None:
+    tables = entries(company())
+    tables[BLOCKS]["notes"]["unmapped"] = ["E_3", "E4 | <b>", "E5\n| x |"]
+    receipt = build_receipt(sync(tables))
+    assert receipt is not None
+    hidden = "(an id that is not shown here)"
+    assert f"| but for employees without an Asana user | 3: E_3, {hidden}, {hidden} |" in receipt_markdown(receipt)
+
+
 def test_a_receipt_names_a_thousand_ids_and_counts_the_others() -> None:
     tables = entries(company())
     tables[BLOCKS]["notes"]["unmapped"] = [f"E{n}" for n in range(1_500)]

@@ -316,7 +316,7 @@ def test_a_member_of_the_owner_migrates_without_the_right_to_create_schemas(
         admin.execute("drop view perfcopilot_goals.goal_counts, perfcopilot_goals.status_changes")
         admin.execute("drop table perfcopilot_goals.block_versions, perfcopilot_goals.goal_versions")
         admin.execute("alter table perfcopilot_goals.syncs drop column receipt")
-        for table in ("erased", "erasure_keys", "roster_changes", "audit_log"):
+        for table in ("erased", "erasure_keys", "audit_log", "roster_changes"):
             admin.execute(f"drop table perfcopilot_goals.{table}")
         admin.execute("drop function perfcopilot_goals.note_roster_change cascade")
     set_version(fresh_url, "0002")

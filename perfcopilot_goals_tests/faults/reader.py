@@ -79,12 +79,11 @@ class Reader:
         were made from the present `mapped_goal_rows`, each block must be what these render to. The open versions must
         be the slices, byte for byte.
         """
-        named = {"name": name}
         with self._session.transaction():
             sync_log = self._read(_SYNC_LOG, [[*SLICE_TABLES], name])
             written = {table: (run_id, entry) for table, run_id, entry in sync_log}
             found: dict[str, list[tuple[str, int]]] = {}
-            for table, run_id, count in self._read(_ROWS, named):
+            for table, run_id, count in self._read(_ROWS, {"name": name}):
                 found.setdefault(table, []).append((run_id, count))
             wrong = []
             for table, (run_id, entry) in written.items():
@@ -94,9 +93,13 @@ class Reader:
             wrong += [f"{table}: {rows}, of which the sync log knows nothing" for table, rows in found.items()]
             if written and written["prompt_blocks"][1]["inputs"]["mapped_goal_rows"] == written["mapped_goal_rows"][0]:
                 wrong += self._untrue_blocks(name)
-            for versions, query in (("block_versions", _OPEN_BLOCKS), ("goal_versions", _OPEN_GOALS)):
-                wrong += [f"{versions}: the open one of {i} is not the slice's" for (i,) in self._read(query, named)]
+            wrong += self._untrue_versions(name)
         return wrong
+
+    def history_contradictions(self, name: str) -> list[str]:
+        """Where one snapshot of the open versions is not the slices."""
+        with self._session.transaction():
+            return self._untrue_versions(name)
 
     def overlaps(self, name: str) -> list[str]:
         """Where two versions of one block or goal were visible at once."""
@@ -118,6 +121,13 @@ class Reader:
             if (made := render_block(lines.pop(employee_id, []), owned)).text != text or made.citations != citations
         ]
         return untrue + [f"{employee_id} has rows and no block" for employee_id in lines]
+
+    def _untrue_versions(self, name: str) -> list[str]:
+        return [
+            f"{table}: the open version of {i} is not the slice's row"
+            for table, query in (("block_versions", _OPEN_BLOCKS), ("goal_versions", _OPEN_GOALS))
+            for (i,) in self._read(query, {"name": name})
+        ]
 
     def _read(self, query: str, parameters: Any) -> list[tuple[Any, ...]]:
         return self._session.execute(query, parameters).fetchall()

@@ -102,7 +102,10 @@ def map_(session: Session, name: str, employee_id: str, gid: str) -> None:
 def unmap(session: Session, name: str, employee_id: str) -> None:
     """Unlink an employee from their Asana user."""
     services.mapping.set_mapping(session.database, name, employee_id, None)
-    echo(f"{employee_id} is not mapped any more, so the block is gone.")
+    echo(
+        f"{employee_id} is not mapped any more, so the block is gone. The next sync drops the goals: "
+        f"perfcopilot-goals sync {name}"
+    )
 
 
 def _show_waiting(name: str, waiting: "Waiting", *, every: bool) -> None:

@@ -76,7 +76,7 @@ def _show_result(name: str, changes: Changes, removed: Sequence[str]) -> None:
     done = f"{len(changes.added)} added, {len(changes.changed)} changed, {changes.unchanged} as they were"
     echo(f"{name}: {done}" + (f", {len(removed)} removed." if removed else "."))
     if removed:
-        echo("The blocks of those removed are gone.")
+        echo(f"Their blocks are gone. Their goals disappear with the next sync: perfcopilot-goals sync {name}")
 
 
 def _show_remarks(name: str, done: "RosterImport", *, replaces: bool) -> None:
