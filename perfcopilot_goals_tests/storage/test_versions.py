@@ -41,7 +41,9 @@ def sync(database: Database, hours: int, blocks: dict[str, str], goals: dict[str
         (gid, gid, words.split()[0], "goal", 0, "Grow", None, None, None, None, words.split()[1])
         for gid, words in goals.items()
     ]
-    made = [(e, text, int(text != EMPTY), int(text != EMPTY), 0, False, [], "ok") for e, text in blocks.items()]
+    made: list[tuple[Any, ...]] = [
+        (e, text, int(text != EMPTY), int(text != EMPTY), 0, False, [], "ok") for e, text in blocks.items()
+    ]
     moment = MONDAY + dt.timedelta(hours=hours)
     for table, values in (("mapped_goal_rows", rows), ("prompt_blocks", made)):
         write(database, frame(table, values), table=table, run_id=f"run-{hours}", synced_at=moment, **more)
