@@ -66,20 +66,7 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
     if person is None:
         raise no_such_employee(connection, employee_id, ", so nothing was erased")
     goals, gids = _their_gids(conn, connection, person)
-    rows_of_theirs = {
-        _RAW: _is_of(_RAW.c.owner_gid, person.asana_user_gid),
-        _OWNED: _is_of(_OWNED.c.employee_id, employee_id),
-        _SUBGOALS: _SUBGOALS.c.goal_gid == any_of(goals),
-        _MAPPED: _is_of(_MAPPED.c.employee_id, employee_id),
-        _BLOCKS: _is_of(_BLOCKS.c.employee_id, employee_id),
-        _BLOCK_VERSIONS: _is_of(_BLOCK_VERSIONS.c.employee_id, employee_id),
-        _GOAL_VERSIONS: _is_of(_GOAL_VERSIONS.c.employee_id, employee_id),
-        _EMPLOYEES: _is_of(_EMPLOYEES.c.employee_id, employee_id),
-    }
-    rows = {
-        table.name: conn.execute(sa.delete(table).where(table.c.connection == connection, theirs)).rowcount
-        for table, theirs in rows_of_theirs.items()
-    }
+    rows = _delete_rows(conn, connection, person, goals)
     their_subgoals = (_SUBGOALS.c.connection == connection, _is_of(_SUBGOALS.c.owner_gid, person.asana_user_gid))
     disowned = conn.execute(sa.update(_SUBGOALS).where(*their_subgoals).values(owner_gid=None)).rowcount
     is_shared = _remember(conn, connection, person, list(roster.values()))
@@ -100,6 +87,21 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
         unmanaged=unmanaged,
         audited=_leave_audit_log(conn, connection, frozenset(theirs), "" if is_shared else address_of(person.email)),
     )
+
+
+def _delete_rows(conn: sa.Connection, connection: str, person: Employee, goals: Collection[str]) -> dict[str, int]:
+    """Delete the person's rows of every table, and the sub-goals of their goals; returns how many, by table."""
+    conditions = {
+        _RAW: _is_of(_RAW.c.owner_gid, person.asana_user_gid),
+        _SUBGOALS: _SUBGOALS.c.goal_gid == any_of(goals),
+    }
+    rows = {}
+    for table in (_RAW, _OWNED, _SUBGOALS, _MAPPED, _BLOCKS, _BLOCK_VERSIONS, _GOAL_VERSIONS, _EMPLOYEES):
+        is_theirs = conditions.get(table)
+        if is_theirs is None:
+            is_theirs = _is_of(table.c.employee_id, person.employee_id)
+        rows[table.name] = conn.execute(sa.delete(table).where(table.c.connection == connection, is_theirs)).rowcount
+    return rows
 
 
 def redact_sync_log(conn: sa.Connection, connection: str, redact: Callable[[Any], Any]) -> int:

@@ -61,13 +61,13 @@ def replace_slice(
 ) -> int:
     """Replace the connection's rows of the table by these validated ones, and return how many it replaced.
 
-    A reader sees the old rows or the new ones, never a mix: lock, checks, delete, guard, COPY by column name, versions,
-    sync log and commit are one transaction. It makes up to three tries if the failure may pass. If the response to a
-    commit is lost, the sync log tells whether the commit went through.
+    All of it is one transaction, from the lock to the entry in the sync log. So a reader sees the old rows or the new
+    ones, never a mix. It makes up to three tries if the failure may pass. If the response to a commit is lost, the sync
+    log tells whether the commit went through.
 
-    `GoalsGuardError` if a sync that began later has written, if somebody was erased since the fetch began, or if goals
-    would be replaced by none, or if the counts of a whole sync do not add up. `GoalsConfigError` if the connection is
-    gone.
+    Raises `GoalsConfigError` if the connection is gone. Raises `GoalsGuardError` if a sync that began later has
+    written, somebody was erased since the fetch began, goals would be replaced by none, or the counts of a whole sync
+    do not add up.
     """
     write_id = str(uuid.uuid4())
     for wait in _WAITS:
@@ -88,26 +88,7 @@ def _replace(database: Database, table: str, rows: pd.DataFrame, replacement: Re
         if replaced is not None:
             # An earlier try of this write went through; only the response to it was lost.
             return replaced
-        if not has_connection(conn, connection):
-            # Its rows would come back to life with a new connection of the same name.
-            raise GoalsConfigError(
-                f"connection {{connection}} was removed while its sync ran; {table} was not written",
-                connection=connection,
-            )
-        if has_newer_write(conn, connection, table, replacement.synced_at):
-            raise GoalsGuardError(
-                f"{table} was not written: a sync that began after {replacement.synced_at:%Y-%m-%d %H:%M:%S} UTC has "
-                "already written it",
-                connection=connection,
-                action="Nothing is lost; the newer rows stand",
-            )
-        if has_erasure_since(conn, connection, replacement.synced_at):
-            raise GoalsGuardError(
-                f"{table} was not written: an employee was erased after {replacement.synced_at:%Y-%m-%d %H:%M:%S} UTC, "
-                "when this fetch began, and could be in its rows",
-                connection=connection,
-                action="Nothing else is lost; run the whole sync again",
-            )
+        _check_writable(conn, table, replacement)
         slices = sql_table(table)
         # The delete counts the old rows. If the guard raises, the rollback brings them back.
         deleted = conn.execute(sa.delete(slices).where(slices.c.connection == connection)).rowcount
@@ -134,6 +115,31 @@ def _replace(database: Database, table: str, rows: pd.DataFrame, replacement: Re
         if replacement.is_last:
             store_receipt(conn, connection, replacement.run_id)
     return deleted
+
+
+def _check_writable(conn: sa.Connection, table: str, replacement: Replacement) -> None:
+    """Raise if the write would bring back what was removed or erased, or undo a newer sync."""
+    connection = replacement.connection
+    if not has_connection(conn, connection):
+        # Its rows would come back to life with a new connection of the same name.
+        raise GoalsConfigError(
+            f"connection {{connection}} was removed while its sync ran; {table} was not written",
+            connection=connection,
+        )
+    if has_newer_write(conn, connection, table, replacement.synced_at):
+        raise GoalsGuardError(
+            f"{table} was not written: a sync that began after {replacement.synced_at:%Y-%m-%d %H:%M:%S} UTC has "
+            "already written it",
+            connection=connection,
+            action="Nothing is lost; the newer rows stand",
+        )
+    if has_erasure_since(conn, connection, replacement.synced_at):
+        raise GoalsGuardError(
+            f"{table} was not written: an employee was erased after {replacement.synced_at:%Y-%m-%d %H:%M:%S} UTC, "
+            "when this fetch began, and could be in its rows",
+            connection=connection,
+            action="Nothing else is lost; run the whole sync again",
+        )
 
 
 def read_slice(conn: sa.Connection, table: str, connection: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
