@@ -19,7 +19,7 @@ from perfcopilot_goals.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
-OURS = {"web", "daemon", "code", "worker"}
+OURS = {"web", "admin", "daemon", "code", "worker"}
 
 
 def read(name: str) -> Any:
@@ -61,19 +61,34 @@ def test_who_hands_runs_out_and_who_takes_them_agree_when_one_is_handed_out_agai
     assert worker_settings()["task_acks_late"] is True
 
 
-def test_nothing_but_the_web_server_is_published_and_that_on_loopback_alone(services: dict[str, Any]) -> None:
+def test_nothing_but_the_web_server_and_the_admin_page_is_published_and_both_on_loopback_alone(
+    services: dict[str, Any],
+) -> None:
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
-    assert published == {"web": ["127.0.0.1:3000:3000"]}
+    assert published == {"web": ["127.0.0.1:3000:3000"], "admin": ["127.0.0.1:3001:3001"]}
     assert read("deploy/compose.yaml")["networks"]["inside"] == {"internal": True}
 
 
-def test_only_the_workers_hold_the_token_and_no_file_holds_a_secret(services: dict[str, Any]) -> None:
-    assert [name for name, service in services.items() if "secrets" in service] == ["worker"]
+def test_only_what_asks_asana_holds_the_token_and_no_file_holds_a_secret(services: dict[str, Any]) -> None:
+    assert [name for name, service in services.items() if "secrets" in service] == ["admin", "worker"]
     for name, service in services.items():
         assert "ASANA_ACCESS_TOKEN" not in service.get("environment", {}), name
         for key, value in service.get("environment", {}).items():
-            if "PASSWORD" in key or "://" in str(value):
+            if "PASSWORD" in key or key.endswith("SECRET") or "://" in str(value):
                 assert re.search(r"\$\{\w+:\?\}", value), f"{name}: {key}"
+
+
+def test_the_admin_page_of_both_deployments_takes_users_from_a_proxy_and_no_tokens(services: dict[str, Any]) -> None:
+    (deployment, service) = yaml.safe_load_all((DEPLOY / "kubernetes-admin.yaml").read_text("utf-8"))
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["command"] == services["admin"]["command"]
+    port = int(container["command"][-1])
+    assert (container["ports"], service["spec"]["ports"][0]["port"]) == ([{"containerPort": port}], port)
+    assert {"name": "PERFCOPILOT_ADMIN_TOKENS", "value": "off"} in container["env"]
+    assert services["admin"]["environment"]["PERFCOPILOT_ADMIN_TOKENS"] == "off"
+    secrets = [source["secretRef"]["name"] for source in container["envFrom"]]
+    assert secrets == ["perfcopilot-database", "perfcopilot-asana", "perfcopilot-admin"]
+    assert container["image"].rpartition(":")[2] == read("deploy/kubernetes.yaml")["dagsterWebserver"]["image"]["tag"]
 
 
 def test_nothing_runs_as_root_or_may_become_it(services: dict[str, Any]) -> None:

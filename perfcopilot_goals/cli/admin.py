@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from perfcopilot_goals.cli.instance import set_partition
+from perfcopilot_goals.cli.ports import LOOPBACK, check_port
 from perfcopilot_goals.cli.session import Session, pass_session
 from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.domain.web_address import is_loopback
@@ -22,7 +23,7 @@ PORT = 3001
 
 @click.command("admin")
 @click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Other than loopback only behind a login proxy.")
+@click.option("--host", default=LOOPBACK, show_default=True, help="Other than loopback only behind a login proxy.")
 @pass_session
 def admin(session: Session, port: int, host: str) -> None:
     """Serve the admin page until interrupted: connections, employees, goals and syncs in the browser.
@@ -34,13 +35,8 @@ def admin(session: Session, port: int, host: str) -> None:
             f"the admin page does not listen on {host} without a login in front of it",
             action="Set PERFCOPILOT_ADMIN_PROXY_SECRET and put a login proxy before it, or leave out --host",
         )
-    server = _build_server(session, host, port)
-    server.run()
-    if not server.started:
-        raise GoalsConfigError(
-            f"the admin page could not listen on {host}, port {port}",
-            action="Name another port: perfcopilot-goals admin --port N",
-        )
+    check_port(port, "admin --port N", host)
+    _build_server(session, host, port).run()
 
 
 def _build_server(session: Session, host: str, port: int) -> "Server":

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -11,11 +10,11 @@ from typing import Literal
 
 import click
 
-from perfcopilot_goals.cli.sample import BROKEN, DEMO, Sample, show_blocks
+from perfcopilot_goals.cli.ports import check_port, free_port, is_free
+from perfcopilot_goals.cli.sample import BROKEN, DEMO, SHOWN, Sample, show_blocks
 from perfcopilot_goals.cli.session import Session, pass_session
 from perfcopilot_goals.cli.sync import sync_connections
 from perfcopilot_goals.cli.terminal import echo
-from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.sandbox import Sandbox, generated_world, now_and_then, roster_csv, sample_company
 
 
@@ -98,9 +97,9 @@ def demo(session: Session) -> None:
 @pass_session
 def dev(session: Session, port: int, admin_port: int | None, with_demo: bool) -> None:
     """Run the Dagster UI with its daemon, and the admin page, on 127.0.0.1 until interrupted."""
-    _check_port(port)
+    check_port(port, "dev --port N")
     page_port = _choose_page_port(port) if admin_port is None else admin_port
-    _check_port(page_port, "--admin-port")
+    check_port(page_port, "dev --admin-port N")
     session.database.url  # noqa: B018  starts the local Postgres, which this process keeps while Dagster runs
     if not with_demo:
         sys.exit(_run(session, port, page_port))
@@ -110,6 +109,10 @@ def dev(session: Session, port: int, admin_port: int | None, with_demo: bool) ->
         if BROKEN in never_synced:
             echo(f"Connection {BROKEN} has a wrong workspace GID on purpose. See it fail, mend it and see it heal:")
             echo(f"  perfcopilot-goals connection set {BROKEN} --workspace-gid {asana.world.workspace_gid}")
+        echo(
+            f"The blocks of {DEMO}, once they are synced: http://127.0.0.1:{port}/assets/prompt_blocks?view=partitions"
+        )
+        echo(f"One of them: perfcopilot-goals prompt {DEMO} {next(iter(SHOWN))}")
         sys.exit(_run(session, port, page_port, never_synced))
 
 
@@ -151,29 +154,7 @@ def _run(session: Session, port: int, page_port: int, never_synced: tuple[str, .
 def _choose_page_port(port: int) -> int:
     """The port after Dagster's, or any free one if that is in use."""
     after = min(port + 1, 65535)
-    if _is_free(after):
-        return after
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number: int = free.getsockname()[1]
-        return number
-
-
-def _check_port(port: int, option: str = "--port") -> None:
-    """Fails before anything starts. Dagster would take another port than the one that people open, and not say so."""
-    if not _is_free(port):
-        raise GoalsConfigError(f"port {port} is in use", action=f"Name another: perfcopilot-goals dev {option} N")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # As the web server does: a port that only waits for its last connections to time out is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+    return after if is_free(after) else free_port()
 
 
 def _wait_for_signal() -> None:

@@ -68,12 +68,15 @@ class HistoryEntry:
 def parse_as_of(text: str) -> AsOf:
     """The moment that the text names: an instant with its zone, or a date, which means its last moment in UTC."""
     given = text.strip()
+    instant: dt.datetime | None = None
     try:
         if _DATE.fullmatch(given):
             day = dt.date.fromisoformat(given)
             began = dt.datetime.combine(day, dt.time.min, dt.UTC)
             return AsOf(dt.datetime.combine(day, dt.time.max, dt.UTC), began)
-        instant = dt.datetime.fromisoformat(given) if _DATE.match(given) else None
+        # Python reads no further than a zero byte.
+        if _DATE.match(given) and given.isprintable():
+            instant = dt.datetime.fromisoformat(given)
         if instant and instant.tzinfo:
             return AsOf(instant.astimezone(dt.UTC))
     except (ValueError, OverflowError):

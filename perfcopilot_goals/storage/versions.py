@@ -75,6 +75,7 @@ def record_versions(
     if history is None:
         return
     s, v = history.slices.c, history.versions.c
+    _join_by_hash(conn)
     moment = _next_moment(conn, connection)
     is_unchanged = sa.exists().where(history.is_same_row(), history.has_same_contents())
     is_open = history.is_open(connection)
@@ -140,6 +141,12 @@ def read_present(conn: sa.Connection, connection: str) -> dt.datetime:
     """Now by the database's clock; or the latest moment of the connection, if the clock was set back since."""
     present = sa.func.greatest(sa.func.clock_timestamp(), *_latest(connection), type_=_INSTANT)
     return conn.execute(sa.select(present)).scalar_one()
+
+
+def _join_by_hash(conn: sa.Connection) -> None:
+    """For this transaction. The planner knows nothing of rows that were just written, and would loop over them."""
+    for name, value in (("enable_nestloop", "off"), ("work_mem", "64MB")):
+        conn.execute(sa.select(sa.func.set_config(name, value, True)))
 
 
 def _next_moment(conn: sa.Connection, connection: str) -> dt.datetime:

@@ -2,7 +2,8 @@
 
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -117,6 +118,13 @@ class Browser:
         """The page that the browser is sent to after a change."""
         assert response.status_code == 303, response.text
         return self.open(response.headers["Location"])
+
+
+def seconds_of(ask: Callable[[], object]) -> float:
+    """The CPU time that it takes, of the page and of its reader: the machine may have other things to do."""
+    began = time.process_time()
+    ask()
+    return time.process_time() - began
 
 
 @contextmanager

@@ -37,7 +37,15 @@ STRANGE = "evil\x1b[2J\u202e\n"
 
 COMMANDS: dict[str, list[list[str]]] = {
     "status": [[], ["--json"], ["--employees"], ["--employees", "--json"]],
-    "prompt": [["acme", EVIL_ID], ["acme", EVIL_ID, "--json"], ["acme", "E\x1b[2J"]],
+    "prompt": [
+        ["acme", EVIL_ID],
+        ["acme", EVIL_ID, "--json"],
+        ["acme", "E\x1b[2J"],
+        ["acme", EVIL_ID, "--history"],
+        ["acme", EVIL_ID, "--history", "--json"],
+        ["acme", EVIL_ID, "--as-of", "2020-01-01"],
+        ["acme", EVIL_ID, "--as-of", EVIL],
+    ],
     "receipt": [["acme"], ["acme", "--json"], ["acme", "--run", EVIL]],
     "verify": [
         ["acme", EVIL_ID],

@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from perfcopilot_goals.domain.connection import Connection
+from perfcopilot_goals.domain.limits import HISTORY_DAYS
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.tables import frame, own_columns, stamp, tables, validate
 from perfcopilot_goals.storage.connections import add_connection
@@ -80,13 +81,14 @@ def write(
     notes: dict[str, Any] | None = None,
     is_last: bool = False,
     allow_empty: bool = False,
+    history_days: int = HISTORY_DAYS,
     pause: Callable[[float], None] = lambda _: None,
 ) -> int:
     """Write one slice as the I/O manager does, but without waiting between tries."""
     with database.connect("entering the sync") as conn:
         synced_at = begin_sync(conn, name, run_id, synced_at)
     stamped = validate(table, stamp(rows, name, synced_at, run_id))
-    replacement = Replacement(name, run_id, synced_at, inputs or {}, notes or {}, is_last, allow_empty)
+    replacement = Replacement(name, run_id, synced_at, inputs or {}, notes or {}, is_last, allow_empty, history_days)
     return replace_slice(database, table, stamped, replacement, pause)
 
 

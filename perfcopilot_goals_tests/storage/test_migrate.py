@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
@@ -19,11 +18,12 @@ from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.schemas.tables import Table, tables
 from perfcopilot_goals.storage import migrate
 from perfcopilot_goals.storage.connections import read_connection
-from perfcopilot_goals.storage.database import Database, driver
+from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import read_employees
 from perfcopilot_goals.storage.migrate import HEAD, ensure_migrated
 from perfcopilot_goals.storage.users_check import UsersCheck, read_users_check
 from perfcopilot_goals_tests.core.examples import error_texts
+from perfcopilot_goals_tests.storage.migrating import migrate_to
 
 
 def relations(url: str) -> set[str]:
@@ -110,16 +110,6 @@ def test_several_threads_and_processes_may_migrate_at_once(empty_url: str) -> No
         list(threads.map(ensure_migrated, [Database(empty_url)] * 3))
     assert [other.wait(60) for other in others] == [0, 0]
     assert relations(empty_url) == ALL_RELATIONS
-
-
-def migrate_to(url: str, revision: str) -> None:
-    """The database as an earlier version of the program left it."""
-    config = Config()
-    config.set_main_option("script_location", str(migrate._migrations()))
-    with Database(url).connect("migrating") as conn:
-        driver(conn).execute("create schema perfcopilot_goals")
-        config.attributes["conn"] = conn
-        command.upgrade(config, revision)
 
 
 def test_existing_blocks_get_the_reason_that_fits_their_counts(empty_url: str) -> None:
