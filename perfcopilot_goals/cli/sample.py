@@ -70,5 +70,6 @@ def show_blocks(session: Session) -> None:
         echo(*lines)
     echo(
         "",
-        "Next: perfcopilot-goals prompt demo E003, status, employee unmapped demo; make dev opens the UI and the admin page.",
+        "Next: perfcopilot-goals prompt demo E003, status, employee unmapped demo. "
+        "make dev opens the UI and the admin page.",
     )
