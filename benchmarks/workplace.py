@@ -33,6 +33,7 @@ _SEED: tuple[LiteralString, ...] = (
     select name, 'E' || n, 'Person ' || n, 'e' || n || '@example.com', n::text, now() - interval '1 day'
     from unnest(%(names)s::text[]) name, generate_series(1, %(employees)s::int) n
     """,
+    "update perfcopilot_goals.roster_changes set changed_at = now() - interval '1 day'",
     """
     insert into perfcopilot_goals.syncs (connection, run_id, synced_at, started_at, finished_at, state, counts)
     select name, name, moment, moment, moment, 'complete', '{"tables": {"prompt_blocks": {}}}'

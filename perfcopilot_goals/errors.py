@@ -9,6 +9,8 @@
     ├── GoalsStoreError             7   by kind: the SQLSTATE of Postgres decides.
     └── AsanaUnavailableError      75   yes, by the next run.
 
+Exit code 8 is no error: `verify` ends with it if a block is not what was stored.
+
 Add a class only if a failure needs another exit code, or another answer to "can a retry help?". Otherwise it is a
 message of one of these. `message` says what was attempted and what came back, `connection` for which connection, and
 `action` what to do. They are put together only here, and nothing takes a message apart again. They never hold a token,

@@ -1,9 +1,11 @@
 """`make screenshots`: the pictures of the docs, taken anew from `dev` with its sample company.
 
-Add a picture to `PICTURES`, and to `_address` if its page depends on a run. Look at each before you commit it.
+Add a picture to one of the two tables. Look at each before you commit it.
 """
 
+import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from playwright.sync_api import Page
@@ -16,10 +18,19 @@ from perfcopilot_goals_tests.end_to_end.service import ENDED, Service, wait_for
 SECONDS = 180.0
 LOADED_MS = 60_000
 FOLDER = load_settings({}).project_root / "docs"
-# name: its page, a text that shows when the page is there, width and height
+# What Dagster shows in place of a table until it is pressed.
+SHOW = "[Show Markdown]"
+# Of Dagster's UI. By name: its page, a text that shows when the page is there, width and height.
 PICTURES = {
+    "ui-connections": ("/assets/connections?view=checks", SHOW, 1200, 700),
     "ui-failed": ("/assets/raw_workspace_goals?view=partitions&partition=demo-wrong-gid", "View logs", 1200, 560),
     "ui-picture": ("/assets/prompt_blocks?view=partitions&partition=demo", "Employees by block", 1200, 820),
+}
+# Of the admin page, alike.
+ADMIN_PICTURES = {
+    "admin-integrations": ("/admin?tab=integrations", "Test connection", 1100, 700),
+    "admin-employees": ("/admin?tab=employees&connection=demo", "Unmapped", 1100, 780),
+    "admin-goals": ("/admin?tab=goals&connection=demo&employee=E013", "[GOALS]", 1100, 900),
 }
 
 
@@ -31,10 +42,11 @@ def main() -> None:
         service = Service(environment(Path(folder)), Path(folder) / "dev.log", "--demo")
         with service, chromium() as browser:
             wait_for(lambda: has_synced(service), SECONDS, service.log)
-            for name, (path, text, width, height) in PICTURES.items():
-                page = browser.new_page(viewport={"width": width, "height": height})
-                take(page, f"http://127.0.0.1:{service.port}{path}", text, FOLDER / f"{name}.png")
-                page.close()
+            take_all(browser.new_page(), f"http://127.0.0.1:{service.port}", PICTURES)
+            (link,) = wait_for(lambda: re.findall(r"once: (http://\S+)", service.log()), SECONDS, service.log)
+            page = browser.new_page()
+            page.goto(link)
+            take_all(page, link.partition("/admin")[0], ADMIN_PICTURES)
         service.run_command("database-stop")
 
 
@@ -46,14 +58,18 @@ def has_synced(service: Service) -> bool:
     }
 
 
-def take(page: Page, address: str, text: str, file: Path) -> None:
-    """One picture of a page, when this text is on it."""
-    page.goto(address)
-    page.get_by_text(text).first.wait_for(timeout=LOADED_MS)
-    page.get_by_text(text).first.scroll_into_view_if_needed()
-    page.wait_for_timeout(1_000)
-    page.screenshot(path=str(file))
-    print(file.name, flush=True)
+def take_all(page: Page, origin: str, pictures: Mapping[str, tuple[str, str, int, int]]) -> None:
+    """A picture of each page, when its text is there."""
+    for name, (path, text, width, height) in pictures.items():
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto(f"{origin}{path}")
+        page.get_by_text(text).first.wait_for(timeout=LOADED_MS)
+        page.get_by_text(text).first.scroll_into_view_if_needed()
+        if text == SHOW:
+            page.get_by_text(text).first.click()
+        page.wait_for_timeout(1_000)
+        page.screenshot(path=str(FOLDER / f"{name}.png"))
+        print(f"{name}.png", flush=True)
 
 
 if __name__ == "__main__":

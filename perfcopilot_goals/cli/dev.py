@@ -11,7 +11,7 @@ from typing import Literal
 import click
 
 from perfcopilot_goals.cli.ports import check_port, free_port, is_free
-from perfcopilot_goals.cli.sample import BROKEN, DEMO, Sample, show_blocks
+from perfcopilot_goals.cli.sample import BROKEN, DEMO, SHOWN, Sample, show_blocks
 from perfcopilot_goals.cli.session import Session, pass_session
 from perfcopilot_goals.cli.sync import sync_connections
 from perfcopilot_goals.cli.terminal import echo
@@ -109,6 +109,10 @@ def dev(session: Session, port: int, admin_port: int | None, with_demo: bool) ->
         if BROKEN in never_synced:
             echo(f"Connection {BROKEN} has a wrong workspace GID on purpose. See it fail, mend it and see it heal:")
             echo(f"  perfcopilot-goals connection set {BROKEN} --workspace-gid {asana.world.workspace_gid}")
+        echo(
+            f"The blocks of {DEMO}, once they are synced: http://127.0.0.1:{port}/assets/prompt_blocks?view=partitions"
+        )
+        echo(f"One of them: perfcopilot-goals prompt {DEMO} {next(iter(SHOWN))}")
         sys.exit(_run(session, port, page_port, never_synced))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from perfcopilot_goals.domain.ids import show_ids
+from perfcopilot_goals.domain.sync import SLICE_TABLES
 
 _GOALS = {
     "owned": "of mapped employees",
@@ -25,12 +26,12 @@ def receipt_rows(
     receipt: Mapping[str, Any], *, digests: bool, show_id: Callable[[str], str] = lambda one: one
 ) -> list[tuple[str, str]]:
     """The receipt as pairs of a label and a text, in order. `show_id` says how an id is shown."""
-    goals, lists = receipt["goals"], receipt["lists"]
+    goals, lists, but_for, tables = (receipt[name] for name in ("goals", "lists", "but_for", "tables"))
     pages = f"pages: {goals['pages']:,}, repeated: {goals['repeated']:,}"
     sum_of_parts = " + ".join(f"{goals[part]:,}" for part in _GOALS)
     return [
         ("result", receipt["result"]),
-        *((f"but for {_MISSING[kind]}", _show(missing, show_id)) for kind, missing in receipt["but_for"].items()),
+        *((f"but for {what}", _show(but_for[kind], show_id)) for kind, what in _MISSING.items() if kind in but_for),
         ("run", receipt["run_id"]),
         ("fetch began", receipt["synced_at"]),
         ("seconds", f"{receipt['seconds']:.1f}"),
@@ -40,7 +41,7 @@ def receipt_rows(
         ("hidden sub-goals", f"{lists['hidden_subgoals']:,}"),
         ("requests", f"{receipt['requests']:,}, {receipt['rejected']:,} rejected"),
         ("route", receipt["route"] or "none was needed"),
-        *((name, _show_table(table, digests)) for name, table in receipt["tables"].items()),
+        *((name, _show_table(tables[name], digests)) for name in SLICE_TABLES),
     ]
 
 
@@ -65,15 +66,23 @@ def _refused(lists: Mapping[str, int]) -> str:
 
 
 def _show(missing: Mapping[str, Any], show_id: Callable[[str], str]) -> str:
-    ids = [_show_entry({"id": one} if isinstance(one, str) else one, show_id) for one in missing["ids"]]
+    ids = [_show_entry(one, show_id) for one in missing["ids"]]
     return f"{missing['count']:,}: {show_ids(ids, missing['count'])}"
 
 
-def _show_entry(entry: Mapping[str, Any], show_id: Callable[[str], str]) -> str:
-    """Such as `E3`, `E3 (243 owned, 200 listed)` or `101 (403)`."""
-    (_, who), *facts = entry.items()
-    shown = [f"{fact} {name.removeprefix('goals_')}" if "goals_" in name else str(fact) for name, fact in facts]
-    return show_id(who) + (f" ({', '.join(shown)})" if shown else "")
+def _show_entry(entry: Any, show_id: Callable[[str], str]) -> str:
+    """Such as `E3`, `E3 (200 of 243)`, `101 (403)` or `101 (2 hidden)`."""
+    if isinstance(entry, str):
+        return show_id(entry)
+    # Each fact by its name: Postgres does not keep the order of a JSON object.
+    match entry:
+        case {"employee_id": who, "goals_listed": listed, "goals_owned": owned}:
+            fact = f"{listed} of {owned}"
+        case {"goal_gid": who, "status": status}:
+            fact = str(status)
+        case {"goal_gid": who, "count": count}:
+            fact = f"{count} hidden"
+    return f"{show_id(who)} ({fact})"
 
 
 def _show_table(table: Mapping[str, Any], digests: bool) -> str:

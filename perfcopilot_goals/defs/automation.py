@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import dagster as dg
+import sqlalchemy as sa
 
-from perfcopilot_goals.core.automation import decide_partitions, decide_syncs, find_mended
+from perfcopilot_goals.core.automation import MENDED_BY_A_SETTING, decide_partitions, decide_syncs, find_mended
 from perfcopilot_goals.defs.partitions import (
     PARTITION_TAG,
     connections_partitions,
@@ -14,9 +15,10 @@ from perfcopilot_goals.defs.partitions import (
 )
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.ids import show_ids
-from perfcopilot_goals.domain.sync import SLICE_TABLES
+from perfcopilot_goals.domain.sync import SLICE_TABLES, LastSync
 from perfcopilot_goals.storage.connections import read_connections
 from perfcopilot_goals.storage.overview import read_last_syncs
+from perfcopilot_goals.storage.sources import count_enabled
 
 JOB = "sync_goals"
 
@@ -115,13 +117,18 @@ def fixed_connection_sensor(
     context: dg.SensorEvaluationContext, store: StoreResource
 ) -> dg.SensorResult | dg.SkipReason:
     """One run for each corrected connection and change; the run key holds the time of the change."""
-    found = store.read_or_skip("reading the latest syncs", read_last_syncs)
+
+    def read(conn: sa.Connection) -> tuple[int, list[LastSync]]:
+        return count_enabled(conn), read_last_syncs(conn, MENDED_BY_A_SETTING)
+
+    found = store.read_or_skip("reading the latest syncs", read)
     if isinstance(found, dg.SkipReason):
         return found
-    mended = find_mended(found)
+    count, failed = found
+    mended = find_mended(failed)
     register_partitions(context.instance, [last.connection for last in mended])
     if not mended:
-        return dg.SensorResult(skip_reason=f"{len(found):,} connections, none was corrected since its last sync failed")
+        return dg.SensorResult(skip_reason=f"{count:,} connections, none was corrected since its last sync failed")
     return dg.SensorResult(
         run_requests=[
             request_sync(

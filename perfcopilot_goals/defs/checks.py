@@ -14,6 +14,7 @@ from perfcopilot_goals.defs.partitions import connections_partitions
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.ids import IDS_SHOWN
 from perfcopilot_goals.domain.sync import SLICE_TABLES
+from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import read_mapping
 from perfcopilot_goals.storage.slices import read_slice
@@ -54,6 +55,14 @@ def _checks_of(table: str) -> dg.AssetChecksDefinition:
     def run(context: dg.AssetCheckExecutionContext, store: StoreResource) -> Iterator[dg.AssetCheckResult]:
         selected = {key.name for key in context.selected_asset_check_keys}
         chosen = [check for name, check in checks.items() if name in selected]
+        with as_failures("(none)", not_recorded):
+            # *Execute all* on the page of the checks names no partition.
+            if not context.has_partition_key:
+                raise GoalsConfigError(
+                    "each of these checks is about one connection, and none was chosen",
+                    action="Materialize that connection's partition, which evaluates them too; or evaluate the checks "
+                    "over all connections, on the asset connections",
+                )
         with as_failures(context.partition_key, not_recorded):
             facts = gather_facts(store.database, context.partition_key, chosen)
             results = [(check, check.evaluate(facts)) for check in chosen]

@@ -19,7 +19,7 @@ from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.sync import SLICE_TABLES, Source
-from perfcopilot_goals.errors import GoalsGuardError
+from perfcopilot_goals.errors import GoalsGuardError, GoalsStoreError
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.tables import Slice, stamp, validate
 from perfcopilot_goals.storage.connections import read_connection
@@ -91,9 +91,15 @@ class SliceIOManager(dg.ConfigurableIOManager):
         context.add_output_metadata(_metadata(table, rows, obj, deleted, time.monotonic() - began) | receipt)
 
     def _receipt(self, connection: str, run_id: str) -> dict[str, dg.MetadataValue]:
-        """The receipt of the sync, for the UI; none if the run wrote only some of the tables."""
-        with self.store.database.connect("reading the receipt") as conn:
-            receipt = read_receipt(conn, connection, run_id)
+        """The receipt of the sync, for the UI; none if the run wrote only some of the tables.
+
+        The sync is complete by now, so a database that fails here only keeps the receipt from the UI.
+        """
+        try:
+            with self.store.database.connect("reading the receipt") as conn:
+                receipt = read_receipt(conn, connection, run_id)
+        except GoalsStoreError:
+            return {}
         return {"receipt": dg.MetadataValue.md(receipt_markdown(receipt))} if receipt else {}
 
     def _pause(self, seconds: float) -> None:

@@ -11,7 +11,8 @@ import datetime as dt
 import dagster as dg
 from dagster import DagsterEventType
 
-SENSOR_SECONDS = 30
+# Seldom, because a tick costs Dagster the same whatever the sensor finds, and lost retries are rare.
+SENSOR_SECONDS = 120
 # Dagster's retries look every five seconds. What they have not taken up by then they never will.
 OVERLOOKED_SECONDS = 60
 # How far back the sensor looks. Later than that, a new run is worth more than a retry of the old one.

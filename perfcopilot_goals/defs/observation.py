@@ -14,7 +14,8 @@ from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.sources import SourceState
 from perfcopilot_goals.storage.sources import count_enabled, read_changed_sources, read_now, read_sources
 
-SENSOR_SECONDS = 30
+# Nothing waits for an observation, and every tick costs Dagster the same, also if nothing changed.
+SENSOR_SECONDS = 60
 # An observation costs Dagster some 10 ms, and a tick has a minute; the next tick observes the rest.
 PER_TICK = 500
 # Two tables each.

@@ -1,6 +1,7 @@
 """What people ask about the stored data: a connection's status, the cost of its next sync, one person's block."""
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from perfcopilot_goals.domain.limits import PAGE_SIZE
 from perfcopilot_goals.domain.sync import LastSync
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.sql_tables import sql_table
+from perfcopilot_goals.schemas.sql_tables import any_of, sql_table
 from perfcopilot_goals.storage.employees import no_such_employee
 from perfcopilot_goals.storage.sync_log import read_last_route, read_last_sync, read_source
 from perfcopilot_goals.storage.users_check import read_users_check
@@ -119,8 +120,11 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
     )
 
 
-def read_last_syncs(conn: sa.Connection) -> list[LastSync]:
-    """Every enabled connection with its latest sync, by one statement.
+def read_last_syncs(conn: sa.Connection, failed_with: Collection[str] | None = None) -> list[LastSync]:
+    """Every enabled connection with its latest sync and its latest complete one, by one statement.
+
+    With `failed_with`, only the connections whose latest sync failed with one of these errors: then only their rosters
+    and earlier syncs are read.
 
     A roster that was imported after the last change of the settings counts as a change of them. That is so if its
     oldest entry is newer than they are.
@@ -140,6 +144,8 @@ def read_last_syncs(conn: sa.Connection) -> list[LastSync]:
         .where(c.enabled)
         .order_by(c.connection)
     )
+    if failed_with is not None:
+        query = query.where(latest.c.state == "failed", latest.c.error_code == any_of(failed_with))
     return [LastSync(*row) for row in conn.execute(query)]
 
 

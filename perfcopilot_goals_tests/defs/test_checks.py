@@ -9,6 +9,7 @@ from perfcopilot_goals.core.checks import CHECKS
 from perfcopilot_goals.defs.checks import gather_facts
 from perfcopilot_goals.defs.partitions import connections_partitions
 from perfcopilot_goals.sandbox import Goal, Sandbox, sample_company
+from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals_tests.defs.running_instance import TOKEN, Running, results
 
 BY_TABLE = {
@@ -126,3 +127,19 @@ def test_facts_of_a_connection_that_never_synced_are_empty(running: Running, tab
     facts = gather_facts(running.database, running.name, [check for check in CHECKS if check.table == table])
     assert all(rows.empty for rows in facts.slices.values())
     assert (facts.unread_subgoal_lists, facts.hidden_subgoals) == ([], {})
+
+
+def test_execute_all_without_a_connection_says_that_one_has_to_be_chosen(
+    database: Database, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    """The button on the page of the checks; Dagster's own error named no way out."""
+    keys = {key for key in definitions.resolve_asset_graph().asset_check_keys if key.asset_key.path == ["owned_goals"]}
+    job = definitions.resolve_implicit_global_asset_job_def().get_subset(asset_check_selection=keys)
+    failed = job.execute_in_process(instance=instance, raise_on_error=False)
+    (event,) = failed.get_step_failure_events()
+    why = event.step_failure_data.user_failure_data
+    assert why
+    assert why.description
+    assert why.description.startswith("GoalsConfigError: ")
+    assert "none was chosen" in why.description
+    assert "Materialize that connection's partition" in why.description

@@ -319,6 +319,7 @@ def test_a_member_of_the_owner_migrates_without_the_right_to_create_schemas(
         for table in ("erased", "erasure_keys", "audit_log", "roster_changes"):
             admin.execute(f"drop table perfcopilot_goals.{table}")
         admin.execute("drop function perfcopilot_goals.note_roster_change cascade")
+        admin.execute("drop index perfcopilot_goals.syncs_by_start")
     set_version(fresh_url, "0002")
     assert denied(logins["owner"], "create schema more")
     ensure_migrated(Database(logins["owner"]))

@@ -8,7 +8,7 @@ import datetime as dt
 import itertools
 from collections import Counter
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby
 from typing import Any
 
 import psycopg
@@ -128,7 +128,7 @@ class Life(RuleBasedStateMachine):
         """Nothing of them is left, so the changes that were theirs alone never were."""
         self.erased.add(employee_id)
         without = [(at, {e: b for e, b in blocks.items() if e != employee_id}) for at, blocks in self.seen]
-        self.seen = without[:1] + [after for before, after in pairwise(without) if before[1] != after[1]]
+        self.seen = [next(same) for _, same in groupby(without, key=lambda noted: noted[1])]
 
     @rule(fails_at=st.sampled_from([None, None, None, "mapped_goal_rows", "prompt_blocks"]))
     def sync(self, fails_at: str | None) -> None:

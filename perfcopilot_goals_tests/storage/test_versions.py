@@ -41,7 +41,7 @@ def sync(database: Database, hours: int, blocks: dict[str, str], goals: dict[str
         (gid, gid, words.split()[0], "goal", 0, "Grow", None, None, None, None, words.split()[1])
         for gid, words in goals.items()
     ]
-    made: list[tuple[object, ...]] = [
+    made: list[tuple[Any, ...]] = [
         (e, text, int(text != EMPTY), int(text != EMPTY), 0, False, [], "ok") for e, text in blocks.items()
     ]
     moment = MONDAY + dt.timedelta(hours=hours)

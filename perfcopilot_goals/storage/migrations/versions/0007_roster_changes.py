@@ -1,6 +1,7 @@
-"""When each connection's roster last changed, so that a sensor need not read every roster to find out.
+"""What the sensors need in order not to read everything at every tick.
 
-A trigger notes it, because a removed employee leaves no row behind that could say so.
+When each connection's roster last changed; a trigger notes it, because a removed employee leaves no row behind that
+could say so. And an index that finds each connection's latest sync, however long its history is.
 """
 
 from alembic import op
@@ -33,6 +34,8 @@ end $$;
 create trigger note_roster_change
 after insert or delete or update of asana_user_gid, updated_at on perfcopilot_goals.employees
 for each row execute function perfcopilot_goals.note_roster_change();
+
+create index syncs_by_start on perfcopilot_goals.syncs (connection, started_at desc);
 """
 
 
