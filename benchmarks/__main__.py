@@ -2,7 +2,7 @@
 
 python -m benchmarks [NAME…] [--quick] [--without asana --without dlt] [--out FOLDER]
 
-Names: loading, history, companies, standing, sizes, fetching.
+Names: loading, pages, history, companies, standing, sizes, fetching.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import companies, fetching, history, loading, sizes, standing
+from benchmarks import companies, fetching, history, loading, pages, sizes, standing
 from benchmarks.contenders import RIVALS, RIVALS_PYTHON
 from benchmarks.report import machine, write
 from benchmarks.scale import FULL, QUICK, Scale
@@ -23,6 +23,7 @@ Run = Callable[[Scale], Iterator[dict[str, Any]]]
 # The quick ones first.
 BENCHES: dict[str, tuple[str, Run]] = {
     "loading": (loading.TITLE, loading.run),
+    "pages": (pages.TITLE, pages.run),
     "history": (history.TITLE, history.run),
     "companies": (companies.TITLE, companies.run),
     "standing": (standing.TITLE, standing.run),

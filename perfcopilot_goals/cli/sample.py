@@ -68,4 +68,8 @@ def show_blocks(session: Session) -> None:
         if left_out > 1:
             lines[LINES_SHOWN // 2 : -LINES_SHOWN // 2] = [f"  … {left_out} lines more …"]
         echo(*lines)
-    echo("", "Next: perfcopilot-goals prompt demo E003, status, employee unmapped demo; make dev opens the UI.")
+    echo(
+        "",
+        "Next: perfcopilot-goals prompt demo E003, status, employee unmapped demo. "
+        "make dev opens the UI and the admin page.",
+    )

@@ -47,8 +47,8 @@ def logins(fresh_url: str, prefix: str, tmp_path: Path, monkeypatch: pytest.Monk
     with psycopg.connect(fresh_url, autocommit=True) as admin:
         admin.execute("create schema payroll create table salaries (name text)")
         for role in ROLES:
-            admin.execute(f"create role {prefix}_{role}_user login password 'x' in role {prefix}_{role}")
-        yield {role: f"postgresql://{prefix}_{role}_user:x@{place}" for role in ROLES}
+            admin.execute(f"create role {prefix}_{role}_user login password 'of-a-role' in role {prefix}_{role}")
+        yield {role: f"postgresql://{prefix}_{role}_user:of-a-role@{place}" for role in ROLES}
         admin.execute(f"reassign owned by {prefix}_owner, {prefix}_owner_user to current_user")
         for role in (f"{prefix}_{role}{end}" for end in ("_user", "") for role in ROLES):
             admin.execute(f"drop owned by {role}; drop role {role}")

@@ -49,6 +49,7 @@ CONTRACT: dict[str, tuple[str, str]] = {
         "connection employee_id",
         "employee_id full_name email asana_user_gid? updated_at asana_gone_at? mapping_conflict? manager_email?",
     ),
+    "roster_changes": ("connection", "changed_at"),
     "syncs": (
         "connection run_id",
         "run_id synced_at started_at finished_at? state error_code? requests throttled subgoal_route? counts receipt?",
