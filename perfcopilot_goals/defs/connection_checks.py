@@ -28,6 +28,7 @@ from perfcopilot_goals.defs.automation import JOB, SENSOR_SECONDS
 from perfcopilot_goals.defs.failures import as_failures, not_recorded
 from perfcopilot_goals.defs.partitions import PARTITION_TAG
 from perfcopilot_goals.defs.resources import StoreResource
+from perfcopilot_goals.defs.unevaluated_checks import report_unevaluated
 from perfcopilot_goals.domain.connection_health import ConnectionHealth, EndedRun
 from perfcopilot_goals.domain.ids import IDS_SHOWN
 from perfcopilot_goals.errors import GoalsError
@@ -43,6 +44,7 @@ _ENDED = [dg.DagsterRunStatus.SUCCESS, *_WITHOUT_SUCCESS]
 _RUNS = 500
 # A run's end is dated by its own host, and is seen a moment later.
 _OVERLAP = dt.timedelta(seconds=10)
+_FIRST_LOOK = dt.timedelta(hours=1)
 
 _DESCRIPTIONS = {
     "every_connection_works": "Which connections are broken now, why, and what to do: their last sync failed, they "
@@ -141,8 +143,10 @@ def connection_checks_sensor(ui_url: str) -> dg.SensorDefinition:
         except GoalsError as error:
             # The cursor stays, so that the next tick looks again.
             return dg.SensorResult(skip_reason=str(error), cursor=context.cursor)
+        since = _looked_since(context.cursor, now)
+        unevaluated = report_unevaluated(context.instance, since, ui_url)
         return dg.SensorResult(
-            asset_events=[_evaluation(result) for result in results],
+            asset_events=[*map(_evaluation, results), *unevaluated],
             skip_reason=_summary(results),
             cursor=now.isoformat(),
         )
@@ -154,8 +158,13 @@ def _has_run_ended(instance: dg.DagsterInstance, cursor: str | None) -> bool:
     """Whether a run ended since the moment in the cursor; true at the first look."""
     if not cursor:
         return True
-    since = dt.datetime.fromisoformat(cursor) - _OVERLAP
+    since = _looked_since(cursor, dt.datetime.now(dt.UTC))
     return bool(instance.get_run_records(dg.RunsFilter(statuses=_ENDED, updated_after=since), limit=1))
+
+
+def _looked_since(cursor: str | None, now: dt.datetime) -> dt.datetime:
+    """From when on runs have not been looked at; at the first look the last hour."""
+    return dt.datetime.fromisoformat(cursor) - _OVERLAP if cursor else now - _FIRST_LOOK
 
 
 def _runs_without_success(instance: dg.DagsterInstance, now: dt.datetime) -> list[EndedRun]:
