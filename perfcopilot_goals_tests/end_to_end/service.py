@@ -149,6 +149,10 @@ class Service:
         results: list[dict[str, Any]] = self.ask(_RUNS, filter={"tags": tags})["runsOrError"]["results"]
         return [run | {"tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in results]
 
+    def syncs(self) -> list[dict[str, Any]]:
+        """The runs of connections. The checks over all of them have runs as well, once an hour."""
+        return [run for run in self.runs() if "dagster/partition" in run["tags"]]
+
     def wait_for_end(self, run_id: str, seconds: float) -> str:
         """The status with which the run ended."""
         query = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"

@@ -6,7 +6,6 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -90,11 +89,6 @@ def age_schedule(database_url: str, by: dt.timedelta) -> None:
         database.execute(update, [aged, schedule_id])
 
 
-def syncs(service: Service) -> list[dict[str, Any]]:
-    """The runs of connections; the checks over all of them have runs, too."""
-    return [run for run in service.runs() if "dagster/partition" in run["tags"]]
-
-
 def goals(database_url: str) -> dict[str, list[str]]:
     """The goals of each connection that has some."""
     table = "perfcopilot_goals.raw_workspace_goals"
@@ -109,14 +103,14 @@ def test_ticks_missed_while_the_daemon_was_down_are_made_up_for_by_one_run_of_ea
 ) -> None:
     with service:
         wait_for(lambda: has_schedule(database_url), RUN_SECONDS, service.log)
-        assert syncs(service) == []
+        assert service.syncs() == []
     age_schedule(database_url, dt.timedelta(hours=3))
     with service:
         wait_for(lambda: service.schedule()["ticks"], RUN_SECONDS, service.log)
-        wait_for(lambda: len(syncs(service)) >= len(NAMES), RUN_SECONDS, service.log)
-        wait_for(lambda: all(run["status"] in ENDED for run in syncs(service)), RUN_SECONDS, service.log)
-        assert sorted(run["tags"]["dagster/partition"] for run in syncs(service)) == NAMES
-        assert {run["status"] for run in syncs(service)} == {"SUCCESS"}
+        wait_for(lambda: len(service.syncs()) >= len(NAMES), RUN_SECONDS, service.log)
+        wait_for(lambda: all(run["status"] in ENDED for run in service.syncs()), RUN_SECONDS, service.log)
+        assert sorted(run["tags"]["dagster/partition"] for run in service.syncs()) == NAMES
+        assert {run["status"] for run in service.syncs()} == {"SUCCESS"}
         (tick,) = service.schedule()["ticks"]
         assert tick["status"] == "SUCCESS"
 
