@@ -65,9 +65,12 @@ def replace_slice(
     ones, never a mix. It makes up to three tries if the failure may pass. If the response to a commit is lost, the sync
     log tells whether the commit went through.
 
-    Raises `GoalsConfigError` if the connection is gone. Raises `GoalsGuardError` if a sync that began later has
-    written, somebody was erased since the fetch began, goals would be replaced by none, or the counts of a whole sync
-    do not add up.
+    Raises `GoalsConfigError` if the connection is gone. Raises `GoalsGuardError` in four cases:
+
+    - a sync that began later has written;
+    - somebody was erased since the fetch began;
+    - goals would be replaced by none;
+    - the counts of a whole sync do not add up.
     """
     write_id = str(uuid.uuid4())
     for wait in _WAITS:
