@@ -59,18 +59,18 @@ def _hash_once(url: str) -> None:
     """The same password, hashed once and not 4,096 times: half the time of a connection, of which a sync opens 40."""
     given = conninfo_to_dict(url)
     user, password = str(given["user"]), str(given["password"])
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("set scram_iterations = 1")
-        hashed = connection.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("set scram_iterations = 1")
+        hashed = conn.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
         statement = sql.SQL("alter role {} password {}").format(sql.Identifier(user), sql.Literal(hashed))
-        connection.execute(statement)
+        conn.execute(statement)
 
 
 @pytest.fixture(scope="session")
 def template(server: Settings) -> str:
     """Name of a migrated database that each test gets a copy of."""
-    with psycopg.connect(local_database_url(server), autocommit=True) as connection:
-        connection.execute("create database template_goals")
+    with psycopg.connect(local_database_url(server), autocommit=True) as conn:
+        conn.execute("create database template_goals")
     database = Database(_url(server, "template_goals"))
     ensure_migrated(database)
     database.close()  # a database that somebody is connected to cannot be copied
@@ -81,11 +81,11 @@ def template(server: Settings) -> str:
 def database_url(server: Settings, template: str) -> Iterator[str]:
     """URL of a migrated database without rows, dropped after the test."""
     name = f"goals_{next(_numbers)}"
-    with psycopg.connect(local_database_url(server), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {template}")
+    with psycopg.connect(local_database_url(server), autocommit=True) as conn:
+        conn.execute(f"create database {name} template {template}")
         yield _url(server, name)
         Database(_url(server, name)).close()
-        connection.execute(f"drop database {name} with (force)")
+        conn.execute(f"drop database {name} with (force)")
 
 
 @pytest.fixture

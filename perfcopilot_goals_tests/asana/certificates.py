@@ -85,7 +85,7 @@ class TLSServer:
 
 
 @contextmanager
-def tls_server(certificate: Path, answer: bytes, pause_seconds: float = 0.0) -> Iterator[TLSServer]:
+def tls_server(certificate: Path, response: bytes, pause_seconds: float = 0.0) -> Iterator[TLSServer]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -99,10 +99,10 @@ def tls_server(certificate: Path, answer: bytes, pause_seconds: float = 0.0) -> 
             while request := connection.recv(65536):
                 server.received += request
                 server.requests += request.count(b"\r\n\r\n")
-                for start in range(0, len(answer), 1 if pause_seconds else len(answer)):
+                for start in range(0, len(response), 1 if pause_seconds else len(response)):
                     if closing.wait(pause_seconds):
                         return
-                    connection.sendall(answer[start : start + (1 if pause_seconds else len(answer))])
+                    connection.sendall(response[start : start + (1 if pause_seconds else len(response))])
 
     def listen() -> None:
         with suppress(OSError):

@@ -248,8 +248,8 @@ def test_a21_a_bomb_is_not_unpacked(status: int, connect: Connect) -> None:
     bomb = faults.gzip_bomb(64 * 2**20)
     regular = bomb(Request(1, "GET", "/goals", Message()), Response(200))
     assert isinstance(regular, Response)
-    answer = Response(status, regular.body, {**regular.headers, "Location": "/login"})
-    with serve(flat_world(3), faults=lambda _, __: answer) as asana:
+    response = Response(status, regular.body, {**regular.headers, "Location": "/login"})
+    with serve(flat_world(3), faults=lambda _, __: response) as asana:
         client = connect(asana)
         tracemalloc.start()
         try:
@@ -333,8 +333,8 @@ def test_a26_json_is_utf8_whatever_the_label_says(name: str, connect: Connect) -
     world = flat_world(1)
     world.rename("1001", "Größer ウェブ 🚀")
     with serve(world, faults=faults.charset(name)) as asana:
-        answer = connect(asana).get("/goals/1001", {"opt_fields": "name"})
-    assert answer["data"]["name"] == "Größer ウェブ 🚀"
+        response = connect(asana).get("/goals/1001", {"opt_fields": "name"})
+    assert response["data"]["name"] == "Größer ウェブ 🚀"
 
 
 def test_a26_a_byte_order_mark_is_no_part_of_the_json(connect: Connect) -> None:

@@ -92,8 +92,8 @@ def test_a_proxy_gets_its_user_and_password_and_asana_does_not(
 
 @pytest.mark.fault("A40", "A30")
 def test_a_tunnel_that_was_closed_is_opened_again_with_the_credentials(certificate: Path, connect: Connect) -> None:
-    answer = EMPTY_LIST.replace(b"Content-Type", b"Connection: close\r\nContent-Type")
-    with tls_server(certificate, answer) as server, proxy_to(server, credentials=CREDENTIALS) as proxy:
+    response = EMPTY_LIST.replace(b"Content-Type", b"Connection: close\r\nContent-Type")
+    with tls_server(certificate, response) as server, proxy_to(server, credentials=CREDENTIALS) as proxy:
         client = through(connect, server, url_with(CREDENTIALS, proxy))
         assert parse_goals(client) == []
         assert parse_goals(client) == []

@@ -27,7 +27,7 @@ from perfcopilot_goals_tests.asana.worlds import FIELDS, family_world, parents_o
 from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.core.examples import EXAMPLES, usual
 
-Answer = Literal["read", "refused", "names the goal", "names nothing", "names the route"]
+Reply = Literal["read", "refused", "names the goal", "names nothing", "names the route"]
 REFUSALS = {
     "refused": faults.status(403, f"Forbidden {BODY}"),
     "names the goal": faults.status(404, f"supported_goal: Unknown object: 12 {BODY}"),
@@ -41,12 +41,12 @@ WHY = {
     "names the route": Unread.NOT_FOUND,
 }
 # Responses that say more about a goal come first.
-ANSWERS: list[Answer] = ["read", "refused", "names the goal", "names nothing", "names the route"]
-MISSING = ANSWERS[2:]
-SILENT = ANSWERS[3:]
+REPLIES: list[Reply] = ["read", "refused", "names the goal", "names nothing", "names the route"]
+MISSING = REPLIES[2:]
+SILENT = REPLIES[3:]
 ROUTES = (SUBGOALS, GOAL_RELATIONSHIPS)
-KINDS: list[tuple[Answer, ...]] = [kinds for count in (1, 2, 3) for kinds in combinations(ANSWERS, count)]
-KINDS += [(ANSWERS[0], *ANSWERS[1:2] * 2)] * 5 + [(ANSWERS[3],)] * 3
+KINDS: list[tuple[Reply, ...]] = [kinds for count in (1, 2, 3) for kinds in combinations(REPLIES, count)]
+KINDS += [(REPLIES[0], *REPLIES[1:2] * 2)] * 5 + [(REPLIES[3],)] * 3
 GOALS = 12
 # Used in turn, so that a request shows which case it belongs to.
 TOKENS = [f"{TOKEN}-{number}" for number in range(64)]
@@ -56,14 +56,14 @@ TOKENS = [f"{TOKEN}-{number}" for number in range(64)]
 class Case:
     """What each route says about each goal, and how the sync asks."""
 
-    says: dict[str, dict[str, Answer]]
+    says: dict[str, dict[str, Reply]]
     setting: str
     last_route: str | None
     stored: set[str]
     allow_empty: bool
     token: str = TOKEN
     # Route, goal and response of every request, in order.
-    said: list[tuple[str, str, Answer]] = field(default_factory=list)
+    said: list[tuple[str, str, Reply]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, request: Request, response: Response) -> Response | Raw:
@@ -72,20 +72,20 @@ class Case:
         is_relation = request.path == "/goal_relationships"
         route = GOAL_RELATIONSHIPS if is_relation else SUBGOALS
         gid = request.query["supported_goal"] if is_relation else request.path.split("/")[2]
-        answer = self.says[route][gid]
+        reply = self.says[route][gid]
         with self.lock:
-            self.said.append((route, gid, answer))
-        return response if answer == "read" else REFUSALS[answer](request, response)
+            self.said.append((route, gid, reply))
+        return response if reply == "read" else REFUSALS[reply](request, response)
 
-    def best(self) -> dict[str, Answer]:
+    def best(self) -> dict[str, Reply]:
         """For each goal that was asked for, the response that says most."""
-        found: dict[str, Answer] = {}
-        for _, gid, answer in self.said:
-            found[gid] = min(answer, found.get(gid, answer), key=ANSWERS.index)
+        found: dict[str, Reply] = {}
+        for _, gid, reply in self.said:
+            found[gid] = min(reply, found.get(gid, reply), key=REPLIES.index)
         return found
 
-    def routes_that_said(self, *answers: Answer) -> set[str]:
-        return {route for route, _, answer in self.said if answer in answers}
+    def routes_that_said(self, *replies: Reply) -> set[str]:
+        return {route for route, _, reply in self.said if reply in replies}
 
     @property
     def first_route(self) -> str:
@@ -96,7 +96,7 @@ class Case:
 def cases(draw: st.DrawFn, goals: list[str]) -> Case:
     """Each route sends few kinds of responses. So some routes are gone, and some refuse all or many goals."""
     walked = goals[: draw(st.sampled_from([*range(GOALS), *[GOALS] * 6]))]
-    says: dict[str, dict[str, Answer]] = {}
+    says: dict[str, dict[str, Reply]] = {}
     for route in ROUTES:
         kinds = draw(st.sampled_from(KINDS))
         says[route] = {gid: draw(st.sampled_from(kinds)) for gid in walked}
@@ -113,12 +113,12 @@ def cases(draw: st.DrawFn, goals: list[str]) -> Case:
 
 
 def expected(case: Case) -> str:
-    """The model's verdict on all responses: which goals lose key results, and whether that is allowed."""
-    answers = Counter(case.best().values())
-    lost = sum(answer == "refused" and gid in case.stored for gid, answer in case.best().items())
-    if answers["refused"] and not answers["read"]:
+    """What the model expects after all replies: which goals lose key results, and whether that is allowed."""
+    replies = Counter(case.best().values())
+    lost = sum(reply == "refused" and gid in case.stored for gid, reply in case.best().items())
+    if replies["refused"] and not replies["read"]:
         return "no access"
-    if answers.total() > 1 and answers.total() == answers["names nothing"] + answers["names the route"]:
+    if replies.total() > 1 and replies.total() == replies["names nothing"] + replies["names the route"]:
         return "no reason"
     if lost > 5 and lost / len(case.stored) > 0.1 and not case.allow_empty:
         return "access lost"
@@ -140,7 +140,7 @@ def check_walk(case: Case, found: Walk, goals: list[str]) -> None:
     assert best.keys() == set(goals)
     assert list(found.subgoals) == [gid for gid in goals if best[gid] == "read"]
     assert list(found.unread) == [gid for gid in goals if best[gid] != "read"]
-    assert found.unread == {gid: WHY[answer] for gid, answer in best.items() if answer != "read"}
+    assert found.unread == {gid: WHY[reply] for gid, reply in best.items() if reply != "read"}
     assert len(case.said) <= 2 * len(goals) + 1
     readers = case.routes_that_said("read")
     assert found.route in readers or not readers
@@ -157,18 +157,18 @@ def check_sync_that_goes_on(case: Case, found: Walk, goals: list[str]) -> None:
     (other,) = {*ROUTES} - {case.first_route}
     if case.first_route in case.routes_that_said("names the route"):
         assert set(found.unread) <= {gid for route, gid, _ in case.said if route == other}
-    if all(answer in SILENT for answer in case.says[case.first_route].values()):
+    if all(reply in SILENT for reply in case.says[case.first_route].values()):
         assert list(found.subgoals) == [gid for gid in goals if case.says[other][gid] == "read"]
 
 
 def check_no_route(case: Case, goals: list[str]) -> None:
     """Assert that the walk failed rightly: no route was left, and there was no refusal that would say more."""
-    answers = Counter(case.best().values())
+    replies = Counter(case.best().values())
     is_left = case.setting == AUTO or case.routes_that_said("read") - {case.setting}
-    assert "names the route" in {answer for _, _, answer in case.said} or (case.setting != AUTO and is_left)
+    assert "names the route" in {reply for _, _, reply in case.said} or (case.setting != AUTO and is_left)
     if len(goals) <= PROBES:
         # More goals are asked together, and requests under way when no route is left are not waited for.
-        assert answers["read"] or not answers["refused"]
+        assert replies["read"] or not replies["refused"]
 
 
 @pytest.mark.hypothesis

@@ -53,11 +53,11 @@ def slices(url: str) -> dict[str, list[tuple[object, ...]]]:
         "subgoals": "goal_gid = %(neds)s",
     }
     kept = {}
-    with psycopg.connect(url) as database:
+    with psycopg.connect(url) as conn:
         for table in SLICE_TABLES:
             query = f"select to_jsonb(t) - '{{run_id,synced_at}}'::text[] from perfcopilot_goals.{table} t where "
             query += others.get(table, "employee_id <> 'E003'") + " order by 1"
-            kept[table] = database.execute(query, {"gid": PAT, "neds": NEDS}).fetchall()
+            kept[table] = conn.execute(query, {"gid": PAT, "neds": NEDS}).fetchall()
     return kept
 
 
@@ -159,9 +159,9 @@ def check_dagster_reads_its_events(url: str) -> None:
     from dagster._core.events.log import EventLogEntry
     from dagster._serdes import deserialize_value
 
-    with psycopg.connect(url) as database:
-        events = database.execute("select event from perfcopilot_dagster.event_logs").fetchall()
-        events += database.execute(
+    with psycopg.connect(url) as conn:
+        events = conn.execute("select event from perfcopilot_dagster.event_logs").fetchall()
+        events += conn.execute(
             "select evaluation_event from perfcopilot_dagster.asset_check_executions where evaluation_event is not null"
         ).fetchall()
     assert all(deserialize_value(event, EventLogEntry) for (event,) in events)
@@ -182,14 +182,14 @@ def test_another_connections_person_with_the_same_id_is_left_alone(cli: Cli, ros
         "select event from perfcopilot_dagster.event_logs join perfcopilot_dagster.run_tags using (run_id) "
         "where event like '%%E004%%' and key = 'dagster/partition' and value = %s order by event_logs.id"
     )
-    with psycopg.connect(database_url) as database:
-        before = database.execute(query, ["globex"]).fetchall()
+    with psycopg.connect(database_url) as conn:
+        before = conn.execute(query, ["globex"]).fetchall()
         assert before
-        assert database.execute(query, ["acme"]).fetchall()
+        assert conn.execute(query, ["acme"]).fetchall()
         assert cli("employee", "erase", "acme", "E004", "--yes").returncode == 0
-        database.commit()
-        assert database.execute(query, ["globex"]).fetchall() == before
-        assert database.execute(query, ["acme"]).fetchall() == []
+        conn.commit()
+        assert conn.execute(query, ["globex"]).fetchall() == before
+        assert conn.execute(query, ["acme"]).fetchall() == []
     people = json.loads(cli("employee", "list", "globex", "--json").stdout)
     assert [person["employee_id"] for person in people] == ["E003", "E0031", "E004"]
 

@@ -162,22 +162,22 @@ def asana(database_url: str, tmp_path: Path) -> Iterator[Sandbox]:
     block = f"[GOALS]\n- Goal (status: {EVIL}): {EVIL}\n{EVIL}\n[/GOALS]"
     (tmp_path / "block.txt").write_text(block.encode("utf-8", "replace").decode(), "utf-8")
     with Sandbox(company(), token=TOKEN) as asana:
-        with Database(database_url).connect("setting up") as transaction:
+        with Database(database_url).connect("setting up") as conn:
             settings = ("env:ASANA_ACCESS_TOKEN", asana.base_url, 60_000, "auto")
-            add_connection(transaction, Connection("acme", WORKSPACE, *settings, enabled=True))
-            import_employees(transaction, "acme", people)
+            add_connection(conn, Connection("acme", WORKSPACE, *settings, enabled=True))
+            import_employees(conn, "acme", people)
             strange = Connection(STRANGE, f"7{EVIL}", f"env:{EVIL}", EVIL, 60_000, "auto", enabled=False)
-            add_connection(transaction, strange)
-            import_employees(transaction, STRANGE, people)
+            add_connection(conn, strange)
+            import_employees(conn, STRANGE, people)
         yield asana
 
 
 @pytest.mark.fault("H34")
 def test_no_command_prints_a_control_character_of_anybodys(run: Cli, asana: Sandbox, database_url: str) -> None:
     assert run("sync", "acme").returncode == 0
-    with psycopg.connect(database_url) as database:
+    with psycopg.connect(database_url) as conn:
         # A failure of a connection that no command would make, for `status`.
-        database.execute("update perfcopilot_goals.syncs set error_code = %s, state = 'failed'", [EVIL])
+        conn.execute("update perfcopilot_goals.syncs set error_code = %s, state = 'failed'", [EVIL])
     for name in [*(name for name in COMMANDS if name not in LAST), *LAST]:
         for arguments in COMMANDS[name]:
             done = run(*name.split(), *arguments)

@@ -30,9 +30,9 @@ def run(asana: Sandbox, database: Database, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", database.url)
     monkeypatch.setenv("PERFCOPILOT_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("ASANA_ACCESS_TOKEN", TOKEN)
-    with database.connect("connecting") as transaction:
+    with database.connect("connecting") as conn:
         row = Connection("acme", "77", "env:ASANA_ACCESS_TOKEN", asana.base_url, 60_000, "auto", enabled=True)
-        add_connection(transaction, row)
+        add_connection(conn, row)
 
     def run(*arguments: str) -> Result:
         return CliRunner().invoke(main, arguments)

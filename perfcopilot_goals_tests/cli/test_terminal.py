@@ -83,10 +83,10 @@ def test_a_traceback_is_guarded_and_keeps_the_exit_code(
 ) -> None:
     monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", database_url)
     monkeypatch.setenv("PERFCOPILOT_HOME", str(tmp_path / "state"))
-    with Database(database_url).connect("setting up") as transaction:
-        add_connection(transaction, Connection("acme", None, "env:T", "https://app.asana.com", 1500, "auto", True))
+    with Database(database_url).connect("setting up") as conn:
+        add_connection(conn, Connection("acme", None, "env:T", "https://app.asana.com", 1500, "auto", True))
         people = [Employee("E1\x1b[2J", "Ana", "", "11"), Employee("E2", "Ben", "", None)]
-        import_employees(transaction, "acme", people)
+        import_employees(conn, "acme", people)
     done = CliRunner().invoke(main, ["--debug", "employee", "map", "acme", "E2", "11"])
     assert done.exit_code == 2
     assert "Traceback" in done.stderr
@@ -114,9 +114,9 @@ def acme(database: Database) -> Database:
     """A connection with two employees. One of them has a block."""
     connection = Connection("acme", "77", "env:ASANA_ACCESS_TOKEN", "https://app.asana.com/api/1.0", 1500, "auto", True)
     people = [Employee("E1", NAME, "zofie@example.com", "11"), Employee("E2", "Ben", "", None)]
-    with database.connect("setting up") as transaction:
-        add_connection(transaction, connection)
-        import_employees(transaction, "acme", people)
+    with database.connect("setting up") as conn:
+        add_connection(conn, connection)
+        import_employees(conn, "acme", people)
     block = frame("prompt_blocks", [("E1", BLOCK, 1, 1, 0, False, [], "ok")])
     write(database, block, table="prompt_blocks", synced_at=dt.datetime.now(dt.UTC))
     return database
@@ -185,8 +185,8 @@ def test_a_reader_that_leaves_ends_a_command_quietly(
 ) -> None:
     # More than a pipe holds, so that the command is still printing when its reader has gone.
     many = [Employee(f"F{number:05}", "N" * 60, f"f{number}@example.com", None) for number in range(3000)]
-    with acme.connect("importing") as transaction:
-        import_employees(transaction, "acme", many)
+    with acme.connect("importing") as conn:
+        import_employees(conn, "acme", many)
     env = environment(tmp_path, PERFCOPILOT_DATABASE_URL=acme.url)
     code, lines, said = left(arguments, env, reads=reads)
     assert lines.startswith(first)
@@ -226,11 +226,11 @@ def test_a_sync_whose_lines_nobody_reads_ends_as_it_would_have(database: Databas
     env = environment(tmp_path, PERFCOPILOT_DATABASE_URL=database.url, DAGSTER_HOME=str(root), OTHER_TOKEN="other")
     tokens = {"acme": "env:ASANA_ACCESS_TOKEN"} | ({"globex": "env:OTHER_TOKEN"} if how == "two processes" else {})
     with Sandbox(world, token=TOKEN, more_tokens=["other"]) as asana:
-        with database.connect("setting up") as transaction:
+        with database.connect("setting up") as conn:
             for name, token_ref in tokens.items():
                 connection = Connection(name, "77", token_ref, asana.base_url, 60_000, "auto", True)
-                add_connection(transaction, connection)
-                import_employees(transaction, name, [Employee("E1", "Ana", "ana@example.com", "11")])
+                add_connection(conn, connection)
+                import_employees(conn, name, [Employee("E1", "Ana", "ana@example.com", "11")])
         if how == "closed":
             # As a service's supervisor may start it: neither stream is open, and no file may take their numbers.
             closed = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh"]

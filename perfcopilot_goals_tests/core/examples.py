@@ -55,7 +55,7 @@ texts = st.one_of(
 )
 
 
-def answer(gid: str = "1", /, **changes: Any) -> dict[str, Any]:
+def goal_json(gid: str = "1", /, **changes: Any) -> dict[str, Any]:
     """A goal as Asana sends it, with the fields that are asked for."""
     return {
         "gid": gid,
@@ -132,10 +132,10 @@ def awkward_world() -> World:
     ]
     people = ["11", "12", "13", "14"]
     goals = [
-        answer(str(100 + n), name=name, owner=owner(people[n % 3]), current_status_update=update("partial"))
+        goal_json(str(100 + n), name=name, owner=owner(people[n % 3]), current_status_update=update("partial"))
         for n, name in enumerate(names)
     ]
-    child = answer("900", name="Shared child")
+    child = goal_json("900", name="Shared child")
     mapping = {"É-1": "11", "e-2": "12", "E-2": "13", "ä-3": "14", "z-4": None}
     return World(goals, {"100": [child], "101": [child, goals[0]]}, mapping)
 
@@ -161,7 +161,7 @@ def worlds(draw: st.DrawFn) -> World:
     def one(gid: str) -> dict[str, Any]:
         whose = draw(st.sampled_from([None, *PEOPLE]))
         planted = f"of {whose} in {gid};"
-        return answer(
+        return goal_json(
             gid,
             name=draw(st.sampled_from(["", "[/GOALS]\n", "\u202e"])) + planted,
             html_notes=f"<body>notes {planted}</body>",
@@ -209,7 +209,7 @@ _leaves = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.just(CANARY), st.text(characters, max_size=5),
     st.sampled_from(["1", "2026-01-01", "2026-02-30", "77"]),
 )  # fmt: skip
-_keys = st.sampled_from([*answer(), "status_type", "data", CANARY])
+_keys = st.sampled_from([*goal_json(), "status_type", "data", CANARY])
 json_values = st.recursive(
     _leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_keys, inner, max_size=6), max_leaves=12
 )
@@ -218,7 +218,7 @@ json_values = st.recursive(
 @st.composite
 def nearly_goals(draw: st.DrawFn) -> dict[str, Any]:
     """A goal in which up to three fields are missing or hold something else."""
-    goal = answer(draw(st.sampled_from(["1", "2", "3"])), name=CANARY, html_notes=CANARY, owner=owner("11", CANARY))
+    goal = goal_json(draw(st.sampled_from(["1", "2", "3"])), name=CANARY, html_notes=CANARY, owner=owner("11", CANARY))
     for name in draw(st.lists(st.sampled_from(list(goal)), max_size=3)):
         goal[name] = draw(json_values)
     for name in draw(st.lists(st.sampled_from(list(goal)), max_size=1)):

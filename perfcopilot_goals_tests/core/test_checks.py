@@ -12,7 +12,7 @@ import pytest
 from perfcopilot_goals.core.checks import CHECKS, CheckResult, Facts
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.schemas.tables import frame
-from perfcopilot_goals_tests.core.examples import CANARY, World, answer, owner, sync, update
+from perfcopilot_goals_tests.core.examples import CANARY, World, goal_json, owner, sync, update
 
 RAW, OWNED, SUBGOALS, ROWS, BLOCKS = SLICE_TABLES
 CHECK = {check.name: check for check in CHECKS}
@@ -43,7 +43,7 @@ def world(**changes: Any) -> World:
     """A healthy world: two employees, three goals, a shared key result. Every text is the canary."""
 
     def goal(gid: str, whose: str, **more: Any) -> dict[str, Any]:
-        return answer(gid, name=CANARY, html_notes=CANARY, owner=owner(whose, CANARY), **more)
+        return goal_json(gid, name=CANARY, html_notes=CANARY, owner=owner(whose, CANARY), **more)
 
     goals = [
         goal("1", "11", current_status_update=update("on_track"), status="green"),
@@ -71,7 +71,7 @@ def facts(
 
 def goals(count: int, **changes: Any) -> World:
     """So many goals, gids from 1."""
-    return world(goals=[answer(str(n), name=CANARY, **changes) for n in range(1, count + 1)], subgoals={})
+    return world(goals=[goal_json(str(n), name=CANARY, **changes) for n in range(1, count + 1)], subgoals={})
 
 
 def drop(column: str, *values: str) -> Change:
@@ -92,9 +92,9 @@ def gids(count: int) -> list[str]:
 
 def described(chars: int, count: int) -> World:
     mine, theirs = owner("11"), owner("99")
-    long = [answer(str(n), name=CANARY, owner=mine, html_notes="x" * chars) for n in range(1, count + 1)]
+    long = [goal_json(str(n), name=CANARY, owner=mine, html_notes="x" * chars) for n in range(1, count + 1)]
     return world(
-        goals=[*long, answer("900", owner=theirs, html_notes="x" * 5_000), answer("901", owner=mine)],
+        goals=[*long, goal_json("900", owner=theirs, html_notes="x" * 5_000), goal_json("901", owner=mine)],
         subgoals={},
     )
 
@@ -103,12 +103,12 @@ def crowd(*counts: int) -> World:
     """Employees E-01, E-02, … who own so many goals each."""
     users = {f"E-{n:02}": str(10 + n) for n in range(1, len(counts) + 1)}
     owners = [gid for gid, count in zip(users.values(), counts, strict=True) for _ in range(count)]
-    return World([answer(str(n), name=CANARY, owner=owner(gid)) for n, gid in enumerate(owners, 1)], {}, {**users})
+    return World([goal_json(str(n), name=CANARY, owner=owner(gid)) for n, gid in enumerate(owners, 1)], {}, {**users})
 
 
 def worded(word: str, status: str | None, count: int = 1) -> World:
     mine = {"owner": owner("11"), "current_status_update": update(word), "status": status}
-    return world(goals=[answer(str(n), name=CANARY, **mine) for n in range(1, count + 1)], subgoals={})
+    return world(goals=[goal_json(str(n), name=CANARY, **mine) for n in range(1, count + 1)], subgoals={})
 
 
 def disagreeing(*employee_ids: str) -> Facts:
@@ -120,7 +120,14 @@ NOBODY = World([])
 RED: list[tuple[str, str, Facts, int, list[str], int | None]] = [
     ("workspace_has_goals", "no-goals", facts(NOBODY), 1, [], None),
     ("goals_did_not_collapse", "to-less-than-half", replace(facts(goals(4)), goals_before=9), 5, [], None),
-    ("every_goal_has_an_owner", "one", facts(world(goals=[*world().goals, answer("4", name=CANARY)])), 1, ["4"], None),
+    (
+        "every_goal_has_an_owner",
+        "one",
+        facts(world(goals=[*world().goals, goal_json("4", name=CANARY)])),
+        1,
+        ["4"],
+        None,
+    ),
     ("every_goal_has_an_owner", "twelve", facts(goals(12)), 12, gids(12), None),
     ("every_owner_is_an_employee", "one", facts(world(asana_user_of={"E-1": "11", "E-2": None})), 1, ["12: 1"], None),
     (
@@ -171,7 +178,7 @@ RED: list[tuple[str, str, Facts, int, list[str], int | None]] = [
     (
         "every_status_word_is_known",
         "key-result",
-        facts(world(subgoals={"1": [answer("9", current_status_update=update("?"))]})),
+        facts(world(subgoals={"1": [goal_json("9", current_status_update=update("?"))]})),
         1,
         ["9"],
         None,

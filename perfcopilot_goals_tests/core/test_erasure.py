@@ -9,7 +9,7 @@ from perfcopilot_goals.asana.walk import Walk
 from perfcopilot_goals.core.erasure import Redaction, spellings
 from perfcopilot_goals.core.goals import parse_goals
 from perfcopilot_goals.core.key_results import parse_subgoals
-from perfcopilot_goals_tests.core.examples import WORKSPACE, answer
+from perfcopilot_goals_tests.core.examples import WORKSPACE, goal_json
 
 
 @pytest.mark.fault("H20")
@@ -200,7 +200,9 @@ def test_a_syncs_notes_on_hidden_sub_goals_lose_the_parents_id_and_keep_the_coun
 
 @pytest.mark.fault("H20")
 def test_an_erased_owners_goals_are_not_listed_and_the_others_keep_their_place() -> None:
-    answers = [answer(gid, owner={"gid": owner}) for gid, owner in (("1", "11"), ("2", "12"), ("3", "11"), ("4", "13"))]
+    answers = [
+        goal_json(gid, owner={"gid": owner}) for gid, owner in (("1", "11"), ("2", "12"), ("3", "11"), ("4", "13"))
+    ]
     everybody = parse_goals(answers, WORKSPACE)
     without = parse_goals(answers, WORKSPACE, lambda gid: gid == "11")
     assert list(without.rows["goal_gid"]) == ["2", "4"]
@@ -210,7 +212,7 @@ def test_an_erased_owners_goals_are_not_listed_and_the_others_keep_their_place()
 
 
 def test_a_key_result_of_an_erased_owner_stays_without_an_owner() -> None:
-    answers = {"1": [answer("8", owner={"gid": "11"}, name="Publish"), answer("9", owner={"gid": "12"})]}
+    answers = {"1": [goal_json("8", owner={"gid": "11"}, name="Publish"), goal_json("9", owner={"gid": "12"})]}
     rows = parse_subgoals(answers, lambda gid: gid == "11").rows
     assert list(rows["owner_gid"]) == [None, "12"]
     assert list(rows["name"]) == ["Publish", "Grow web traffic"]

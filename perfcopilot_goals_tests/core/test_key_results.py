@@ -13,9 +13,9 @@ from perfcopilot_goals.schemas.tables import stamp, validate
 from perfcopilot_goals_tests.core.examples import (
     CANARY,
     MONDAY,
-    answer,
     attempt,
     error_texts,
+    goal_json,
     json_values,
     nearly_goals,
     owner,
@@ -27,7 +27,9 @@ from perfcopilot_goals_tests.core.examples import (
 
 
 def test_a_subgoal_becomes_a_row_under_its_parent_with_every_column() -> None:
-    child = answer("9", name="Publish", owner=owner("12"), due_on="2026-06-30", current_status_update=update("missed"))
+    child = goal_json(
+        "9", name="Publish", owner=owner("12"), due_on="2026-06-30", current_status_update=update("missed")
+    )
     assert records(parse_subgoals({"1": [child]}).rows) == [
         {
             "goal_gid": "1",
@@ -45,12 +47,12 @@ def test_a_subgoal_becomes_a_row_under_its_parent_with_every_column() -> None:
 def test_no_subgoals_are_a_frame_with_the_tables_types() -> None:
     empty = parse_subgoals({"1": [], "2": []})
     assert (len(empty.rows), empty.repeated) == (0, 0)
-    assert empty.rows.dtypes.to_dict() == parse_subgoals({"1": [answer("9")]}).rows.dtypes.to_dict()
+    assert empty.rows.dtypes.to_dict() == parse_subgoals({"1": [goal_json("9")]}).rows.dtypes.to_dict()
     validate("subgoals", stamp(empty.rows, "acme", MONDAY, "run-1"))
 
 
 def test_parents_and_children_stay_in_the_order_in_which_they_came() -> None:
-    rows = parse_subgoals({"2": [answer("9"), answer("8")], "1": [answer("7")]}).rows
+    rows = parse_subgoals({"2": [goal_json("9"), goal_json("8")], "1": [goal_json("7")]}).rows
     assert list(zip(rows["goal_gid"], rows["subgoal_gid"], rows["position"], strict=True)) == [
         ("2", "9", 0),
         ("2", "8", 1),
@@ -59,7 +61,7 @@ def test_parents_and_children_stay_in_the_order_in_which_they_came() -> None:
 
 
 def test_a_child_that_came_twice_keeps_its_first_place_and_its_last_content() -> None:
-    found = parse_subgoals({"1": [answer("9", name="old"), answer("8"), answer("9", name="new")]})
+    found = parse_subgoals({"1": [goal_json("9", name="old"), goal_json("8"), goal_json("9", name="new")]})
     assert found.repeated == 1
     assert [(row["subgoal_gid"], row["name"]) for row in records(found.rows)] == [
         ("9", "new"),
@@ -68,13 +70,13 @@ def test_a_child_that_came_twice_keeps_its_first_place_and_its_last_content() ->
 
 
 def test_a_child_of_two_parents_is_two_rows_and_no_repeat() -> None:
-    found = parse_subgoals({"1": [answer("9")], "2": [answer("9")]})
+    found = parse_subgoals({"1": [goal_json("9")], "2": [goal_json("9")]})
     assert found.repeated == 0
     assert list(found.rows["goal_gid"]) == ["1", "2"]
 
 
 def test_a_goal_listed_under_itself_is_not_its_own_key_result() -> None:
-    rows = parse_subgoals({"1": [answer("1"), answer("9")], "9": [answer("1")]}).rows
+    rows = parse_subgoals({"1": [goal_json("1"), goal_json("9")], "9": [goal_json("1")]}).rows
     assert list(zip(rows["goal_gid"], rows["subgoal_gid"], rows["position"], strict=True)) == [
         ("1", "9", 0),
         ("9", "1", 0),
@@ -84,7 +86,7 @@ def test_a_goal_listed_under_itself_is_not_its_own_key_result() -> None:
 @pytest.mark.parametrize("field", ["gid", "name", "owner", "due_on", "start_on", "current_status_update"])
 def test_a_field_that_vanished_breaks_the_contract(field: str) -> None:
     with pytest.raises(AsanaContractError):
-        parse_subgoals({"1": [answer("8"), without(answer("9"), field)]})
+        parse_subgoals({"1": [goal_json("8"), without(goal_json("9"), field)]})
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,7 @@ def test_a_field_that_vanished_breaks_the_contract(field: str) -> None:
 @pytest.mark.fault("C33")
 def test_a_subgoal_of_another_shape_is_reported_with_request_object_and_field(route: str, request_: str) -> None:
     with pytest.raises(AsanaContractError) as refused:
-        parse_subgoals({"99": [answer("8")], "100": [answer("9", due_on=CANARY)]}, route=route)
+        parse_subgoals({"99": [goal_json("8")], "100": [goal_json("9", due_on=CANARY)]}, route=route)
     assert str(refused.value).startswith(
         f"AsanaContractError: {request_}: object 9: field due_on is other text, not a date written YYYY-MM-DD; nothing "
         "was written. Run it again; "
@@ -103,7 +105,7 @@ def test_a_subgoal_of_another_shape_is_reported_with_request_object_and_field(ro
 
 
 def test_subgoals_need_no_notes() -> None:
-    assert len(parse_subgoals({"1": [without(without(answer("9"), "html_notes"), "workspace")]}).rows) == 1
+    assert len(parse_subgoals({"1": [without(without(goal_json("9"), "html_notes"), "workspace")]}).rows) == 1
 
 
 @usual

@@ -6,7 +6,7 @@ import pytest
 
 from perfcopilot_goals.core.live_goals import CHANGED, GONE, NOT_SHOWN, UNCHANGED, CitedLine, LiveGoal, compare_live
 from perfcopilot_goals.errors import AsanaContractError
-from perfcopilot_goals_tests.core.examples import CANARY, answer, error_texts, owner, update, without
+from perfcopilot_goals_tests.core.examples import CANARY, error_texts, goal_json, owner, update, without
 
 GOAL = CitedLine("101", True, "- Goal (status: at_risk): Grow web traffic")
 KEY_RESULT = CitedLine("101", False, "  - KR (status: at_risk): Grow web traffic")
@@ -18,13 +18,13 @@ def compare(line: CitedLine, now: dict[str, Any] | int, owner_gid: str | None = 
 
 
 def test_a_goal_that_reads_as_before_is_unchanged() -> None:
-    as_it_was = answer("101", owner=owner("11"), current_status_update=update("behind"))
+    as_it_was = goal_json("101", owner=owner("11"), current_status_update=update("behind"))
     assert compare(GOAL, as_it_was).result == UNCHANGED
     assert compare(GOAL, as_it_was | {"name": "Grow\u200b  web traffic"}).result == UNCHANGED
 
 
 def test_what_changed_is_told_as_a_block_shows_it() -> None:
-    now = answer("101", name="Grow [more]", owner=owner("12"), current_status_update=update("done"))
+    now = goal_json("101", name="Grow [more]", owner=owner("12"), current_status_update=update("done"))
     found = compare(GOAL, now)
     assert found.result == CHANGED
     assert found.changes == {
@@ -36,7 +36,7 @@ def test_what_changed_is_told_as_a_block_shows_it() -> None:
 
 
 def test_owners_of_key_results_and_of_unmapped_employees_goals_are_not_compared() -> None:
-    now = answer("101", owner=owner("12"), current_status_update=update("behind"))
+    now = goal_json("101", owner=owner("12"), current_status_update=update("behind"))
     assert compare(KEY_RESULT, now).result == UNCHANGED
     assert compare(GOAL, now, owner_gid=None).result == UNCHANGED
     assert compare(GOAL, now | {"owner": None}).changes == {"owner": ("11", None)}
@@ -48,14 +48,14 @@ def test_a_goal_is_gone_with_404_and_not_shown_with_403() -> None:
 
 
 def test_a_goal_that_is_cited_twice_is_told_once_and_as_changed_if_one_line_is() -> None:
-    now = answer("101", owner=owner("12"), current_status_update=update("behind"))
+    now = goal_json("101", owner=owner("12"), current_status_update=update("behind"))
     found = compare_live([KEY_RESULT, GOAL], {"101": now}, "11")
     assert [(goal.gid, goal.result) for goal in found] == [("101", CHANGED)]
 
 
 @pytest.mark.parametrize("field", ["name", "owner", "current_status_update"])
 def test_a_field_that_did_not_come_is_an_error_that_tells_no_text(field: str) -> None:
-    now = answer("101", name=CANARY, owner=owner("11", CANARY), current_status_update=update("behind"))
+    now = goal_json("101", name=CANARY, owner=owner("11", CANARY), current_status_update=update("behind"))
     with pytest.raises(AsanaContractError, match=f"GET /goals/101: object 101: field {field}") as raised:
         compare(GOAL, without(now, field))
     assert CANARY not in error_texts(raised.value)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from perfcopilot_goals.core.mapping import KNOWN_WORDS, STATUS_OF, map_status
 from perfcopilot_goals.domain.block import STATUSES
-from perfcopilot_goals_tests.core.examples import World, answer, owner, records, sync, update, usual, worlds
+from perfcopilot_goals_tests.core.examples import World, goal_json, owner, records, sync, update, usual, worlds
 
 # The product's rule, word for word.
 WORDS = {
@@ -50,11 +50,11 @@ def test_every_text_has_one_of_the_four_statuses(word: str) -> None:
 def family() -> World:
     """Goals 1 and 3 are E-2's, 2 is E-1's. 9 is a child of 1 and of 2; 3 is an owned sub-goal of 1."""
     goals = [
-        answer("1", name="One", owner=owner("12"), html_notes="why", current_status_update=update("partial")),
-        answer("2", name="Two", owner=owner("11"), due_on="2026-06-30", start_on="2026-01-01"),
-        answer("3", name="Three", owner=owner("12"), current_status_update=update("Odd")),
+        goal_json("1", name="One", owner=owner("12"), html_notes="why", current_status_update=update("partial")),
+        goal_json("2", name="Two", owner=owner("11"), due_on="2026-06-30", start_on="2026-01-01"),
+        goal_json("3", name="Three", owner=owner("12"), current_status_update=update("Odd")),
     ]
-    shared = answer("9", name="Nine", owner=owner("99"), current_status_update=update("missed"), due_on="2026-05-31")
+    shared = goal_json("9", name="Nine", owner=owner("99"), current_status_update=update("missed"), due_on="2026-05-31")
     return World(goals, {"1": [shared, goals[2]], "2": [shared]}, {"E-1": "11", "E-2": "12"})
 
 

@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from perfcopilot_goals.core.goals import parse_goals
 from perfcopilot_goals.core.ownership import select_owned_goals
 from perfcopilot_goals.schemas.tables import stamp, validate
-from perfcopilot_goals_tests.core.examples import MONDAY, WORKSPACE, answer, owner, records, usual
+from perfcopilot_goals_tests.core.examples import MONDAY, WORKSPACE, goal_json, owner, records, usual
 
 CAP = 200
 
 
 def raw(*owners: str | None) -> pd.DataFrame:
     """Goals 1, 2, 3, … of these owners, in this order."""
-    goals = [answer(str(n), owner=None if gid is None else owner(gid)) for n, gid in enumerate(owners, start=1)]
+    goals = [goal_json(str(n), owner=None if gid is None else owner(gid)) for n, gid in enumerate(owners, start=1)]
     return parse_goals(goals, WORKSPACE).rows
 
 
 def test_an_owned_goal_keeps_what_it_has_and_gets_its_employee_and_rank() -> None:
-    goal = answer("5", name="Grow", owner=owner("11"), html_notes="<body/>", due_on="2026-06-30")
+    goal = goal_json("5", name="Grow", owner=owner("11"), html_notes="<body/>", due_on="2026-06-30")
     (row,) = records(select_owned_goals(parse_goals([goal], WORKSPACE).rows, {"11": "E-1"}))
     assert {name: row[name] for name in ("goal_gid", "employee_id", "owned_rank", "owned_total", "truncated")} == {
         "goal_gid": "5",
@@ -68,9 +68,9 @@ def test_the_order_is_that_of_asanas_list_whatever_the_order_of_the_rows() -> No
 @pytest.mark.fault("B15")
 def test_two_people_with_the_same_name_keep_their_goals_apart_and_a_renamed_one_keeps_theirs() -> None:
     goals = [
-        answer("1", owner=owner("11", "Sam Lee")),
-        answer("2", owner=owner("12", "Sam Lee")),
-        answer("3", owner=owner("11", "Sam Lee-Smith")),
+        goal_json("1", owner=owner("11", "Sam Lee")),
+        goal_json("2", owner=owner("12", "Sam Lee")),
+        goal_json("3", owner=owner("11", "Sam Lee-Smith")),
     ]
     rows = select_owned_goals(parse_goals(goals, WORKSPACE).rows, {"11": "E-1", "12": "E-2"})
     assert list(zip(rows["goal_gid"], rows["employee_id"], strict=True)) == [("1", "E-1"), ("2", "E-2"), ("3", "E-1")]

@@ -11,10 +11,10 @@ from perfcopilot_goals.core.prompts import Line, render_block, render_blocks
 from perfcopilot_goals.errors import GoalsSchemaError
 from perfcopilot_goals_tests.core.examples import (
     World,
-    answer,
     awkward_world,
     blocks_of,
     blocks_of_the_awkward_world,
+    goal_json,
     owner,
     records,
     sync,
@@ -99,11 +99,11 @@ def test_a_name_claims_no_kind_and_no_status_because_ours_stand_before_it(name: 
 
 def test_a_company_becomes_one_block_for_each_mapped_employee_in_the_order_of_their_ids() -> None:
     goals = [
-        answer("1", name="Grow web traffic by 30%", owner=owner("12"), current_status_update=update("behind")),
-        answer("2", name="Hire two engineers", owner=owner("12"), current_status_update=update("achieved")),
-        answer("3", name="Nobody's"),
+        goal_json("1", name="Grow web traffic by 30%", owner=owner("12"), current_status_update=update("behind")),
+        goal_json("2", name="Hire two engineers", owner=owner("12"), current_status_update=update("achieved")),
+        goal_json("3", name="Nobody's"),
     ]
-    child = answer("9", name="Publish ten posts", owner=owner("11"))
+    child = goal_json("9", name="Publish ten posts", owner=owner("11"))
     mapping = {"b": "12", "a": "11", "B": "13", "c": None}
     slices = sync(World(goals, {"1": [child]}, mapping))
     assert list(blocks_of(slices).items()) == [
@@ -126,7 +126,7 @@ def test_a_company_becomes_one_block_for_each_mapped_employee_in_the_order_of_th
 
 @pytest.mark.parametrize(("owned", "listed"), [(199, 199), (200, 200), (201, 200), (243, 200)])
 def test_a_block_lists_the_smaller_of_owned_and_cap_and_says_when_that_is_not_all(owned: int, listed: int) -> None:
-    goals = [answer(str(n), name=f"Goal {n}", owner=owner("11")) for n in range(owned)]
+    goals = [goal_json(str(n), name=f"Goal {n}", owner=owner("11")) for n in range(owned)]
     (row,) = records(sync(World(goals, {}, {"E-1": "11"}))["prompt_blocks"])
     lines = row["block"].split("\n")
     assert lines[1 : listed + 1] == [f"- Goal (status: on_track): Goal {n}" for n in range(listed)]
@@ -138,7 +138,7 @@ def test_a_block_lists_the_smaller_of_owned_and_cap_and_says_when_that_is_not_al
 
 @pytest.mark.parametrize("owned", [0, 2, 300], ids=["fewer", "more", "beyond-the-cap"])
 def test_the_count_of_goals_and_the_rows_must_agree(owned: int) -> None:
-    slices = sync(World([answer("1", name="Secret", owner=owner("11"))], {}, {"E-1": "11"}))
+    slices = sync(World([goal_json("1", name="Secret", owner=owner("11"))], {}, {"E-1": "11"}))
     with pytest.raises(GoalsSchemaError, match=f"employee E-1 owns {owned} goals and 1 would be listed") as refused:
         render_blocks(slices["mapped_goal_rows"], {"E-1": owned}, ["E-1"])
     assert "Secret" not in str(refused.value)
@@ -155,7 +155,7 @@ def test_a_block_does_not_depend_on_the_order_in_which_rows_were_read_back() -> 
 
 
 def test_no_mapped_employees_are_a_frame_with_the_tables_types() -> None:
-    empty = sync(World([answer("1", owner=owner("11"))]))["prompt_blocks"]
+    empty = sync(World([goal_json("1", owner=owner("11"))]))["prompt_blocks"]
     assert empty.empty
     assert empty.dtypes.to_dict() == sync(awkward_world())["prompt_blocks"].dtypes.to_dict()
 

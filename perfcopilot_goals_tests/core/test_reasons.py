@@ -5,7 +5,7 @@ import pytest
 from perfcopilot_goals.core.prompts import render_blocks
 from perfcopilot_goals.core.reasons import count_reasons, reason_now, reason_of_block
 from perfcopilot_goals.domain.block import BLOCK_REASONS, REASONS, BlockHistory
-from perfcopilot_goals_tests.core.examples import World, answer, owner, sync
+from perfcopilot_goals_tests.core.examples import World, goal_json, owner, sync
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_what_is_known_since_the_block_was_made_changes_the_reason(
 
 
 def test_every_block_is_rendered_with_its_reason_and_the_text_does_not_depend_on_it() -> None:
-    goals = [answer(str(n), owner=owner("11")) for n in range(201)] + [answer("900", owner=owner("12"))]
+    goals = [goal_json(str(n), owner=owner("11")) for n in range(201)] + [goal_json("900", owner=owner("12"))]
     mapping: dict[str, str | None] = {f"E-{n}": f"1{n}" for n in range(1, 6)}
     slices = sync(World(goals, {}, mapping))
     block_history = BlockHistory(had_goals=frozenset({"E-2", "E-4", "E-5"}), gone=frozenset({"E-5"}))

@@ -17,7 +17,7 @@ from perfcopilot_goals.core.receipt import EQUATIONS, build_receipt, count_block
 from perfcopilot_goals.core.receipt_text import receipt_markdown, receipt_rows
 from perfcopilot_goals.domain.sync import SLICE_TABLES, Sync
 from perfcopilot_goals.errors import GoalsGuardError
-from perfcopilot_goals_tests.core.examples import CANARY, MONDAY, WORKSPACE, World, answer, one_in, owner, worlds
+from perfcopilot_goals_tests.core.examples import CANARY, MONDAY, WORKSPACE, World, goal_json, one_in, owner, worlds
 
 RAW, OWNED, SUBGOALS, ROWS, BLOCKS = SLICE_TABLES
 
@@ -67,14 +67,14 @@ def as_postgres_keeps_it(value: Any) -> Any:
 
 def company() -> World:
     """Ada owns 201 goals, a stranger one, nobody one; Ben is unmapped, and Cy was erased."""
-    goals = [answer(str(1000 + n), name=CANARY, owner=owner("11")) for n in range(201)]
+    goals = [goal_json(str(1000 + n), name=CANARY, owner=owner("11")) for n in range(201)]
     goals += [
-        answer("1", owner=owner("99")),
-        answer("2"),
-        answer("3", owner=owner("13")),
-        answer("4", owner=owner("12")),
+        goal_json("1", owner=owner("99")),
+        goal_json("2"),
+        goal_json("3", owner=owner("13")),
+        goal_json("4", owner=owner("12")),
     ]
-    child = answer("900", name=CANARY)
+    child = goal_json("900", name=CANARY)
     return World(goals, {"1000": [child, child, goals[0]]}, {"E1": "11", "E2": None, "E4": "12"})
 
 
@@ -106,7 +106,7 @@ def test_a_receipt_says_what_became_of_every_goal() -> None:
 
 
 def test_a_receipt_is_complete_where_nothing_is_missing() -> None:
-    world = World([answer("1", owner=owner("11"))], {}, {"E1": "11"})
+    world = World([goal_json("1", owner=owner("11"))], {}, {"E1": "11"})
     receipt = build_receipt(sync(entries(world)))
     assert receipt is not None
     assert (receipt["result"], receipt["but_for"]) == ("complete", {})

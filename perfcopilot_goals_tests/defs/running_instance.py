@@ -73,9 +73,9 @@ class Running:
             "enabled": True,
         }
         people = [RosterRow(e.employee_id, e.full_name, e.email, e.asana_user_gid) for e in self.world.roster]
-        with self.database.connect("connecting") as transaction:
-            add_connection(transaction, Connection(connection=name, **(settings | changes)))
-            import_employees(transaction, name, people)
+        with self.database.connect("connecting") as conn:
+            add_connection(conn, Connection(connection=name, **(settings | changes)))
+            import_employees(conn, name, people)
         register_partitions(self.instance, [name])
         return name
 
@@ -102,8 +102,8 @@ class Running:
         )
 
     def map(self, employee_id: str, gid: str | None, name: str | None = None) -> None:
-        with self.database.connect("mapping") as transaction:
-            map_employee(transaction, name or self.name, employee_id, gid)
+        with self.database.connect("mapping") as conn:
+            map_employee(conn, name or self.name, employee_id, gid)
 
     def rows(self, table: str, name: str | None = None) -> list[dict[str, Any]]:
         return stored(self.database, table, name or self.name)

@@ -160,8 +160,8 @@ def test_an_employee_id_that_would_notify_a_whole_channel_arrives_as_plain_lette
 ) -> None:
     for number in range(201):
         running.world.add(Goal(f"{5000 + number}", f"Canary {number}", "1"))
-    with psycopg.connect(running.database.url) as transaction:
-        transaction.execute(
+    with psycopg.connect(running.database.url) as conn:
+        conn.execute(
             "update perfcopilot_goals.employees set employee_id = '<!channel>' where employee_id = 'E1' "
             "and connection = %s",
             [running.name],

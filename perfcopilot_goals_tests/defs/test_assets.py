@@ -36,8 +36,8 @@ from perfcopilot_goals_tests.scripted_faults import Script, asks_subgoals_of
 
 
 def change(running: Running, **changes: Any) -> None:
-    with running.database.connect("changing") as transaction:
-        set_connection(transaction, running.name, changes)
+    with running.database.connect("changing") as conn:
+        set_connection(conn, running.name, changes)
 
 
 def test_a_sync_brings_every_mapped_employees_goals_into_a_block(running: Running) -> None:
@@ -131,8 +131,8 @@ def test_an_unmapped_employee_loses_the_block_with_the_next_sync(running: Runnin
 def test_one_connection_that_fails_leaves_the_others_unharmed(running: Running) -> None:
     """A wrong GID in one of two connections."""
     good, bad = running.name, running.connect(f"{running.name}-bad")
-    with running.database.connect("breaking") as transaction:
-        set_connection(transaction, bad, {"workspace_gid": "88"})
+    with running.database.connect("breaking") as conn:
+        set_connection(conn, bad, {"workspace_gid": "88"})
     assert running.sync(good).success
     before = running.slices(good)
     result = running.sync(bad)
@@ -142,8 +142,8 @@ def test_one_connection_that_fails_leaves_the_others_unharmed(running: Running) 
     assert running.slices(good) == before
     assert not any(running.slices(bad).values())
     assert [row["state"] for row in running.sync_log(good) + running.sync_log(bad)] == ["complete", "failed"]
-    with running.database.connect("mending") as transaction:
-        set_connection(transaction, bad, {"workspace_gid": "77"})
+    with running.database.connect("mending") as conn:
+        set_connection(conn, bad, {"workspace_gid": "77"})
     assert running.sync(bad).success
     assert without_stamp(running.slices(bad)) == without_stamp(before)
 
@@ -394,8 +394,8 @@ def test_a_roster_that_changes_while_the_sync_runs_is_noticed(running: Running) 
 
 def test_a_connection_that_is_removed_while_it_syncs_leaves_nothing(running: Running) -> None:
     def remove(_: Request) -> None:
-        with running.database.connect("removing") as transaction:
-            remove_connection(transaction, running.name)
+        with running.database.connect("removing") as conn:
+            remove_connection(conn, running.name)
 
     watching(running, remove)
     result = running.sync()
@@ -428,8 +428,8 @@ def test_a_sync_waits_while_another_one_has_the_token_however_long_that_is(runni
 def test_a_connection_without_employees_fails_before_any_request_and_before_it_waits_for_the_token(
     running: Running,
 ) -> None:
-    with psycopg.connect(running.database.url) as transaction:
-        transaction.execute("delete from perfcopilot_goals.employees where connection = %s", [running.name])
+    with psycopg.connect(running.database.url) as conn:
+        conn.execute("delete from perfcopilot_goals.employees where connection = %s", [running.name])
     with token_lock(running.database, token_identity(TOKEN)):
         result = running.sync()
     assert error_code(result) == "GoalsConfigError"

@@ -45,8 +45,8 @@ def test_a_tick_requests_one_run_for_each_enabled_connection(
     database: Database, instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     add(database, "acme", "globex", "asleep")
-    with psycopg.connect(database.url) as transaction:
-        transaction.execute("update perfcopilot_goals.connections set enabled = false where connection = 'asleep'")
+    with psycopg.connect(database.url) as conn:
+        conn.execute("update perfcopilot_goals.connections set enabled = false where connection = 'asleep'")
     instance.add_dynamic_partitions("connections", ["acme", "gone"])
     requests = tick(instance, definitions)
     assert [request.partition_key for request in requests] == ["acme", "globex"]
@@ -186,12 +186,12 @@ def test_a_sensor_that_finds_nothing_to_sync_again_says_so(running: Running, def
 def test_a_mended_connection_is_synced_again_once_for_each_change(
     running: Running, definitions: dg.Definitions
 ) -> None:
-    with running.database.connect("breaking") as transaction:
-        set_connection(transaction, running.name, {"workspace_gid": None})
+    with running.database.connect("breaking") as conn:
+        set_connection(conn, running.name, {"workspace_gid": None})
     assert not running.sync().success
     assert evaluate("fixed_connection_sensor", running, definitions).run_requests == []
-    with running.database.connect("mending") as transaction:
-        set_connection(transaction, running.name, {"workspace_gid": running.world.workspace_gid})
+    with running.database.connect("mending") as conn:
+        set_connection(conn, running.name, {"workspace_gid": running.world.workspace_gid})
     first, again = (evaluate("fixed_connection_sensor", running, definitions).run_requests or [] for _ in range(2))
     assert [request.partition_key for request in first] == [running.name]
     assert [request.run_key for request in first] == [request.run_key for request in again]
@@ -205,12 +205,12 @@ def test_a_mended_connection_is_synced_again_once_for_each_change(
 def test_a_connection_that_failed_without_a_roster_is_synced_once_one_was_imported(
     running: Running, definitions: dg.Definitions
 ) -> None:
-    with psycopg.connect(running.database.url) as transaction:
-        transaction.execute("delete from perfcopilot_goals.employees")
+    with psycopg.connect(running.database.url) as conn:
+        conn.execute("delete from perfcopilot_goals.employees")
     assert not running.sync().success
     assert evaluate("fixed_connection_sensor", running, definitions).run_requests == []
-    with running.database.connect("importing") as transaction:
-        import_employees(transaction, running.name, [Employee("E1", "Ada Thimble", "ada@example.com", "1")])
+    with running.database.connect("importing") as conn:
+        import_employees(conn, running.name, [Employee("E1", "Ada Thimble", "ada@example.com", "1")])
     first, again = (evaluate("fixed_connection_sensor", running, definitions).run_requests or [] for _ in range(2))
     assert [request.partition_key for request in first] == [running.name]
     assert [request.run_key for request in first] == [request.run_key for request in again]
@@ -219,11 +219,11 @@ def test_a_connection_that_failed_without_a_roster_is_synced_once_one_was_import
 
 
 def test_somebody_added_to_a_roster_mends_no_wrong_gid(running: Running, definitions: dg.Definitions) -> None:
-    with running.database.connect("breaking") as transaction:
-        set_connection(transaction, running.name, {"workspace_gid": "404"})
+    with running.database.connect("breaking") as conn:
+        set_connection(conn, running.name, {"workspace_gid": "404"})
     assert not running.sync().success
-    with running.database.connect("importing") as transaction:
-        import_employees(transaction, running.name, [Employee("E9", "New Hire", "new@example.com", None)])
+    with running.database.connect("importing") as conn:
+        import_employees(conn, running.name, [Employee("E9", "New Hire", "new@example.com", None)])
     assert evaluate("fixed_connection_sensor", running, definitions).run_requests == []
 
 

@@ -29,8 +29,8 @@ def test_a_sync_that_is_under_way_cannot_write_an_erased_person_back(running: Ru
 
     def erase(progress: Progress | str) -> None:
         if isinstance(progress, Progress) and progress.what == moment and not erasures:
-            with running.database.connect("erasing") as transaction:
-                erasures.append(erase_employee(transaction, running.name, "E1"))
+            with running.database.connect("erasing") as conn:
+                erasures.append(erase_employee(conn, running.name, "E1"))
 
     running.definitions = build_definitions(load_settings(), report=erase)
     result = running.sync()
@@ -48,8 +48,8 @@ def test_a_sync_that_is_under_way_cannot_write_an_erased_person_back(running: Ru
 def test_an_asset_made_alone_from_inputs_of_before_the_erasure_is_refused(running: Running) -> None:
     """Its roster may have been read before, and its inputs cannot tell."""
     assert running.sync().success
-    with running.database.connect("erasing") as transaction:
-        erase_employee(transaction, running.name, "E1")
+    with running.database.connect("erasing") as conn:
+        erase_employee(conn, running.name, "E1")
     result: dg.ExecuteInProcessResult = running.sync(only=["prompt_blocks"])
     assert error_code(result) == "GoalsGuardError"
     assert running.sync().success
@@ -62,8 +62,8 @@ def test_every_sensors_cursor_loses_the_person_of_this_connection_and_no_other(
 ) -> None:
     """The alert's cursor of an earlier version: ids of all connections, as JSON in a string in Dagster's JSON."""
     globex = running.connect("globex")
-    with psycopg.connect(running.database.url) as transaction:
-        transaction.execute("update perfcopilot_goals.employees set employee_id = %s where employee_id = 'E1'", [who])
+    with psycopg.connect(running.database.url) as conn:
+        conn.execute("update perfcopilot_goals.employees set employee_id = %s where employee_id = 'E1'", [who])
     empty_dagster(running.database.url)
     cursor = json.dumps({running.name: {who: 243, "E2": 201}, globex: {who: 243}})
     sources = json.dumps({running.name: {"connections": "2026-11-25", "employees": "3 2 2026-11-25"}})

@@ -73,14 +73,14 @@ class Places:
         for path in self.home.rglob("*"):
             if path.is_file():
                 found[str(path)] = path.read_bytes().decode("utf-8", "replace")
-        with psycopg.connect(self.url) as connection:
-            tables = connection.execute(
+        with psycopg.connect(self.url) as conn:
+            tables = conn.execute(
                 "select table_name from information_schema.tables where table_schema = 'perfcopilot_dagster'"
             ).fetchall()
             for (table,) in [*tables]:
-                rows = connection.execute(f"select t::text from perfcopilot_dagster.{table} t")
+                rows = conn.execute(f"select t::text from perfcopilot_dagster.{table} t")
                 found[table] = "\n".join(row for (row,) in rows)
-            sync_log = connection.execute("select t::text from perfcopilot_goals.syncs t").fetchall()
+            sync_log = conn.execute("select t::text from perfcopilot_goals.syncs t").fetchall()
             found["syncs"] = str(sync_log)
         return found
 
@@ -192,8 +192,8 @@ def trap(database_url: str) -> Iterator[Callable[[str], None]]:
     ]
 
     def lay(statement: str) -> None:
-        with psycopg.connect(database_url) as connection:
-            connection.execute(statement)
+        with psycopg.connect(database_url) as conn:
+            conn.execute(statement)
 
     yield lay
     for statement in undo:

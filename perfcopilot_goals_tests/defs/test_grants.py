@@ -59,13 +59,13 @@ def granted(*arguments: str) -> Result:
 
 
 def denied(url: str, statement: str) -> bool:
-    with psycopg.connect(url) as database:
+    with psycopg.connect(url) as conn:
         try:
-            database.execute(statement)
+            conn.execute(statement)
         except psycopg.errors.InsufficientPrivilege:
             return True
         finally:
-            database.rollback()
+            conn.rollback()
     return False
 
 
@@ -290,8 +290,8 @@ def test_the_analyst_sees_counts_and_no_name(logins: dict[str, str], fresh_url: 
                 "0, 'Canary name', 'Canary description', null, null, null, %s)",
                 [gid, gid, who, status],
             )
-    with psycopg.connect(logins["analyst"]) as database:
-        rows = database.execute("select * from perfcopilot_goals.goal_counts order by status").fetchall()
+    with psycopg.connect(logins["analyst"]) as conn:
+        rows = conn.execute("select * from perfcopilot_goals.goal_counts order by status").fetchall()
     assert [row[:5] for row in rows] == [("acme", "goal", "at_risk", 1, 1), ("acme", "goal", "on_track", 2, 1)]
     assert "Canary" not in str(rows)
 

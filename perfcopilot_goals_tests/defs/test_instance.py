@@ -32,13 +32,13 @@ def test_a_job_runs_on_it_and_its_events_are_in_postgres(running: Running, real_
     real_instance.add_dynamic_partitions("connections", [running.name])
     result = running.sync()
     assert result.success
-    with psycopg.connect(running.database.url) as connection:
-        counts = connection.execute(
+    with psycopg.connect(running.database.url) as conn:
+        counts = conn.execute(
             "select (select count(*) from perfcopilot_dagster.event_logs where run_id = %s), "
             "(select count(*) from perfcopilot_dagster.runs where run_id = %s)",
             [result.run_id, result.run_id],
         ).fetchone()
-        strays = connection.execute("select count(*) from pg_tables where schemaname = 'public'").fetchone()
+        strays = conn.execute("select count(*) from pg_tables where schemaname = 'public'").fetchone()
     assert counts is not None
     assert counts[0] > 50
     assert (counts[1], strays) == (1, (0,))
@@ -73,8 +73,8 @@ def test_three_processes_open_a_new_database_at_once(fresh_url: str, tmp_path: P
     ]
     outcomes = [(*process.communicate(timeout=90), process.returncode) for process in processes]
     assert [(out, code) for out, _, code in outcomes] == [("0\n", 0)] * 3, outcomes
-    with psycopg.connect(fresh_url) as connection:
-        keys = connection.execute("select partition from perfcopilot_dagster.dynamic_partitions order by 1").fetchall()
+    with psycopg.connect(fresh_url) as conn:
+        keys = conn.execute("select partition from perfcopilot_dagster.dynamic_partitions order by 1").fetchall()
     assert keys == [("key-0",), ("key-1",), ("key-2",)]
 
 

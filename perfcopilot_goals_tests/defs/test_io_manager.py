@@ -101,8 +101,8 @@ def test_blocks_are_not_made_for_a_roster_that_the_goals_do_not_know(running: Ru
 
 def test_a_name_that_was_corrected_changes_no_mapping_and_refuses_nothing(running: Running) -> None:
     running.sync()
-    with psycopg.connect(running.database.url) as transaction:
-        transaction.execute("update perfcopilot_goals.employees set full_name = 'Ada Needle', updated_at = now()")
+    with psycopg.connect(running.database.url) as conn:
+        conn.execute("update perfcopilot_goals.employees set full_name = 'Ada Needle', updated_at = now()")
     assert running.sync(only=["prompt_blocks"]).success
 
 
@@ -120,8 +120,8 @@ def test_rows_of_an_earlier_sync_are_not_stamped_with_a_later_runs_moment(runnin
     running.sync()
     before = running.rows("prompt_blocks")
     run_id = dg.DagsterRun(job_name="sync_goals").run_id
-    with running.database.connect("pretending") as transaction:
-        begin_sync(transaction, running.name, run_id, dt.datetime.now(dt.UTC))
+    with running.database.connect("pretending") as conn:
+        begin_sync(conn, running.name, run_id, dt.datetime.now(dt.UTC))
     result = running.sync(only=["prompt_blocks"], run_id=run_id)
     assert error_code(result) == "GoalsGuardError"
     assert "came from an earlier sync than what this run has written" in failure(result)
@@ -140,11 +140,11 @@ def test_a_sync_that_comes_too_late_writes_nothing(running: Running) -> None:
     running.sync()
     before = running.slices()
     tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
-    with running.database.connect("pretending") as transaction:
-        begin_sync(transaction, running.name, "tomorrow", tomorrow)
+    with running.database.connect("pretending") as conn:
+        begin_sync(conn, running.name, "tomorrow", tomorrow)
         for table in SLICE_TABLES:
             written = {"write_id": "w", "rows": 0, "rows_before": 0, "inputs": {}, "notes": {}, "is_last": False}
-            record_write(transaction, running.name, "tomorrow", table, **written)  # type: ignore[arg-type]
+            record_write(conn, running.name, "tomorrow", table, **written)  # type: ignore[arg-type]
     running.world.rename("101", "Too late")
     result = running.sync()
     assert error_code(result) == "GoalsGuardError"

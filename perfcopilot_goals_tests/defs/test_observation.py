@@ -33,8 +33,8 @@ def test_a_connection_and_its_roster_are_observed_once_and_again_when_they_chang
     assert seen == [("employees", running.name)]
     seen_metadata = {name: value.value for name, value in mapped.asset_events[0].metadata.items()}
     assert seen_metadata == {"rows": 3, "mapped": 3, "unmapped": 0}
-    with running.database.connect("changing") as transaction:
-        set_connection(transaction, running.name, {"workspace_gid": None})
+    with running.database.connect("changing") as conn:
+        set_connection(conn, running.name, {"workspace_gid": None})
     _, seen = observe(running, mapped.cursor)
     assert seen == [("connections", running.name)]
 

@@ -229,10 +229,10 @@ def test_where_leaves_nothings_in_typed_columns() -> None:
 
 
 def test_psycopg_stores_nothings_of_pandas_as_the_year_48113_and_as_a_word(database: Database) -> None:
-    with psycopg.connect(database.url) as connection:
-        connection.execute("create temporary table pinned (at date, word text)")
-        connection.execute("insert into pinned values (%s, %s)", [pd.NaT, float("nan")])
-        assert connection.execute("select extract(year from at)::integer, word from pinned").fetchone() == (
+    with psycopg.connect(database.url) as conn:
+        conn.execute("create temporary table pinned (at date, word text)")
+        conn.execute("insert into pinned values (%s, %s)", [pd.NaT, float("nan")])
+        assert conn.execute("select extract(year from at)::integer, word from pinned").fetchone() == (
             48113,
             "NaN",
         )
@@ -240,7 +240,7 @@ def test_psycopg_stores_nothings_of_pandas_as_the_year_48113_and_as_a_word(datab
 
 def test_copy_refuses_a_moment_that_is_none(database: Database) -> None:
     def load() -> None:
-        with psycopg.connect(database.url) as connection, connection.cursor() as cursor:
+        with psycopg.connect(database.url) as conn, conn.cursor() as cursor:
             cursor.execute("create temporary table pinned (at date)")
             with cursor.copy("copy pinned from stdin") as stream:
                 stream.write_row([pd.NaT])

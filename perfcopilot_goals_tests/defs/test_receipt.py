@@ -20,7 +20,7 @@ from perfcopilot_goals.schemas.tables import Slice
 from perfcopilot_goals.services.erasure import erase_person
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals_tests.clock import FakeClock
-from perfcopilot_goals_tests.core.examples import answer, owner
+from perfcopilot_goals_tests.core.examples import goal_json, owner
 from perfcopilot_goals_tests.defs.running_instance import Running, error_code, failure, metadata_of
 
 # Postgres leaves a row out of a table, as a defect of ours would.
@@ -115,7 +115,7 @@ def test_a_goal_lost_by_the_walk_over_the_list_ends_the_sync_before_its_first_wr
     """An asset that loses a goal after the list was counted."""
     assert running.sync().success
     before = running.slices()
-    goals = parse_goals([answer("101", owner=owner("1")), answer("102", owner=owner("1"))], "77")
+    goals = parse_goals([goal_json("101", owner=owner("1")), goal_json("102", owner=owner("1"))], "77")
     lost = goals.rows.iloc[1:]
     counts = goals.notes() | count_owners(lost, select_owned_goals(lost, {"1": "E1"}), {"1"})
 

@@ -85,8 +85,8 @@ def test_a_token_that_lost_its_access_leaves_the_key_results_though_a_goal_was_d
 ) -> None:
     """Six goals with six key results; then 403 for five and 404 for one that was deleted: all key results were gone."""
     ada = syncing(running, company(6))
-    with ada.database.connect("setting the route") as transaction:
-        set_connection(transaction, ada.name, {"subgoal_route": setting})
+    with ada.database.connect("setting the route") as conn:
+        set_connection(conn, ada.name, {"subgoal_route": setting})
     assert ada.sync().success
     before = ada.slices()
     assert len(before["subgoals"]) == 6

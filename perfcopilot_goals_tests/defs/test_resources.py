@@ -39,8 +39,8 @@ def test_the_store_migrates_a_new_database_when_it_is_first_needed(
         admin.execute("drop schema perfcopilot_goals, perfcopilot_dagster cascade")
         store = store_at(fresh_url)
         assert admin.execute("select to_regclass('perfcopilot_goals.syncs')").fetchone() == (None,)
-        with psycopg.connect(store.database.url) as database:
-            assert database.execute("select count(*) from perfcopilot_goals.syncs").fetchone() == (0,)
+        with psycopg.connect(store.database.url) as conn:
+            assert conn.execute("select count(*) from perfcopilot_goals.syncs").fetchone() == (0,)
 
 
 def test_a_store_that_could_not_be_opened_is_opened_once_it_can_be(fresh_url: str) -> None:

@@ -23,13 +23,13 @@ CHECK = "every_mapping_agrees_with_asana"
 def swap(running: Running) -> None:
     """Ada has Ben's user and Ben has Ada's, as after an import with a column that was sorted by itself."""
     swapped = [Employee("E1", "Ada", "ada@example.com", "2"), Employee("E2", "Ben", "ben@example.com", "1")]
-    with running.database.connect("importing") as transaction:
-        import_employees(transaction, running.name, swapped)
+    with running.database.connect("importing") as conn:
+        import_employees(conn, running.name, swapped)
 
 
 def let_a_day_pass(running: Running) -> None:
-    with psycopg.connect(running.database.url) as transaction:
-        transaction.execute("update perfcopilot_goals.connections set users_checked_at = now() - interval '1 day'")
+    with psycopg.connect(running.database.url) as conn:
+        conn.execute("update perfcopilot_goals.connections set users_checked_at = now() - interval '1 day'")
 
 
 def told(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
@@ -52,8 +52,8 @@ def test_the_check_names_swapped_employees_and_goes_green_once_they_are_put_righ
     assert "Hire two engineers" in running.block("E2"), "which is why it has to be told"
     assert noted(running)["mapping_conflicts"] == 2
     right = [Employee("E1", "Ada", "ada@example.com", "1"), Employee("E2", "Ben", "ben@example.com", "2")]
-    with running.database.connect("importing") as transaction:
-        import_employees(transaction, running.name, right)
+    with running.database.connect("importing") as conn:
+        import_employees(conn, running.name, right)
     assert results(running.sync(checked=True))[CHECK].passed
 
 
@@ -81,8 +81,8 @@ def test_more_than_a_page_of_users_costs_a_request_for_each_hundred(running: Run
 
 def test_switched_off_no_sync_asks_for_the_users_and_the_check_says_that_nobody_looked(running: Running) -> None:
     swap(running)
-    with running.database.connect("switching off") as transaction:
-        set_connection(transaction, running.name, {"check_users": False})
+    with running.database.connect("switching off") as conn:
+        set_connection(conn, running.name, {"check_users": False})
     result = running.sync(checked=True)
     assert running.asana.count("/users") == 0
     assert told(result) == {"count": 0, "ids": "", "as_of": "never"}
@@ -147,9 +147,9 @@ def test_users_that_fail_after_retries_leave_the_sync_all_of_its_own(
 @pytest.mark.fault("B43")
 def test_after_a_wrong_workspace_is_corrected_the_next_sync_looks_again_on_the_same_day(running: Running) -> None:
     running.sync()
-    with running.database.connect("correcting") as transaction:
-        set_connection(transaction, running.name, {"workspace_gid": "78"})
-        set_connection(transaction, running.name, {"workspace_gid": "77"})
+    with running.database.connect("correcting") as conn:
+        set_connection(conn, running.name, {"workspace_gid": "78"})
+        set_connection(conn, running.name, {"workspace_gid": "77"})
     running.sync()
     assert running.asana.count("/users") == 2
 

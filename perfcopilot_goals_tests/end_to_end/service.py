@@ -127,9 +127,9 @@ class Service:
         address = f"http://127.0.0.1:{self.port}/graphql"
         request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as response:
-            answer: dict[str, Any] = json.load(response)
-        assert "errors" not in answer, answer
-        return answer["data"]  # type: ignore[no-any-return]
+            result: dict[str, Any] = json.load(response)
+        assert "errors" not in result, result
+        return result["data"]  # type: ignore[no-any-return]
 
     def _is_up(self) -> bool:
         assert self._process is not None

@@ -50,13 +50,13 @@ def test_nothing_that_a_sync_prints_or_dagster_keeps_holds_a_token_a_name_or_a_g
         failing = cli("sync", "acme")
     assert (passing.returncode, failing.returncode) == (0, 3)
     kept = [passing.stdout, passing.stderr, failing.stdout, failing.stderr]
-    with psycopg.connect(database_url) as database:
-        tables = database.execute(
+    with psycopg.connect(database_url) as conn:
+        tables = conn.execute(
             "select table_name from information_schema.tables where table_schema = 'perfcopilot_dagster'"
         ).fetchall()
         for (table,) in tables:
-            kept += [str(row) for row in database.execute(f"select * from perfcopilot_dagster.{table}").fetchall()]
-        kept += [str(row) for row in database.execute("select * from perfcopilot_goals.syncs").fetchall()]
+            kept += [str(row) for row in conn.execute(f"select * from perfcopilot_dagster.{table}").fetchall()]
+        kept += [str(row) for row in conn.execute("select * from perfcopilot_goals.syncs").fetchall()]
     kept += [path.read_text("utf-8", "replace") for path in (tmp_path / "state").rglob("*") if path.is_file()]
     password = psycopg.conninfo.conninfo_to_dict(database_url)["password"]
     for canary in (TOKEN, "Canary", "ana@example.com", str(password)):
@@ -73,9 +73,9 @@ def test_without_a_workspace_gid_nothing_is_asked_and_nothing_is_touched(
         assert refused.stderr.startswith("GoalsConfigError: ")
         assert "connection set acme --workspace-gid" in refused.stderr
         assert asana.requests == []
-        with psycopg.connect(database_url) as database:
+        with psycopg.connect(database_url) as conn:
             for table in SLICE_TABLES:
-                assert database.execute(f"select count(*) from perfcopilot_goals.{table}").fetchone() == (0,)
+                assert conn.execute(f"select count(*) from perfcopilot_goals.{table}").fetchone() == (0,)
         assert cli("connection", "set", "acme", "--workspace-gid", WORKSPACE).returncode == 0
         assert cli("sync", "acme").returncode == 0
         # A page of goals, one of users, two goals to walk, and the route that is not there.

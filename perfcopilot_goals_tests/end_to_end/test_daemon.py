@@ -71,8 +71,8 @@ def service(tmp_path: Path, database_url: str, dagster_home: Path, connected: li
 
 def has_schedule(database_url: str) -> bool:
     """Whether the daemon has looked at the schedule."""
-    with psycopg.connect(database_url) as database:
-        return bool(database.execute(f"select 1 {SCHEDULE}").fetchall())
+    with psycopg.connect(database_url) as conn:
+        return bool(conn.execute(f"select 1 {SCHEDULE}").fetchall())
 
 
 def age_schedule(database_url: str, by: dt.timedelta) -> None:
@@ -81,20 +81,20 @@ def age_schedule(database_url: str, by: dt.timedelta) -> None:
     def earlier(found: re.Match[str]) -> str:
         return f"{found[1]}{float(found[2]) - by.total_seconds()}"
 
-    with psycopg.connect(database_url) as database:
-        ((schedule_id, body),) = database.execute(f"select id, instigator_body {SCHEDULE}").fetchall()
+    with psycopg.connect(database_url) as conn:
+        ((schedule_id, body),) = conn.execute(f"select id, instigator_body {SCHEDULE}").fetchall()
         aged, changes = re.subn(r'("(?:start|last_iteration)_timestamp": )([0-9.]+)', earlier, body)
         assert changes
         update = "update perfcopilot_dagster.instigators set instigator_body = %s where id = %s"
-        database.execute(update, [aged, schedule_id])
+        conn.execute(update, [aged, schedule_id])
 
 
 def goals(database_url: str) -> dict[str, list[str]]:
     """The goals of each connection that has some."""
     table = "perfcopilot_goals.raw_workspace_goals"
     query = f"select connection, array_agg(goal_gid order by position) from {table} group by 1"
-    with psycopg.connect(database_url) as database:
-        return dict(database.execute(query).fetchall())
+    with psycopg.connect(database_url) as conn:
+        return dict(conn.execute(query).fetchall())
 
 
 @pytest.mark.fault("G4")

@@ -31,9 +31,9 @@ def ui(tmp_path: Path, database_url: str) -> Iterator[Service]:
 
 def rows_of(database_url: str) -> dict[str, list[Any]]:
     """Every slice of the connection, without what differs between two syncs of the same goals."""
-    with psycopg.connect(database_url) as database:
+    with psycopg.connect(database_url) as conn:
         return {
-            table: database.execute(
+            table: conn.execute(
                 f"select {', '.join(own_columns(table))} from perfcopilot_goals.{table} order by 1, 2"
             ).fetchall()
             for table in SLICE_TABLES
@@ -63,8 +63,8 @@ def test_a_partition_materialized_in_the_ui_lands_the_rows_that_the_command_line
         assert ui.ask(PARTITIONS)["assetNodeOrError"]["partitionKeys"] == ["acme"]
         assert nodes["prompt_blocks"]["partitionStats"]["numMaterialized"] == 1
 
-        with psycopg.connect(database_url) as database:
+        with psycopg.connect(database_url) as conn:
             for table in SLICE_TABLES:
-                database.execute(f"delete from perfcopilot_goals.{table}")
+                conn.execute(f"delete from perfcopilot_goals.{table}")
         assert ui.wait_for_end(ui.launch("acme"), RUN_SECONDS) == "SUCCESS"
     assert rows_of(database_url) == by_command_line

@@ -62,8 +62,8 @@ def test_partitions_by_hand_change_no_connection_and_hide_none(ui: Service) -> N
 
     reported = time.time()
     told = {"eventType": "ASSET_MATERIALIZATION", "assetKey": {"path": ["prompt_blocks"]}, "partitionKeys": ["acme"]}
-    answer = ui.ask(REPORT, params=told)["reportRunlessAssetEvents"]
-    assert answer["__typename"] == "ReportRunlessAssetEventsSuccess", answer
+    response = ui.ask(REPORT, params=told)["reportRunlessAssetEvents"]
+    assert response["__typename"] == "ReportRunlessAssetEventsSuccess", response
     # Dagster shows the partition as materialized. Who is really up to date, the checks say.
     assert ui.partitions("prompt_blocks")["materialized"] == ["acme"]
     assert ui.wait_for_end(ui.launch_job("check_connections", None), RUN_SECONDS) == "SUCCESS"

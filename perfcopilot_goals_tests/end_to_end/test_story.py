@@ -74,8 +74,8 @@ class Tables:
 
     def _select(self, table: str, columns: str, connection: str) -> list[Any]:
         query = f"select {columns} from perfcopilot_goals.{table} where connection = %s order by {columns}"
-        with psycopg.connect(self._url) as database:
-            return database.execute(query.replace("order by *", "order by 1, 2, 3"), [connection]).fetchall()
+        with psycopg.connect(self._url) as conn:
+            return conn.execute(query.replace("order by *", "order by 1, 2, 3"), [connection]).fetchall()
 
 
 def ended_runs(service: Service, partition: str, status: str) -> list[str]:

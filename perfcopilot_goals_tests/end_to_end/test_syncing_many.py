@@ -119,8 +119,8 @@ def test_those_with_tokens_of_their_own_are_synced_side_by_side_and_the_others_i
     done = cli("sync", "--all")
     assert done.returncode == 0, done.stderr
     assert all(running.met)
-    with psycopg.connect(database_url) as database:
-        overlaps = database.execute(
+    with psycopg.connect(database_url) as conn:
+        overlaps = conn.execute(
             "select count(*) from perfcopilot_goals.syncs a join perfcopilot_goals.syncs b on b.connection = 'two' "
             "where a.connection = 'one' and a.started_at < b.finished_at and b.started_at < a.finished_at"
         ).fetchone()

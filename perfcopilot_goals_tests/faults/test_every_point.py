@@ -55,9 +55,9 @@ def test_whichever_request_fails_for_good_the_slices_are_old_or_new(rig: Rig, fa
         rig.begin()
         targets: list[str] = []
 
-        def fail(request: Request, answer: Response, at: int = number, seen: list[str] = targets) -> object:
+        def fail(request: Request, response: Response, at: int = number, seen: list[str] = targets) -> object:
             seen += [] if request.target in seen else [request.target]
-            return fault(request, answer) if seen.index(request.target) == at - 1 else answer
+            return fault(request, response) if seen.index(request.target) == at - 1 else response
 
         rig.asana.faults = fail  # type: ignore[assignment]
         let_users_be_looked_at(rig)

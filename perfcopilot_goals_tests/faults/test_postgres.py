@@ -40,10 +40,10 @@ def test_sessions_that_are_ended_while_asana_is_asked_cost_nothing(rig: Rig) -> 
     rig.begin()
     ended: list[list[str]] = []
 
-    def end(request: Request, answer: Response) -> Response:
+    def end(request: Request, response: Response) -> Response:
         if "supported_goal=105" in request.target and not ended:
             ended.append(end_backends(rig.url))
-        return answer
+        return response
 
     rig.asana.faults = end
     assert rig.syncs().run().success

@@ -107,9 +107,9 @@ def theirs(_theirs: Settings) -> Iterator[Settings]:
     stop_local_postgres(_theirs)
 
 
-def answer(url: str, query: str = "select 1") -> object:
-    with psycopg.connect(url) as connection:
-        row = connection.execute(query.encode()).fetchone()
+def query_value(url: str, query: str = "select 1") -> object:
+    with psycopg.connect(url) as conn:
+        row = conn.execute(query.encode()).fetchone()
     return row[0] if row else None
 
 
@@ -136,16 +136,16 @@ def test_a_cold_start_answers_a_query_from_a_database_of_its_own(fresh: Settings
     assert not fresh.home.exists()
     url = local_database_url(fresh)
     assert is_running(fresh)
-    assert answer(url, "select current_database()") == "perfcopilot"
-    assert answer(url, "show timezone") == "UTC"
-    assert answer(url, "select upper('zoë')") == "ZOË"
+    assert query_value(url, "select current_database()") == "perfcopilot"
+    assert query_value(url, "show timezone") == "UTC"
+    assert query_value(url, "select upper('zoë')") == "ZOË"
 
 
 def test_asking_for_the_url_of_a_running_server_starts_nothing(ours: Settings) -> None:
     url = local_database_url(ours)
-    started = answer(url, "select pg_postmaster_start_time()")
+    started = query_value(url, "select pg_postmaster_start_time()")
     assert [local_database_url(ours) for _ in range(3)] == [url] * 3
-    assert answer(url, "select pg_postmaster_start_time()") == started
+    assert query_value(url, "select pg_postmaster_start_time()") == started
 
 
 def test_processes_share_one_server_and_the_last_one_out_stops_it(theirs: Settings) -> None:
@@ -166,7 +166,7 @@ def test_ten_processes_that_start_at_once_get_one_server(fresh: Settings) -> Non
         users = [stack.enter_context(User(fresh.home)) for _ in range(10)]
         urls = {user.url() for user in users}
         assert len(urls) == 1
-        assert answer(urls.pop()) == 1
+        assert query_value(urls.pop()) == 1
         for user in users:
             assert user.process.stdin is not None
             user.process.stdin.close()
@@ -192,11 +192,11 @@ def test_a_server_that_was_told_to_keep_running_runs_until_it_is_stopped(theirs:
     with User(theirs.home, "keep_running(settings)") as user:
         url = user.url()
         user.leave()
-    assert answer(url) == 1
+    assert query_value(url) == 1
     with User(theirs.home) as passing:
         assert passing.url() == url
         passing.leave()
-    assert answer(url) == 1
+    assert query_value(url) == 1
     assert stop_local_postgres(theirs)
     assert not is_running(theirs)
     assert not stop_local_postgres(theirs)
@@ -208,10 +208,10 @@ def test_a_server_that_was_told_to_keep_running_runs_until_it_is_stopped(theirs:
 
 def test_the_server_stops_though_it_has_users_and_they_can_start_it_again(ours: Settings) -> None:
     url = local_database_url(ours)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("create table kept as select 7 as number")
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("create table kept as select 7 as number")
         assert stop_local_postgres(ours)
-    assert answer(local_database_url(ours), "select number from kept") == 7
+    assert query_value(local_database_url(ours), "select number from kept") == 7
 
 
 def test_a_forked_child_leaves_its_parents_server_alone(theirs: Settings) -> None:
@@ -219,7 +219,7 @@ def test_a_forked_child_leaves_its_parents_server_alone(theirs: Settings) -> Non
     with User(theirs.home, child + "\nprint('reaped', flush=True)") as parent:
         url = parent.url()
         assert parent.url() == "reaped"
-        assert answer(url) == 1
+        assert query_value(url) == 1
         parent.leave()
     assert not is_running(theirs)
 
@@ -229,7 +229,7 @@ def test_a_forked_child_that_asks_is_a_user_of_its_own(theirs: Settings) -> None
     with User(theirs.home, child) as parent:
         assert parent.url()
         assert parent.process.wait(30) == 0
-        assert answer(parent.url()) == 1
+        assert query_value(parent.url()) == 1
         assert parent.process.stdin is not None
         parent.process.stdin.close()
         wait_until(lambda: not is_running(theirs))
@@ -239,7 +239,7 @@ def test_reading_a_starters_output_to_its_end_does_not_wait_for_the_server(their
     command = [sys.executable, "-c", f"{IMPORTS}{USE}\nkeep_running(settings)", str(theirs.home)]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, timeout=20, check=True, text=True)
     assert done.stderr == ""
-    assert answer(done.stdout.strip()) == 1
+    assert query_value(done.stdout.strip()) == 1
 
 
 # What others may see
@@ -266,11 +266,11 @@ def test_nothing_of_it_is_readable_by_others(ours: Settings) -> None:
 def test_the_log_has_neither_the_password_nor_what_a_failing_statement_says(ours: Settings) -> None:
     files = locate(ours)
     url = local_database_url(ours)
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(url, autocommit=True) as conn:
         with pytest.raises(psycopg.errors.InvalidTextRepresentation):
-            connection.execute("select 'Become a parent'::int")
+            conn.execute("select 'Become a parent'::int")
         with pytest.raises(psycopg.errors.InvalidTextRepresentation):
-            connection.execute("select %s::text::int", ["Recover from burnout"])
+            conn.execute("select %s::text::int", ["Recover from burnout"])
     log = files.log.read_text()
     assert "ready to accept connections" in log
     assert not [text for text in ("parent", "burnout", files.password()) if text in log]
@@ -280,7 +280,7 @@ def test_the_callers_pg_variables_change_nothing(theirs: Settings) -> None:
     hostile = {"PGHOST": "example.invalid", "PGHOSTADDR": "192.0.2.1", "PGPORT": "1", "PGSSLMODE": "require"}
     hostile |= {"PGUSER": "other", "PGDATABASE": "other", "PGDATA": "/nonexistent", "LC_ALL": "de_DE.UTF-8"}
     with User(theirs.home, **hostile) as user:
-        assert answer(user.url()) == 1
+        assert query_value(user.url()) == 1
         user.leave()
 
 
@@ -302,7 +302,7 @@ def test_a_stale_pid_file_does_not_prevent_a_start(ours: Settings, left: str) ->
             stranger.wait()
         texts = {"empty": "", "cut": f"{number}\n{lines[1]}\n"}
         pid_file.write_text(texts.get(left, "\n".join([str(number), *lines[1:]]) + "\n"))
-        assert answer(local_database_url(ours)) == 1
+        assert query_value(local_database_url(ours)) == 1
         if left == "stranger":
             assert stranger.poll() is None
             stranger.kill()
@@ -312,13 +312,13 @@ def test_a_stale_pid_file_does_not_prevent_a_start(ours: Settings, left: str) ->
 def test_a_killed_postmaster_is_replaced_and_nothing_committed_is_lost(ours: Settings) -> None:
     files = locate(ours)
     url = local_database_url(ours)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("create table committed as select 7 as number")
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("create table committed as select 7 as number")
         killed = postmaster(files)
         os.kill(killed, signal.SIGKILL)
         # On the same port, so that a process with the earlier URL can go on.
         assert local_database_url(ours) == url
-    assert answer(url, "select number from committed") == 7
+    assert query_value(url, "select number from committed") == 7
     assert postmaster(files) != killed
 
 
@@ -328,7 +328,7 @@ def test_a_port_that_another_program_took_meanwhile_is_left_to_it(ours: Settings
     with socket.create_server(("127.0.0.1", int(url.split(":")[3].split("/")[0]))):
         elsewhere = local_database_url(ours)
     assert elsewhere != url
-    assert answer(elsewhere) == 1
+    assert query_value(elsewhere) == 1
 
 
 def test_after_a_start_that_was_killed_during_initdb_the_next_one_succeeds(fresh: Settings) -> None:
@@ -337,7 +337,7 @@ def test_after_a_start_that_was_killed_during_initdb_the_next_one_succeeds(fresh
         wait_until((files.base / "new" / "data" / "PG_VERSION").exists)
         user.process.kill()
     assert not files.data.exists()
-    assert answer(local_database_url(fresh)) == 1
+    assert query_value(local_database_url(fresh)) == 1
     assert not (files.base / "new").exists()
 
 
@@ -348,9 +348,9 @@ def test_a_home_that_was_copied_while_its_server_ran_gets_a_server_of_its_own(fr
     try:
         twins_url = local_database_url(twin)
         assert url != twins_url
-        assert answer(url) == answer(twins_url) == 1
+        assert query_value(url) == query_value(twins_url) == 1
         assert stop_local_postgres(twin)
-        assert answer(url) == 1
+        assert query_value(url) == 1
     finally:
         remove_local_postgres(twin)
 
@@ -358,12 +358,12 @@ def test_a_home_that_was_copied_while_its_server_ran_gets_a_server_of_its_own(fr
 def test_a_missing_log_and_a_missing_database_are_made_anew(ours: Settings) -> None:
     files = locate(ours)
     url = local_database_url(ours)
-    with psycopg.connect(url.replace("/perfcopilot", "/postgres"), autocommit=True) as connection:
-        connection.execute("drop database perfcopilot")
-    assert answer(local_database_url(ours)) == 1
+    with psycopg.connect(url.replace("/perfcopilot", "/postgres"), autocommit=True) as conn:
+        conn.execute("drop database perfcopilot")
+    assert query_value(local_database_url(ours)) == 1
     stop_local_postgres(ours)
     files.log.unlink()
-    assert answer(local_database_url(ours)) == 1
+    assert query_value(local_database_url(ours)) == 1
     assert mode(files.log) == 0o600
 
 
@@ -384,7 +384,7 @@ def test_a_lost_password_is_reported_with_what_to_do(ours: Settings, lost: str) 
         assert password not in str(caught.value)
         assert stop_local_postgres(ours)
     write_private(files.password_file, password)
-    assert answer(local_database_url(ours)) == 1
+    assert query_value(local_database_url(ours)) == 1
 
 
 def test_data_that_cannot_be_started_is_reported_with_the_servers_last_words(fresh: Settings) -> None:
@@ -430,7 +430,7 @@ def test_for_root_the_programs_are_copied_where_the_servers_user_cannot_reach_th
     (closed / WHEEL.name).symlink_to(WHEEL)
     # The server's user can pass through the folders made for it, whatever the umask.
     with User(fresh.home, before="import os; os.umask(0o077)", PYTHONPATH=f"{closed}:{CHECKOUT}") as user:
-        assert answer(user.url()) == 1
+        assert query_value(user.url()) == 1
         assert len(list(locate(fresh).base.glob("programs-*/*/*/bin/postgres"))) == 1
         user.leave()
     assert not is_running(fresh)
@@ -440,12 +440,12 @@ def test_for_root_the_programs_are_copied_where_the_servers_user_cannot_reach_th
 @as_root
 def test_for_root_a_home_that_was_deleted_is_not_found_again_outside(fresh: Settings) -> None:
     with User(fresh.home, "keep_running(settings)") as user:
-        with psycopg.connect(user.url(), autocommit=True) as connection:
-            connection.execute("create table theirs (number int)")
+        with psycopg.connect(user.url(), autocommit=True) as conn:
+            conn.execute("create table theirs (number int)")
         user.leave()
     shutil.rmtree(fresh.home)
     assert is_running(fresh)
-    assert answer(local_database_url(fresh), "select to_regclass('theirs')") is None
+    assert query_value(local_database_url(fresh), "select to_regclass('theirs')") is None
 
 
 @as_root
@@ -469,7 +469,7 @@ def test_an_ordinary_user_has_everything_in_the_home() -> None:
         # After the imports: perhaps only root can read the interpreter's files.
         become = f"os.setgroups([]); os.setgid({nobody.pw_gid}); os.setuid({nobody.pw_uid})"
         with User(home, before=f"{IMPORTS}{become}") as user:
-            assert answer(user.url()) == 1
+            assert query_value(user.url()) == 1
             notes = home / "postgres"
             assert [mode(path) for path in (notes, notes / "data", notes / "password")] == [0o700, 0o700, 0o600]
             assert (notes / "data" / "postmaster.pid").stat().st_uid == nobody.pw_uid

@@ -95,12 +95,12 @@ CROWDED = "1205000000000402"  # E003's goal of 130 sub-goals; the first of these
 def test_a_response_is_as_described_and_has_no_other_key(
     description: Any, company_asana: Sandbox, path: str, target: str
 ) -> None:
-    answer = ask(company_asana, target)
-    assert answer.status_code == 200
+    response = ask(company_asana, target)
+    assert response.status_code == 200
     schema = schema_of(description, path, 200)
-    assert [error.message for error in OAS30Validator(schema).iter_errors(answer.json())] == []
-    assert undocumented(description, schema, answer.json()) == []
-    assert answer.json()["data"]
+    assert [error.message for error in OAS30Validator(schema).iter_errors(response.json())] == []
+    assert undocumented(description, schema, response.json()) == []
+    assert response.json()["data"]
 
 
 def test_every_goal_of_the_company_is_as_described_in_full(
@@ -124,11 +124,11 @@ def test_every_goal_of_the_company_is_as_described_in_full(
 def test_a_refusal_is_as_described(
     description: Any, company_asana: Sandbox, path: str, target: str, status: int
 ) -> None:
-    answer = ask(company_asana, target)
-    assert answer.status_code == status
+    response = ask(company_asana, target)
+    assert response.status_code == status
     schema = schema_of(description, path, status)
-    assert [error.message for error in OAS30Validator(schema).iter_errors(answer.json())] == []
-    assert undocumented(description, schema, answer.json()) == []
+    assert [error.message for error in OAS30Validator(schema).iter_errors(response.json())] == []
+    assert undocumented(description, schema, response.json()) == []
 
 
 def test_the_check_itself_sees_a_wrong_type_and_a_strange_key(description: Any) -> None:

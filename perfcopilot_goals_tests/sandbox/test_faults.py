@@ -60,10 +60,10 @@ def test_now_and_then_the_same_calls_fail_and_a_refusal_stays_a_refusal(world: W
 
     rarely = now_and_then(0.1)
     with Sandbox(world, faults=rarely) as one, Sandbox(world, faults=rarely) as other:
-        answered = asked_in(one)
-        assert answered == asked_in(other)
-    assert set(answered) == {200, 503, "cut"}
-    assert 8 <= 200 - answered.count(200) <= 32
+        responses = asked_in(one)
+        assert responses == asked_in(other)
+    assert set(responses) == {200, 503, "cut"}
+    assert 8 <= 200 - responses.count(200) <= 32
     with Sandbox(world, faults=now_and_then(1.0), requests_per_minute=6, burst=1) as asana:
         assert [outcome(asana), outcome(asana)] == ["cut", 429]
 
@@ -104,9 +104,9 @@ def test_a_token_can_be_revoked_in_the_middle_of_a_list(world: World) -> None:
 @pytest.mark.parametrize("retry_after", ["30", "1.5", "-5", "nan", "", "soon", "99999999"])
 def test_a_status_goes_out_with_any_retry_after(world: World, retry_after: str) -> None:
     with Sandbox(world, faults=faults.status(429, "Slow down", retry_after=retry_after)) as asana:
-        answer = ask(asana, "/users/me")
-        assert (answer.status_code, message_of(answer)) == (429, "Slow down")
-        assert answer.headers["Retry-After"] == retry_after
+        response = ask(asana, "/users/me")
+        assert (response.status_code, message_of(response)) == (429, "Slow down")
+        assert response.headers["Retry-After"] == retry_after
         assert asana.rejected == 1
 
 
@@ -120,22 +120,22 @@ def test_server_errors_have_a_phrase_and_others_a_help_text(world: World) -> Non
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b'"x"', b"\xff\xfe", b'{"data": [', b"\xef\xbb\xbf{}"], ids=repr)
 def test_a_reply_is_any_bytes(world: World, body: bytes) -> None:
     with Sandbox(world, faults=faults.reply(200, body)) as asana:
-        answer = ask(asana, "/users/me")
-    assert (answer.content, answer.headers["Content-Type"]) == (body, "application/json; charset=UTF-8")
+        response = ask(asana, "/users/me")
+    assert (response.content, response.headers["Content-Type"]) == (body, "application/json; charset=UTF-8")
 
 
 @pytest.mark.parametrize("code", [200, 502, 503])
 def test_html_is_a_page_for_people(world: World, code: int) -> None:
     with Sandbox(world, faults=faults.html(code)) as asana:
-        answer = ask(asana, "/users/me")
-    assert (answer.status_code, answer.headers["Content-Type"]) == (code, "text/html; charset=utf-8")
-    assert answer.text.startswith("<!DOCTYPE html>")
+        response = ask(asana, "/users/me")
+    assert (response.status_code, response.headers["Content-Type"]) == (code, "text/html; charset=utf-8")
+    assert response.text.startswith("<!DOCTYPE html>")
 
 
 def test_a_redirect_names_where_to_go(world: World) -> None:
     with Sandbox(world, faults=faults.reply(302, Location="https://elsewhere.example/login")) as asana:
-        answer = ask(asana, "/users/me")
-    assert (answer.status_code, answer.headers["Location"]) == (302, "https://elsewhere.example/login")
+        response = ask(asana, "/users/me")
+    assert (response.status_code, response.headers["Location"]) == (302, "https://elsewhere.example/login")
 
 
 def test_deep_json_is_as_deep_as_asked_for(world: World) -> None:
@@ -151,9 +151,9 @@ def test_deep_json_is_as_deep_as_asked_for(world: World) -> None:
 def test_a_wrong_charset_is_only_a_label(world: World) -> None:
     world.rename("101", "é")
     with Sandbox(world, faults=faults.charset("iso-8859-1")) as asana:
-        answer = ask(asana, "/goals/101")
-    assert answer.encoding == "iso-8859-1"
-    assert json.loads(answer.content)["data"]["name"] == "é"
+        response = ask(asana, "/goals/101")
+    assert response.encoding == "iso-8859-1"
+    assert json.loads(response.content)["data"]["name"] == "é"
 
 
 @pytest.mark.parametrize("key", ["data", "next_page"])
@@ -165,9 +165,9 @@ def test_a_top_level_key_can_be_missing(world: World, key: str) -> None:
 def test_rows_can_be_edited_and_faults_combined(world: World) -> None:
     numbered = faults.edit_rows(lambda row: {**row, "gid": int(row["gid"])})
     with Sandbox(world, faults=faults.in_turn(numbered, faults.header("X-Seen", "1"))) as asana:
-        answer = ask(asana, "/goals", **LIST)
-    assert [row["gid"] for row in answer.json()["data"]] == [101, 102]
-    assert answer.headers["X-Seen"] == "1"
+        response = ask(asana, "/goals", **LIST)
+    assert [row["gid"] for row in response.json()["data"]] == [101, 102]
+    assert response.headers["X-Seen"] == "1"
 
 
 def test_a_fault_that_breaks_the_wire_ends_a_combination(world: World) -> None:

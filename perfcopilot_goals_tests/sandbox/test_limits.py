@@ -60,7 +60,7 @@ def test_one_call_too_many_in_flight_is_rejected(world: World) -> None:
         entered.wait(5)
         refused = ask(asana, "/users/me")
         release.set()
-        assert [answer.result().status_code for answer in held] == [200, 200]
+        assert [response.result().status_code for response in held] == [200, 200]
         assert refused.status_code == 429
         assert int(refused.headers["Retry-After"]) >= 1
         assert asana.max_in_flight == 3
@@ -84,5 +84,5 @@ def test_calls_in_flight_are_counted_by_token(world: World) -> None:
         ThreadPoolExecutor(3) as workers,
     ):
         asked = [workers.submit(ask, asana, "/users/me", token=token) for token in "abc"]
-        assert [answer.result().status_code for answer in asked] == [200, 200, 200]
+        assert [response.result().status_code for response in asked] == [200, 200, 200]
         assert asana.max_in_flight == 3

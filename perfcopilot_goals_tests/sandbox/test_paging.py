@@ -34,9 +34,9 @@ def test_next_page_leads_on_by_its_uri_and_by_its_path(world: World) -> None:
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "abc", "", "1.5", "٣"])
 def test_a_limit_that_is_not_1_to_100_is_refused(world: World, limit: str) -> None:
     with Sandbox(world) as asana:
-        answer = ask(asana, "/goals", workspace="77", limit=limit)
-    assert answer.status_code == 400
-    assert message_of(answer).startswith("limit: ")
+        response = ask(asana, "/goals", workspace="77", limit=limit)
+    assert response.status_code == 400
+    assert message_of(response).startswith("limit: ")
 
 
 def test_without_a_limit_a_thousand_come_and_one_more_is_too_large() -> None:
@@ -44,17 +44,17 @@ def test_without_a_limit_a_thousand_come_and_one_more_is_too_large() -> None:
     with Sandbox(world) as asana:
         assert len(ask(asana, "/goals", workspace=world.workspace_gid).json()["data"]) == 1000
         world.add(Goal("5", "One more"))
-        answer = ask(asana, "/goals", workspace=world.workspace_gid)
-    assert answer.status_code == 400
-    assert message_of(answer) == (
+        response = ask(asana, "/goals", workspace=world.workspace_gid)
+    assert response.status_code == 400
+    assert message_of(response) == (
         "The result is too large. You should use pagination (may require specifying a workspace)!"
     )
 
 
 def refused_offset(asana: Sandbox, **query: Any) -> str:
-    answer = ask(asana, "/goals", **query)
-    assert answer.status_code == 400
-    return message_of(answer)
+    response = ask(asana, "/goals", **query)
+    assert response.status_code == 400
+    return message_of(response)
 
 
 @pytest.mark.parametrize("offset", ["", "0", "100", "abc", "a.b.c", "é", "eyJ0eXAiOiJKV1QifQ.e30.x"])

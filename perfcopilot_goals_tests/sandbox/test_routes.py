@@ -44,8 +44,8 @@ def test_the_ways_to_subgoals_are_a_setting(world: World, routes: Routes, relati
         assert linked == ["102", "103"]
     if subgoals == 200:
         assert [row["gid"] for row in by_goal.json()["data"]] == ["102", "103"]
-    for answer in (by_relationship, by_goal):
-        assert answer.status_code == 200 or message_of(answer) == NO_ROUTE
+    for response in (by_relationship, by_goal):
+        assert response.status_code == 200 or message_of(response) == NO_ROUTE
 
 
 def test_a_route_can_vanish_while_the_sandbox_runs(world: World) -> None:
@@ -73,8 +73,8 @@ def test_parent_goals_are_all_that_a_goal_supports(world: World) -> None:
 def test_supporting_work_is_not_subgoals(world: World) -> None:
     with Sandbox(world) as asana:
         assert rows(asana, "/goal_relationships", supported_goal="101", resource_subtype="supporting_work") == []
-        answer = ask(asana, "/goal_relationships", supported_goal="101", resource_subtype="subgoals")
-        assert answer.status_code == 400
+        response = ask(asana, "/goal_relationships", supported_goal="101", resource_subtype="subgoals")
+        assert response.status_code == 400
 
 
 def test_team_goals_are_in_the_list_unless_it_is_narrowed(world: World) -> None:
@@ -119,9 +119,9 @@ def test_hidden_goals_are_missing_from_lists_and_refused_by_name(world: World, h
 )
 def test_each_refusal_has_its_status_and_message(world: World, path: str, status: int, message: str) -> None:
     with Sandbox(world, closed_workspaces=["88"]) as asana:
-        answer = ask(asana, path)
-    assert (answer.status_code, message_of(answer)) == (status, message)
-    assert answer.json()["errors"][0]["help"]
+        response = ask(asana, path)
+    assert (response.status_code, message_of(response)) == (status, message)
+    assert response.json()["errors"][0]["help"]
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"])
@@ -146,16 +146,16 @@ def test_nothing_outside_the_api_looks_like_it(world: World) -> None:
 def test_another_token_is_not_authorized_anywhere(world: World, token: str) -> None:
     with Sandbox(world) as asana:
         for path in ("/users/me", "/goals?workspace=77", "/nowhere"):
-            answer = ask(asana, path, token=token)
-            assert (answer.status_code, message_of(answer)) == (401, "Not Authorized")
+            response = ask(asana, path, token=token)
+            assert (response.status_code, message_of(response)) == (401, "Not Authorized")
 
 
 def test_stats_are_for_other_processes_need_no_token_and_do_not_count(world: World) -> None:
     with Sandbox(world) as asana:
         ask(asana, "/goals/101/parentGoals")
         ask(asana, "/goals", workspace="abc")
-        with urllib.request.urlopen(f"http://127.0.0.1:{asana.port}/sandbox/stats", timeout=5) as answer:
-            stats = json.load(answer)
+        with urllib.request.urlopen(f"http://127.0.0.1:{asana.port}/sandbox/stats", timeout=5) as response:
+            stats = json.load(response)
         assert asana.count() == 2
     assert stats["requests"] == 2
     assert stats["by_route"] == {"/goals/{gid}/parentGoals": 1, "/goals": 1}

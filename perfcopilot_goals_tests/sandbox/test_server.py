@@ -85,9 +85,9 @@ def test_it_compresses_if_it_is_set_to_and_the_client_accepts_it(
     world: World, compresses: bool, encoding: str | None
 ) -> None:
     with Sandbox(world, compresses=compresses) as asana:
-        answer = ask(asana, "/users/me")
-        assert answer.headers.get("Content-Encoding") == encoding
-        assert answer.json()["data"]["gid"] == "1"
+        response = ask(asana, "/users/me")
+        assert response.headers.get("Content-Encoding") == encoding
+        assert response.json()["data"]["gid"] == "1"
         with asked(asana, "/users/me") as connection:
             assert b"Content-Encoding" not in connection.recv(65536)
 
@@ -105,9 +105,9 @@ def test_latency_delays_the_response_but_not_the_end(world: World) -> None:
 def test_text_goes_out_as_utf8_and_what_utf8_cannot_hold_as_an_escape(world: World) -> None:
     world.rename("101", "Größer \ud800 ウ \x00")
     with Sandbox(world) as asana:
-        answer = ask(asana, "/goals/101", opt_fields="name")
-    assert "Größer \\ud800 ウ \\u0000".encode() in answer.content
-    assert answer.json()["data"]["name"] == "Größer \ud800 ウ \x00"
+        response = ask(asana, "/goals/101", opt_fields="name")
+    assert "Größer \\ud800 ウ \\u0000".encode() in response.content
+    assert response.json()["data"]["name"] == "Größer \ud800 ウ \x00"
 
 
 def test_many_clients_at_once_each_get_their_own_response() -> None:
@@ -120,8 +120,8 @@ def test_many_clients_at_once_each_get_their_own_response() -> None:
             session.trust_env = False
             session.headers["Authorization"] = f"Bearer {asana.token}"
             for gid in gids:
-                answer = session.get(f"{asana.base_url}/goals/{gid}", params={"opt_fields": "name"}, timeout=10)
-                if answer.json()["data"] != {"gid": gid, "name": company.goals[gid].name}:
+                response = session.get(f"{asana.base_url}/goals/{gid}", params={"opt_fields": "name"}, timeout=10)
+                if response.json()["data"] != {"gid": gid, "name": company.goals[gid].name}:
                     wrong.append(gid)
 
     with Sandbox(company) as asana:

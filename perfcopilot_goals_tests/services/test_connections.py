@@ -46,11 +46,11 @@ def test_a_connection_is_made_with_defaults_changed_and_removed(database: Databa
     made = create_connection(database, settings, "acme", {"workspace_gid": " 77\n"})
     assert (made.workspace_gid, made.base_url, made.enabled) == ("77", DEFAULTS["base_url"], True)
     changed = change_connection(database, settings, "acme", {"base_url": "https://app.asana.com/api/1.0/"})
-    with database.connect("looking") as transaction:
-        assert read_connection(transaction, "acme") == made == changed
+    with database.connect("looking") as conn:
+        assert read_connection(conn, "acme") == made == changed
     assert delete_connection(database, "acme") == 0
-    with database.connect("looking") as transaction:
-        assert read_connections(transaction) == []
+    with database.connect("looking") as conn:
+        assert read_connections(conn) == []
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_a_setting_that_cannot_be_right_is_refused_when_it_is_set_and_nothing_is
     with pytest.raises(GoalsConfigError) as refused:
         change_connection(database, settings, "acme", given)
     assert says in str(refused.value)
-    with database.connect("looking") as transaction:
-        assert read_connections(transaction) == [before]
+    with database.connect("looking") as conn:
+        assert read_connections(conn) == [before]
 
 
 def test_a_file_of_the_local_state_cannot_be_set_as_a_tokens_place(database: Database, settings: Settings) -> None:

@@ -63,9 +63,9 @@ def asana(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandb
     monkeypatch.setenv("ASANA_ACCESS_TOKEN", TOKEN)
     add(database, "acme")
     with Sandbox(company(), token=TOKEN) as asana:
-        with database.connect("connecting") as transaction:
-            set_connection(transaction, "acme", {"base_url": asana.base_url, "requests_per_minute": 100_000})
-            import_employees(transaction, "acme", ROSTER)
+        with database.connect("connecting") as conn:
+            set_connection(conn, "acme", {"base_url": asana.base_url, "requests_per_minute": 100_000})
+            import_employees(conn, "acme", ROSTER)
         yield asana
 
 
@@ -88,8 +88,8 @@ def look(database: Database, asana: Sandbox) -> UsersSeen | GoalsError | None:
 
 
 def conflicts(database: Database) -> list[str]:
-    with database.connect("reading") as transaction:
-        return read_mapping_conflicts(transaction, "acme")
+    with database.connect("reading") as conn:
+        return read_mapping_conflicts(conn, "acme")
 
 
 def gone(database: Database) -> list[str]:
@@ -97,8 +97,8 @@ def gone(database: Database) -> list[str]:
 
 
 def checked_at(database: Database) -> dt.datetime | None:
-    with database.connect("reading") as transaction:
-        return read_users_check(transaction, "acme").checked_at
+    with database.connect("reading") as conn:
+        return read_users_check(conn, "acme").checked_at
 
 
 @pytest.mark.fault("B40")
@@ -110,8 +110,8 @@ def test_a_look_names_the_swapped_and_the_gone_and_asks_once_a_day(database: Dat
     assert gone(database) == ["E5"]
     assert look(database, asana) is None
     assert [call.path for call in asana.requests] == ["/users"]
-    with psycopg.connect(database.url) as transaction:
-        transaction.execute("update perfcopilot_goals.connections set users_checked_at = now() - interval '1 day'")
+    with psycopg.connect(database.url) as conn:
+        conn.execute("update perfcopilot_goals.connections set users_checked_at = now() - interval '1 day'")
     asana.world.people[EVE] = Person(EVE, "Eve", "eve@example.com")
     assert look(database, asana) is not None
     assert (gone(database), len(asana.requests)) == ([], 2)
@@ -131,8 +131,8 @@ def test_what_was_found_before_stands_where_the_users_cannot_be_listed(
     fault: Fault, database: Database, asana: Sandbox
 ) -> None:
     look(database, asana)
-    with psycopg.connect(database.url) as transaction:
-        transaction.execute("update perfcopilot_goals.connections set users_checked_at = now() - interval '1 day'")
+    with psycopg.connect(database.url) as conn:
+        conn.execute("update perfcopilot_goals.connections set users_checked_at = now() - interval '1 day'")
     before = everything(database)
     asana.faults = Script().on(fault, path="/users")
     failed = look(database, asana)
@@ -175,8 +175,8 @@ def test_a_workspace_that_is_corrected_while_its_users_are_listed_is_looked_at_b
     database: Database, asana: Sandbox
 ) -> None:
     def correct(_: Request, response: Response) -> Response:
-        with database.connect("correcting") as transaction:
-            set_connection(transaction, "acme", {"workspace_gid": "78"})
+        with database.connect("correcting") as conn:
+            set_connection(conn, "acme", {"workspace_gid": "78"})
         return response
 
     asana.faults = correct
@@ -188,13 +188,13 @@ def test_a_workspace_that_is_corrected_while_its_users_are_listed_is_looked_at_b
 @pytest.mark.fault("H20", "B40")
 def test_the_user_of_an_erased_person_is_nobodys_other_user(database: Database, asana: Sandbox) -> None:
     """Bo has left and was erased while mapped to Ana's user: her address is no user's that may be named."""
-    with database.connect("erasing") as transaction:
-        erase_employee(transaction, "acme", "E2")
+    with database.connect("erasing") as conn:
+        erase_employee(conn, "acme", "E2")
     seen = look(database, asana)
     assert isinstance(seen, UsersSeen)
     assert (seen.users, [c.other_gids for c in seen.conflicts]) == (4, [])
-    with database.connect("reading") as transaction:
-        assert read_users_check(transaction, "acme").users == 5, "as many as the next look has to page through"
+    with database.connect("reading") as conn:
+        assert read_users_check(conn, "acme").users == 5, "as many as the next look has to page through"
 
 
 @pytest.mark.fault("B40")
@@ -206,8 +206,8 @@ def test_suggestions_come_with_the_conflicts_and_record_them_too(database: Datab
     assert look(database, asana) is None, "a sync of the same day need not ask"
     applied = suggest_mapping(database, load_settings({}), "acme", apply=True, clock=FakeClock())
     assert (applied.applied, applied.seen.gone) == (1, ["E5"])
-    with database.connect("reading") as transaction:
-        assert read_mapping(transaction, "acme")["E4"] == DI
+    with database.connect("reading") as conn:
+        assert read_mapping(conn, "acme")["E4"] == DI
 
 
 def test_a_refusal_of_suggestions_names_the_connection_and_changes_nothing(database: Database, asana: Sandbox) -> None:

@@ -15,8 +15,8 @@ HEADER = "employee_id;full_name;email;asana_user_gid"
 
 
 def ids(database: Database) -> list[str]:
-    with database.connect("looking") as transaction:
-        return [employee.employee_id for employee in read_employees(transaction, "acme")]
+    with database.connect("looking") as conn:
+        return [employee.employee_id for employee in read_employees(conn, "acme")]
 
 
 def test_a_dry_run_says_what_an_import_would_change_and_changes_nothing(database: Database) -> None:

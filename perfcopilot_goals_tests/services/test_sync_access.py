@@ -98,8 +98,8 @@ def test_whoever_waits_for_the_token_is_told_for_which_connection_and_how_long(
 @pytest.mark.fault("D25")
 def test_a_connection_needs_somebody_on_its_roster_mapped_or_not(database: Database) -> None:
     add(database, "acme", "other")
-    with database.connect("importing") as transaction:
-        import_employees(transaction, "other", [Employee("E1", "Ada", "", None)])
+    with database.connect("importing") as conn:
+        import_employees(conn, "other", [Employee("E1", "Ada", "", None)])
     with pytest.raises(GoalsConfigError) as refused:
         require_employees(database, connection())
     assert str(refused.value) == (

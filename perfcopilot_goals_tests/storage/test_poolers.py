@@ -89,10 +89,12 @@ def test_in_session_mode_a_token_is_held_and_released(pooled: Database, database
 
 @pytest.mark.fault("E34")
 def test_in_session_mode_a_lost_line_releases_the_token(pooled: Database, database_url: str) -> None:
-    with token_lock(pooled, TOKEN), psycopg.connect(database_url, autocommit=True) as admin:
-        admin.execute("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'")
-    with token_lock(pooled, TOKEN, wait_seconds=0):
-        pass
+    ours = "locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())"
+    with psycopg.connect(database_url, autocommit=True) as admin:
+        with token_lock(pooled, TOKEN):
+            admin.execute(f"select pg_terminate_backend(pid) from pg_locks where {ours}")
+        with token_lock(pooled, TOKEN, wait_seconds=0):
+            assert admin.execute(f"select count(*) from pg_locks where {ours}").fetchone() == (1,)
 
 
 MODES: dict[str, dict[str, Any]] = {
