@@ -1,4 +1,4 @@
-"""Runs the named benches, or all of them, and writes the page.
+"""Runs the named benches, or all of them, and writes their sections of the page.
 
 python -m benchmarks [NAME…] [--quick] [--without asana --without dlt] [--out FOLDER]
 
@@ -33,7 +33,7 @@ BENCHES: dict[str, tuple[str, Run]] = {
 
 
 def main() -> None:
-    """Print each row as it comes, and write the page at the end. A quick run writes it only with `--out`."""
+    """Print each row as it comes, and write each section when it is done. A quick run writes it only with `--out`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)}; all of them by default")
     parser.add_argument("--quick", action="store_true", help="small sizes: to see whether it runs, not how fast")
@@ -46,18 +46,16 @@ def main() -> None:
         sys.exit(f"{RIVALS_PYTHON} is missing: make .venv-bench/.ready")
     scale = dataclasses.replace(QUICK if given.quick else FULL, without=frozenset(given.without))
     print(machine(), flush=True)
-    sections: dict[str, list[dict[str, Any]]] = {}
+    out = given.out or (None if given.quick else CHECKOUT / "docs")
     for name in given.names or BENCHES:
         title, run = BENCHES[name]
         print(f"\n{title}", flush=True)
-        sections[title] = rows = []
+        rows: list[dict[str, Any]] = []
         for row in run(scale):
             rows.append(row)
             print("  " + ", ".join(f"{column} {value}" for column, value in row.items()), flush=True)
-    out = given.out or (None if given.quick else CHECKOUT / "docs")
-    if out:
-        settings = f"{scale.goals:,} goals, {scale.subgoals:,} of them sub-goals, {scale.latency_ms} ms a request"
-        write(out, sections, f"The races: {settings}.")
+        if out:
+            write(out, title, rows)
 
 
 if __name__ == "__main__":

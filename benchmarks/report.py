@@ -28,20 +28,33 @@ Written by `make bench`. Every ratio is to a floor of the same run:
 - for many connections, the time of one times their number.
 
 The server counts requests and rejected calls; it is a stand-in Asana in its own process, the same for all. Peak memory
-is the whole process's, as the kernel counts it. The bars draw the ratios on a logarithmic scale: four blocks are the
-floor's time, and each four more mean twice the time.
+is the whole process's, as the kernel counts it. The workspace that is fetched has 2,000 goals, 1,200 of them sub-goals;
+each response takes 80 ms. The bars draw the ratios on a logarithmic scale: four blocks are the floor's time, and each
+four more mean twice the time.
 """
 
 
-def render(sections: Mapping[str, Rows], settings: str) -> str:
-    """The page as Markdown."""
-    parts = [INTRODUCTION, f"{machine()}. {settings}\n"]
-    for title, rows in sections.items():
-        drawn = [{**row, BAR: _bar(row["ratio"])} if "ratio" in row else row for row in rows]
-        columns = list(dict.fromkeys(column for row in drawn for column in row))
-        lines = [columns, ["---"] * len(columns), *([_cell(row.get(column)) for column in columns] for row in drawn)]
-        parts.append(f"## {title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n")
-    return "\n".join(parts)
+def write(folder: Path, title: str, rows: Rows) -> None:
+    """Write this section of the page in the folder; the page's other sections stay as they are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / "benchmarks.md"
+    sections = parse_sections(page.read_text("utf-8")) if page.exists() else {}
+    sections[title] = f"{machine()}.\n\n{render(rows)}\n"
+    page.write_text("\n".join([INTRODUCTION, *(f"## {name}\n\n{text}" for name, text in sections.items())]), "utf-8")
+
+
+def parse_sections(page: str) -> dict[str, str]:
+    """The text of each section of the page, by title."""
+    parts = (part.partition("\n\n") for part in page.split("\n## ")[1:])
+    return {title: f"{text.rstrip()}\n" for title, _, text in parts}
+
+
+def render(rows: Rows) -> str:
+    """The rows as a Markdown table, with a bar for each ratio."""
+    drawn = [{**row, BAR: _bar(row["ratio"])} if "ratio" in row else row for row in rows]
+    columns = list(dict.fromkeys(column for row in drawn for column in row))
+    lines = [columns, ["---"] * len(columns), *([_cell(row.get(column)) for column in columns] for row in drawn)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def machine() -> str:
@@ -65,12 +78,6 @@ def rival_versions() -> list[str]:
     return (
         subprocess.run([RIVALS_PYTHON, "-c", ask], capture_output=True, text=True, check=True).stdout.strip().split("|")
     )
-
-
-def write(folder: Path, sections: Mapping[str, Rows], settings: str) -> None:
-    """Write the page into the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "benchmarks.md").write_text(render(sections, settings), "utf-8")
 
 
 def _bar(ratio: float) -> str:
