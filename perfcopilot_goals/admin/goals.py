@@ -60,4 +60,4 @@ def _show_goals(site: Site, ask: Ask, connection: str, employee_id: str) -> Resp
     found = services.goals.find_goals(site.database, connection, employee_id)
     # Before the page is shown: there is no look without its entry.
     services.audit.record_look(site.database, connection, ask.visitor.actor, employee_id)
-    return site.render("goals.html", ask, connection=connection, found=found, reason=REASONS[found.reason])
+    return site.render("goals.html", ask, connection=connection, found=found, reason=REASONS[found.person.reason])

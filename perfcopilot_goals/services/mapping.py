@@ -32,7 +32,7 @@ from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import map_employee, map_unmapped, read_employees, record_gone_users
 from perfcopilot_goals.storage.erased import read_erased
 from perfcopilot_goals.storage.locks import lock_roster
-from perfcopilot_goals.storage.unmapped import Unmapped, Waiting, read_unmapped, read_waiting
+from perfcopilot_goals.storage.roster import Unmapped, Waiting, read_unmapped, read_waiting
 from perfcopilot_goals.storage.users_check import read_users_check, record_users_check
 
 __all__ = [

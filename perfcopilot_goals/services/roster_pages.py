@@ -2,8 +2,14 @@
 
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.roster_page import Page, RosterRow, read_conflicts, read_roster_page
-from perfcopilot_goals.storage.unmapped import Waiting, read_waiting
+from perfcopilot_goals.storage.roster import (
+    Page,
+    RosterRow,
+    Waiting,
+    read_conflicts,
+    read_roster_page,
+    read_waiting,
+)
 
 __all__ = ["Page", "RosterRow", "Waiting", "list_conflicts", "list_roster", "list_waiting"]
 

@@ -182,6 +182,12 @@ def read_last_sync(conn: sa.Connection, connection: str, state: str | None = Non
     return Sync(*found) if found else None
 
 
+def read_failed_sync(conn: sa.Connection, connection: str) -> Sync | None:
+    """The connection's latest sync if it failed; None otherwise."""
+    latest = read_last_sync(conn, connection)
+    return latest if latest and latest.state == "failed" else None
+
+
 def read_syncs(conn: sa.Connection, limit: int, offset: int, connection: str = "") -> tuple[list[Sync], int]:
     """This many syncs of the connection, or of all without one, the latest first; and how many there are."""
     c = _SYNCS.c

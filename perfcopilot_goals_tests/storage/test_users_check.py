@@ -13,8 +13,8 @@ from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees, map_employee, map_unmapped, record_gone_users
 from perfcopilot_goals.storage.erasure import erase_employee
-from perfcopilot_goals.storage.overview import read_plan
 from perfcopilot_goals.storage.sources import read_sources
+from perfcopilot_goals.storage.status import read_plan
 from perfcopilot_goals.storage.users_check import (
     UsersCheck,
     read_mapping_conflicts,

@@ -1,4 +1,4 @@
-"""Employees without an Asana user, and goals whose owners are not on the roster."""
+"""The roster as people read it: employees without an Asana user, and goals whose owners are not on it."""
 
 import datetime as dt
 
@@ -7,7 +7,7 @@ import pandas as pd
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees, map_employee
-from perfcopilot_goals.storage.unmapped import Owner, Waiting, read_unmapped, read_waiting
+from perfcopilot_goals.storage.roster import Owner, Waiting, read_unmapped, read_waiting
 from perfcopilot_goals_tests.storage.examples import MONDAY, add, raw_goals, stored, write
 
 
