@@ -104,7 +104,7 @@ def sync(site: Site, ask: Ask) -> Response:
     name = ask.form.get("connection")
     if not _find(site, name).enabled:
         return _render(site, ask, _Refused(name, message="It is disabled. Enable it, then sync."), status=422)
-    if services.sync_history.find_running(site.database, name):
+    if services.status.find_running(site.database, name):
         return _render(site, ask, _Refused(name, message="A sync of it is running already."), status=422)
     services.audit.record_sync(site.database, name, ask.visitor.actor)
     is_started = site.dagster.start_sync(name)
@@ -176,7 +176,7 @@ def _render(site: Site, ask: Ask, refused: _Refused | None = None, tested: Any =
 
 def _card(site: Site, row: Connection) -> dict[str, Any]:
     (status,) = services.status.describe_connections(site.database, row.connection)
-    running = services.sync_history.find_running(site.database, row.connection)
+    running = services.status.find_running(site.database, row.connection)
     return {
         "row": row,
         "status": status,

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
         roster_pages,
         status,
         sync_access,
-        sync_history,
         token_files,
         verify,
     )

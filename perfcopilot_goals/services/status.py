@@ -6,11 +6,12 @@ Nothing here asks Asana: all of it is read from what earlier syncs stored.
 from dataclasses import dataclass
 
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Pacer
+from perfcopilot_goals.domain.sync import Sync
 from perfcopilot_goals.storage.connections import read_connection, read_connections
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.roster import EmployeeStatus, read_employee_statuses
 from perfcopilot_goals.storage.status import ConnectionStatus, Plan, read_connection_status, read_plan
-from perfcopilot_goals.storage.sync_log import read_last_sync
+from perfcopilot_goals.storage.sync_log import read_last_sync, read_syncs
 
 __all__ = [
     "ConnectionStatus",
@@ -19,6 +20,8 @@ __all__ = [
     "describe_connections",
     "explain_blocks",
     "find_never_synced",
+    "find_running",
+    "list_syncs",
     "plan_sync",
 ]
 
@@ -61,3 +64,16 @@ def plan_sync(database: Database, connection: str) -> SyncPlan:
         parts = read_plan(conn, connection, row.subgoal_route)
     seconds = Pacer(row.requests_per_minute, SYSTEM_CLOCK).seconds_for(parts.requests)
     return SyncPlan(connection, parts, row.requests_per_minute, seconds)
+
+
+def list_syncs(database: Database, limit: int, offset: int = 0, connection: str = "") -> tuple[list[Sync], int]:
+    """This many syncs of the connection, or of all, the latest first; and how many there are."""
+    with database.connect("reading the sync log") as conn:
+        return read_syncs(conn, limit, offset, connection)
+
+
+def find_running(database: Database, connection: str) -> Sync | None:
+    """The connection's sync that runs now, as far as the sync log says; None if there is none."""
+    with database.connect("reading the sync log") as conn:
+        last = read_last_sync(conn, connection)
+    return last if last and last.state == "running" else None

@@ -23,8 +23,13 @@ from perfcopilot_goals.storage.connections import has_connection, read_connectio
 from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.erased import has_erasure_since
 from perfcopilot_goals.storage.locks import lock_slices
-from perfcopilot_goals.storage.receipts import store_receipt
-from perfcopilot_goals.storage.sync_log import has_newer_write, read_rows_before, read_source, record_write
+from perfcopilot_goals.storage.sync_log import (
+    has_newer_write,
+    read_rows_before,
+    read_source,
+    record_write,
+    store_receipt,
+)
 from perfcopilot_goals.storage.versions import record_versions
 
 # The tables that hold goals. The others may become empty: a company may have no key results, or no employees yet.

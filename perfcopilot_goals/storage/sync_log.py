@@ -2,7 +2,8 @@
 
 `counts -> 'tables'` has, by table, the rows, the moment, the inputs and the notes of that sync's latest write. It tells
 an empty slice from one that was never written, and it stops a sync that comes too late. `counts -> 'remedy'` is what
-to do about the error of a failed sync, in the error's own words.
+to do about the error of a failed sync, in the error's own words. `receipt` is only there for a whole sync;
+`core.receipt` says what is in it.
 """
 
 import datetime as dt
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 
+from perfcopilot_goals.core.receipt import build_receipt
 from perfcopilot_goals.domain.sync import Source, Sync
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.sql_tables import sql_table
@@ -136,6 +138,19 @@ def record_write(
     conn.execute(sa.update(_SYNCS).where(c.connection == connection, c.run_id == run_id).values(values))
 
 
+def store_receipt(conn: sa.Connection, connection: str, run_id: str) -> None:
+    """Store the receipt of a sync that has just completed, in its transaction; none if it wrote only some tables.
+
+    `GoalsGuardError` if the sync's counts do not add up.
+    """
+    c = _SYNCS.c
+    sync = read_sync(conn, connection, run_id)
+    receipt = build_receipt(sync) if sync else None
+    if receipt is not None:
+        this_sync = (c.connection == connection, c.run_id == run_id)
+        conn.execute(sa.update(_SYNCS).where(*this_sync).values(receipt=receipt))
+
+
 def read_source(conn: sa.Connection, connection: str, table: str) -> Source | None:
     """Where the connection's slice of that table came from; None if it was never written."""
     c, write = _SYNCS.c, _WRITES[table]
@@ -164,6 +179,13 @@ def has_newer_write(conn: sa.Connection, connection: str, table: str, synced_at:
     c = _SYNCS.c
     newer = (c.connection == connection, c.synced_at > synced_at, _WRITES.has_key(table))
     return conn.scalar(sa.select(sa.true()).where(*newer).limit(1)) is not None
+
+
+def read_sync(conn: sa.Connection, connection: str, run_id: str) -> Sync | None:
+    """The sync of that run, if there was one."""
+    c = _SYNCS.c
+    found = conn.execute(sa.select(*_COLUMNS).where(c.connection == connection, c.run_id == run_id)).first()
+    return Sync(*found) if found else None
 
 
 def read_last_sync(conn: sa.Connection, connection: str, state: str | None = None) -> Sync | None:
@@ -195,6 +217,16 @@ def read_syncs(conn: sa.Connection, limit: int, offset: int, connection: str = "
     query = sa.select(*_COLUMNS).where(of).order_by(c.started_at.desc(), c.run_id).limit(limit).offset(offset)
     total = conn.scalar(sa.select(sa.func.count()).select_from(_SYNCS).where(of)) or 0
     return [Sync(*row) for row in conn.execute(query)], total
+
+
+def read_receipt(conn: sa.Connection, connection: str, run_id: str | None = None) -> dict[str, Any] | None:
+    """The receipt of that run, or the connection's latest one; None if there is none."""
+    c = _SYNCS.c
+    query = sa.select(c.receipt).where(c.connection == connection, c.receipt.is_not(None))
+    if run_id is not None:
+        query = query.where(c.run_id == run_id)
+    receipt: dict[str, Any] | None = conn.scalar(query.order_by(c.started_at.desc()).limit(1))
+    return receipt
 
 
 def read_last_route(conn: sa.Connection, connection: str) -> str | None:
