@@ -17,7 +17,7 @@ from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.ids import show_ids
 from perfcopilot_goals.domain.sync import SLICE_TABLES, LastSync
 from perfcopilot_goals.storage.connections import read_connections
-from perfcopilot_goals.storage.sources import count_enabled
+from perfcopilot_goals.storage.roster_and_settings import count_enabled
 from perfcopilot_goals.storage.status import read_failed_syncs
 
 JOB = "sync_goals"
