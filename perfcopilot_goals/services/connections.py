@@ -133,8 +133,7 @@ def check_connection(
     `asks_goals`: also whether Goals answer in the workspace, which takes one more request. Raises if the token itself
     is refused. Waits while a sync uses the token, as a sync does.
     """
-    with database.connect("reading the connection") as conn:
-        row = read_connection(conn, name)
+    row = find_connection(database, name)
     gid = require_workspace(row) if (row.workspace_gid or "").strip() else None
     with open_client(database, row, settings, clock=clock, on_wait=on_wait) as client:
         identity = fetch_identity(client)

@@ -54,9 +54,13 @@ def erase_person(database: Database, settings: Settings, connection: str, employ
         files = redact_files(settings, runs_of_others(conn, connection), redaction.masked)
     ours = [(SCHEMA, table) for table in (*erasure.rows, "syncs", "audit_log")]
     vacuum(database, ours + [(DAGSTER_SCHEMA, table) for table in dagster])
-    removed = {f"{SCHEMA}.{table}": rows for table, rows in erasure.rows.items()}
-    removed |= {f"{SCHEMA}.subgoals, owner only": erasure.disowned, f"{SCHEMA}.syncs, ids and digests": sync_log}
-    removed |= {f"{SCHEMA}.employees, manager only": erasure.unmanaged}
-    removed |= {f"{SCHEMA}.audit_log, ids only": erasure.audited}
-    removed |= {f"{DAGSTER_SCHEMA}.{table}, ids only": rows for table, rows in dagster.items()}
-    return ErasedPerson(erasure, removed | {"files of runs, ids only": files})
+    removed = {
+        **{f"{SCHEMA}.{table}": rows for table, rows in erasure.rows.items()},
+        f"{SCHEMA}.subgoals, owner only": erasure.disowned,
+        f"{SCHEMA}.syncs, ids and digests": sync_log,
+        f"{SCHEMA}.employees, manager only": erasure.unmanaged,
+        f"{SCHEMA}.audit_log, ids only": erasure.audited,
+        **{f"{DAGSTER_SCHEMA}.{table}, ids only": rows for table, rows in dagster.items()},
+        "files of runs, ids only": files,
+    }
+    return ErasedPerson(erasure, removed)

@@ -13,7 +13,8 @@ from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.core.suggestions import COLLISION, EXACT, HINT, KINDS, NOTHING
 
 if TYPE_CHECKING:
-    from perfcopilot_goals.services.mapping import MappingConflict, Waiting
+    from perfcopilot_goals.core.mapping_conflicts import MappingConflict
+    from perfcopilot_goals.services.roster import Waiting
 
 UNMAPPED_COLUMNS = ("employee_id", "full_name", "email", "unchanged since")
 OWNER_COLUMNS = ("asana_user_gid", "goals")
@@ -31,17 +32,17 @@ def unmapped(session: Session, name: str, owners: bool, as_json: bool) -> None:
 
     The date is when the row last changed: they are unmapped at least since then.
     """
-    found = services.mapping.list_unmapped(session.database, name)
-    people = [asdict(person) for person in found.employees]
+    people = [asdict(person) for person in services.roster.list_unmapped(session.database, name)]
+    waiting = services.roster.list_waiting(session.database, name)
     if as_json:
-        print_json({"employees": people, **asdict(found.waiting)} if owners else people)
+        print_json({"employees": people, **asdict(waiting)} if owners else people)
         return
     rows = [person | {"unchanged since": f"{person['unchanged_since']:%Y-%m-%d}"} for person in people]
     print_table(rows, UNMAPPED_COLUMNS, f"Every employee of {name} is mapped.")
     if people:
         echo(f"Who they may be in Asana: perfcopilot-goals employee suggest {name}")
     echo("")
-    _show_waiting(name, found.waiting, every=owners)
+    _show_waiting(name, waiting, every=owners)
 
 
 @click.command("suggest")

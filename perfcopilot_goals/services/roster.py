@@ -1,17 +1,44 @@
-"""The roster a page at a time: unmapped and mapped employees, found by a search."""
+"""The roster as people read it: as a whole, a page at a time, and what the mapping lacks."""
 
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.employees import read_employees
 from perfcopilot_goals.storage.roster import (
     Page,
     RosterRow,
+    Unmapped,
     Waiting,
     read_conflicts,
     read_roster_page,
+    read_unmapped,
     read_waiting,
 )
 
-__all__ = ["Page", "RosterRow", "Waiting", "list_conflicts", "list_roster", "list_waiting"]
+__all__ = [
+    "Page",
+    "RosterRow",
+    "Waiting",
+    "list_conflicts",
+    "list_employees",
+    "list_roster",
+    "list_unmapped",
+    "list_waiting",
+]
+
+
+def list_employees(database: Database, name: str) -> list[Employee]:
+    """The connection's roster, by employee id; `GoalsConfigError` if there is no such connection."""
+    with database.connect("reading the roster") as conn:
+        read_connection(conn, name)
+        return read_employees(conn, name)
+
+
+def list_unmapped(database: Database, name: str) -> list[Unmapped]:
+    """The connection's employees without an Asana user; `GoalsConfigError` if there is no such connection."""
+    with database.connect("reading the roster") as conn:
+        read_connection(conn, name)
+        return read_unmapped(conn, name)
 
 
 def list_roster(database: Database, connection: str, page: Page, *, is_mapped: bool) -> tuple[list[RosterRow], int]:
