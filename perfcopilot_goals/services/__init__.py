@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         roster_import,
         status,
         sync_access,
-        token_files,
+        tokens,
         verify,
     )
 else:

@@ -5,8 +5,6 @@ from perfcopilot_goals.storage.audit_log import AuditEntry, add_audit_entry, rea
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
 
-__all__ = ["AuditEntry", "list_audit_log", "record_look", "record_sync"]
-
 
 def list_audit_log(database: Database, limit: int, offset: int = 0) -> tuple[list[AuditEntry], int]:
     """This many entries, the latest first; and how many there are in all."""

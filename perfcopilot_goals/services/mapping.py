@@ -34,20 +34,6 @@ from perfcopilot_goals.storage.erased import read_erased
 from perfcopilot_goals.storage.locks import lock_roster
 from perfcopilot_goals.storage.users_check import read_users_check, record_users_check
 
-__all__ = [
-    "AsanaUser",
-    "MappingConflict",
-    "Suggested",
-    "UsersSeen",
-    "check_mapping",
-    "find_gids",
-    "find_users",
-    "match_again",
-    "save_mappings",
-    "set_mapping",
-    "suggest_mapping",
-]
-
 
 @dataclass(frozen=True)
 class UsersSeen:

@@ -19,8 +19,6 @@ from perfcopilot_goals.storage.versions import (
     read_visible_spans,
 )
 
-__all__ = ["HistoryEntry", "PastBlock", "Prompt", "find_past_block", "find_prompt", "list_versions"]
-
 
 @dataclass(frozen=True)
 class Prompt:

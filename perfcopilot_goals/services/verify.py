@@ -4,7 +4,6 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
 from perfcopilot_goals.asana.single_goals import fetch_single_goals
 from perfcopilot_goals.core.block_comparison import LineResult, Version, choose_version, compare_block
 from perfcopilot_goals.core.block_text import find_block
@@ -103,7 +102,6 @@ def check_live(
     settings: Settings,
     verification: Verification,
     *,
-    clock: Clock = SYSTEM_CLOCK,
     on_wait: Callable[[str], None] = lambda _: None,
 ) -> Verification:
     """The verification with what Asana now says of the cited goals, one request each.
@@ -121,7 +119,7 @@ def check_live(
     gids = list(dict.fromkeys(line.gid for line in cited))
     if not gids:
         return replace(verification, live=[])
-    with open_client(database, connection, settings, clock=clock, on_wait=on_wait) as client:
+    with open_client(database, connection, settings, on_wait=on_wait) as client:
         goals = fetch_single_goals(client, gids, LIVE_FIELDS)
         responses = {gid: goal.fields if goal.fields is not None else goal.status for gid, goal in goals.items()}
         # In here, so that an error about a response's shape names the connection.

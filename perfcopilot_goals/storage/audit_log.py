@@ -55,8 +55,8 @@ def redact_audit_log(
 ) -> int:
     """Take a person out of the log; returns how many entries changed.
 
-    `ids` leave the subjects of the connection's entries. Stars replace an actor who has the person's `address`, except
-    in the entries of the connections `elsewhere`. An empty address is nobody's.
+    `ids` leave the subjects of the connection's entries. A mark replaces an actor who has the person's `address`,
+    except in the entries of the connections `elsewhere`. An empty address is nobody's.
     """
     a = _AUDIT.c
     changed = 0

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from perfcopilot_goals.core.reasons import reason_now
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.schemas.sql_tables import any_of, ordered, sql_table
 from perfcopilot_goals.storage.sync_log import read_source
 
@@ -28,15 +29,10 @@ class Page:
     search: str = ""
 
 
-@dataclass(frozen=True)
-class RosterRow:
-    """An employee of the roster."""
+@dataclass(frozen=True, kw_only=True)
+class RosterRow(Employee):
+    """An employee, with when their row changed and what the last comparison with Asana's users found."""
 
-    employee_id: str
-    full_name: str
-    email: str
-    asana_user_gid: str | None
-    manager_email: str | None
     updated_at: dt.datetime
     asana_gone_at: dt.datetime | None
     mapping_conflict: str | None
@@ -106,18 +102,15 @@ def read_roster_page(
     e = _EMPLOYEES.c
     has_user = e.asana_user_gid.is_not(None) if is_mapped else e.asana_user_gid.is_(None)
     found = (e.connection == connection, has_user, _matches(page.search))
-    query = sa.select(*(e[f.name] for f in fields(RosterRow))).where(*found).order_by(ordered(e.employee_id))
-    rows = conn.execute(query.limit(page.limit).offset(page.offset))
-    return [RosterRow(*row) for row in rows], _count(conn, *found)
+    query = _select_rows(*found).limit(page.limit).offset(page.offset)
+    return [RosterRow(**row) for row in conn.execute(query).mappings()], _count(conn, *found)
 
 
 def read_conflicts(conn: sa.Connection, connection: str) -> list[RosterRow]:
     """The mapped employees whom the e-mails contradict, by employee id."""
     e = _EMPLOYEES.c
-    query = sa.select(*(e[f.name] for f in fields(RosterRow))).where(
-        e.connection == connection, e.mapping_conflict.is_not(None)
-    )
-    return [RosterRow(*row) for row in conn.execute(query.order_by(ordered(e.employee_id)))]
+    query = _select_rows(e.connection == connection, e.mapping_conflict.is_not(None))
+    return [RosterRow(**row) for row in conn.execute(query).mappings()]
 
 
 def read_unmapped(conn: sa.Connection, connection: str) -> list[Unmapped]:
@@ -176,6 +169,11 @@ def read_person(conn: sa.Connection, connection: str, employee_id: str) -> Perso
     e = _EMPLOYEES.c
     query = _select_statuses(e.full_name, e.email).where(e.connection == connection, e.employee_id == employee_id)
     return next((Person(**person) for person in _read_statuses(conn, query)), None)
+
+
+def _select_rows(*found: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    e = _EMPLOYEES.c
+    return sa.select(*(e[f.name] for f in fields(RosterRow))).where(*found).order_by(ordered(e.employee_id))
 
 
 def _select_statuses(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
