@@ -1,6 +1,5 @@
 """A person erased from everything that is kept: our tables, Dagster's, the sync log, the files that runs print to."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perfcopilot_goals.core.erasure import Redaction
@@ -14,7 +13,7 @@ from perfcopilot_goals.storage.erasure_scan import scan_for_leftovers
 from perfcopilot_goals.storage.local_files import redact_files
 from perfcopilot_goals.storage.users_check import read_mapping_conflicts
 
-__all__ = ["ErasedPerson", "Erasure", "erase_person", "find_leftovers", "has_doubtful_mapping"]
+__all__ = ["ErasedPerson", "Erasure", "erase_person", "has_doubtful_mapping", "scan_for_leftovers"]
 
 
 @dataclass(frozen=True)
@@ -33,11 +32,6 @@ def has_doubtful_mapping(database: Database, connection: str, employee_id: str) 
     with database.connect("reading the connection") as conn:
         read_connection(conn, connection)
         return employee_id in read_mapping_conflicts(conn, connection)
-
-
-def find_leftovers(database: Database, settings: Settings, texts: Sequence[str]) -> dict[str, list[str]]:
-    """For each text the places that still hold it, in the database and in local files; texts not found are left out."""
-    return scan_for_leftovers(database, settings, texts) if texts else {}
 
 
 def erase_person(database: Database, settings: Settings, connection: str, employee_id: str) -> ErasedPerson:

@@ -7,7 +7,6 @@ from perfcopilot_goals.storage.employees import read_employees
 from perfcopilot_goals.storage.roster import (
     Page,
     RosterRow,
-    Unmapped,
     Waiting,
     read_conflicts,
     read_roster_page,
@@ -34,7 +33,7 @@ def list_employees(database: Database, name: str) -> list[Employee]:
         return read_employees(conn, name)
 
 
-def list_unmapped(database: Database, name: str) -> list[Unmapped]:
+def list_unmapped(database: Database, name: str) -> list[RosterRow]:
     """The connection's employees without an Asana user; `GoalsConfigError` if there is no such connection."""
     with database.connect("reading the roster") as conn:
         read_connection(conn, name)

@@ -39,20 +39,6 @@ class RosterRow(Employee):
 
 
 @dataclass(frozen=True)
-class Unmapped:
-    """An employee without an Asana user.
-
-    `unchanged_since` is when their row last changed in any way; they have been unmapped at least since then.
-    """
-
-    employee_id: str
-    full_name: str
-    email: str
-    asana_user_gid: None
-    unchanged_since: dt.datetime
-
-
-@dataclass(frozen=True)
 class Owner:
     """An Asana user who owns goals and is no employee of the roster."""
 
@@ -113,15 +99,11 @@ def read_conflicts(conn: sa.Connection, connection: str) -> list[RosterRow]:
     return [RosterRow(**row) for row in conn.execute(query).mappings()]
 
 
-def read_unmapped(conn: sa.Connection, connection: str) -> list[Unmapped]:
+def read_unmapped(conn: sa.Connection, connection: str) -> list[RosterRow]:
     """The unmapped employees, by employee id."""
     e = _EMPLOYEES.c
-    query = (
-        sa.select(e.employee_id, e.full_name, e.email, e.asana_user_gid, e.updated_at)
-        .where(e.connection == connection, e.asana_user_gid.is_(None))
-        .order_by(ordered(e.employee_id))
-    )
-    return [Unmapped(*row) for row in conn.execute(query)]
+    query = _select_rows(e.connection == connection, e.asana_user_gid.is_(None))
+    return [RosterRow(**row) for row in conn.execute(query).mappings()]
 
 
 def read_waiting(conn: sa.Connection, connection: str) -> Waiting:

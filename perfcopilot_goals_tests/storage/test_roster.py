@@ -45,8 +45,8 @@ def test_the_unmapped_come_by_id_with_the_moment_of_their_last_change(database: 
     moments = {
         row["employee_id"]: dt.datetime.fromisoformat(row["updated_at"]) for row in stored(database, "employees")
     }
-    assert [row.unchanged_since for row in found] == [moments["E1"], moments["E10"]]
-    assert found[0].unchanged_since > found[1].unchanged_since
+    assert [row.updated_at for row in found] == [moments["E1"], moments["E10"]]
+    assert found[0].updated_at > found[1].updated_at
 
 
 def test_owners_who_are_no_employee_come_with_their_number_of_goals_largest_first(database: Database) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from perfcopilot_goals.core.mapping_conflicts import MappingConflict
     from perfcopilot_goals.services.roster import Waiting
 
+PERSON_COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
 UNMAPPED_COLUMNS = ("employee_id", "full_name", "email", "unchanged since")
 OWNER_COLUMNS = ("asana_user_gid", "goals")
 SUGGESTION_COLUMNS = ("employee_id", "full_name", "suggestion", "asana name", "how sure", "why")
@@ -32,7 +33,10 @@ def unmapped(session: Session, name: str, owners: bool, as_json: bool) -> None:
 
     The date is when the row last changed: they are unmapped at least since then.
     """
-    people = [asdict(person) for person in services.roster.list_unmapped(session.database, name)]
+    people = [
+        {**{column: getattr(row, column) for column in PERSON_COLUMNS}, "unchanged_since": row.updated_at}
+        for row in services.roster.list_unmapped(session.database, name)
+    ]
     waiting = services.roster.list_waiting(session.database, name)
     if as_json:
         print_json({"employees": people, **asdict(waiting)} if owners else people)
