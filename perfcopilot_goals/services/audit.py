@@ -22,4 +22,4 @@ def record_sync(database: Database, connection: str, actor: str) -> None:
     """Records that somebody starts a sync; `GoalsConfigError` if there is no such connection."""
     with database.connect("writing the audit log") as conn:
         read_connection(conn, connection)
-        add_audit_entry(conn, connection, actor, STARTED_SYNC, [])
+        add_audit_entry(conn, connection, actor, STARTED_SYNC)

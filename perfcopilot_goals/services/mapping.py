@@ -71,8 +71,7 @@ def set_mapping(database: Database, name: str, employee_id: str, gid: str | None
         except GoalsError as error:
             error.about(name)
             raise
-        if actor is not None:
-            add_audit_entry(conn, name, actor, UNMAPPED if gid is None else MAPPED, [employee_id])
+        add_audit_entry(conn, name, actor, UNMAPPED if gid is None else MAPPED, [employee_id])
 
 
 def save_mappings(

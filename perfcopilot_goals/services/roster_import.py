@@ -78,7 +78,7 @@ def import_roster(
         except GoalsError as error:
             error.about(connection)
             raise
-        if actor is not None and not dry_run:
+        if not dry_run:
             subject = [*done.changes.added, *done.changes.changed, *done.removed]
             add_audit_entry(conn, connection, actor, IMPORTED_ROSTER, subject)
     return done

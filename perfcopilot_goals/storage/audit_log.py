@@ -28,8 +28,12 @@ class AuditEntry:
     subject: list[str]
 
 
-def add_audit_entry(conn: sa.Connection, connection: str, actor: str, action: str, subject: Iterable[str]) -> None:
-    """Add an entry, as of now."""
+def add_audit_entry(
+    conn: sa.Connection, connection: str, actor: str | None, action: str, subject: Iterable[str] = ()
+) -> None:
+    """Add an entry, as of now; none for a change without an actor, which was not made on the page."""
+    if actor is None:
+        return
     row = {"connection": connection, "actor": actor, "action": action, "subject": list(subject)}
     # Inline: otherwise SQLAlchemy has the number of the entry returned, which takes the right to read the log.
     conn.execute(sa.insert(_AUDIT).inline().values(row | {"at": sa.func.clock_timestamp()}))

@@ -38,14 +38,14 @@ class Erasure:
     """
 
     rows: dict[str, int]
-    disowned: int
     ids: frozenset[str]
     other_ids: frozenset[str]
-    is_unmapped: bool
-    is_email_shared: bool
-    running_syncs: int
+    disowned: int = 0
     unmanaged: int = 0
     audited: int = 0
+    running_syncs: int = 0
+    is_unmapped: bool = False
+    is_email_shared: bool = False
 
 
 def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Erasure:
@@ -60,7 +60,7 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
     others = {i for row in roster.values() for i in (row.employee_id, row.asana_user_gid) if i} - {employee_id}
     if employee_id not in roster and erased.has_employee(employee_id):
         audited = redact_audit_log(conn, connection, {employee_id})
-        return Erasure({}, 0, frozenset({employee_id}), frozenset(others), False, False, 0, audited=audited)
+        return Erasure({}, frozenset({employee_id}), frozenset(others), audited=audited)
     person = roster.pop(employee_id, None) or _former_employee(conn, connection, employee_id)
     if person is None:
         raise no_such_employee(connection, employee_id, ", so nothing was erased")
@@ -73,17 +73,16 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
     forget_users_check(conn, connection)
     gids -= _shared_gids(conn, connection, gids)
     running = sa.select(sa.func.count()).where(_SYNCS.c.connection == connection, _SYNCS.c.state == "running")
-    running_syncs = conn.scalar(running) or 0
     theirs = {employee_id, *([person.asana_user_gid] if person.asana_user_gid else [])}
     return Erasure(
         rows,
-        disowned,
         ids=frozenset(theirs | gids),
         other_ids=frozenset(others - theirs),
+        disowned=disowned,
+        unmanaged=unmanaged,
+        running_syncs=conn.scalar(running) or 0,
         is_unmapped=person.asana_user_gid is None,
         is_email_shared=is_shared,
-        running_syncs=running_syncs,
-        unmanaged=unmanaged,
         audited=_leave_audit_log(conn, connection, theirs, "" if is_shared else address_of(person.email)),
     )
 

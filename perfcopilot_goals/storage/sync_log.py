@@ -8,7 +8,7 @@ to do about the error of a failed sync, in the error's own words. `receipt` is o
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,6 +26,17 @@ _SYNCS = sql_table("syncs")
 _CONNECTIONS = sql_table("connections")
 _COLUMNS = [_SYNCS.c[f.name] for f in fields(Sync)]
 _WRITES = _SYNCS.c.counts["tables"]
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write of a slice: how many rows it brought and replaced, what it was made from, and what the asset noted."""
+
+    write_id: str
+    rows: int
+    rows_before: int
+    inputs: Mapping[str, str]
+    notes: Mapping[str, Any]
 
 
 def begin_sync(conn: sa.Connection, connection: str, run_id: str, synced_at: dt.datetime | None = None) -> dt.datetime:
@@ -102,30 +113,11 @@ def fail_sync(
     )
 
 
-def record_write(
-    conn: sa.Connection,
-    connection: str,
-    run_id: str,
-    table: str,
-    *,
-    write_id: str,
-    rows: int,
-    rows_before: int,
-    inputs: Mapping[str, str],
-    notes: Mapping[str, Any],
-    is_last: bool,
-) -> None:
+def record_write(conn: sa.Connection, connection: str, run_id: str, table: str, write: Write, *, is_last: bool) -> None:
     """Record that the sync has written a table; `is_last` completes the sync."""
-    c = _SYNCS.c
-    entry = {
-        "write_id": write_id,
-        "rows": rows,
-        "rows_before": rows_before,
-        "inputs": dict(inputs),
-        "notes": dict(notes),
-    }
+    c, notes = _SYNCS.c, write.notes
     # The database's clock, so that writes from two machines are ordered by one clock.
-    timed = sa.literal(entry, JSONB) + sa.func.jsonb_build_object("written_at", sa.func.clock_timestamp())
+    timed = sa.literal(asdict(write), JSONB) + sa.func.jsonb_build_object("written_at", sa.func.clock_timestamp())
     writes = sa.func.coalesce(_WRITES, sa.literal({}, JSONB)) + sa.func.jsonb_build_object(table, timed)
     values: dict[Any, Any] = {
         c.counts: c.counts + sa.func.jsonb_build_object("tables", writes),
