@@ -1,6 +1,6 @@
 """The table `employees`: each connection's roster."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
@@ -63,19 +63,6 @@ def remove_employees(conn: sa.Connection, connection: str, employee_ids: Iterabl
     gone = list(employee_ids)
     withdraw_employees(conn, connection, gone)
     conn.execute(sa.delete(_EMPLOYEES).where(e.connection == connection, e.employee_id == any_of(gone)))
-
-
-def record_gone_users(conn: sa.Connection, connection: str, gids: Collection[str]) -> list[str]:
-    """Record which employees' users are gone, and since when; returns those employees. `gids` are the workspace's."""
-    e = _EMPLOYEES.c
-    is_there, was_gone = e.asana_user_gid == any_of(gids), e.asana_gone_at.is_not(None)
-    conn.execute(
-        sa.update(_EMPLOYEES)
-        .where(e.connection == connection, is_there == was_gone)
-        .values(asana_gone_at=sa.case((e.asana_gone_at.is_(None), sa.func.now())))
-    )
-    query = sa.select(e.employee_id).where(e.connection == connection, was_gone).order_by(ordered(e.employee_id))
-    return list(conn.scalars(query))
 
 
 def map_employee(conn: sa.Connection, connection: str, employee_id: str, gid: str | None) -> None:

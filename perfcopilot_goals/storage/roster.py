@@ -88,22 +88,19 @@ def read_roster_page(
     e = _EMPLOYEES.c
     has_user = e.asana_user_gid.is_not(None) if is_mapped else e.asana_user_gid.is_(None)
     found = (e.connection == connection, has_user, _matches(page.search))
-    query = _select_rows(*found).limit(page.limit).offset(page.offset)
-    return [RosterRow(**row) for row in conn.execute(query).mappings()], _count(conn, *found)
+    return _read_rows(conn, *found, page=page), _count(conn, *found)
 
 
 def read_conflicts(conn: sa.Connection, connection: str) -> list[RosterRow]:
     """The mapped employees whom the e-mails contradict, by employee id."""
     e = _EMPLOYEES.c
-    query = _select_rows(e.connection == connection, e.mapping_conflict.is_not(None))
-    return [RosterRow(**row) for row in conn.execute(query).mappings()]
+    return _read_rows(conn, e.connection == connection, e.mapping_conflict.is_not(None))
 
 
 def read_unmapped(conn: sa.Connection, connection: str) -> list[RosterRow]:
     """The unmapped employees, by employee id."""
     e = _EMPLOYEES.c
-    query = _select_rows(e.connection == connection, e.asana_user_gid.is_(None))
-    return [RosterRow(**row) for row in conn.execute(query).mappings()]
+    return _read_rows(conn, e.connection == connection, e.asana_user_gid.is_(None))
 
 
 def read_waiting(conn: sa.Connection, connection: str) -> Waiting:
@@ -153,9 +150,12 @@ def read_person(conn: sa.Connection, connection: str, employee_id: str) -> Perso
     return next((Person(**person) for person in _read_statuses(conn, query)), None)
 
 
-def _select_rows(*found: sa.ColumnElement[bool]) -> sa.Select[Any]:
+def _read_rows(conn: sa.Connection, *found: sa.ColumnElement[bool], page: Page | None = None) -> list[RosterRow]:
     e = _EMPLOYEES.c
-    return sa.select(*(e[f.name] for f in fields(RosterRow))).where(*found).order_by(ordered(e.employee_id))
+    query = sa.select(*(e[f.name] for f in fields(RosterRow))).where(*found).order_by(ordered(e.employee_id))
+    if page is not None:
+        query = query.limit(page.limit).offset(page.offset)
+    return [RosterRow(**row) for row in conn.execute(query).mappings()]
 
 
 def _select_statuses(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:

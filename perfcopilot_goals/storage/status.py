@@ -65,16 +65,15 @@ class Plan:
 def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionStatus:
     """The connection's status now."""
     c = _CONNECTIONS.c
-    counts = conn.execute(
-        sa.select(
-            c.enabled,
-            _count(_ROWS, connection, _ROWS.c.kind == "goal").label("goals"),
-            _count(_ROWS, connection, _ROWS.c.kind == "key_result").label("key_results"),
-            _count(_EMPLOYEES, connection).label("employees"),
-            _count(_EMPLOYEES, connection, _EMPLOYEES.c.asana_user_gid.is_(None)).label("unmapped"),
-            _count(_BLOCKS, connection, _BLOCKS.c.truncated).label("truncated"),
-        ).where(c.connection == connection)
-    )
+    query = sa.select(
+        c.enabled,
+        _count(_ROWS, connection, _ROWS.c.kind == "goal").label("goals"),
+        _count(_ROWS, connection, _ROWS.c.kind == "key_result").label("key_results"),
+        _count(_EMPLOYEES, connection).label("employees"),
+        _count(_EMPLOYEES, connection, _EMPLOYEES.c.asana_user_gid.is_(None)).label("unmapped"),
+        _count(_BLOCKS, connection, _BLOCKS.c.truncated).label("truncated"),
+    ).where(c.connection == connection)
+    counts = conn.execute(query).mappings().one()
     complete = read_last_sync(conn, connection, "complete")
     now = conn.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
     walked = read_source(conn, connection, "subgoals")
@@ -82,7 +81,7 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
     failed = read_failed_sync(conn, connection)
     return ConnectionStatus(
         connection=connection,
-        **counts.mappings().one(),
+        **counts,
         last_complete=complete.synced_at if complete else None,
         age_seconds=round((now - complete.synced_at).total_seconds(), 1) if complete else None,
         hidden_subgoals=notes.get("hidden_subgoals", 0),
@@ -95,10 +94,8 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
 def read_failed_syncs(conn: sa.Connection, failed_with: Collection[str]) -> list[LastSync]:
     """The enabled connections whose latest sync failed with one of these errors, by one statement.
 
-    Only their rosters and earlier syncs are read.
-
-    A roster that was imported after the last change of the settings counts as a change of them. That is so if its
-    oldest entry is newer than they are.
+    Only their rosters are read. A roster that was imported after the last change of the settings counts as a change of
+    them. That is so if its oldest entry is newer than they are.
     """
     c, s, e = _CONNECTIONS.c, _SYNCS.c, _EMPLOYEES.c
     imported_at = sa.select(sa.func.min(e.updated_at)).where(e.connection == c.connection).scalar_subquery()

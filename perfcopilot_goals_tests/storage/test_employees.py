@@ -13,9 +13,9 @@ from perfcopilot_goals.storage.employees import (
     map_unmapped,
     read_employees,
     read_mapping,
-    record_gone_users,
 )
 from perfcopilot_goals.storage.locks import lock_roster
+from perfcopilot_goals.storage.users_check import record_gone_users
 from perfcopilot_goals_tests.core.examples import error_texts
 from perfcopilot_goals_tests.storage.examples import Imported, add, imported, stored
 

@@ -11,7 +11,7 @@ from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsGuardError
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.employees import import_employees, map_employee, map_unmapped, record_gone_users
+from perfcopilot_goals.storage.employees import import_employees, map_employee, map_unmapped
 from perfcopilot_goals.storage.erasure import erase_employee
 from perfcopilot_goals.storage.roster_and_settings import read_states
 from perfcopilot_goals.storage.status import read_plan
@@ -19,6 +19,7 @@ from perfcopilot_goals.storage.users_check import (
     UsersCheck,
     read_mapping_conflicts,
     read_users_check,
+    record_gone_users,
     record_users_check,
 )
 from perfcopilot_goals_tests.storage.examples import add, connection, everything, stored
