@@ -1,9 +1,8 @@
 """Who the employees are in Asana: the roster beside the workspace's users.
 
-A person maps employees and asks for suggestions. A sync checks once a day whether the mapping still
-agrees with Asana's users. Suggestions and that check record the same two things: which mappings the e-mails
-contradict, and whose Asana user is gone. `core` decides what is a match and what contradicts one. The users themselves
-are not stored.
+A person maps employees and asks for suggestions. A sync checks once a day whether the mapping still agrees with
+Asana's users. Suggestions and that check record the same two things: which mappings the e-mails contradict, and whose
+Asana user is gone. `core` decides what is a match and what contradicts one. The users themselves are not stored.
 """
 
 from collections.abc import Callable, Mapping
