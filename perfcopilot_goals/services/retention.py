@@ -8,13 +8,8 @@ from typing import Protocol
 from perfcopilot_goals.core.retention import check_days, choose_expired
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.retention import (
-    delete_checks,
-    delete_printed,
-    delete_syncs,
-    delete_ticks,
-    read_sync_log,
-)
+from perfcopilot_goals.storage.retention import delete_checks, delete_printed, delete_ticks
+from perfcopilot_goals.storage.sync_log import delete_syncs, read_sync_log
 
 
 class RunHistory(Protocol):

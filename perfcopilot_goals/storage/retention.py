@@ -1,37 +1,18 @@
-"""Deletes old history: of the sync log, of Dagster's ticks, of deleted runs, and what runs printed."""
+"""Deletes old history of Dagster's: ticks, what deleted runs left behind, and what runs printed."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import fields
 
 import sqlalchemy as sa
 from psycopg import sql
 
-from perfcopilot_goals.domain.sync import Sync
-from perfcopilot_goals.schemas.sql_tables import sql_table
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, driver, has_table
 from perfcopilot_goals.storage.local_files import local_files
 
-_SYNCS = sql_table("syncs")
 # The endings of the files that Dagster writes a run's output to.
 _PRINTED = {".out", ".err", ".complete"}
-
-
-def read_sync_log(conn: sa.Connection) -> list[Sync]:
-    """Every sync of every connection."""
-    return [Sync(*row) for row in conn.execute(sa.select(*(_SYNCS.c[f.name] for f in fields(Sync))))]
-
-
-def delete_syncs(conn: sa.Connection, syncs: Iterable[Sync]) -> int:
-    """Delete these from the sync log, except one that is running again by now; returns how many."""
-    c = _SYNCS.c
-    delete = sa.delete(_SYNCS).where(
-        c.connection == sa.bindparam("of"), c.run_id == sa.bindparam("run"), c.state != "running"
-    )
-    ended = [{"of": sync.connection, "run": sync.run_id} for sync in syncs]
-    return conn.execute(delete, ended).rowcount if ended else 0
 
 
 def delete_checks(conn: sa.Connection, cutoff: dt.datetime) -> None:

@@ -7,7 +7,7 @@ to do about the error of a failed sync, in the error's own words. `receipt` is o
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -209,6 +209,21 @@ def read_syncs(conn: sa.Connection, limit: int, offset: int, connection: str = "
     query = sa.select(*_COLUMNS).where(of).order_by(c.started_at.desc(), c.run_id).limit(limit).offset(offset)
     total = conn.scalar(sa.select(sa.func.count()).select_from(_SYNCS).where(of)) or 0
     return [Sync(*row) for row in conn.execute(query)], total
+
+
+def read_sync_log(conn: sa.Connection) -> list[Sync]:
+    """Every sync of every connection."""
+    return [Sync(*row) for row in conn.execute(sa.select(*_COLUMNS))]
+
+
+def delete_syncs(conn: sa.Connection, syncs: Iterable[Sync]) -> int:
+    """Delete these from the sync log, except one that is running again by now; returns how many."""
+    c = _SYNCS.c
+    delete = sa.delete(_SYNCS).where(
+        c.connection == sa.bindparam("of"), c.run_id == sa.bindparam("run"), c.state != "running"
+    )
+    ended = [{"of": sync.connection, "run": sync.run_id} for sync in syncs]
+    return conn.execute(delete, ended).rowcount if ended else 0
 
 
 def read_receipt(conn: sa.Connection, connection: str, run_id: str | None = None) -> dict[str, Any] | None:
