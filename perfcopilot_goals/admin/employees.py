@@ -9,7 +9,7 @@ from starlette.responses import Response
 from perfcopilot_goals import services
 from perfcopilot_goals.admin.site import PAGE_ROWS, Ask, Site, go_to, pages, status_of
 from perfcopilot_goals.errors import GoalsError
-from perfcopilot_goals.services.roster_pages import Page
+from perfcopilot_goals.services.roster import Page
 from perfcopilot_goals.services.sync_access import refuse_to_wait
 
 # Users in the browser's own list of choices. More would make the page slow; the search finds the others.
@@ -90,7 +90,7 @@ def render(site: Site, ask: Ask, refused: _Refused | None = None, status: int = 
     search, page, mapped_page = ask.get("q"), ask.number("page"), ask.number("mapped")
     unmapped, unmapped_total = _list(site, name, page, search, is_mapped=False)
     mapped, mapped_total = _list(site, name, mapped_page, search, is_mapped=True)
-    waiting = services.roster_pages.list_waiting(site.database, name)
+    waiting = services.roster.list_waiting(site.database, name)
     listed = site.known_users.find(name)
     users = listed.users if listed else []
     sought = ask.query.get("user", "")
@@ -111,7 +111,7 @@ def render(site: Site, ask: Ask, refused: _Refused | None = None, status: int = 
         "mapped_page_count": pages(mapped_total),
         "waiting": waiting,
         "goals_of": {owner.asana_user_gid: owner.goals for owner in waiting.owners},
-        "conflicts": services.roster_pages.list_conflicts(site.database, name),
+        "conflicts": services.roster.list_conflicts(site.database, name),
         "listed": listed,
         "choices": users if len(users) <= _USERS_LISTED else [],
         "sought": sought,
@@ -127,4 +127,4 @@ def render(site: Site, ask: Ask, refused: _Refused | None = None, status: int = 
 
 def _list(site: Site, name: str, page: int, search: str, *, is_mapped: bool) -> tuple[list[Any], int]:
     wanted = Page(PAGE_ROWS, (page - 1) * PAGE_ROWS, search)
-    return services.roster_pages.list_roster(site.database, name, wanted, is_mapped=is_mapped)
+    return services.roster.list_roster(site.database, name, wanted, is_mapped=is_mapped)

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from perfcopilot_goals import services
 from perfcopilot_goals.admin.access import Denied
 from perfcopilot_goals.admin.site import PAGE_ROWS, Ask, Site, pages
-from perfcopilot_goals.services.goals import Page
+from perfcopilot_goals.services.roster import Page
 
 REASONS = {
     "ok": "The block lists all of the goals.",
@@ -60,4 +60,4 @@ def _show_goals(site: Site, ask: Ask, connection: str, employee_id: str) -> Resp
     found = services.goals.find_goals(site.database, connection, employee_id)
     # Before the page is shown: there is no look without its entry.
     services.audit.record_look(site.database, connection, ask.visitor.actor, employee_id)
-    return site.render("goals.html", ask, connection=connection, found=found, reason=REASONS[found.reason])
+    return site.render("goals.html", ask, connection=connection, found=found, reason=REASONS[found.person.reason])

@@ -45,7 +45,7 @@ def add(site: Site, ask: Ask) -> Response:
     try:
         services.connections.create_connection(site.database, site.settings, name, given, actor=ask.visitor.actor)
     except GoalsConfigError as error:
-        services.token_files.drop_token(site.settings, name, token_ref)
+        services.tokens.drop_token(site.settings, name, token_ref)
         return _refuse(site, ask, NEW, given | {"connection": name}, {"connection": error.text})
     site.dagster.set_partition(name, exists=True)
     return go_to("integrations", done="added", connection=name)
@@ -64,10 +64,10 @@ def change(site: Site, ask: Ask) -> Response:
             site.database, site.settings, name, given, actor=ask.visitor.actor
         )
     except GoalsError:
-        services.token_files.drop_token(site.settings, name, token_ref)
+        services.tokens.drop_token(site.settings, name, token_ref)
         raise
     if after.token_ref != before.token_ref:
-        services.token_files.drop_token(site.settings, name, before.token_ref)
+        services.tokens.drop_token(site.settings, name, before.token_ref)
     if after != before:
         site.known_users.forget(name)
         site.dagster.set_partition(name, exists=after.enabled)
@@ -93,7 +93,7 @@ def remove(site: Site, ask: Ask) -> Response:
         problem = {"typed": f"Type {name} to remove it. Nothing was removed."}
         return _refuse(site, ask, name, {"typed": ask.form.get("typed")}, problem)
     services.connections.delete_connection(site.database, name, actor=ask.visitor.actor)
-    services.token_files.drop_token(site.settings, name, before.token_ref)
+    services.tokens.drop_token(site.settings, name, before.token_ref)
     site.known_users.forget(name)
     site.dagster.set_partition(name, exists=False)
     return go_to("integrations", done="removed")
@@ -104,7 +104,7 @@ def sync(site: Site, ask: Ask) -> Response:
     name = ask.form.get("connection")
     if not _find(site, name).enabled:
         return _render(site, ask, _Refused(name, message="It is disabled. Enable it, then sync."), status=422)
-    if services.sync_history.find_running(site.database, name):
+    if services.status.find_running(site.database, name):
         return _render(site, ask, _Refused(name, message="A sync of it is running already."), status=422)
     services.audit.record_sync(site.database, name, ask.visitor.actor)
     is_started = site.dagster.start_sync(name)
@@ -132,7 +132,7 @@ def _parse(site: Site, form: Form, name: str) -> tuple[dict[str, Any], dict[str,
     problems = _texts(services.connections.find_setting_problems(site.settings, name, given))
     if token := form.get("token").strip():
         try:
-            services.token_files.check_token(token)
+            services.tokens.check_token(token)
         except GoalsConfigError as error:
             problems["token"] = error.text
     if problems and token:
@@ -145,7 +145,7 @@ def _with_token(site: Site, form: Form, name: str, given: dict[str, Any]) -> tup
     token = form.get("token").strip()
     if not token or not site.settings.admin_tokens:
         return given, ""
-    token_ref = services.token_files.store_token(site.settings, name, token)
+    token_ref = services.tokens.store_token(site.settings, name, token)
     return given | {"token_ref": token_ref}, token_ref
 
 
@@ -176,7 +176,7 @@ def _render(site: Site, ask: Ask, refused: _Refused | None = None, tested: Any =
 
 def _card(site: Site, row: Connection) -> dict[str, Any]:
     (status,) = services.status.describe_connections(site.database, row.connection)
-    running = services.sync_history.find_running(site.database, row.connection)
+    running = services.status.find_running(site.database, row.connection)
     return {
         "row": row,
         "status": status,

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from perfcopilot_goals import services
 from perfcopilot_goals.admin.employees import match_again, render
 from perfcopilot_goals.admin.site import Ask, Site, go_to
+from perfcopilot_goals.core.roster_text import decode_roster
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.services.roster_import import RosterImport
 
@@ -67,7 +68,7 @@ def _decode(content: bytes | None) -> str:
             f"the file is larger than {FILE_BYTES // 2**20} MB; nothing was imported",
             action="Import it with perfcopilot-goals employee import",
         )
-    return services.roster_import.decode_upload(content)
+    return decode_roster(content, "the file")
 
 
 def _show(site: Site, ask: Ask, text: str, *, replaces: bool, is_changed: bool = False) -> Response:

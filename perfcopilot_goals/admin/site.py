@@ -117,11 +117,11 @@ def _moment(moment: dt.datetime | None) -> str:
     return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC" if moment else "never"
 
 
-def _age(age: dt.timedelta | float | None) -> str:
+def _age(seconds: float | None) -> str:
     """An age in the two largest of days, hours and minutes."""
-    if age is None:
+    if seconds is None:
         return ""
-    minutes = int((age.total_seconds() if isinstance(age, dt.timedelta) else age) // 60)
+    minutes = int(seconds // 60)
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
     if days:
         return f"{days} d {hours} h"

@@ -16,7 +16,7 @@ def show(site: Site, ask: Ask) -> Response:
     """A page of the sync log, the latest syncs first; of one connection if the query names it."""
     page, connection = ask.number("page"), ask.query.get("connection", "")
     offset = (page - 1) * PAGE_ROWS
-    found, total = services.sync_history.list_syncs(site.database, PAGE_ROWS, offset, connection)
+    found, total = services.status.list_syncs(site.database, PAGE_ROWS, offset, connection)
     names = [row.connection for row in services.connections.list_connections(site.database)]
     return site.render(
         "syncs.html",

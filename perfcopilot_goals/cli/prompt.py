@@ -11,7 +11,7 @@ from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_
 from perfcopilot_goals.cli.terminal import echo
 
 if TYPE_CHECKING:
-    from perfcopilot_goals.services.prompts import HistoryEntry
+    from perfcopilot_goals.core.history import HistoryEntry
 
 VERSION_COLUMNS = ("visible from", "visible to", "goals", "key results", "reason", "statuses", "changed")
 # How many ids of each kind a line of the history shows; `--json` has all of them.

@@ -54,7 +54,7 @@ class Sample:
                 given = {"workspace_gid": workspace_gid, "requests_per_minute": 60_000, **address}
                 services.connections.create_connection(database, settings, name, given)
             # Also if an earlier demo was killed before this.
-            if not services.mapping.list_employees(database, name):
+            if not services.roster.list_employees(database, name):
                 services.roster_import.import_roster(database, name, roster_csv(asana.world))
         return tuple(name for name in services.status.find_never_synced(database) if name in wanted)
 

@@ -12,7 +12,7 @@ from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_
 from perfcopilot_goals.cli.terminal import echo
 
 if TYPE_CHECKING:
-    from perfcopilot_goals.services.status import BlockReason, ConnectionStatus
+    from perfcopilot_goals.services.status import ConnectionStatus, EmployeeStatus
 
 CONNECTION_COLUMNS = (
     *("connection", "last complete", "age", "goals", "key results", "employees"),
@@ -95,7 +95,7 @@ def _show_employees(session: Session, name: str | None, as_json: bool) -> None:
         )
 
 
-def _employee_row(block: "BlockReason") -> dict[str, Any]:
+def _employee_row(block: "EmployeeStatus") -> dict[str, Any]:
     is_cut = block.goals is not None and block.goals_owned != block.goals
     return asdict(block) | {
         "goals": f"{block.goals} of {block.goals_owned}" if is_cut else block.goals,

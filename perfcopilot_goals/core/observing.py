@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from perfcopilot_goals.core.automation import find_changed
-from perfcopilot_goals.domain.sources import SourceState
+from perfcopilot_goals.domain.roster_and_settings import RosterAndSettings
 
 # As long as a transaction of ours can last: `CONNECTION_SECONDS` of the storage.
 OVERLAP = dt.timedelta(minutes=15)
@@ -60,7 +60,9 @@ def render_observed(observed: Observed) -> str:
     )
 
 
-def observe_page(observed: Observed, page: list[SourceState], limit: int) -> tuple[list[tuple[str, str]], Observed]:
+def observe_page(
+    observed: Observed, page: list[RosterAndSettings], limit: int
+) -> tuple[list[tuple[str, str]], Observed]:
     """The first pass: observes every table of these connections. A page of less than `limit` is the last one."""
     enabled = {state.connection: state.versions for state in page if state.enabled}
     recent = {state.connection: state.versions_since(observed.since) for state in page if state.enabled}
@@ -73,7 +75,7 @@ def observe_page(observed: Observed, page: list[SourceState], limit: int) -> tup
 
 
 def observe_changes(
-    observed: Observed, states: Iterable[SourceState], now: dt.datetime, limit: int
+    observed: Observed, states: Iterable[RosterAndSettings], now: dt.datetime, limit: int
 ) -> tuple[list[tuple[str, str]], Observed]:
     """What changed since, at most `limit` slices; what is left over is read again at the next tick.
 

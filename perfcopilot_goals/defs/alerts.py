@@ -26,7 +26,7 @@ from perfcopilot_goals.domain.limits import GOALS_PER_EMPLOYEE
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.services.redaction import redact
 from perfcopilot_goals.settings import Settings
-from perfcopilot_goals.storage.overview import read_truncated
+from perfcopilot_goals.storage.blocks import read_truncated
 
 POST_SECONDS = 10
 SENSOR_SECONDS = 30

@@ -17,8 +17,8 @@ from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.ids import show_ids
 from perfcopilot_goals.domain.sync import SLICE_TABLES, LastSync
 from perfcopilot_goals.storage.connections import read_connections
-from perfcopilot_goals.storage.overview import read_last_syncs
-from perfcopilot_goals.storage.sources import count_enabled
+from perfcopilot_goals.storage.roster_and_settings import count_enabled
+from perfcopilot_goals.storage.status import read_failed_syncs
 
 JOB = "sync_goals"
 
@@ -119,7 +119,7 @@ def fixed_connection_sensor(
     """One run for each corrected connection and change; the run key holds the time of the change."""
 
     def read(conn: sa.Connection) -> tuple[int, list[LastSync]]:
-        return count_enabled(conn), read_last_syncs(conn, MENDED_BY_A_SETTING)
+        return count_enabled(conn), read_failed_syncs(conn, MENDED_BY_A_SETTING)
 
     found = store.read_or_skip("reading the latest syncs", read)
     if isinstance(found, dg.SkipReason):

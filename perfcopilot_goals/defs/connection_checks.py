@@ -32,8 +32,8 @@ from perfcopilot_goals.defs.unevaluated_checks import report_unevaluated
 from perfcopilot_goals.domain.connection_health import ConnectionHealth, EndedRun
 from perfcopilot_goals.domain.ids import IDS_SHOWN
 from perfcopilot_goals.errors import GoalsError
+from perfcopilot_goals.storage.blocks import read_truncated
 from perfcopilot_goals.storage.connection_health import read_connection_health, read_logged_runs
-from perfcopilot_goals.storage.overview import read_truncated
 
 ASSET = "connections"
 CHECK_JOB = "check_connections"

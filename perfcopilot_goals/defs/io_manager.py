@@ -24,9 +24,8 @@ from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.tables import Slice, stamp, validate
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.employees import read_mapping
-from perfcopilot_goals.storage.receipts import read_receipt
 from perfcopilot_goals.storage.slices import Replacement, load_slice, replace_slice
-from perfcopilot_goals.storage.sync_log import begin_sync
+from perfcopilot_goals.storage.sync_log import begin_sync, read_receipt
 
 # The metadata that names the columns of an input; Dagster's own database I/O managers call it so too.
 COLUMNS = "columns"

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from perfcopilot_goals.core.observing import Observed, observe_changes, observe_page, parse_observed, render_observed
 from perfcopilot_goals.defs.resources import StoreResource
-from perfcopilot_goals.domain.sources import SourceState
-from perfcopilot_goals.storage.sources import count_enabled, read_changed_sources, read_now, read_sources
+from perfcopilot_goals.domain.roster_and_settings import RosterAndSettings
+from perfcopilot_goals.storage.roster_and_settings import count_enabled, read_changed_states, read_now, read_states
 
 # Nothing waits for an observation, and every tick costs Dagster the same, also if nothing changed.
 SENSOR_SECONDS = 60
@@ -33,13 +33,13 @@ def roster_and_settings_sensor(
 ) -> dg.SensorResult | dg.SkipReason:
     """One observation for each table and connection that changed; the cursor says up to when that is done."""
 
-    def read(conn: sa.Connection) -> tuple[int, dt.datetime, Observed, list[SourceState]]:
+    def read(conn: sa.Connection) -> tuple[int, dt.datetime, Observed, list[RosterAndSettings]]:
         now = read_now(conn)
         observed = parse_observed(context.cursor, now)
         if observed.after is None:
-            states = read_changed_sources(conn, observed.since, observed.disabled)
+            states = read_changed_states(conn, observed.since, observed.disabled)
         else:
-            states = read_sources(conn, observed.after, CONNECTIONS_PER_TICK)
+            states = read_states(conn, observed.after, CONNECTIONS_PER_TICK)
         return count_enabled(conn), now, observed, states
 
     found = store.read_or_skip("reading connections and rosters", read)
@@ -58,7 +58,7 @@ def roster_and_settings_sensor(
     )
 
 
-def _observation(state: SourceState, table: str) -> dg.AssetObservation:
+def _observation(state: RosterAndSettings, table: str) -> dg.AssetObservation:
     numbers = {
         "connections": {"has_workspace_gid": int(state.has_workspace_gid)},
         "employees": {"rows": state.employees, "mapped": state.mapped, "unmapped": state.employees - state.mapped},

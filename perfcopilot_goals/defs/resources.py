@@ -20,11 +20,11 @@ from perfcopilot_goals.services.databases import open_migrated_database
 from perfcopilot_goals.services.mapping import check_mapping
 from perfcopilot_goals.services.sync_access import open_client, require_employees
 from perfcopilot_goals.settings import Settings
+from perfcopilot_goals.storage.blocks import read_block_history
 from perfcopilot_goals.storage.connections import has_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import read_mapping
 from perfcopilot_goals.storage.erased import Erased, read_erased
-from perfcopilot_goals.storage.reasons import read_block_history
 from perfcopilot_goals.storage.slices import read_slice
 from perfcopilot_goals.storage.sync_log import begin_sync, fail_sync, read_last_route
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from perfcopilot_goals.startup import import_when_used
 
 if TYPE_CHECKING:
-    from perfcopilot_goals.services import (
+    from perfcopilot_goals.services import (  # noqa: F401  names them for mypy
         audit,
         connections,
         databases,
@@ -23,33 +23,12 @@ if TYPE_CHECKING:
         prompts,
         receipts,
         retention,
+        roster,
         roster_import,
-        roster_pages,
         status,
         sync_access,
-        sync_history,
-        token_files,
+        tokens,
         verify,
     )
 else:
     __getattr__ = import_when_used(__name__)
-
-__all__ = [
-    "audit",
-    "connections",
-    "databases",
-    "erasure",
-    "goals",
-    "grants",
-    "mapping",
-    "prompts",
-    "receipts",
-    "retention",
-    "roster_import",
-    "roster_pages",
-    "status",
-    "sync_access",
-    "sync_history",
-    "token_files",
-    "verify",
-]

@@ -5,8 +5,6 @@ from perfcopilot_goals.storage.audit_log import AuditEntry, add_audit_entry, rea
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
 
-__all__ = ["AuditEntry", "list_audit_log", "record_look", "record_sync"]
-
 
 def list_audit_log(database: Database, limit: int, offset: int = 0) -> tuple[list[AuditEntry], int]:
     """This many entries, the latest first; and how many there are in all."""
@@ -24,4 +22,4 @@ def record_sync(database: Database, connection: str, actor: str) -> None:
     """Records that somebody starts a sync; `GoalsConfigError` if there is no such connection."""
     with database.connect("writing the audit log") as conn:
         read_connection(conn, connection)
-        add_audit_entry(conn, connection, actor, STARTED_SYNC, [])
+        add_audit_entry(conn, connection, actor, STARTED_SYNC)

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import sqlalchemy as sa
-
 from perfcopilot_goals.asana.address import DEFAULT_BASE_URL, check_base_url
 from perfcopilot_goals.asana.identity import Identity, fetch_identity, fetch_workspace
 from perfcopilot_goals.asana.listing import ask_for_goals
@@ -84,7 +82,7 @@ def create_connection(
     row = Connection(connection=check_name(name), **{**DEFAULTS, **_checked(settings, name, given)})
     with database.connect("adding the connection") as conn:
         add_connection(conn, row)
-        _audit(conn, name, actor, ADDED_CONNECTION)
+        add_audit_entry(conn, name, actor, ADDED_CONNECTION)
     return row
 
 
@@ -96,7 +94,7 @@ def change_connection(
     with database.connect("changing the connection") as conn:
         before = read_connection(conn, name)
         after = set_connection(conn, name, checked)
-        _audit(conn, name, actor if after != before else None, CHANGED_CONNECTION)
+        add_audit_entry(conn, name, actor if after != before else None, CHANGED_CONNECTION)
     return after
 
 
@@ -104,7 +102,7 @@ def delete_connection(database: Database, name: str, *, actor: str | None = None
     """Removes a connection with its roster, goals and history; returns how many rows of goals were removed."""
     with database.connect("removing the connection") as conn:
         removed = remove_connection(conn, name)
-        _audit(conn, name, actor, REMOVED_CONNECTION)
+        add_audit_entry(conn, name, actor, REMOVED_CONNECTION)
     return removed
 
 
@@ -133,8 +131,7 @@ def check_connection(
     `asks_goals`: also whether Goals answer in the workspace, which takes one more request. Raises if the token itself
     is refused. Waits while a sync uses the token, as a sync does.
     """
-    with database.connect("reading the connection") as conn:
-        row = read_connection(conn, name)
+    row = find_connection(database, name)
     gid = require_workspace(row) if (row.workspace_gid or "").strip() else None
     with open_client(database, row, settings, clock=clock, on_wait=on_wait) as client:
         identity = fetch_identity(client)
@@ -179,11 +176,6 @@ def _check_setting(settings: Settings, name: str, setting: str, value: Any) -> A
     if setting == "subgoal_route" and value not in SUBGOAL_ROUTES:
         raise GoalsConfigError(f"the sub-goal route is one of {', '.join(SUBGOAL_ROUTES)}", connection=name)
     return value
-
-
-def _audit(conn: sa.Connection, name: str, actor: str | None, action: str) -> None:
-    if actor is not None:
-        add_audit_entry(conn, name, actor, action, [])
 
 
 def _check_workspace_gid(name: str, given: str) -> str:

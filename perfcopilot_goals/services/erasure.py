@@ -1,6 +1,5 @@
 """A person erased from everything that is kept: our tables, Dagster's, the sync log, the files that runs print to."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perfcopilot_goals.core.erasure import Redaction
@@ -14,7 +13,7 @@ from perfcopilot_goals.storage.erasure_scan import scan_for_leftovers
 from perfcopilot_goals.storage.local_files import redact_files
 from perfcopilot_goals.storage.users_check import read_mapping_conflicts
 
-__all__ = ["ErasedPerson", "Erasure", "erase_person", "find_leftovers", "has_doubtful_mapping"]
+__all__ = ["ErasedPerson", "Erasure", "erase_person", "has_doubtful_mapping", "scan_for_leftovers"]
 
 
 @dataclass(frozen=True)
@@ -35,11 +34,6 @@ def has_doubtful_mapping(database: Database, connection: str, employee_id: str) 
         return employee_id in read_mapping_conflicts(conn, connection)
 
 
-def find_leftovers(database: Database, settings: Settings, texts: Sequence[str]) -> dict[str, list[str]]:
-    """For each text the places that still hold it, in the database and in local files; texts not found are left out."""
-    return scan_for_leftovers(database, settings, texts) if texts else {}
-
-
 def erase_person(database: Database, settings: Settings, connection: str, employee_id: str) -> ErasedPerson:
     """Erases the employee in one transaction, files last, then has Postgres drop the dead rows.
 
@@ -54,9 +48,13 @@ def erase_person(database: Database, settings: Settings, connection: str, employ
         files = redact_files(settings, runs_of_others(conn, connection), redaction.masked)
     ours = [(SCHEMA, table) for table in (*erasure.rows, "syncs", "audit_log")]
     vacuum(database, ours + [(DAGSTER_SCHEMA, table) for table in dagster])
-    removed = {f"{SCHEMA}.{table}": rows for table, rows in erasure.rows.items()}
-    removed |= {f"{SCHEMA}.subgoals, owner only": erasure.disowned, f"{SCHEMA}.syncs, ids and digests": sync_log}
-    removed |= {f"{SCHEMA}.employees, manager only": erasure.unmanaged}
-    removed |= {f"{SCHEMA}.audit_log, ids only": erasure.audited}
-    removed |= {f"{DAGSTER_SCHEMA}.{table}, ids only": rows for table, rows in dagster.items()}
-    return ErasedPerson(erasure, removed | {"files of runs, ids only": files})
+    removed = {
+        **{f"{SCHEMA}.{table}": rows for table, rows in erasure.rows.items()},
+        f"{SCHEMA}.subgoals, owner only": erasure.disowned,
+        f"{SCHEMA}.syncs, ids and digests": sync_log,
+        f"{SCHEMA}.employees, manager only": erasure.unmanaged,
+        f"{SCHEMA}.audit_log, ids only": erasure.audited,
+        **{f"{DAGSTER_SCHEMA}.{table}, ids only": rows for table, rows in dagster.items()},
+        "files of runs, ids only": files,
+    }
+    return ErasedPerson(erasure, removed)

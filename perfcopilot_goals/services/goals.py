@@ -1,37 +1,28 @@
 """One employee's goals as people read them, and whose goals a manager may read."""
 
-import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
-from perfcopilot_goals.core.reasons import reason_now
 from perfcopilot_goals.core.reports import find_reports
-from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.storage.blocks import StoredBlock, read_block
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.employee_goals import Goal, KeyResult, read_goals
+from perfcopilot_goals.storage.employee_goals import Goal, read_goals
 from perfcopilot_goals.storage.employees import no_such_employee, read_rosters
-from perfcopilot_goals.storage.overview import StoredBlock, read_block
-from perfcopilot_goals.storage.roster_page import Page, Person, read_people, read_person
-from perfcopilot_goals.storage.sync_log import read_last_sync
-
-__all__ = ["EmployeeGoals", "Goal", "KeyResult", "Page", "Person", "find_goals", "list_people", "list_reports"]
+from perfcopilot_goals.storage.roster import Page, Person, read_people, read_person
+from perfcopilot_goals.storage.sync_log import read_failed_sync
 
 
 @dataclass(frozen=True)
 class EmployeeGoals:
     """An employee, their goals and block, and what a reader should know about them.
 
-    `block` is None if there is none; `reason` then says why. `failed_with` is the error's class where the connection's
-    latest sync failed, so that all of this is an earlier one's.
+    `block` is None if there is none; the person's reason then says why. `failed_with` is the error's class where the
+    connection's latest sync failed, so that all of this is an earlier one's.
     """
 
     person: Person
-    reason: str
     goals: list[Goal]
     block: StoredBlock | None
-    age: dt.timedelta | None
     failed_with: str | None
 
 
@@ -57,25 +48,8 @@ def find_goals(database: Database, connection: str, employee_id: str) -> Employe
         person = read_person(conn, connection, employee_id)
         if person is None:
             raise no_such_employee(connection, employee_id)
-        block = _find_block(conn, person)
+        block = read_block(conn, connection, employee_id) if person.synced_at else None
         # Without a block there may still be goals of an earlier sync, from before the employee was unmapped.
         goals = read_goals(conn, connection, employee_id) if block else []
-        latest = read_last_sync(conn, connection)
-        now: dt.datetime = conn.scalars(sa.select(sa.func.clock_timestamp())).one()
-    return EmployeeGoals(
-        person=person,
-        reason=reason_now(person.block_reason, is_mapped=person.is_mapped, is_gone=person.is_gone),
-        goals=goals,
-        block=block,
-        age=now - block.synced_at if block else None,
-        failed_with=latest.error_code if latest and latest.state == "failed" else None,
-    )
-
-
-def _find_block(conn: sa.Connection, person: Person) -> StoredBlock | None:
-    if person.block_reason is None:
-        return None
-    try:
-        return read_block(conn, person.connection, person.employee_id)
-    except GoalsConfigError:
-        return None
+        failed = read_failed_sync(conn, connection)
+    return EmployeeGoals(person, goals, block, failed.error_code if failed else None)

@@ -2,8 +2,7 @@
 
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.settings import Settings
-from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.grants import ROLES, apply_grants, render_grants
+from perfcopilot_goals.storage.grants import make_roles, render_grants
 
 __all__ = ["check_has_roles", "make_roles", "render_grants"]
 
@@ -15,12 +14,3 @@ def check_has_roles(settings: Settings) -> None:
             "the local Postgres has one user and needs no roles",
             action="Set PERFCOPILOT_DATABASE_URL to grant rights in another database",
         )
-
-
-def make_roles(database: Database, prefix: str, *, mapping_by_loader: bool = False) -> list[str]:
-    """Make the roles and give them their rights, all or nothing; returns their names.
-
-    The tables must be there, Dagster's too. With `mapping_by_loader` the job `match_employees` may map, too.
-    """
-    apply_grants(database, prefix, mapping_by_loader=mapping_by_loader)
-    return [f"{prefix}_{role}" for role in ROLES]

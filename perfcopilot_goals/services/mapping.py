@@ -1,9 +1,8 @@
 """Who the employees are in Asana: the roster beside the workspace's users.
 
-A person lists the roster, maps employees and asks for suggestions. A sync checks once a day whether the mapping still
-agrees with Asana's users. Suggestions and that check record the same two things: which mappings the e-mails
-contradict, and whose Asana user is gone. `core` decides what is a match and what contradicts one. The users themselves
-are not stored.
+A person maps employees and asks for suggestions. A sync checks once a day whether the mapping still agrees with
+Asana's users. Suggestions and that check record the same two things: which mappings the e-mails contradict, and whose
+Asana user is gone. `core` decides what is a match and what contradicts one. The users themselves are not stored.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,37 +20,18 @@ from perfcopilot_goals.core.similarity import fold
 from perfcopilot_goals.core.suggestions import EXACT, AsanaUser, Suggestion, parse_users, suggest_users
 from perfcopilot_goals.domain.audit import MAPPED, UNMAPPED
 from perfcopilot_goals.domain.connection import Connection
-from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.domain.gid import is_gid
 from perfcopilot_goals.errors import GoalsError
+from perfcopilot_goals.services.connections import find_connection
 from perfcopilot_goals.services.sync_access import open_client, require_workspace
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.audit_log import add_audit_entry
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.employees import map_employee, map_unmapped, read_employees, record_gone_users
+from perfcopilot_goals.storage.employees import map_employee, map_unmapped, read_employees
 from perfcopilot_goals.storage.erased import read_erased
 from perfcopilot_goals.storage.locks import lock_roster
-from perfcopilot_goals.storage.unmapped import Unmapped, Waiting, read_unmapped, read_waiting
-from perfcopilot_goals.storage.users_check import read_users_check, record_users_check
-
-__all__ = [
-    "AsanaUser",
-    "MappingConflict",
-    "Suggested",
-    "UnmappedEmployees",
-    "UsersSeen",
-    "Waiting",
-    "check_mapping",
-    "find_gids",
-    "find_users",
-    "list_employees",
-    "list_unmapped",
-    "match_again",
-    "save_mappings",
-    "set_mapping",
-    "suggest_mapping",
-]
+from perfcopilot_goals.storage.users_check import read_users_check, record_gone_users, record_users_check
 
 
 @dataclass(frozen=True)
@@ -78,28 +58,6 @@ class Suggested:
     users: list[AsanaUser]
 
 
-@dataclass(frozen=True)
-class UnmappedEmployees:
-    """Employees without an Asana user, and the goals that wait for an employee."""
-
-    employees: list[Unmapped]
-    waiting: Waiting
-
-
-def list_employees(database: Database, name: str) -> list[Employee]:
-    """The connection's roster, by employee id; `GoalsConfigError` if there is no such connection."""
-    with database.connect("reading the roster") as conn:
-        read_connection(conn, name)
-        return read_employees(conn, name)
-
-
-def list_unmapped(database: Database, name: str) -> UnmappedEmployees:
-    """The connection's unmapped employees and waiting goals; `GoalsConfigError` if there is no such connection."""
-    with database.connect("reading the roster") as conn:
-        read_connection(conn, name)
-        return UnmappedEmployees(read_unmapped(conn, name), read_waiting(conn, name))
-
-
 def set_mapping(database: Database, name: str, employee_id: str, gid: str | None, *, actor: str | None = None) -> None:
     """Maps an employee to an Asana user, or with None unlinks them; `GoalsConfigError` if that cannot be.
 
@@ -112,8 +70,7 @@ def set_mapping(database: Database, name: str, employee_id: str, gid: str | None
         except GoalsError as error:
             error.about(name)
             raise
-        if actor is not None:
-            add_audit_entry(conn, name, actor, UNMAPPED if gid is None else MAPPED, [employee_id])
+        add_audit_entry(conn, name, actor, UNMAPPED if gid is None else MAPPED, [employee_id])
 
 
 def save_mappings(
@@ -175,20 +132,16 @@ def suggest_mapping(
 
     Waits while a sync uses the token, and reports that to `on_wait`. Sends no request if a setting is missing.
     """
-    with database.connect("reading the connection") as conn:
-        connection = read_connection(conn, name)
-    try:
-        workspace_gid = require_workspace(connection)
-        with open_client(database, connection, settings, clock=clock, on_wait=on_wait) as client:
-            listed = parse_users(fetch_users(client, workspace_gid))
-            with database.connect("matching the roster") as conn:
-                users = _without_erased(conn, name, listed)
-                suggestions = suggest_users(read_employees(conn, name), users)
-                exact = {s.employee_id: s.gid for s in suggestions if s.kind == EXACT and s.gid}
-                applied = map_unmapped(conn, name, exact) if apply else 0
-                return Suggested(suggestions, applied, _record(conn, connection, users, len(listed)), users)
-    except GoalsError as error:
-        raise error.about(name) from None
+    connection = find_connection(database, name)
+    workspace_gid = require_workspace(connection)
+    with open_client(database, connection, settings, clock=clock, on_wait=on_wait) as client:
+        listed = parse_users(fetch_users(client, workspace_gid))
+        with database.connect("matching the roster") as conn:
+            users = _without_erased(conn, name, listed)
+            suggestions = suggest_users(read_employees(conn, name), users)
+            exact = {s.employee_id: s.gid for s in suggestions if s.kind == EXACT and s.gid}
+            applied = map_unmapped(conn, name, exact) if apply else 0
+            return Suggested(suggestions, applied, _record(conn, connection, users, len(listed)), users)
 
 
 def check_mapping(database: Database, client: AsanaClient, connection: Connection) -> UsersSeen | GoalsError | None:

@@ -8,17 +8,16 @@ import sqlalchemy as sa
 from perfcopilot_goals.core.history import HistoryEntry, describe_history, format_instant, parse_as_of
 from perfcopilot_goals.domain.block import BlockVersion
 from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.storage.blocks import StoredBlock, no_block, read_block
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.overview import StoredBlock, no_block, read_block, read_connection_status
+from perfcopilot_goals.storage.sync_log import read_failed_sync
 from perfcopilot_goals.storage.versions import (
     read_block_version_at,
     read_block_versions,
     read_present,
     read_visible_spans,
 )
-
-__all__ = ["HistoryEntry", "PastBlock", "Prompt", "find_past_block", "find_prompt", "list_versions"]
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,8 @@ def find_prompt(database: Database, connection: str, employee_id: str) -> Prompt
     with database.connect("reading the block") as conn:
         read_connection(conn, connection)
         stored = read_block(conn, connection, employee_id)
-        status = read_connection_status(conn, connection)
-    return Prompt(stored, status.failed_with)
+        failed = read_failed_sync(conn, connection)
+    return Prompt(stored, failed.error_code if failed else None)
 
 
 def find_past_block(database: Database, connection: str, employee_id: str, when: str) -> PastBlock:

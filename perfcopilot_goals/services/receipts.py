@@ -11,8 +11,7 @@ from perfcopilot_goals.domain.sync import SLICE_TABLES, Sync
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.receipts import read_last_receipt, read_receipt, read_sync
-from perfcopilot_goals.storage.sync_log import read_last_sync
+from perfcopilot_goals.storage.sync_log import read_failed_sync, read_last_sync, read_receipt, read_sync
 
 __all__ = ["Receipt", "find_receipt", "receipt_rows"]
 
@@ -33,24 +32,24 @@ def find_receipt(database: Database, connection: str, run_id: str | None = None)
     with database.connect("reading the receipt", snapshot=True) as conn:
         read_connection(conn, connection)
         sync = read_sync(conn, connection, run_id) if run_id else read_last_sync(conn, connection, "complete")
-        latest = read_last_sync(conn, connection)
+        failed = read_failed_sync(conn, connection)
         content = read_receipt(conn, connection, sync.run_id) if sync else None
         if content is None:
-            raise _no_receipt(conn, connection, run_id, sync, latest)
-    has_failed = run_id is None and latest is not None and latest.state == "failed"
-    return Receipt(content, latest.error_code if latest and has_failed else None)
+            raise _no_receipt(conn, connection, run_id, sync, failed)
+    return Receipt(content, failed.error_code if failed and run_id is None else None)
 
 
 def _no_receipt(
-    conn: sa.Connection, connection: str, run_id: str | None, sync: Sync | None, latest: Sync | None
+    conn: sa.Connection, connection: str, run_id: str | None, sync: Sync | None, failed: Sync | None
 ) -> GoalsConfigError:
     """The error that says why there is no receipt, and which is the latest one."""
-    last = read_last_receipt(conn, connection)
-    again = f"The latest receipt: perfcopilot-goals receipt {connection} --run {last['run_id']}" if last else None
-    action = again or "Next: perfcopilot-goals sync {connection}"
+    last = read_receipt(conn, connection)
+    action = "Next: perfcopilot-goals sync {connection}"
+    if last:
+        action = f"The latest receipt: perfcopilot-goals receipt {connection} --run {last['run_id']}"
     if sync is None:
-        failed = f"; the latest one failed with {latest.error_code}" if latest and latest.state == "failed" else ""
-        why = f"there is no sync of run {run_id[:80]!r}" if run_id else f"there is no complete sync yet{failed}"
+        ended = f"; the latest one failed with {failed.error_code}" if failed else ""
+        why = f"there is no sync of run {run_id[:80]!r}" if run_id else f"there is no complete sync yet{ended}"
     elif sync.state != "complete":
         state = "failed" if sync.state == "failed" else "has not ended"
         why = f"run {sync.run_id} {state}, and only a complete sync has a receipt"

@@ -8,14 +8,8 @@ from typing import Protocol
 from perfcopilot_goals.core.retention import check_days, choose_expired
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.retention import (
-    delete_orphaned_checks,
-    delete_printed,
-    delete_runless_checks,
-    delete_syncs,
-    delete_ticks,
-    read_sync_log,
-)
+from perfcopilot_goals.storage.retention import delete_checks, delete_printed, delete_ticks
+from perfcopilot_goals.storage.sync_log import delete_syncs, read_sync_log
 
 
 class RunHistory(Protocol):
@@ -59,8 +53,7 @@ def purge(
     with database.connect("deleting old history") as conn:
         ticks = delete_ticks(conn, cutoff, dry_run=dry_run)
         if not dry_run:
-            delete_orphaned_checks(conn)
-            delete_runless_checks(conn, cutoff)
+            delete_checks(conn, cutoff)
             syncs = delete_syncs(conn, expired)
     files = delete_printed(settings, cutoff, set(runs), history.has, dry_run=dry_run)
     return Purged(syncs, len(runs), ticks, files)

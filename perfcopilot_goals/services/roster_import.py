@@ -49,11 +49,6 @@ def read_roster_file(path: Path) -> str:
     return decode_roster(content, path.name)
 
 
-def decode_upload(content: bytes) -> str:
-    """The text of an uploaded roster; `GoalsConfigError` if it is not text."""
-    return decode_roster(content, "the file")
-
-
 def export_roster(database: Database, connection: str) -> str:
     """The roster as a CSV file that imports again without a change; `GoalsConfigError` for an unknown connection."""
     with database.connect("reading the roster") as conn:
@@ -83,7 +78,7 @@ def import_roster(
         except GoalsError as error:
             error.about(connection)
             raise
-        if actor is not None and not dry_run:
+        if not dry_run:
             subject = [*done.changes.added, *done.changes.changed, *done.removed]
             add_audit_entry(conn, connection, actor, IMPORTED_ROSTER, subject)
     return done

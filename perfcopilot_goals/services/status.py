@@ -3,44 +3,27 @@
 Nothing here asks Asana: all of it is read from what earlier syncs stored.
 """
 
-import datetime as dt
 from dataclasses import dataclass
 
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Pacer
-from perfcopilot_goals.core.reasons import reason_now
+from perfcopilot_goals.domain.sync import Sync
 from perfcopilot_goals.storage.connections import read_connection, read_connections
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.overview import ConnectionStatus, Plan, read_connection_status, read_plan
-from perfcopilot_goals.storage.reasons import EmployeeStatus, read_employee_statuses
-from perfcopilot_goals.storage.sync_log import read_last_sync
+from perfcopilot_goals.storage.roster import EmployeeStatus, read_employee_statuses
+from perfcopilot_goals.storage.status import ConnectionStatus, Plan, read_connection_status, read_plan
+from perfcopilot_goals.storage.sync_log import read_last_sync, read_syncs
 
 __all__ = [
-    "BlockReason",
     "ConnectionStatus",
+    "EmployeeStatus",
     "SyncPlan",
     "describe_connections",
     "explain_blocks",
     "find_never_synced",
+    "find_running",
+    "list_syncs",
     "plan_sync",
 ]
-
-
-@dataclass(frozen=True)
-class BlockReason:
-    """Why an employee's block is as it is; the figures are None where there is no block.
-
-    `roster_changed`: their row of the roster changed after the block was made.
-    """
-
-    connection: str
-    employee_id: str
-    goals: int | None
-    goals_owned: int | None
-    key_results: int | None
-    synced_at: dt.datetime | None
-    age_seconds: float | None
-    roster_changed: bool
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -66,12 +49,12 @@ def find_never_synced(database: Database) -> list[str]:
         return [row.connection for row in read_connections(conn) if read_last_sync(conn, row.connection) is None]
 
 
-def explain_blocks(database: Database, connection: str | None = None) -> list[BlockReason]:
+def explain_blocks(database: Database, connection: str | None = None) -> list[EmployeeStatus]:
     """Each employee of the connection, or of all of them, with the reason that holds now."""
     with database.connect("reading the status") as conn:
         if connection:
             read_connection(conn, connection)
-        return [_explain(status) for status in read_employee_statuses(conn, connection)]
+        return read_employee_statuses(conn, connection)
 
 
 def plan_sync(database: Database, connection: str) -> SyncPlan:
@@ -83,15 +66,14 @@ def plan_sync(database: Database, connection: str) -> SyncPlan:
     return SyncPlan(connection, parts, row.requests_per_minute, seconds)
 
 
-def _explain(status: EmployeeStatus) -> BlockReason:
-    return BlockReason(
-        connection=status.connection,
-        employee_id=status.employee_id,
-        goals=status.goals,
-        goals_owned=status.goals_owned,
-        key_results=status.key_results,
-        synced_at=status.synced_at,
-        age_seconds=status.age_seconds,
-        roster_changed=status.roster_changed,
-        reason=reason_now(status.block_reason, is_mapped=status.is_mapped, is_gone=status.is_gone),
-    )
+def list_syncs(database: Database, limit: int, offset: int = 0, connection: str = "") -> tuple[list[Sync], int]:
+    """This many syncs of the connection, or of all, the latest first; and how many there are."""
+    with database.connect("reading the sync log") as conn:
+        return read_syncs(conn, limit, offset, connection)
+
+
+def find_running(database: Database, connection: str) -> Sync | None:
+    """The connection's sync that runs now, as far as the sync log says; None if there is none."""
+    with database.connect("reading the sync log") as conn:
+        last = read_last_sync(conn, connection)
+    return last if last and last.state == "running" else None

@@ -1,25 +1,24 @@
 """Whether a block is what was stored: built again from its rows, or found in a file and told line by line."""
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
 from perfcopilot_goals.asana.single_goals import fetch_single_goals
 from perfcopilot_goals.core.block_comparison import LineResult, Version, choose_version, compare_block
 from perfcopilot_goals.core.block_text import find_block
 from perfcopilot_goals.core.digests import digest_text
 from perfcopilot_goals.core.history import format_instant
 from perfcopilot_goals.core.live_goals import LIVE_FIELDS, CitedLine, LiveGoal, compare_live
-from perfcopilot_goals.core.prompts import render_block
+from perfcopilot_goals.core.prompts import Block
 from perfcopilot_goals.domain.block import BlockVersion
 from perfcopilot_goals.services.prompts import find_past_block
 from perfcopilot_goals.services.sync_access import open_client
 from perfcopilot_goals.settings import Settings
-from perfcopilot_goals.storage.block_rows import read_past_rows, read_present_rows
+from perfcopilot_goals.storage.blocks import StoredBlock, no_block, read_block, rebuild_block, rebuild_past_block
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import read_mapping
-from perfcopilot_goals.storage.overview import StoredBlock, no_block, read_block
 from perfcopilot_goals.storage.versions import read_block_versions
 
 __all__ = ["Verification", "check_live", "verify_file", "verify_past", "verify_present"]
@@ -63,19 +62,17 @@ def verify_present(database: Database, connection: str, employee_id: str) -> Ver
         stored = read_block(conn, connection, employee_id)
         kept = read_block_versions(conn, connection, employee_id)
         present = kept[-1] if kept and kept[-1].visible_to is None else None
-        made_from = _as_version(stored, present)
-        rows = read_present_rows(conn, made_from) or read_past_rows(conn, made_from)
-    rebuilt = render_block(rows.lines, rows.goals_owned)
-    return _verified("stored", stored.block, made_from, present, Version("", rebuilt.text, rebuilt.citations))
+        rebuilt = rebuild_block(conn, stored) or rebuild_past_block(conn, stored, stored.synced_at)
+    visible_from = present.visible_from if present else stored.synced_at
+    return _verified("stored", stored, rebuilt, present, visible_from)
 
 
 def verify_past(database: Database, connection: str, employee_id: str, when: str) -> Verification:
     """The same for the block that readers got at an earlier moment, from the versions of its goals."""
     version = find_past_block(database, connection, employee_id, when).version
     with database.connect("verifying the block", snapshot=True) as conn:
-        rows = read_past_rows(conn, version)
-    rebuilt = render_block(rows.lines, rows.goals_owned)
-    return _verified("as_of", version.block, version, version, Version("", rebuilt.text, rebuilt.citations))
+        rebuilt = rebuild_past_block(conn, version, version.last_synced_at)
+    return _verified("as_of", version, rebuilt, version, version.visible_from)
 
 
 def verify_file(database: Database, connection: str, employee_id: str, content: bytes) -> Verification:
@@ -89,7 +86,7 @@ def verify_file(database: Database, connection: str, employee_id: str, content: 
         kept = read_block_versions(conn, connection, employee_id)
         if not kept:
             raise no_block(conn, connection, employee_id)
-    by_key = {_key(version): version for version in kept}
+    by_key = {format_instant(version.visible_from): version for version in kept}
     versions = [Version(key, version.block, version.citations) for key, version in by_key.items()]
     # Of equal versions the latest: the block may have been so before.
     same = [version for version in versions if version.text == block]
@@ -105,7 +102,6 @@ def check_live(
     settings: Settings,
     verification: Verification,
     *,
-    clock: Clock = SYSTEM_CLOCK,
     on_wait: Callable[[str], None] = lambda _: None,
 ) -> Verification:
     """The verification with what Asana now says of the cited goals, one request each.
@@ -123,7 +119,7 @@ def check_live(
     gids = list(dict.fromkeys(line.gid for line in cited))
     if not gids:
         return replace(verification, live=[])
-    with open_client(database, connection, settings, clock=clock, on_wait=on_wait) as client:
+    with open_client(database, connection, settings, on_wait=on_wait) as client:
         goals = fetch_single_goals(client, gids, LIVE_FIELDS)
         responses = {gid: goal.fields if goal.fields is not None else goal.status for gid, goal in goals.items()}
         # In here, so that an error about a response's shape names the connection.
@@ -132,40 +128,21 @@ def check_live(
 
 
 def _verified(
-    compared: str, block: str, made_from: BlockVersion, version: BlockVersion | None, rebuilt: Version
+    compared: str,
+    looked_at: StoredBlock | BlockVersion,
+    rebuilt: Block,
+    version: BlockVersion | None,
+    visible_from: dt.datetime,
 ) -> Verification:
-    reason, reference = AS_STORED, rebuilt
-    if rebuilt.text != block or list(rebuilt.citations) != made_from.citations:
+    """The block that was looked at, beside what its rows give and what the history has."""
+    block, key = looked_at.block, format_instant(visible_from)
+    reason, reference = AS_STORED, Version(key, rebuilt.text, rebuilt.citations)
+    if (rebuilt.text, rebuilt.citations) != (block, looked_at.citations):
         reason = ROWS_DIFFER
     elif version is None or version.block != block or version.sha256 != digest_text(block):
         reason = VERSION_DIFFERS
-        reference = Version("", version.block, version.citations) if version else rebuilt
-    lines = compare_block(block, replace(reference, key=_key(made_from)))
-    return Verification(
-        made_from.connection, made_from.employee_id, compared, reason, digest_text(block), version, lines
-    )
-
-
-def _as_version(stored: StoredBlock, present: BlockVersion | None) -> BlockVersion:
-    """The stored block in the form of a version; one that the history lacks counts as visible since its sync."""
-    return BlockVersion(
-        connection=stored.connection,
-        employee_id=stored.employee_id,
-        visible_from=present.visible_from if present else stored.synced_at,
-        visible_to=None,
-        block=stored.block,
-        citations=stored.citations,
-        goals_owned=stored.goals_owned,
-        goals_listed=stored.goals_listed,
-        key_results_listed=stored.key_results_listed,
-        truncated=stored.truncated,
-        reason=stored.reason,
-        sha256=digest_text(stored.block),
-        first_synced_at=present.first_synced_at if present else stored.synced_at,
-        last_synced_at=stored.synced_at,
-        run_id=stored.run_id,
-    )
-
-
-def _key(version: BlockVersion) -> str:
-    return format_instant(version.visible_from)
+        if version:
+            reference = Version(key, version.block, version.citations)
+    lines = compare_block(block, reference)
+    employee = (looked_at.connection, looked_at.employee_id)
+    return Verification(*employee, compared, reason, digest_text(block), version, lines)

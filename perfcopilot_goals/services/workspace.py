@@ -14,11 +14,10 @@ from perfcopilot_goals.domain.actions import INSPECT, SET_JOB
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.ids import show_ids
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.services.connections import change_connection
+from perfcopilot_goals.services.connections import change_connection, find_connection
 from perfcopilot_goals.services.rights import needs_right
 from perfcopilot_goals.services.sync_access import open_client
 from perfcopilot_goals.settings import Settings
-from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
 
 
@@ -40,8 +39,7 @@ def set_workspace(
     """
     given: dict[str, Any] = {"workspace_gid": (workspace_gid or "").strip() or None, "enabled": enabled}
     changes = {setting: value for setting, value in given.items() if value is not None}
-    with database.connect("reading the connection") as conn:
-        row = read_connection(conn, name)
+    row = find_connection(database, name)
     if not changes:
         raise GoalsConfigError(
             "nothing was changed: neither workspace_gid nor enabled was given",

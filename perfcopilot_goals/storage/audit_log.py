@@ -5,11 +5,13 @@ without its entry.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from perfcopilot_goals.core.erasure import MARK
+from perfcopilot_goals.core.similarity import address_of
 from perfcopilot_goals.schemas.sql_tables import sql_table
 
 _AUDIT = sql_table("audit_log")
@@ -26,8 +28,12 @@ class AuditEntry:
     subject: list[str]
 
 
-def add_audit_entry(conn: sa.Connection, connection: str, actor: str, action: str, subject: Iterable[str]) -> None:
-    """Add an entry, as of now."""
+def add_audit_entry(
+    conn: sa.Connection, connection: str, actor: str | None, action: str, subject: Iterable[str] = ()
+) -> None:
+    """Add an entry, as of now; none for a change without an actor, which was not made on the page."""
+    if actor is None:
+        return
     row = {"connection": connection, "actor": actor, "action": action, "subject": list(subject)}
     # Inline: otherwise SQLAlchemy has the number of the entry returned, which takes the right to read the log.
     conn.execute(sa.insert(_AUDIT).inline().values(row | {"at": sa.func.clock_timestamp()}))
@@ -49,19 +55,20 @@ def forget_subjects(conn: sa.Connection, connection: str) -> None:
 
 
 def redact_audit_log(
-    conn: sa.Connection, connection: str, ids: frozenset[str], is_theirs: Callable[[str, str], bool], mark: str
+    conn: sa.Connection, connection: str, ids: Collection[str], address: str = "", elsewhere: Collection[str] = ()
 ) -> int:
     """Take a person out of the log; returns how many entries changed.
 
-    `ids` leave the subjects of the connection's entries. An actor is replaced by `mark` if `is_theirs` says so of the
-    entry's connection and its actor.
+    `ids` leave the subjects of the connection's entries. A mark replaces an actor who has the person's `address`,
+    except in the entries of the connections `elsewhere`. An empty address is nobody's.
     """
     a = _AUDIT.c
     changed = 0
     rows = conn.execute(sa.select(a.connection, a.entry, a.actor, a.subject)).all()
     for name, entry, actor, subject in rows:
         kept = [i for i in subject if i not in ids] if name == connection else subject
-        shown = mark if is_theirs(name, actor) else actor
+        is_theirs = address and address_of(actor) == address and name not in elsewhere
+        shown = MARK if is_theirs else actor
         if (kept, shown) != (subject, actor):
             this_entry = (a.connection == name, a.entry == entry)
             conn.execute(sa.update(_AUDIT).where(*this_entry).values(subject=kept, actor=shown))

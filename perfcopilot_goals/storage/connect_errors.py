@@ -23,20 +23,19 @@ URL = "PERFCOPILOT_DATABASE_URL"
 class Cause:
     """One way to fail. `words` is a pattern of what servers and libpq say, with `""` for every quoted name.
 
-    `sqlstate` is the server's code, or "" if libpq itself gave up. `said` is what our error says in its place.
+    `said` is what our error says in its place. `sqlstate` is the server's code, or "" if libpq itself gave up.
     `can_pass`: a later try may succeed although nobody changed anything.
     """
 
-    sqlstate: str
     words: str
     said: str
     action: str
+    sqlstate: str = ""
     can_pass: bool = False
     wait_seconds: float = 0.0
 
 
 _NO_SUCH_HOST = Cause(
-    "",
     "failed to resolve host|could not translate host name",
     "the host of the database does not resolve",
     f"Correct the host in {URL}, or check this machine's DNS",
@@ -47,131 +46,124 @@ _NO_SUCH_HOST = Cause(
 # the login come before those about TLS, and the server's words before libpq's own.
 _CAUSES = (
     Cause(
-        "57P03",
         "starting up|not yet accepting connections|in recovery mode|shutting down",
         "Postgres is starting up or shutting down, and takes no connections yet",
         "Try again once it is up",
+        sqlstate="57P03",
         can_pass=True,
         wait_seconds=WAKING_SECONDS,
     ),
     Cause(
-        "08006",
         "server_login_retry|server login has been failing|cannot connect to server|server conn crashed",
         "the pooler cannot reach its Postgres",
         "Check that Postgres runs; the pooler's log has the details",
+        sqlstate="08006",
         can_pass=True,
         wait_seconds=WAKING_SECONDS,
     ),
     Cause(
-        "08P01",
         "unsupported startup parameter",
         "a pooler refused a start-up parameter",
         f"Take `options` and other parameters out of {URL}, or use the direct address of Postgres",
+        sqlstate="08P01",
     ),
     Cause(
-        "42704",
         "unrecognized configuration parameter|invalid value for parameter|permission denied to set parameter"
         "|invalid command-line argument|requires a (Boolean )?value|cannot be (set|changed)",
         "Postgres refused a parameter of the address",
         f"Correct or remove `options` in {URL}",
+        sqlstate="42704",
     ),
     Cause(
-        "28000",
         "valid client certificate|certificate authentication failed",
         "Postgres asks for a client certificate",
         f"Add sslcert=/path and sslkey=/path to {URL}",
+        sqlstate="28000",
     ),
     Cause(
-        "28P01",
         "no password supplied|empty password",
         "Postgres asks for a password, and the address has none",
         f"Put it into {URL} (postgresql://user:password@host:5432/database)",
+        sqlstate="28P01",
     ),
     Cause(
-        "28P01",
         "authentication failed|wrong password|no such user",
         "Postgres refused the user or the password",
         f"Correct them in {URL}, with special characters of the password percent-encoded (@ is %40)",
+        sqlstate="28P01",
     ),
     Cause(
-        "28000",
         'role "" does not exist|not permitted to log in|Tenant or user not found',
         "Postgres has no such user, or the user may not log in",
         f"Correct the user in {URL}, or create a role with LOGIN",
+        sqlstate="28000",
     ),
     Cause(
-        "3D000",
         'database "" does not exist|no such database',
         "Postgres has no such database",
         f"Correct the database's name in {URL}, or create it (createdb)",
+        sqlstate="3D000",
     ),
     Cause(
-        "42501",
         "permission denied for database|not currently accepting connections",
         "Postgres does not let this user into this database",
         f"Grant CONNECT on it, or name another database in {URL}",
+        sqlstate="42501",
     ),
     Cause(
-        "53300",
         "too many clients|too many connections|connection slots are reserved|no more connections allowed"
         "|query_wait_timeout|max client|maxclients",
         "the limit of connections is reached",
         "Close connections or raise the limit: of the server, the database, the user or the pooler",
+        sqlstate="53300",
         can_pass=True,
     ),
     Cause(
-        "28000",
         r"pg_hba\.conf.*(SSL encryption|SSL on)",
         "Postgres has no rule that lets this user in from this machine",
         "Add one to pg_hba.conf, or allow this machine where the database is hosted",
+        sqlstate="28000",
     ),
     Cause(
-        "28000",
         r"no encryption|SSL off|pg_hba\.conf|SSL connection is required|SSL required|connection is insecure",
         "Postgres does not let this user in from this machine without TLS",
         f"Put sslmode=require into {URL}. If that is refused too, add a rule to pg_hba.conf",
+        sqlstate="28000",
     ),
     Cause(
-        "",
         "does not support SSL",
         "the address requires TLS, and Postgres does not offer it",
         f"Turn TLS on in Postgres, or take sslmode out of {URL}",
     ),
     Cause(
-        "",
         "certificate verify failed|root certificate|server certificate|certificate file|private key file",
         "a certificate of the TLS connection is missing or not trusted",
         f"Name the authority's file (sslrootcert=/path) and, with sslmode=verify-full, the certificate's host in {URL}",
     ),
     Cause(
-        "",
         "expected authentication request|invalid response to SSL negotiation|unsupported frontend protocol",
         "what answers at the address is not Postgres",
         f"Correct host and port in {URL}",
     ),
     Cause(
-        "",
         "SSL error|SSL SYSCALL|SSL connection has been closed|tlsv1|sslv3",
         "TLS with Postgres failed",
         f"Check sslmode and the other TLS parameters in {URL}",
     ),
     _NO_SUCH_HOST,
     Cause(
-        "",
         "connections on that socket",
         "there is no Postgres behind the socket of the address",
         f"Start Postgres, or correct the socket's folder in {URL}",
         can_pass=True,
     ),
     Cause(
-        "",
         "Connection refused",
         "nothing takes connections at the database's host and port",
         f"Start Postgres, or correct host and port in {URL}",
         can_pass=True,
     ),
     Cause(
-        "",
         "timeout expired",
         "the database's host does not answer",
         f"Correct the host in {URL}, or open the way to it (firewall, VPN, allowed addresses)",
@@ -179,14 +171,12 @@ _CAUSES = (
         wait_seconds=WAKING_SECONDS,
     ),
     Cause(
-        "",
         "No route to host|is unreachable",
         "there is no way from this machine to the database's host",
         f"Correct the host in {URL}, or open the way to it (network, firewall, VPN)",
         can_pass=True,
     ),
     Cause(
-        "",
         "closed the connection unexpectedly|Connection reset",
         "something takes connections at the database's address, and closes them before Postgres answers",
         "Check that Postgres runs behind the proxy or load balancer",
@@ -216,7 +206,7 @@ def find_cause(error: psycopg.Error | UnicodeError, *, is_logged_in: bool = Fals
             return cause
     state = getattr(error, "sqlstate", None) or ""
     said = f"Postgres said SQLSTATE {state}" if state else "the connect failed for an unknown reason"
-    unknown = Cause(state, "", said, f"Check {URL} and that Postgres runs", can_pass=not state)
+    unknown = Cause("", said, f"Check {URL} and that Postgres runs", state, can_pass=not state)
     return _BY_CODE.get(state, unknown)
 
 

@@ -1,7 +1,7 @@
 """The table `employees`: each connection's roster."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,16 +17,6 @@ from perfcopilot_goals.storage.versions import withdraw_employees
 
 _EMPLOYEES = sql_table("employees")
 _FIELDS = [f.name for f in fields(Employee)]
-
-
-@dataclass(frozen=True)
-class Imported:
-    """How many employees an import added, changed and left as they were. The `erased` ones were not imported."""
-
-    added: int
-    changed: int
-    unchanged: int
-    erased: int = 0
 
 
 def read_employees(conn: sa.Connection, connection: str) -> list[Employee]:
@@ -52,44 +42,27 @@ def read_mapping(conn: sa.Connection, connection: str) -> dict[str, str | None]:
     return dict(rows.tuples().all())
 
 
-def import_employees(conn: sa.Connection, connection: str, employees: Iterable[Employee]) -> Imported:
+def import_employees(conn: sa.Connection, connection: str, employees: Iterable[Employee]) -> None:
     """Add or change these employees and leave the others: all of them, or none and a `GoalsConfigError`.
 
     An employee who has an id of an erased person is not stored again. One who is unmapped loses block and goal rows.
     """
     erased = read_erased(conn, connection)
     before = {row.employee_id: row for row in read_employees(conn, connection)}
-    named = {row.employee_id: row for row in employees}
-    given = {key: erased.without_manager(row) for key, row in named.items() if not erased.has_person(row)}
+    given = {row.employee_id: erased.without_manager(row) for row in employees if not erased.has_person(row)}
     _check_unique(connection, before | given)
-    new = [row for key, row in given.items() if key not in before]
-    changed = [row for key, row in given.items() if key in before and before[key] != row]
-    _store(conn, connection, new + changed)
-    unmapped = [row.employee_id for row in changed if before[row.employee_id].asana_user_gid and not row.asana_user_gid]
+    _store(conn, connection, [row for key, row in given.items() if before.get(key) != row])
+    were_mapped = {key for key, row in before.items() if row.asana_user_gid}
+    unmapped = [key for key, row in given.items() if key in were_mapped and not row.asana_user_gid]
     withdraw_employees(conn, connection, unmapped)
-    return Imported(len(new), len(changed), len(given) - len(new) - len(changed), len(named) - len(given))
 
 
-def remove_employees(conn: sa.Connection, connection: str, employee_ids: Iterable[str]) -> int:
-    """Take these employees off the roster, with their blocks and goal rows; returns how many were on it."""
+def remove_employees(conn: sa.Connection, connection: str, employee_ids: Iterable[str]) -> None:
+    """Take these employees off the roster, with their blocks and goal rows."""
     e = _EMPLOYEES.c
     gone = list(employee_ids)
     withdraw_employees(conn, connection, gone)
-    delete = sa.delete(_EMPLOYEES).where(e.connection == connection, e.employee_id == any_of(gone))
-    return conn.execute(delete).rowcount
-
-
-def record_gone_users(conn: sa.Connection, connection: str, gids: Collection[str]) -> list[str]:
-    """Record which employees' users are gone, and since when; returns those employees. `gids` are the workspace's."""
-    e = _EMPLOYEES.c
-    is_there, was_gone = e.asana_user_gid == any_of(gids), e.asana_gone_at.is_not(None)
-    conn.execute(
-        sa.update(_EMPLOYEES)
-        .where(e.connection == connection, is_there == was_gone)
-        .values(asana_gone_at=sa.case((e.asana_gone_at.is_(None), sa.func.now())))
-    )
-    query = sa.select(e.employee_id).where(e.connection == connection, was_gone).order_by(ordered(e.employee_id))
-    return list(conn.scalars(query))
+    conn.execute(sa.delete(_EMPLOYEES).where(e.connection == connection, e.employee_id == any_of(gone)))
 
 
 def map_employee(conn: sa.Connection, connection: str, employee_id: str, gid: str | None) -> None:

@@ -32,24 +32,24 @@ class Erased:
 
     def has_user(self, gid: str | None) -> bool:
         """Whether this is the Asana user of an erased person."""
-        return gid is not None and bool(self.digests) and self._has("asana_user_gid", gid)
+        return gid is not None and self._has("asana_user_gid", gid)
 
     def has_employee(self, employee_id: str) -> bool:
         """Whether this is the employee id of an erased person."""
-        return bool(self.digests) and self._has("employee_id", employee_id)
+        return self._has("employee_id", employee_id)
 
     def has_person(self, employee: Employee) -> bool:
         """Whether one of the employee's ids is that of an erased person."""
-        return bool(self.digests) and any(self._has(kind, value) for kind, value in known_by(employee).items())
+        return any(self._has(kind, value) for kind, value in known_by(employee).items())
 
     def without_manager(self, employee: Employee) -> Employee:
         """The employee, without the address of a manager who was erased."""
         address = address_of(employee.manager_email)
-        is_erased = bool(address and self.digests) and self._has("email", address)
-        return replace(employee, manager_email=None) if is_erased else employee
+        return replace(employee, manager_email=None) if address and self._has("email", address) else employee
 
     def _has(self, kind: str, value: str) -> bool:
-        return (kind, _digest(self.key, self.connection, kind, value)) in self.digests
+        # As a rule nobody was erased, and a large roster need not be hashed.
+        return bool(self.digests) and (kind, _digest(self.key, self.connection, kind, value)) in self.digests
 
 
 def known_by(employee: Employee) -> Mapping[str, str]:

@@ -11,7 +11,6 @@ from typing import Any
 import sqlalchemy as sa
 from psycopg import sql
 
-from perfcopilot_goals.core.erasure import MARK
 from perfcopilot_goals.core.similarity import address_of
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.domain.sync import SLICE_TABLES, VERSION_TABLES
@@ -39,14 +38,14 @@ class Erasure:
     """
 
     rows: dict[str, int]
-    disowned: int
     ids: frozenset[str]
     other_ids: frozenset[str]
-    is_unmapped: bool
-    is_email_shared: bool
-    running_syncs: int
+    disowned: int = 0
     unmanaged: int = 0
     audited: int = 0
+    running_syncs: int = 0
+    is_unmapped: bool = False
+    is_email_shared: bool = False
 
 
 def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Erasure:
@@ -60,8 +59,8 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
     roster = {row.employee_id: row for row in read_employees(conn, connection)}
     others = {i for row in roster.values() for i in (row.employee_id, row.asana_user_gid) if i} - {employee_id}
     if employee_id not in roster and erased.has_employee(employee_id):
-        audited = redact_audit_log(conn, connection, frozenset({employee_id}), lambda *_: False, MARK)
-        return Erasure({}, 0, frozenset({employee_id}), frozenset(others), False, False, 0, audited=audited)
+        audited = redact_audit_log(conn, connection, {employee_id})
+        return Erasure({}, frozenset({employee_id}), frozenset(others), audited=audited)
     person = roster.pop(employee_id, None) or _former_employee(conn, connection, employee_id)
     if person is None:
         raise no_such_employee(connection, employee_id, ", so nothing was erased")
@@ -74,18 +73,17 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
     forget_users_check(conn, connection)
     gids -= _shared_gids(conn, connection, gids)
     running = sa.select(sa.func.count()).where(_SYNCS.c.connection == connection, _SYNCS.c.state == "running")
-    running_syncs = conn.scalar(running) or 0
     theirs = {employee_id, *([person.asana_user_gid] if person.asana_user_gid else [])}
     return Erasure(
         rows,
-        disowned,
         ids=frozenset(theirs | gids),
         other_ids=frozenset(others - theirs),
+        disowned=disowned,
+        unmanaged=unmanaged,
+        running_syncs=conn.scalar(running) or 0,
         is_unmapped=person.asana_user_gid is None,
         is_email_shared=is_shared,
-        running_syncs=running_syncs,
-        unmanaged=unmanaged,
-        audited=_leave_audit_log(conn, connection, frozenset(theirs), "" if is_shared else address_of(person.email)),
+        audited=_leave_audit_log(conn, connection, theirs, "" if is_shared else address_of(person.email)),
     )
 
 
@@ -153,7 +151,7 @@ def _unmanage(conn: sa.Connection, connection: str, person: Employee, others: li
     return conn.execute(update.values(manager_email=None, updated_at=sa.func.now())).rowcount
 
 
-def _leave_audit_log(conn: sa.Connection, connection: str, ids: frozenset[str], address: str) -> int:
+def _leave_audit_log(conn: sa.Connection, connection: str, ids: Collection[str], address: str) -> int:
     """Take the ids out of the audit log, and the address as that of an actor; returns how many entries changed.
 
     In another connection's entries the address stays if its roster has somebody with it: they were not erased there.
@@ -161,11 +159,7 @@ def _leave_audit_log(conn: sa.Connection, connection: str, ids: frozenset[str], 
     e = _EMPLOYEES.c
     rosters = conn.execute(sa.select(e.connection, e.email)).all() if address else []
     elsewhere = {name for name, email in rosters if address_of(email) == address} - {connection}
-
-    def is_theirs(name: str, actor: str) -> bool:
-        return bool(address) and address_of(actor) == address and name not in elsewhere
-
-    return redact_audit_log(conn, connection, ids, is_theirs, MARK)
+    return redact_audit_log(conn, connection, ids, address, elsewhere)
 
 
 def _their_gids(conn: sa.Connection, connection: str, person: Employee) -> tuple[set[str], set[str]]:

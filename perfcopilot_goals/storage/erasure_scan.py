@@ -35,6 +35,8 @@ def scan_for_leftovers(database: Database, settings: Settings, canaries: Sequenc
     A roster's longer id that contains the text is somebody else's: E003 is not found in E0031. Nor is it found in a
     hash.
     """
+    if not canaries:
+        return {}
     with database.connect("reading the rosters") as conn:
         rows = conn.execute(sa.select(_EMPLOYEES.c.employee_id, _EMPLOYEES.c.asana_user_gid))
         ids = [i for row in rows for i in row if i]

@@ -114,7 +114,11 @@ def render_grants(prefix: str = DEFAULT_PREFIX, *, mapping_by_loader: bool = Fal
     return "\n".join([_HEAD.format(**names) + _DAGSTER.format(**names).rstrip("\n"), *grants, ""])
 
 
-def apply_grants(database: Database, prefix: str = DEFAULT_PREFIX, *, mapping_by_loader: bool = False) -> None:
-    """Make the roles and give them their rights, all or nothing. All tables must exist, Dagster's too."""
+def make_roles(database: Database, prefix: str = DEFAULT_PREFIX, *, mapping_by_loader: bool = False) -> list[str]:
+    """Make the roles and give them their rights, all or nothing; returns their names.
+
+    The tables must be there, Dagster's too. With `mapping_by_loader` the job `match_employees` may map, too.
+    """
     with database.connect("granting rights") as conn:
         driver(conn).execute(render_grants(prefix, mapping_by_loader=mapping_by_loader).encode())
+    return [f"{prefix}_{role}" for role in ROLES]

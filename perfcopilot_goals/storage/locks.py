@@ -46,9 +46,7 @@ def token_lock(
     key = _key(f"token {token_identity}")
     with database.connect("waiting for the token", autocommit=True, seconds=HELD_SECONDS, own=True) as conn:
         began = report_at = monotonic()
-        while True:
-            if conn.scalar(sa.select(sa.func.pg_try_advisory_lock(key))):
-                break
+        while not conn.scalar(sa.select(sa.func.pg_try_advisory_lock(key))):
             now = monotonic()
             if now - began >= wait_seconds:
                 raise AsanaUnavailableError(

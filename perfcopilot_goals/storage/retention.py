@@ -1,76 +1,43 @@
-"""Deletes old history: of the sync log, of Dagster's ticks, of deleted runs, and what runs printed."""
+"""Deletes old history of Dagster's: ticks, what deleted runs left behind, and what runs printed."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import fields
 
 import sqlalchemy as sa
 from psycopg import sql
 
-from perfcopilot_goals.domain.sync import Sync
-from perfcopilot_goals.schemas.sql_tables import sql_table
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, driver, has_table
 from perfcopilot_goals.storage.local_files import local_files
 
-_SYNCS = sql_table("syncs")
 # The endings of the files that Dagster writes a run's output to.
 _PRINTED = {".out", ".err", ".complete"}
 
 
-def read_sync_log(conn: sa.Connection) -> list[Sync]:
-    """Every sync of every connection."""
-    return [Sync(*row) for row in conn.execute(sa.select(*(_SYNCS.c[f.name] for f in fields(Sync))))]
+def delete_checks(conn: sa.Connection, cutoff: dt.datetime) -> None:
+    """Delete the check results that Dagster would keep for ever.
 
-
-def delete_syncs(conn: sa.Connection, syncs: Iterable[Sync]) -> int:
-    """Delete these from the sync log, except one that is running again by now; returns how many."""
-    c = _SYNCS.c
-    delete = sa.delete(_SYNCS).where(
-        c.connection == sa.bindparam("of"), c.run_id == sa.bindparam("run"), c.state != "running"
-    )
-    ended = [{"of": sync.connection, "run": sync.run_id} for sync in syncs]
-    return conn.execute(delete, ended).rowcount if ended else 0
-
-
-def delete_orphaned_checks(conn: sa.Connection) -> int:
-    """Delete the check results that Dagster leaves behind when their run is deleted; returns how many."""
-    if not has_table(conn, DAGSTER_SCHEMA, "runs"):
-        return 0
-    query = sql.SQL(
-        # A result without a run has an empty id: see `delete_runless_checks`.
-        "delete from {} c where run_id <> '' and not exists (select from {} r where r.run_id = c.run_id)"
-    )
-    tables = (sql.Identifier(DAGSTER_SCHEMA, name) for name in ("asset_check_executions", "runs"))
-    return driver(conn).execute(query.format(*tables)).rowcount
-
-
-def delete_runless_checks(conn: sa.Connection, cutoff: dt.datetime) -> int:
-    """Delete the check results from before the cutoff that a sensor reported, with their events; returns how many.
-
-    They belong to no run, so that no deleted run takes them along. The latest of each check stays.
+    It leaves them behind when their run is deleted. Those that a sensor reported have no run, and go when they are from
+    before the cutoff, with their events; the latest of each check stays.
     """
     if not has_table(conn, DAGSTER_SCHEMA, "asset_check_executions"):
-        return 0
-    old = sql.SQL(
-        "delete from {checks} where run_id = '' and create_timestamp < %(moment)s and id not in "
-        "(select max(id) from {checks} group by asset_key, check_name)"
-    )
-    events = sql.SQL(
-        "delete from {events} where run_id = '' and dagster_event_type = 'ASSET_CHECK_EVALUATION' and "
-        "timestamp < %(moment)s and id not in (select evaluation_event_storage_id from {checks} "
-        "where run_id = '' and evaluation_event_storage_id is not null)"
-    )
+        return
     tables = {
         "checks": sql.Identifier(DAGSTER_SCHEMA, "asset_check_executions"),
         "events": sql.Identifier(DAGSTER_SCHEMA, "event_logs"),
+        "runs": sql.Identifier(DAGSTER_SCHEMA, "runs"),
     }
-    # Dagster writes UTC into columns without a time zone.
-    moment = {"moment": cutoff.astimezone(dt.UTC).replace(tzinfo=None)}
-    deleted = driver(conn).execute(old.format(**tables), moment).rowcount
-    driver(conn).execute(events.format(**tables), moment)
-    return deleted
+    # A result without a run has an empty run id.
+    for statement in (
+        "delete from {checks} c where run_id <> '' and not exists (select from {runs} r where r.run_id = c.run_id)",
+        "delete from {checks} where run_id = '' and create_timestamp < %(moment)s and id not in "
+        "(select max(id) from {checks} group by asset_key, check_name)",
+        "delete from {events} where run_id = '' and dagster_event_type = 'ASSET_CHECK_EVALUATION' and "
+        "timestamp < %(moment)s and id not in (select evaluation_event_storage_id from {checks} "
+        "where run_id = '' and evaluation_event_storage_id is not null)",
+    ):
+        driver(conn).execute(sql.SQL(statement).format(**tables), {"moment": _as_dagster_writes(cutoff)})
 
 
 def delete_ticks(conn: sa.Connection, cutoff: dt.datetime, *, dry_run: bool) -> int:
@@ -85,12 +52,11 @@ def delete_ticks(conn: sa.Connection, cutoff: dt.datetime, *, dry_run: bool) -> 
         "from {ticks} where timestamp < %s and id not in (select distinct on (coalesce(selector_id, job_origin_id)) id "
         "from {ticks} order by coalesce(selector_id, job_origin_id), timestamp desc, id desc)"
     ).format(ticks=sql.Identifier(DAGSTER_SCHEMA, "job_ticks"))
-    # Dagster writes UTC into a column without a time zone.
-    moment = cutoff.astimezone(dt.UTC).replace(tzinfo=None)
+    moment = [_as_dagster_writes(cutoff)]
     if dry_run:
-        (count,) = driver(conn).execute(sql.SQL("select count(*) {}").format(old), [moment]).fetchone() or (0,)
+        (count,) = driver(conn).execute(sql.SQL("select count(*) {}").format(old), moment).fetchone() or (0,)
         return int(count)
-    return driver(conn).execute(sql.SQL("delete {}").format(old), [moment]).rowcount
+    return driver(conn).execute(sql.SQL("delete {}").format(old), moment).rowcount
 
 
 def delete_printed(
@@ -116,3 +82,8 @@ def delete_printed(
             with suppress(OSError):  # not empty: something prints there, or somebody put a file there
                 empty.rmdir()
     return len(old)
+
+
+def _as_dagster_writes(moment: dt.datetime) -> dt.datetime:
+    """The moment for a column of Dagster's: UTC, without a time zone."""
+    return moment.astimezone(dt.UTC).replace(tzinfo=None)

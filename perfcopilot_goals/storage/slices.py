@@ -23,8 +23,14 @@ from perfcopilot_goals.storage.connections import has_connection, read_connectio
 from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.erased import has_erasure_since
 from perfcopilot_goals.storage.locks import lock_slices
-from perfcopilot_goals.storage.receipts import store_receipt
-from perfcopilot_goals.storage.sync_log import has_newer_write, read_rows_before, read_source, record_write
+from perfcopilot_goals.storage.sync_log import (
+    Write,
+    has_newer_write,
+    read_rows_before,
+    read_source,
+    record_write,
+    store_receipt,
+)
 from perfcopilot_goals.storage.versions import record_versions
 
 # The tables that hold goals. The others may become empty: a company may have no key results, or no employees yet.
@@ -103,18 +109,8 @@ def _replace(database: Database, table: str, rows: pd.DataFrame, replacement: Re
             )
         _copy(conn, table, rows)
         record_versions(conn, table, connection, replacement.synced_at, replacement.history_days)
-        record_write(
-            conn,
-            connection,
-            replacement.run_id,
-            table,
-            write_id=write_id,
-            rows=len(rows),
-            rows_before=deleted,
-            inputs=replacement.inputs,
-            notes=replacement.notes,
-            is_last=replacement.is_last,
-        )
+        write = Write(write_id, len(rows), deleted, replacement.inputs, replacement.notes)
+        record_write(conn, connection, replacement.run_id, table, write, is_last=replacement.is_last)
         if replacement.is_last:
             store_receipt(conn, connection, replacement.run_id)
     return deleted

@@ -2,18 +2,20 @@
 
 `counts -> 'tables'` has, by table, the rows, the moment, the inputs and the notes of that sync's latest write. It tells
 an empty slice from one that was never written, and it stops a sync that comes too late. `counts -> 'remedy'` is what
-to do about the error of a failed sync, in the error's own words.
+to do about the error of a failed sync, in the error's own words. `receipt` is only there for a whole sync;
+`core.receipt` says what is in it.
 """
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 
+from perfcopilot_goals.core.receipt import build_receipt
 from perfcopilot_goals.domain.sync import Source, Sync
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.sql_tables import sql_table
@@ -24,6 +26,17 @@ _SYNCS = sql_table("syncs")
 _CONNECTIONS = sql_table("connections")
 _COLUMNS = [_SYNCS.c[f.name] for f in fields(Sync)]
 _WRITES = _SYNCS.c.counts["tables"]
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write of a slice: how many rows it brought and replaced, what it was made from, and what the asset noted."""
+
+    write_id: str
+    rows: int
+    rows_before: int
+    inputs: Mapping[str, str]
+    notes: Mapping[str, Any]
 
 
 def begin_sync(conn: sa.Connection, connection: str, run_id: str, synced_at: dt.datetime | None = None) -> dt.datetime:
@@ -100,30 +113,11 @@ def fail_sync(
     )
 
 
-def record_write(
-    conn: sa.Connection,
-    connection: str,
-    run_id: str,
-    table: str,
-    *,
-    write_id: str,
-    rows: int,
-    rows_before: int,
-    inputs: Mapping[str, str],
-    notes: Mapping[str, Any],
-    is_last: bool,
-) -> None:
+def record_write(conn: sa.Connection, connection: str, run_id: str, table: str, write: Write, *, is_last: bool) -> None:
     """Record that the sync has written a table; `is_last` completes the sync."""
-    c = _SYNCS.c
-    entry = {
-        "write_id": write_id,
-        "rows": rows,
-        "rows_before": rows_before,
-        "inputs": dict(inputs),
-        "notes": dict(notes),
-    }
+    c, notes = _SYNCS.c, write.notes
     # The database's clock, so that writes from two machines are ordered by one clock.
-    timed = sa.literal(entry, JSONB) + sa.func.jsonb_build_object("written_at", sa.func.clock_timestamp())
+    timed = sa.literal(asdict(write), JSONB) + sa.func.jsonb_build_object("written_at", sa.func.clock_timestamp())
     writes = sa.func.coalesce(_WRITES, sa.literal({}, JSONB)) + sa.func.jsonb_build_object(table, timed)
     values: dict[Any, Any] = {
         c.counts: c.counts + sa.func.jsonb_build_object("tables", writes),
@@ -134,6 +128,19 @@ def record_write(
     if is_last:
         values |= {c.state: "complete", c.finished_at: sa.func.clock_timestamp(), c.error_code: None}
     conn.execute(sa.update(_SYNCS).where(c.connection == connection, c.run_id == run_id).values(values))
+
+
+def store_receipt(conn: sa.Connection, connection: str, run_id: str) -> None:
+    """Store the receipt of a sync that has just completed, in its transaction; none if it wrote only some tables.
+
+    `GoalsGuardError` if the sync's counts do not add up.
+    """
+    c = _SYNCS.c
+    sync = read_sync(conn, connection, run_id)
+    receipt = build_receipt(sync) if sync else None
+    if receipt is not None:
+        this_sync = (c.connection == connection, c.run_id == run_id)
+        conn.execute(sa.update(_SYNCS).where(*this_sync).values(receipt=receipt))
 
 
 def read_source(conn: sa.Connection, connection: str, table: str) -> Source | None:
@@ -166,6 +173,13 @@ def has_newer_write(conn: sa.Connection, connection: str, table: str, synced_at:
     return conn.scalar(sa.select(sa.true()).where(*newer).limit(1)) is not None
 
 
+def read_sync(conn: sa.Connection, connection: str, run_id: str) -> Sync | None:
+    """The sync of that run, if there was one."""
+    c = _SYNCS.c
+    found = conn.execute(sa.select(*_COLUMNS).where(c.connection == connection, c.run_id == run_id)).first()
+    return Sync(*found) if found else None
+
+
 def read_last_sync(conn: sa.Connection, connection: str, state: str | None = None) -> Sync | None:
     """The connection's latest sync, or its latest one in that state.
 
@@ -182,6 +196,12 @@ def read_last_sync(conn: sa.Connection, connection: str, state: str | None = Non
     return Sync(*found) if found else None
 
 
+def read_failed_sync(conn: sa.Connection, connection: str) -> Sync | None:
+    """The connection's latest sync if it failed; None otherwise."""
+    latest = read_last_sync(conn, connection)
+    return latest if latest and latest.state == "failed" else None
+
+
 def read_syncs(conn: sa.Connection, limit: int, offset: int, connection: str = "") -> tuple[list[Sync], int]:
     """This many syncs of the connection, or of all without one, the latest first; and how many there are."""
     c = _SYNCS.c
@@ -189,6 +209,31 @@ def read_syncs(conn: sa.Connection, limit: int, offset: int, connection: str = "
     query = sa.select(*_COLUMNS).where(of).order_by(c.started_at.desc(), c.run_id).limit(limit).offset(offset)
     total = conn.scalar(sa.select(sa.func.count()).select_from(_SYNCS).where(of)) or 0
     return [Sync(*row) for row in conn.execute(query)], total
+
+
+def read_sync_log(conn: sa.Connection) -> list[Sync]:
+    """Every sync of every connection."""
+    return [Sync(*row) for row in conn.execute(sa.select(*_COLUMNS))]
+
+
+def delete_syncs(conn: sa.Connection, syncs: Iterable[Sync]) -> int:
+    """Delete these from the sync log, except one that is running again by now; returns how many."""
+    c = _SYNCS.c
+    delete = sa.delete(_SYNCS).where(
+        c.connection == sa.bindparam("of"), c.run_id == sa.bindparam("run"), c.state != "running"
+    )
+    ended = [{"of": sync.connection, "run": sync.run_id} for sync in syncs]
+    return conn.execute(delete, ended).rowcount if ended else 0
+
+
+def read_receipt(conn: sa.Connection, connection: str, run_id: str | None = None) -> dict[str, Any] | None:
+    """The receipt of that run, or the connection's latest one; None if there is none."""
+    c = _SYNCS.c
+    query = sa.select(c.receipt).where(c.connection == connection, c.receipt.is_not(None))
+    if run_id is not None:
+        query = query.where(c.run_id == run_id)
+    receipt: dict[str, Any] | None = conn.scalar(query.order_by(c.started_at.desc()).limit(1))
+    return receipt
 
 
 def read_last_route(conn: sa.Connection, connection: str) -> str | None:

@@ -1,11 +1,11 @@
-"""The result of comparing the mapping with Asana's users: when, on `connections`; the conflicts, on `employees`.
+"""What comparing the mapping with Asana's users found. `connections` has when, `employees` the conflicts and the gone.
 
 The users' names and e-mails are never stored. Nothing here moves an `updated_at`, which says when people changed a
-setting or the roster. `employees.record_gone_users` records which users are gone.
+setting or the roster.
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.errors import GoalsGuardError
-from perfcopilot_goals.schemas.sql_tables import ordered, sql_table
+from perfcopilot_goals.schemas.sql_tables import any_of, ordered, sql_table
 
 _CONNECTIONS = sql_table("connections")
 _EMPLOYEES = sql_table("employees")
@@ -79,6 +79,19 @@ def record_users_check(
         .where(e.connection == connection.connection, e.mapping_conflict.is_distinct_from(kind))
         .values(mapping_conflict=kind)
     )
+
+
+def record_gone_users(conn: sa.Connection, connection: str, gids: Collection[str]) -> list[str]:
+    """Record which employees' users are gone, and since when; returns those employees. `gids` are the workspace's."""
+    e = _EMPLOYEES.c
+    is_there, was_gone = e.asana_user_gid == any_of(gids), e.asana_gone_at.is_not(None)
+    conn.execute(
+        sa.update(_EMPLOYEES)
+        .where(e.connection == connection, is_there == was_gone)
+        .values(asana_gone_at=sa.case((e.asana_gone_at.is_(None), sa.func.now())))
+    )
+    query = sa.select(e.employee_id).where(e.connection == connection, was_gone).order_by(ordered(e.employee_id))
+    return list(conn.scalars(query))
 
 
 def read_mapping_conflicts(conn: sa.Connection, connection: str) -> list[str]:

@@ -8,7 +8,7 @@ from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.sandbox import Sandbox, roster_csv
 from perfcopilot_goals.services.connections import create_connection
 from perfcopilot_goals.services.roster_import import import_roster
-from perfcopilot_goals.services.token_files import store_token
+from perfcopilot_goals.services.tokens import store_token
 from perfcopilot_goals.storage.locks import token_lock
 from perfcopilot_goals_tests.admin.conftest import TOKEN
 from perfcopilot_goals_tests.admin.filling import audited, connect

@@ -4,7 +4,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from perfcopilot_goals.domain.employee import Employee
-from perfcopilot_goals.services.erasure import erase_person, find_leftovers
+from perfcopilot_goals.services.erasure import erase_person, scan_for_leftovers
 from perfcopilot_goals_tests.admin.filling import audited, connect, give_goal
 from perfcopilot_goals_tests.admin.serving import Page
 from perfcopilot_goals_tests.storage.examples import stored
@@ -62,7 +62,7 @@ def test_an_erased_employee_leaves_the_log_as_subject_and_as_actor(behind_proxy:
         ("[erased]", "looked_at_goals", ["E1"]),
         ("hr@example.com", "looked_at_goals", []),
     ]
-    assert find_leftovers(page.database, page.settings, ["bo@example.com", "E2"]) == {}
+    assert scan_for_leftovers(page.database, page.settings, ["bo@example.com", "E2"]) == {}
 
 
 def test_an_administrator_who_is_still_employed_elsewhere_stays_in_that_log(page: Page) -> None:

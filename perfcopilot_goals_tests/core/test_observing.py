@@ -10,7 +10,7 @@ from perfcopilot_goals.core.observing import (
     parse_observed,
     render_observed,
 )
-from perfcopilot_goals.domain.sources import SourceState
+from perfcopilot_goals.domain.roster_and_settings import RosterAndSettings
 
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
@@ -24,8 +24,8 @@ def state(
     settings_at: dt.datetime = YESTERDAY,
     roster_at: dt.datetime = YESTERDAY,
     employees: int = 5,
-) -> SourceState:
-    return SourceState(name, enabled, True, settings_at, roster_at, employees, employees, YESTERDAY)
+) -> RosterAndSettings:
+    return RosterAndSettings(name, enabled, True, settings_at, roster_at, employees, employees, YESTERDAY)
 
 
 def test_the_first_pass_goes_through_all_connections_page_by_page() -> None:

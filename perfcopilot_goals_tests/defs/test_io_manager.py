@@ -17,7 +17,7 @@ from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Goal
 from perfcopilot_goals.schemas.tables import Slice
 from perfcopilot_goals.settings import load_settings
-from perfcopilot_goals.storage.sync_log import begin_sync, record_write
+from perfcopilot_goals.storage.sync_log import Write, begin_sync, record_write
 from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.defs.running_instance import (
     Running,
@@ -143,8 +143,7 @@ def test_a_sync_that_comes_too_late_writes_nothing(running: Running) -> None:
     with running.database.connect("pretending") as conn:
         begin_sync(conn, running.name, "tomorrow", tomorrow)
         for table in SLICE_TABLES:
-            written = {"write_id": "w", "rows": 0, "rows_before": 0, "inputs": {}, "notes": {}, "is_last": False}
-            record_write(conn, running.name, "tomorrow", table, **written)  # type: ignore[arg-type]
+            record_write(conn, running.name, "tomorrow", table, Write("w", 0, 0, {}, {}), is_last=False)
     running.world.rename("101", "Too late")
     result = running.sync()
     assert error_code(result) == "GoalsGuardError"

@@ -15,11 +15,10 @@ from perfcopilot_goals.sandbox import Fault, Person, Request, Response, Sandbox,
 from perfcopilot_goals.services.mapping import (
     UsersSeen,
     check_mapping,
-    list_employees,
-    list_unmapped,
     set_mapping,
     suggest_mapping,
 )
+from perfcopilot_goals.services.roster import list_employees, list_unmapped
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.database import Database
@@ -227,9 +226,9 @@ def test_an_employee_is_mapped_and_unmapped_by_hand(database: Database) -> None:
         import_employees(conn, "acme", [Employee("E4", "Di", "di@example.com", None)])
     set_mapping(database, "acme", "E4", f" {DI} ")
     assert [(e.employee_id, e.asana_user_gid) for e in list_employees(database, "acme")] == [("E4", DI)]
-    assert list_unmapped(database, "acme").employees == []
+    assert list_unmapped(database, "acme") == []
     set_mapping(database, "acme", "E4", None)
-    assert [person.employee_id for person in list_unmapped(database, "acme").employees] == ["E4"]
+    assert [person.employee_id for person in list_unmapped(database, "acme")] == ["E4"]
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,20 @@ Add here what two test files need. Frames are made as the assets make them: `fra
 import datetime as dt
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import psycopg
 from psycopg import sql
 
 from perfcopilot_goals.domain.connection import Connection
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.domain.limits import HISTORY_DAYS
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.tables import frame, own_columns, stamp, tables, validate
 from perfcopilot_goals.storage.connections import add_connection
 from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.employees import import_employees
 from perfcopilot_goals.storage.slices import Replacement, replace_slice
 from perfcopilot_goals.storage.sync_log import begin_sync
 
@@ -50,6 +52,27 @@ def add(database: Database, *names: str) -> None:
     with database.connect("adding connections") as conn:
         for name in names:
             add_connection(conn, connection(name))
+
+
+class Imported(NamedTuple):
+    """How many employees an import added, changed and left as they were, and how many it did not take."""
+
+    added: int
+    changed: int
+    unchanged: int
+    erased: int = 0
+
+
+def imported(database: Database, *employees: Employee, name: str = "acme") -> Imported:
+    """Import these employees, and compare their rows with those of before."""
+    before = {row["employee_id"]: row for row in stored(database, "employees", name)}
+    with database.connect("importing") as conn:
+        import_employees(conn, name, employees)
+    after = {row["employee_id"]: row for row in stored(database, "employees", name)}
+    given = {employee.employee_id for employee in employees}
+    kept = {key for key in given & after.keys() if after[key] == before.get(key)}
+    changed = given & after.keys() & before.keys() - kept
+    return Imported(len(after.keys() - before.keys()), len(changed), len(kept), len(given - after.keys()))
 
 
 def raw_goals(*gids: str, **columns: Any) -> pd.DataFrame:

@@ -8,17 +8,16 @@ from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import (
-    Imported,
     import_employees,
     map_employee,
     map_unmapped,
     read_employees,
     read_mapping,
-    record_gone_users,
 )
 from perfcopilot_goals.storage.locks import lock_roster
+from perfcopilot_goals.storage.users_check import record_gone_users
 from perfcopilot_goals_tests.core.examples import error_texts
-from perfcopilot_goals_tests.storage.examples import add, stored
+from perfcopilot_goals_tests.storage.examples import Imported, add, imported, stored
 
 ADA = Employee("E1", "Ada Thimble", "ada@example.com", "1")
 BEN = Employee("E2", "Ben Thimble", "ben@example.com", "2")
@@ -30,17 +29,12 @@ def _rosters(database: Database) -> None:
     add(database, "acme", "globex")
 
 
-def imported(database: Database, *employees: Employee, name: str = "acme") -> Imported:
-    with database.connect("importing") as conn:
-        return import_employees(conn, name, employees)
-
-
 def roster(database: Database, name: str = "acme") -> list[Employee]:
     with database.connect("reading") as conn:
         return read_employees(conn, name)
 
 
-def test_an_import_says_what_was_new_changed_and_as_before(database: Database) -> None:
+def test_an_import_adds_who_is_new_changes_who_differs_and_leaves_the_others(database: Database) -> None:
     assert imported(database, ADA, BEN) == Imported(added=2, changed=0, unchanged=0)
     married = Employee("E2", "Ben Needle", "ben@example.com", "2")
     assert imported(database, ADA, married, CLEO) == Imported(added=1, changed=1, unchanged=1)

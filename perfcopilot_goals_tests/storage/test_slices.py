@@ -19,7 +19,7 @@ from perfcopilot_goals.schemas.tables import Slice, frame, stamp, tables
 from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.locks import lock_slices
 from perfcopilot_goals.storage.slices import GUARDED, Replacement, load_slice, read_slice, replace_slice
-from perfcopilot_goals.storage.sync_log import begin_sync, record_write
+from perfcopilot_goals.storage.sync_log import Write, begin_sync, record_write
 from perfcopilot_goals_tests.core.examples import error_texts
 from perfcopilot_goals_tests.storage.examples import (
     MONDAY,
@@ -477,8 +477,7 @@ def test_a_slice_and_its_source_are_of_one_moment(database: Database) -> None:
                 assert not reading.done()
                 time.sleep(0.01)
             driver(writer).execute(f"update perfcopilot_goals.{RAW} set name = 'new', run_id = 'run-2'")
-            noted: dict[str, Any] = {"rows": 1, "rows_before": 1, "inputs": {}, "notes": {}}
-            record_write(writer, "acme", "run-2", RAW, write_id="w", is_last=False, **noted)
+            record_write(writer, "acme", "run-2", RAW, Write("w", 1, 1, {}, {}), is_last=False)
         rows, source = reading.result(20)
     assert (list(rows["name"]), source.run_id) == (["old"], "run-1")
     rows, source = load_slice(database, RAW, "acme")

@@ -10,6 +10,7 @@ from perfcopilot_goals.domain.sync import Source, Sync
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.sync_log import (
+    Write,
     begin_sync,
     fail_sync,
     has_newer_write,
@@ -40,19 +41,7 @@ def fail(database: Database, run_id: str, code: str = "AsanaAccessError", **spen
 
 def note(database: Database, run_id: str, table: str = RAW, *, is_last: bool = False, **notes: Any) -> None:
     with database.connect("noting") as conn:
-        inputs = {"employees": "digest"}
-        record_write(
-            conn,
-            "acme",
-            run_id,
-            table,
-            write_id="w",
-            rows=3,
-            rows_before=2,
-            inputs=inputs,
-            notes=notes,
-            is_last=is_last,
-        )
+        record_write(conn, "acme", run_id, table, Write("w", 3, 2, {"employees": "digest"}, notes), is_last=is_last)
 
 
 def last(database: Database, state: str | None = None, name: str = "acme") -> Sync | None:
@@ -195,8 +184,7 @@ def test_the_database_says_when_a_table_was_written(database: Database) -> None:
     """Two machines' clocks differ. Which slice is the latest must not depend on them."""
     begin(database, "r1")
     with database.connect("comparing") as conn:
-        written = {"write_id": "w", "rows": 0, "rows_before": 0, "inputs": {}, "notes": {}, "is_last": False}
-        record_write(conn, "acme", "r1", RAW, **written)  # type: ignore[arg-type]
+        record_write(conn, "acme", "r1", RAW, Write("w", 0, 0, {}, {}), is_last=False)
         age = (
             driver(conn)
             .execute(

@@ -11,14 +11,15 @@ from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsGuardError
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.employees import import_employees, map_employee, map_unmapped, record_gone_users
+from perfcopilot_goals.storage.employees import import_employees, map_employee, map_unmapped
 from perfcopilot_goals.storage.erasure import erase_employee
-from perfcopilot_goals.storage.overview import read_plan
-from perfcopilot_goals.storage.sources import read_sources
+from perfcopilot_goals.storage.roster_and_settings import read_states
+from perfcopilot_goals.storage.status import read_plan
 from perfcopilot_goals.storage.users_check import (
     UsersCheck,
     read_mapping_conflicts,
     read_users_check,
+    record_gone_users,
     record_users_check,
 )
 from perfcopilot_goals_tests.storage.examples import add, connection, everything, stored
@@ -72,7 +73,7 @@ def test_a_check_records_its_conflicts_its_moment_and_the_number_of_users(databa
 
 def test_a_check_moves_no_updated_at(database: Database) -> None:
     with database.connect("reading") as conn:
-        versions = [state.versions for state in read_sources(conn)]
+        versions = [state.versions for state in read_states(conn)]
     before = everything(database)
     record(database, "E1")
     ours = ("mapping_conflict", "users_checked_at", "users_seen")
@@ -82,7 +83,7 @@ def test_a_check_moves_no_updated_at(database: Database) -> None:
     }
     assert after == before, "neither an updated_at nor another connection's row"
     with database.connect("reading") as conn:
-        assert [state.versions for state in read_sources(conn)] == versions
+        assert [state.versions for state in read_states(conn)] == versions
 
 
 START_OF_DAY = "date_trunc('day', now() at time zone 'UTC') at time zone 'UTC'"

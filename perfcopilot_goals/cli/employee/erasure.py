@@ -55,7 +55,7 @@ def erase(
     if not yes:
         click.confirm(f"Erase {printable(employee_id)} from {name}? This cannot be undone", abort=True, err=True)
     done = services.erasure.erase_person(session.database, session.settings, name, employee_id)
-    leftovers = services.erasure.find_leftovers(session.database, session.settings, canaries)
+    leftovers = services.erasure.scan_for_leftovers(session.database, session.settings, canaries)
     if as_json:
         print_json({"connection": name, "removed": done.removed, "found": leftovers})
     else:

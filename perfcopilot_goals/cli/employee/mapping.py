@@ -13,8 +13,10 @@ from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.core.suggestions import COLLISION, EXACT, HINT, KINDS, NOTHING
 
 if TYPE_CHECKING:
-    from perfcopilot_goals.services.mapping import MappingConflict, Waiting
+    from perfcopilot_goals.core.mapping_conflicts import MappingConflict
+    from perfcopilot_goals.services.roster import Waiting
 
+PERSON_COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
 UNMAPPED_COLUMNS = ("employee_id", "full_name", "email", "unchanged since")
 OWNER_COLUMNS = ("asana_user_gid", "goals")
 SUGGESTION_COLUMNS = ("employee_id", "full_name", "suggestion", "asana name", "how sure", "why")
@@ -31,17 +33,20 @@ def unmapped(session: Session, name: str, owners: bool, as_json: bool) -> None:
 
     The date is when the row last changed: they are unmapped at least since then.
     """
-    found = services.mapping.list_unmapped(session.database, name)
-    people = [asdict(person) for person in found.employees]
+    people = [
+        {**{column: getattr(row, column) for column in PERSON_COLUMNS}, "unchanged_since": row.updated_at}
+        for row in services.roster.list_unmapped(session.database, name)
+    ]
+    waiting = services.roster.list_waiting(session.database, name)
     if as_json:
-        print_json({"employees": people, **asdict(found.waiting)} if owners else people)
+        print_json({"employees": people, **asdict(waiting)} if owners else people)
         return
     rows = [person | {"unchanged since": f"{person['unchanged_since']:%Y-%m-%d}"} for person in people]
     print_table(rows, UNMAPPED_COLUMNS, f"Every employee of {name} is mapped.")
     if people:
         echo(f"Who they may be in Asana: perfcopilot-goals employee suggest {name}")
     echo("")
-    _show_waiting(name, found.waiting, every=owners)
+    _show_waiting(name, waiting, every=owners)
 
 
 @click.command("suggest")

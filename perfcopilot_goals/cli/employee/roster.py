@@ -24,7 +24,7 @@ COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
 @pass_session
 def list_(session: Session, name: str, as_json: bool) -> None:
     """List the roster of a connection."""
-    rows = [asdict(employee) for employee in services.mapping.list_employees(session.database, name)]
+    rows = [asdict(employee) for employee in services.roster.list_employees(session.database, name)]
     if as_json:
         print_json(rows)
     else:

@@ -1,4 +1,4 @@
-"""Employees without an Asana user, and goals whose owners are not on the roster."""
+"""The roster as people read it: employees without an Asana user, and goals whose owners are not on it."""
 
 import datetime as dt
 
@@ -7,7 +7,7 @@ import pandas as pd
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees, map_employee
-from perfcopilot_goals.storage.unmapped import Owner, Waiting, read_unmapped, read_waiting
+from perfcopilot_goals.storage.roster import Owner, Waiting, read_unmapped, read_waiting
 from perfcopilot_goals_tests.storage.examples import MONDAY, add, raw_goals, stored, write
 
 
@@ -45,8 +45,8 @@ def test_the_unmapped_come_by_id_with_the_moment_of_their_last_change(database: 
     moments = {
         row["employee_id"]: dt.datetime.fromisoformat(row["updated_at"]) for row in stored(database, "employees")
     }
-    assert [row.unchanged_since for row in found] == [moments["E1"], moments["E10"]]
-    assert found[0].unchanged_since > found[1].unchanged_since
+    assert [row.updated_at for row in found] == [moments["E1"], moments["E10"]]
+    assert found[0].updated_at > found[1].updated_at
 
 
 def test_owners_who_are_no_employee_come_with_their_number_of_goals_largest_first(database: Database) -> None:

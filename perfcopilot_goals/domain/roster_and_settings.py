@@ -1,12 +1,12 @@
-"""The settings and the roster of a connection, as the pipeline's sources: when they changed, and their counts."""
+"""The roster and the settings of a connection, which people change: when they did, and how many employees there are."""
 
 import datetime as dt
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class SourceState:
-    """One connection: when its settings and its roster changed, and how many employees it has.
+class RosterAndSettings:
+    """One connection: when its roster and its settings changed, and how many employees it has.
 
     `employees_changed_at` is the newest row's; None if there are none. `roster_changed_at` also counts a removal.
     """

@@ -1,0 +1,145 @@
+"""An employee's block: as it is stored, why there is none, what came before it, and built again from stored rows."""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from perfcopilot_goals.core.prompts import Block, Line, render_block
+from perfcopilot_goals.domain.block import BlockHistory, BlockVersion
+from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.schemas.sql_tables import sql_table
+from perfcopilot_goals.storage.employees import no_such_employee
+from perfcopilot_goals.storage.sync_log import read_source
+
+_EMPLOYEES = sql_table("employees")
+_OWNED = sql_table("owned_goals")
+_ROWS = sql_table("mapped_goal_rows")
+_BLOCKS = sql_table("prompt_blocks")
+_BLOCK_VERSIONS = sql_table("block_versions")
+_GOAL_VERSIONS = sql_table("goal_versions")
+
+
+@dataclass(frozen=True)
+class StoredBlock:
+    """One employee's block, with what a reader has to know about its age."""
+
+    connection: str
+    employee_id: str
+    block: str
+    goals_owned: int
+    goals_listed: int
+    key_results_listed: int
+    truncated: bool
+    citations: list[dict[str, Any]]
+    reason: str
+    synced_at: dt.datetime
+    run_id: str
+    roster_changed: bool
+
+
+def read_truncated(conn: sa.Connection) -> dict[str, dict[str, int]]:
+    """Connections with truncated blocks: for each, how many goals its employees with such a block own, by id."""
+    b = _BLOCKS.c
+    owned = sa.func.jsonb_object_agg(b.employee_id, b.goals_owned)
+    query = sa.select(b.connection, owned).where(b.truncated).group_by(b.connection).order_by(b.connection)
+    return dict(conn.execute(query).tuples().all())
+
+
+def read_block(conn: sa.Connection, connection: str, employee_id: str) -> StoredBlock:
+    """The stored block of one employee, or `GoalsConfigError` saying why there is none."""
+    b, e = _BLOCKS.c, _EMPLOYEES.c
+    query = (
+        sa.select(*b, (e.updated_at > b.synced_at).label("roster_changed"))
+        .join_from(_BLOCKS, _EMPLOYEES, sa.and_(b.connection == e.connection, b.employee_id == e.employee_id))
+        .where(b.connection == connection, b.employee_id == employee_id, e.asana_user_gid.is_not(None))
+    )
+    block = conn.execute(query).mappings().first()
+    if block is None:
+        raise no_block(conn, connection, employee_id)
+    return StoredBlock(**block)
+
+
+def no_block(conn: sa.Connection, connection: str, employee_id: str) -> GoalsConfigError:
+    """The error that says why the employee has no block."""
+    e = _EMPLOYEES.c
+    query = sa.select(e.asana_user_gid).where(e.connection == connection, e.employee_id == employee_id)
+    row = conn.execute(query).first()
+    if row is None:
+        return no_such_employee(connection, employee_id)
+    if row[0] is None:
+        return GoalsConfigError(
+            f"employee {employee_id} is not mapped to an Asana user, so there is no block",
+            connection=connection,
+            action=f"Map them: perfcopilot-goals employee map {connection} {employee_id} GID",
+        )
+    return GoalsConfigError(
+        f"there is no block for employee {employee_id} yet",
+        connection=connection,
+        action="Next: perfcopilot-goals sync {connection}",
+    )
+
+
+def read_block_history(conn: sa.Connection, connection: str) -> BlockHistory:
+    """What the earlier blocks and the roster say about employees. Read it before the blocks are replaced.
+
+    An employee's latest version counts, also after they were unmapped: that took their block away.
+    """
+    e, v = _EMPLOYEES.c, _BLOCK_VERSIONS.c
+    latest = (
+        sa.select(sa.or_(v.goals_owned > 0, v.reason == "had_goals_before"))
+        .where(v.connection == e.connection, v.employee_id == e.employee_id)
+        .order_by(v.visible_from.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    had_goals = sa.func.coalesce(latest, False)
+    query = sa.select(e.employee_id, had_goals, e.asana_gone_at.is_not(None)).where(e.connection == connection)
+    rows = conn.execute(query).all()
+    return BlockHistory(
+        had_goals=frozenset(employee_id for employee_id, had_goals, _ in rows if had_goals),
+        gone=frozenset(employee_id for employee_id, _, is_gone in rows if is_gone),
+    )
+
+
+def rebuild_block(conn: sa.Connection, stored: StoredBlock) -> Block | None:
+    """The block that the present rows give; None if a later sync has replaced them and did not get to the blocks."""
+    source = read_source(conn, stored.connection, "mapped_goal_rows")
+    if source is None or source.synced_at != stored.synced_at:
+        return None
+    r, o = _ROWS.c, _OWNED.c
+    rows = conn.execute(
+        sa.select(r.goal_gid, r.row_gid, r.kind, r.name, r.status)
+        .where(r.connection == stored.connection, r.employee_id == stored.employee_id)
+        .order_by(r.position)
+    )
+    theirs = (o.connection == stored.connection, o.employee_id == stored.employee_id)
+    goals_owned = conn.scalar(sa.select(sa.func.max(o.owned_total)).where(*theirs)) or 0
+    return render_block(_lines(rows), goals_owned)
+
+
+def rebuild_past_block(conn: sa.Connection, past: StoredBlock | BlockVersion, synced_at: dt.datetime) -> Block:
+    """The block that the employee's goals and key results give as the sync of `synced_at`, which made `past`, had them.
+
+    Versions of goals have no order; they are in that of the block's citations. Those that it does not cite come last.
+    """
+    v = _GOAL_VERSIONS.c
+    rows = conn.execute(
+        sa.select(v.goal_gid, v.row_gid, v.kind, v.name, v.status)
+        .where(v.connection == past.connection, v.employee_id == past.employee_id)
+        .where(v.first_synced_at <= synced_at, v.last_synced_at >= synced_at)
+        .order_by(v.goal_gid, v.row_gid)
+    )
+    places = {(cited["goal_gid"], cited["key_result_gid"]): place for place, cited in enumerate(past.citations)}
+    lines = _lines(rows)
+    lines.sort(key=lambda line: places.get((line.goal_gid, line.key_result_gid), len(places)))
+    return render_block(lines, past.goals_owned)
+
+
+def _lines(rows: Iterable[sa.Row[Any]]) -> list[Line]:
+    return [
+        Line(goal_gid, row_gid if kind == "key_result" else None, name, status)
+        for goal_gid, row_gid, kind, name, status in rows
+    ]
