@@ -88,7 +88,7 @@ def list_(session: Session, as_json: bool) -> None:
         print_table(rows, COLUMNS, "No connections yet. Add one: perfcopilot-goals connection add NAME")
 
 
-@click.command("check")
+@click.command("check", short_help="Ask Asana whose token it is and what it sees.")
 @click.argument("name")
 @as_json
 @pass_session
@@ -108,6 +108,21 @@ def check(session: Session, name: str, as_json: bool) -> None:
         raise found.error
 
 
+@click.command("remove")
+@click.argument("name")
+@pass_session
+def remove(session: Session, name: str) -> None:
+    """Remove a connection with its roster, its goals and its history."""
+    rows = services.connections.delete_connection(session.database, name)
+    set_partition(session, name, exists=False)
+    echo(f"Removed connection {name} and {rows} rows of goals.")
+
+
+@click.group("connection", commands=[add, check, list_, remove, set_])
+def connection() -> None:
+    """Add, change, check and remove connections: the Asana workspaces that are synced, each with its token."""
+
+
 def _show_check(found: "ConnectionCheck") -> None:
     token, gid = found.identity, found.workspace_gid
     echo(f"The token is that of {token.user_name} (user {token.user_gid}).")
@@ -123,16 +138,6 @@ def _show_check(found: "ConnectionCheck") -> None:
             f"goals are missing. To set another one: perfcopilot-goals connection set {found.connection} "
             "--workspace-gid GID"
         )
-
-
-@click.command("remove")
-@click.argument("name")
-@pass_session
-def remove(session: Session, name: str) -> None:
-    """Remove a connection with its roster, its goals and its history."""
-    rows = services.connections.delete_connection(session.database, name)
-    set_partition(session, name, exists=False)
-    echo(f"Removed connection {name} and {rows} rows of goals.")
 
 
 def _named(given: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FOUND = 1
 
 
-@click.command("erase")
+@click.command("erase", short_help="Remove a person for good, wherever they are.")
 @click.argument("name")
 @click.argument("employee_id", metavar="EMPLOYEE")
 @click.option("--yes", is_flag=True, help="Do not ask.")

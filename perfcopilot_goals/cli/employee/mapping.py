@@ -21,7 +21,7 @@ SUGGESTION_COLUMNS = ("employee_id", "full_name", "suggestion", "asana name", "h
 OWNERS_SHOWN = 10
 
 
-@click.command("unmapped")
+@click.command("unmapped", short_help="List employees without an Asana user.")
 @click.argument("name")
 @click.option("--owners", is_flag=True, help="Show every Asana user with goals who is no employee, also with --json.")
 @as_json
@@ -44,7 +44,7 @@ def unmapped(session: Session, name: str, owners: bool, as_json: bool) -> None:
     _show_waiting(name, found.waiting, every=owners)
 
 
-@click.command("suggest")
+@click.command("suggest", short_help="Suggest Asana users for unmapped employees.")
 @click.argument("name")
 @click.option("--apply", is_flag=True, help="Map the exact matches: same e-mail, unique on both sides.")
 @as_json

@@ -31,7 +31,7 @@ def list_(session: Session, name: str, as_json: bool) -> None:
         print_table(rows, COLUMNS, f"{name} has no employees yet: perfcopilot-goals employee import {name} FILE.csv")
 
 
-@click.command("import")
+@click.command("import", short_help="Add and change employees from a CSV file.")
 @click.argument("name")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--skip-bad", is_flag=True, help="Import the good lines and name the others.")
