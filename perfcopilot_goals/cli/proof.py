@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # The exit code if a block is not as stored.
 DOES_NOT_VERIFY = 8
 
+_SHOWN_OF_VERSION = ("sha256", "visible_from", "visible_to", "first_synced_at", "last_synced_at", "run_id")
 _REASONS = {
     "as_stored": "is as stored",
     "rows_differ": "is not what the stored rows give",
@@ -91,16 +92,10 @@ def verify(
 def _as_json(found: "Verification") -> dict[str, Any]:
     version = None
     if found.version is not None:
-        shown = ("sha256", "visible_from", "visible_to", "first_synced_at", "last_synced_at", "run_id")
-        version = {name: getattr(found.version, name) for name in shown}
+        version = {name: getattr(found.version, name) for name in _SHOWN_OF_VERSION}
         version["is_present"] = found.version.visible_to is None
-    return {
-        "connection": found.connection,
-        "employee_id": found.employee_id,
-        "compared": found.compared,
+    return asdict(found) | {
         "verifies": found.verifies,
-        "reason": found.reason,
-        "sha256": found.sha256,
         "version": version,
         "lines": [{**asdict(line), "permalink": _permalink(line)} for line in found.lines],
         "live": None if found.live is None else [_live_json(asdict(goal)) for goal in found.live],

@@ -31,7 +31,8 @@ with starting():
     from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver, has_table
     from perfcopilot_goals.storage.sessions import STATEMENT_SECONDS
 
-# A connection that was used within so many seconds is taken to be alive.
+# A connection that was used within so many seconds is taken to be alive. SQLAlchemy's `pool_pre_ping` would ask before
+# each of 440 uses in a sync of fifty goals, a tenth of the sync's CPU.
 TRUSTED_SECONDS = 1.0
 # How many connections each part of the storage keeps. Dagster keeps one. It needs two at a time to store an event with
 # tags, such as an observation, and logging in for the second one was almost half of that event's cost.

@@ -149,17 +149,18 @@ class AsanaResource(dg.ConfigurableResource[Any]):
         return on_done
 
     def notes(self) -> dict[str, Any]:
-        """What the step's fetch cost, for the sync log and the catalog."""
-        stats = self._stats_since_last_report()
+        """What the run's fetches cost since the last call, for the sync log and the catalog."""
+        now = replace(self._client.stats) if self._client else RequestStats()
+        before, self._reported = self._reported, now
         notes: dict[str, Any] = {
-            "requests": stats.requests,
-            "throttled": stats.throttled,
-            "pages": stats.pages,
-            "waited_seconds": stats.waited_seconds,
+            "requests": now.requests - before.requests,
+            "throttled": now.throttled - before.throttled,
+            "pages": now.pages - before.pages,
+            "waited_seconds": round(now.waited_seconds - before.waited_seconds, 3),
         }
         slowed_to = self._client.pacer.slowed_to if self._client else 1.0
         notes |= {"slowed_to_percent": round(100 * slowed_to)} if slowed_to < 1 else {}
-        return notes | ({"asana_changes": stats.changes} if stats.changes else {})
+        return notes | ({"asana_changes": dict(now.changes)} if now.changes else {})
 
     def failure_recorder(self, connection: str, run_id: str) -> Record:
         """Returns a callback that records the failure of a step, with the requests it has sent."""
@@ -171,15 +172,3 @@ class AsanaResource(dg.ConfigurableResource[Any]):
     def _report_wait(self, line: str) -> None:
         dg.get_dagster_logger().info(line)
         self.report(line)
-
-    def _stats_since_last_report(self) -> RequestStats:
-        """What the run has cost since the last call."""
-        now = replace(self._client.stats) if self._client else RequestStats()
-        before, self._reported = self._reported, now
-        return RequestStats(
-            requests=now.requests - before.requests,
-            throttled=now.throttled - before.throttled,
-            pages=now.pages - before.pages,
-            waited_seconds=round(now.waited_seconds - before.waited_seconds, 3),
-            changes=dict(now.changes),
-        )
