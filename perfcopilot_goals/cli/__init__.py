@@ -2,7 +2,8 @@
 
 A command is a function in a module named for what it is about, and an entry below or in its group. Its module is
 imported when the command is called, so `--help` answers at once. That module names all it needs at its top. Two of
-those wait until they are used: the modules of `services`, and Dagster, which `instance` imports.
+those wait until they are used: the modules of `services`, so their types stand in quotes, and Dagster, which `instance`
+imports.
 """
 
 import sys

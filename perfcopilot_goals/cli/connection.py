@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -11,9 +11,6 @@ from perfcopilot_goals.cli.instance import set_partition
 from perfcopilot_goals.cli.progress import show_line
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
 from perfcopilot_goals.cli.terminal import echo
-
-if TYPE_CHECKING:
-    from perfcopilot_goals.services.connections import ConnectionCheck
 
 ROUTES = click.Choice(["auto", "subgoals", "goal_relationships"])
 COLUMNS = (
@@ -123,7 +120,7 @@ def connection() -> None:
     """Add, change, check and remove connections: the Asana workspaces that are synced, each with its token."""
 
 
-def _show_check(found: "ConnectionCheck") -> None:
+def _show_check(found: "services.connections.ConnectionCheck") -> None:
     token, gid = found.identity, found.workspace_gid
     echo(f"The token is that of {token.user_name} (user {token.user_gid}).")
     for seen, workspace in token.workspaces.items():

@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from perfcopilot_goals import services
 from perfcopilot_goals.cli.terminal import echo, render_json
 from perfcopilot_goals.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    from perfcopilot_goals.services.databases import Database
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -27,7 +24,7 @@ class Session:
         return load_settings()
 
     @cached_property
-    def database(self) -> "Database":
+    def database(self) -> "services.databases.Database":
         """The database in use, started and migrated if needed."""
         return services.databases.open_migrated_database(self.settings)
 

@@ -18,7 +18,7 @@ from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.services.databases import open_migrated_database
 from perfcopilot_goals.services.mapping import check_mapping
-from perfcopilot_goals.services.sync_access import open_client, require_employees
+from perfcopilot_goals.services.sync_access import open_client
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.connections import has_connection
 from perfcopilot_goals.storage.database import Database
@@ -95,10 +95,6 @@ class AsanaResource(dg.ConfigurableResource[Any]):
             opened = open_client(database, connection, settings, clock=self.clock, on_wait=self._report_wait)
             self._client = self._open.enter_context(opened)
         return self._client
-
-    def require_employees(self, connection: Connection) -> None:
-        """Raise `GoalsConfigError` if the connection's roster is empty."""
-        require_employees(self.store.database, connection)
 
     def roster(self, connection: Connection) -> dict[str, str | None]:
         """The Asana user of each of the connection's employees."""

@@ -1,16 +1,12 @@
 """`employee erase`: removes one person from everything that is kept, for good."""
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
 from perfcopilot_goals import services
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json
 from perfcopilot_goals.cli.terminal import echo, printable
-
-if TYPE_CHECKING:
-    from perfcopilot_goals.services.erasure import Erasure
 
 FOUND = 1
 
@@ -71,7 +67,7 @@ def erase(
     sys.exit(FOUND if leftovers else 0)
 
 
-def _remarks(name: str, done: "Erasure") -> list[str]:
+def _remarks(name: str, done: "services.erasure.Erasure") -> list[str]:
     remarks = []
     if done.is_unmapped:
         remarks.append(

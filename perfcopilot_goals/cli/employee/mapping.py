@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -11,9 +11,6 @@ from perfcopilot_goals.cli.progress import show_line
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
 from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.core.suggestions import COLLISION, EXACT, HINT, KINDS, NOTHING
-
-if TYPE_CHECKING:
-    from perfcopilot_goals.services.mapping import MappingConflict, Waiting
 
 UNMAPPED_COLUMNS = ("employee_id", "full_name", "email", "unchanged since")
 OWNER_COLUMNS = ("asana_user_gid", "goals")
@@ -108,7 +105,7 @@ def unmap(session: Session, name: str, employee_id: str) -> None:
     )
 
 
-def _show_waiting(name: str, waiting: "Waiting", *, every: bool) -> None:
+def _show_waiting(name: str, waiting: "services.mapping.Waiting", *, every: bool) -> None:
     if waiting.listed_at is None:
         echo(f"Which goals wait for an employee is known after the first sync: perfcopilot-goals sync {name}")
         return
@@ -122,7 +119,7 @@ def _show_waiting(name: str, waiting: "Waiting", *, every: bool) -> None:
     )
 
 
-def _show_conflicts(name: str, conflicts: list["MappingConflict"]) -> None:
+def _show_conflicts(name: str, conflicts: list["services.mapping.MappingConflict"]) -> None:
     echo("Employees who may be mapped to somebody else's Asana user, and then have that person's goals:")
     for conflict in conflicts:
         signs = []
