@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.measuring import WORKSPACE, Measured, StandIn, measure
+from benchmarks.scale import Scale
 from benchmarks.workplace import CHECKOUT, Workplace
 from perfcopilot_goals.schemas.tables import tables
 
@@ -31,14 +32,28 @@ class Race:
     floor: float
 
 
-def fetch_ours(asana: StandIn, race: Race) -> Measured:
+def contenders(scale: Scale) -> list[str]:
+    """Who takes part: we, without and with the whole command line, and the rivals that are not left out."""
+    return [OURS, SYNC, *(rival for rival in RIVALS if rival not in scale.without)]
+
+
+def fetch(who: str, place: Workplace, asana: StandIn, race: Race, number: int) -> Measured:
+    """Let one of them fetch what the stand-in has. `number` tells the connections of one workplace apart."""
+    if who == OURS:
+        return _fetch_ours(asana, race)
+    if who == SYNC:
+        return place.run("sync", _connect(place, asana, race, f"race-{number}"))
+    return _fetch_rival(RIVALS[who][1], asana)
+
+
+def _fetch_ours(asana: StandIn, race: Race) -> Measured:
     """Run only our list and walk."""
     fields = [",".join(GOAL_FIELDS), ",".join(SUBGOAL_FIELDS)]
     command = [sys.executable, "-m", "benchmarks.ours", asana.base_url, "sandbox-token", WORKSPACE, *fields]
     return measure([*command, str(race.requests_per_minute)])
 
 
-def fetch_rival(script: str, asana: StandIn) -> Measured:
+def _fetch_rival(script: str, asana: StandIn) -> Measured:
     """Run the same fetch by a script of `rivals/`."""
     nested = ["resource_subtype", *(f"supporting_resource.{field}" for field in SUBGOAL_FIELDS)]
     path = str(CHECKOUT / "benchmarks" / "rivals" / script)
@@ -57,7 +72,7 @@ def row(race: Race, who: str, done: Measured, asana: StandIn) -> dict[str, Any]:
     }  # fmt: skip
     return {
         "race": race.name,
-        "who": who,
+        "who": RIVALS[who][0] if who in RIVALS else who,
         "floor": round(race.floor, 2),
         **outcome,
         "requests": counted["requests"],
@@ -72,9 +87,8 @@ def _last_words(done: Measured) -> str:
     return words if words.isidentifier() else f"exit code {done.code}"
 
 
-def connect_sync(place: Workplace, asana: StandIn, race: Race, number: int) -> str:
+def _connect(place: Workplace, asana: StandIn, race: Race, name: str) -> str:
     """Add a connection for the whole command line, with the token that the others use; returns its name."""
-    name = f"race-{number}"
     place.connect([name], asana, race.requests_per_minute)
     (place.folder / name).write_text("sandbox-token")
     return name

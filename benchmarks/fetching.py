@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.contenders import OURS, RIVALS, SYNC, Race, connect_sync, fetch_ours, fetch_rival, row
-from benchmarks.measuring import Measured, StandIn, stand_in
+from benchmarks.contenders import Race, contenders, fetch, row
+from benchmarks.measuring import stand_in
 from benchmarks.scale import Scale
-from benchmarks.workplace import UNLIMITED, Workplace, workplace
+from benchmarks.workplace import UNLIMITED, workplace
 from perfcopilot_goals.asana.http import IN_FLIGHT
 from perfcopilot_goals.domain.limits import PAGE_SIZE
 
@@ -36,14 +36,6 @@ def run(scale: Scale) -> Iterator[dict[str, Any]]:
     """A row for each race and contender. Each gets its own stand-in, which counts only its requests."""
     with workplace() as place:
         for number, race in enumerate(races(scale)):
-            for who in (OURS, SYNC, *RIVALS):
-                if who not in scale.without:
-                    with stand_in(race.goals, *race.options) as asana:
-                        done = _fetch(who, place, asana, race, number)
-                        yield row(race, RIVALS.get(who, (who, ""))[0], done, asana)
-
-
-def _fetch(who: str, place: Workplace, asana: StandIn, race: Race, number: int) -> Measured:
-    if who == SYNC:
-        return place.run("sync", connect_sync(place, asana, race, number))
-    return fetch_ours(asana, race) if who == OURS else fetch_rival(RIVALS[who][1], asana)
+            for who in contenders(scale):
+                with stand_in(race.goals, *race.options) as asana:
+                    yield row(race, who, fetch(who, place, asana, race, number), asana)

@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
-import pandas as pd
 import psycopg
 
 from benchmarks.scale import Scale
@@ -41,13 +41,10 @@ def run(scale: Scale) -> Iterator[dict[str, Any]]:
         replacement = Replacement("bench", "run", synced_at, inputs={}, notes={}, is_last=False)
         values = list(stamped.astype(object).where(stamped.notna(), None).itertuples(index=False, name=None))
 
-        validated = validate(RAW, stamped)
+        replace = partial(replace_slice, place.database, RAW, validate(RAW, stamped), replacement)
 
-        def replace(what: Callable[[], pd.DataFrame]) -> Callable[[], None]:
-            def run() -> None:
-                replace_slice(place.database, RAW, what(), replacement)
-
-            return run
+        def validate_and_replace() -> None:
+            replace_slice(place.database, RAW, validate(RAW, stamped), replacement)
 
         def copy() -> None:
             with psycopg.connect(place.database.url) as conn, conn.cursor() as cursor:
@@ -67,9 +64,9 @@ def run(scale: Scale) -> Iterator[dict[str, Any]]:
             empty()
             for who, what in (
                 ("bare COPY", copy),
-                ("replace_slice, nothing there before", replace(lambda: validated)),
-                ("replace_slice, as many rows before", replace(lambda: validated)),
-                ("validate and replace_slice", replace(lambda: validate(RAW, stamped))),
+                ("replace_slice, nothing there before", replace),
+                ("replace_slice, as many rows before", replace),
+                ("validate and replace_slice", validate_and_replace),
             ):
                 times.setdefault(who, []).append(timed(what))
         bare = min(times["bare COPY"])
@@ -77,7 +74,7 @@ def run(scale: Scale) -> Iterator[dict[str, Any]]:
             yield _row(who, min(seconds), bare, scale.rows)
 
 
-def timed(what: Callable[[], None]) -> float:
+def timed(what: Callable[[], object]) -> float:
     """How many seconds the call takes."""
     began = time.perf_counter()
     what()

@@ -2,18 +2,19 @@
 
 import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from statistics import median
 from typing import Any
+from urllib.parse import urljoin
 
 import requests
 
 from benchmarks.measuring import CLI
 from benchmarks.scale import Scale
 from benchmarks.workplace import Workplace, workplace
+from perfcopilot_goals.cli.ports import free_port
 from perfcopilot_goals.storage.database import driver
 
 TITLE = "Pages of the admin page"
@@ -54,9 +55,7 @@ def run(scale: Scale) -> Iterator[dict[str, Any]]:
 
 
 def _measure(place: Workplace, pages: dict[str, str]) -> Iterator[dict[str, Any]]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [*CLI, "admin", "--port", str(port)]
+    command = [*CLI, "admin", "--port", str(free_port())]
     process = subprocess.Popen(command, env=place.environment, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -64,9 +63,10 @@ def _measure(place: Workplace, pages: dict[str, str]) -> Iterator[dict[str, Any]
         browser = requests.Session()
         browser.trust_env = False
         browser.get(link, timeout=60).raise_for_status()
-        for page, address in pages.items():
-            _seconds(browser, f"http://127.0.0.1:{port}{address}")
-            times = [_seconds(browser, f"http://127.0.0.1:{port}{address}") for _ in range(TIMES)]
+        for page, path in pages.items():
+            address = urljoin(link, path)
+            _seconds(browser, address)
+            times = [_seconds(browser, address) for _ in range(TIMES)]
             yield {"page": page, "median, ms": round(1000 * median(times)), "longest, ms": round(1000 * max(times))}
     finally:
         process.send_signal(signal.SIGINT)

@@ -1,53 +1,24 @@
 """Runs Dagster's web server, daemon and code server as `dev` does, and asks them as their own pages do."""
 
-import json
-import os
 import signal
-import socket
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+
+import psutil
+import requests
 
 from benchmarks.measuring import CLI
 from benchmarks.workplace import Workplace
+from perfcopilot_goals.cli.ports import free_port
 
 STARTING_SECONDS = 300.0
 PARTITIONS = """{ assetNodeOrError(assetKey: {path: ["prompt_blocks"]}) { ... on AssetNode { partitionKeys } } }"""
 # A piece of each process's command line, to tell them apart.
 PROCESSES = {"web server": "dagster_webserver", "daemon": "dagster._daemon", "code server": "api grpc"}
-
-
-@dataclass(frozen=True)
-class Process:
-    """A running process: bytes of memory, and CPU time, its ended children's included."""
-
-    command: str
-    memory: int
-    cpu_seconds: float
-
-
-def processes_below(pid: int) -> list[Process]:
-    """The process and all that it started, directly or not."""
-    parents, found = {}, {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            stat = (folder / "stat").read_text().rpartition(")")[2].split()
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            pages = int((folder / "statm").read_text().split()[1])
-        except OSError:
-            continue  # it ended meanwhile
-        parents[int(folder.name)] = int(stat[1])
-        seconds = sum(map(int, stat[11:15])) / os.sysconf("SC_CLK_TCK")
-        found[int(folder.name)] = Process(command, pages * os.sysconf("SC_PAGE_SIZE"), seconds)
-    family = {pid}
-    while more := {child for child, parent in parents.items() if parent in family} - family:
-        family |= more
-    return [found[member] for member in family if member in found]
 
 
 @dataclass(frozen=True)
@@ -60,12 +31,10 @@ class Service:
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """The web server's response to a GraphQL query."""
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/graphql", body, {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=120) as response:
-            data: dict[str, Any] = json.load(response)["data"]
+        asked = {"query": query, "variables": variables}
+        response = requests.post(f"http://127.0.0.1:{self.port}/graphql", json=asked, timeout=120)
+        response.raise_for_status()
+        data: dict[str, Any] = response.json()["data"]
         return data
 
     def partitions(self) -> set[str]:
@@ -78,23 +47,34 @@ class Service:
 
     def memory(self) -> dict[str, int]:
         """MB in use by process. If two have the same name, such as the code server and its parent, the larger one's."""
-        family = processes_below(self.pid)
-        return {
-            name: round(max(process.memory for process in family if sign in process.command) / 2**20)
-            for name, sign in PROCESSES.items()
-        }
+        used = dict.fromkeys(PROCESSES, 0)
+        for process in family(self.pid):
+            with suppress(psutil.NoSuchProcess):
+                command = " ".join(process.cmdline())
+                for name in [name for name, sign in PROCESSES.items() if sign in command]:
+                    used[name] = max(used[name], round(process.memory_info().rss / 2**20))
+        return used
 
     def cpu_seconds(self) -> float:
         """CPU time so far of the service and of the local Postgres, with their processes that have ended."""
-        return sum(process.cpu_seconds for pid in (self.pid, self.postgres) for process in processes_below(pid))
+        seconds = 0.0
+        for process in (*family(self.pid), *family(self.postgres)):
+            with suppress(psutil.NoSuchProcess):
+                spent = process.cpu_times()
+                seconds += spent.user + spent.system + spent.children_user + spent.children_system
+        return seconds
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """The process and all that it started, directly or not. Some may have ended when they are looked at."""
+    first = psutil.Process(pid)
+    return [first, *first.children(recursive=True)]
 
 
 @contextmanager
 def dagster_dev(place: Workplace, names: Sequence[str]) -> Iterator[Service]:
     """The running service, once it knows all of these connections."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     command = [*CLI, "dev", "--no-demo", "--port", str(port)]
     dev = subprocess.Popen(command, env=place.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -106,5 +86,5 @@ def dagster_dev(place: Workplace, names: Sequence[str]) -> Iterator[Service]:
             time.sleep(0.5)
         yield service
     finally:
-        os.kill(dev.pid, signal.SIGINT)
+        dev.send_signal(signal.SIGINT)
         dev.wait()

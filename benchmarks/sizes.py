@@ -1,9 +1,10 @@
 """Workspaces of growing size, without latency or limit: what the client itself costs, in time and memory."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from benchmarks.contenders import OURS, RIVALS, SYNC, Race, connect_sync, fetch_ours, fetch_rival, row
+from benchmarks.contenders import OURS, RIVALS, Race, contenders, fetch, row
 from benchmarks.measuring import stand_in
 from benchmarks.scale import Scale
 from benchmarks.workplace import UNLIMITED, workplace
@@ -19,13 +20,11 @@ def run(scale: Scale) -> Iterator[dict[str, Any]]:
             people = max(1, goals // GOALS_PER_EMPLOYEE)
             options = ("--subgoals", str(goals * 6 // 10), "--people", str(people))
             race = Race(f"{goals:,} goals", goals, goals * 6 // 10, options, UNLIMITED, floor=1.0)
-            with stand_in(goals, *options) as asana:
-                done = fetch_ours(asana, race)
-                race = Race(race.name, goals, race.subgoals, options, UNLIMITED, done.figures()["seconds"])
-                yield row(race, OURS, done, asana)
-            with stand_in(goals, *options) as asana:
-                yield row(race, SYNC, place.run("sync", connect_sync(place, asana, race, number)), asana)
-            for rival, (title, script) in RIVALS.items():
-                if rival not in scale.without and goals <= scale.rivals_up_to:
-                    with stand_in(goals, *options) as asana:
-                        yield row(race, title, fetch_rival(script, asana), asana)
+            for who in contenders(scale):
+                if who in RIVALS and goals > scale.rivals_up_to:
+                    continue
+                with stand_in(goals, *options) as asana:
+                    done = fetch(who, place, asana, race, number)
+                    if who == OURS:
+                        race = replace(race, floor=done.figures()["seconds"])
+                    yield row(race, who, done, asana)

@@ -4,12 +4,10 @@ At the end the slices must be the ones that plain syncs make, and the sync log m
 """
 
 import argparse
-import json
 import platform
 import signal
 import sys
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from importlib.metadata import version
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import requests
 
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.local_postgres import local_database_url, remove_local_postgres
@@ -44,10 +43,8 @@ def asker(port: int) -> Ask:
     """Returns a function that asks the web server as its pages do."""
 
     def ask(query: str, **variables: Any) -> dict[str, Any]:
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/graphql", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as response:
-            payload: dict[str, Any] = json.load(response)
+        asked = {"query": query, "variables": variables}
+        payload: dict[str, Any] = requests.post(f"http://127.0.0.1:{port}/graphql", json=asked, timeout=60).json()
         assert "errors" not in payload, payload
         data: dict[str, Any] = payload["data"]
         return data
@@ -148,19 +145,19 @@ def main() -> int:
         environment = {
             "PERFCOPILOT_DATABASE_URL": url,
             "PERFCOPILOT_CODE_HOST": "127.0.0.1",
+            "PERFCOPILOT_SYNC_CRON": "0 0 1 1 *",
             "PYTHONWARNINGS": "ignore",
         }
         with (
             Sandbox(*worlds, token=tokens[0], more_tokens=tokens[1:], latency_seconds=LATENCY_SECONDS) as asana,
-            Services(folder, environment | {"PERFCOPILOT_SYNC_CRON": "0 0 1 1 *"}) as services,
+            Services(folder, environment) as services,
         ):
             for each in (url, plain_url):
                 connect(each, asana.base_url, folder / "tokens", connections)
             services.environment["PERFCOPILOT_BROKER_URL"] = services.start_broker()
             began = time.monotonic()
-            services.start(
-                "plain", sys.executable, "-m", "perfcopilot_goals.cli", "sync", "--all", home="plain", url=plain_url
-            )
+            plain = ("perfcopilot-goals", "sync", "--all")
+            services.start("plain", *plain, home="plain", PERFCOPILOT_DATABASE_URL=plain_url)
             if services.processes["plain"].wait() != 0:
                 raise SystemExit("the plain syncs failed; see plain.log")
             print(f"plain syncs of the same, one command: {time.monotonic() - began:.0f} s", flush=True)

@@ -10,7 +10,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from perfcopilot_goals.cli.ports import free_port
 
 Value = TypeVar("Value")
 STOP_SECONDS = 30.0
@@ -26,19 +28,14 @@ def wait_for(what: str, ask: Callable[[], Value], seconds: float) -> Value:
     return value
 
 
-def free_port() -> int:
-    """A loopback port that is free just now."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 class Services:
     """A context manager that ends all its processes, and what they started."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
-        self.environment = dict(os.environ) | environment
+        # Commands without a path are those of the environment that runs this.
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        self.environment = dict(os.environ) | {"PATH": path} | environment
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> "Services":
@@ -62,19 +59,14 @@ class Services:
                 shutil.copy(self.folder / "app" / file, folder)
         return {"DAGSTER_HOME": str(folder), "PERFCOPILOT_HOME": str(folder / "state")}
 
-    def start(self, name: str, *command: object, home: str, stdin: bytes | None = None, url: str = "") -> None:
-        """Start a process in its own group. A command without a path is one of the environment's."""
-        environment = self.environment | self.home(home) | ({"PERFCOPILOT_DATABASE_URL": url} if url else {})
-        program = Path(sys.executable).parent / str(command[0])
-        arguments = [str(program if program.exists() else command[0]), *map(str, command[1:])]
+    def start(self, name: str, *command: object, home: str, **more: str) -> None:
+        """Start a process in its own group, with `more` in its environment."""
+        environment = self.environment | self.home(home) | more
         with (self.folder / f"{name}.log").open("wb") as log:
             self.processes[name] = subprocess.Popen(
-                arguments, cwd=self.folder, env=environment, start_new_session=True,
-                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                list(map(str, command)), cwd=self.folder, env=environment, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
             )  # fmt: skip
-        if pipe := self.processes[name].stdin:
-            with pipe:
-                pipe.write(stdin or b"")
 
     def kill(self, name: str) -> None:
         """Send SIGKILL to the process and all its children at once, as when a machine is lost."""
@@ -88,8 +80,10 @@ class Services:
     def start_broker(self) -> str:
         """Start a Redis with a password; returns its URL."""
         port, password = free_port(), secrets.token_hex(16)
-        settings = f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\nappendonly no\ndir {self.folder}\n'
-        self.start("broker", "redis-server", "-", home="main", stdin=settings.encode())
+        settings = self.folder / "redis.conf"
+        settings.touch(0o600)
+        settings.write_text(f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\nappendonly no\n')
+        self.start("broker", "redis-server", settings, home="main")
         wait_for("the broker", lambda: _listens(port), 10)
         return f"redis://:{password}@127.0.0.1:{port}/0"
 
@@ -109,15 +103,9 @@ class Services:
 
     def start_worker(self, name: str) -> None:
         """Start a Celery worker as in compose.yaml, with a name of its own because all have the same host."""
-        settings: tuple[Any, ...] = (
-            "--concurrency",
-            "2",
-            "--max-memory-per-child",
-            "1000000",
-            "--hostname",
-            f"{name}@proof",
-        )
-        self.start(name, "celery", "--app", "dagster_celery.app", "worker", "--loglevel", "INFO", *settings, home=name)
+        worker = ("celery", "--app", "dagster_celery.app", "worker", "--hostname", f"{name}@proof")
+        settings = ("--loglevel", "INFO", "--concurrency", 2, "--max-memory-per-child", 1_000_000)
+        self.start(name, *worker, *settings, home=name)
         log = self.folder / f"{name}.log"
         wait_for(f"worker {name}", lambda: b" ready." in log.read_bytes(), 60)
 

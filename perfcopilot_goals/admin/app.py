@@ -1,15 +1,16 @@
 """The app: which address leads to which tab, who may open it, and what becomes of an error."""
 
 import logging
-from collections.abc import Awaitable, Callable
-from importlib.resources import files
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from perfcopilot_goals.admin import audit, employees, goals, integrations, roster_upload, syncs
@@ -23,6 +24,7 @@ from perfcopilot_goals.services.databases import Database
 from perfcopilot_goals.settings import Settings
 
 _log = logging.getLogger(__name__)
+_STYLE = Path(__file__).with_name("static") / "style.css"
 
 Show = Callable[[Site, Ask], Response]
 
@@ -50,15 +52,14 @@ _DONE: dict[str, Show] = {
 
 def build_app(database: Database, settings: Settings, dagster: Dagster, access: Access) -> Starlette:
     """The admin page. `access` says who is asking, `dagster` does what needs Dagster."""
-    site = Site(database, settings, dagster)
-    doors = _Doors(site, access)
+    doors = _Doors(Site(database, settings, dagster), access)
     routes = [
         Route("/", lambda _: RedirectResponse("/admin", 303)),
-        Route("/admin", doors.show),
+        Route("/admin", partial(doors.answer, do=_show_tab)),
         Route("/admin/enter", doors.enter),
-        Route("/admin/style.css", _style),
-        Route("/admin/employees.csv", doors.opened(roster_upload.download)),
-        *(Route(path, doors.opened(do), methods=["POST"]) for path, do in _DONE.items()),
+        Route("/admin/style.css", lambda _: FileResponse(_STYLE)),
+        Route("/admin/employees.csv", partial(doors.answer, do=roster_upload.download, admins_only=True)),
+        *(Route(path, partial(doors.answer, do=do, admins_only=True), methods=["POST"]) for path, do in _DONE.items()),
     ]
     guard = Middleware(Guard, url=settings.admin_url, is_behind_proxy=access.is_behind_proxy)
     handlers = {HTTPException: doors.tell_status}
@@ -71,18 +72,6 @@ class _Doors:
     def __init__(self, site: Site, access: Access) -> None:
         self._site = site
         self._access = access
-
-    async def show(self, request: Request) -> Response:
-        """A tab: the one that is asked for, or the visitor's first."""
-        return await self._answer(request, self._show_tab, admins_only=False)
-
-    def opened(self, do: Show) -> Callable[[Request], Awaitable[Response]]:
-        """An address for administrators."""
-
-        async def answer(request: Request) -> Response:
-            return await self._answer(request, do, admins_only=True)
-
-        return answer
 
     async def enter(self, request: Request) -> Response:
         """Exchanges the one-time key for a session."""
@@ -104,7 +93,8 @@ class _Doors:
         texts = {404: "There is no such page.", 405: "This address only takes forms. Open the page again."}
         return self._tell(error.status_code, texts.get(error.status_code, error.detail))
 
-    async def _answer(self, request: Request, do: Show, *, admins_only: bool) -> Response:
+    async def answer(self, request: Request, do: Show, *, admins_only: bool = False) -> Response:
+        """What `do` shows, if the visitor may see it."""
         try:
             # Who asks comes first: a stranger's form is not even read.
             visitor = await run_in_threadpool(self._access.find_visitor, request)
@@ -125,19 +115,15 @@ class _Doors:
             _log.error("%s at %s: an error of the program itself", type(error).__name__, request.url.path)
             return self._tell(500, "The program itself failed. Nothing else is known here; the log names the error.")
 
-    @staticmethod
-    def _show_tab(site: Site, ask: Ask) -> Response:
-        tab = ask.query.get("tab") or ("integrations" if ask.visitor.is_admin else "goals")
-        if tab not in TABS:
-            raise HTTPException(404)
-        if TABS[tab][1] and not ask.visitor.is_admin:
-            raise Denied("This tab is for administrators.")
-        return _SHOWN[tab](site, ask)
-
     def _tell(self, status: int, text: str) -> Response:
         return self._site.render("message.html", None, status, code=status, text=text)
 
 
-async def _style(_: Request) -> Response:
-    css = files("perfcopilot_goals.admin").joinpath("static", "style.css").read_bytes()
-    return Response(css, media_type="text/css")
+def _show_tab(site: Site, ask: Ask) -> Response:
+    """The tab that is asked for, or the visitor's first."""
+    tab = ask.query.get("tab") or ("integrations" if ask.visitor.is_admin else "goals")
+    if tab not in TABS:
+        raise HTTPException(404)
+    if TABS[tab][1] and not ask.visitor.is_admin:
+        raise Denied("This tab is for administrators.")
+    return _SHOWN[tab](site, ask)

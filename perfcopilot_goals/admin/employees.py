@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
 
 from perfcopilot_goals import services
-from perfcopilot_goals.admin.site import PAGE_ROWS, Ask, Site, go_to, pages, status_of
+from perfcopilot_goals.admin.site import Ask, Site, go_to, status_of
 from perfcopilot_goals.errors import GoalsError
-from perfcopilot_goals.services.roster import Page
+from perfcopilot_goals.services.roster_pages import Page, RosterRow
 from perfcopilot_goals.services.sync_access import refuse_to_wait
 
 # Users in the browser's own list of choices. More would make the page slow; the search finds the others.
@@ -87,28 +88,26 @@ def render(site: Site, ask: Ask, refused: _Refused | None = None, status: int = 
     name = ask.get("connection") or (names[0] if names else "")
     if not name:
         return site.render("employees.html", ask, status, connection="", names=names)
-    search, page, mapped_page = ask.get("q"), ask.number("page"), ask.number("mapped")
-    unmapped, unmapped_total = _list(site, name, page, search, is_mapped=False)
-    mapped, mapped_total = _list(site, name, mapped_page, search, is_mapped=True)
-    waiting = services.roster.list_waiting(site.database, name)
+    search = ask.get("q")
+
+    def read(limit: int, offset: int, *, is_mapped: bool) -> tuple[list[RosterRow], int]:
+        wanted = Page(limit, offset, search)
+        return services.roster_pages.list_roster(site.database, name, wanted, is_mapped=is_mapped)
+
+    unmapped = ask.page(partial(read, is_mapped=False))
+    waiting = services.roster_pages.list_waiting(site.database, name)
     listed = site.known_users.find(name)
     users = listed.users if listed else []
     sought = ask.query.get("user", "")
     refused = refused or _Refused()
-    shown = {row.employee_id for row in unmapped}
+    shown = {row.employee_id for row in unmapped.rows}
     values = {
         "elsewhere": {who: why for who, why in refused.problems.items() if who not in shown},
         "names": names,
         "connection": name,
         "search": search,
         "unmapped": unmapped,
-        "unmapped_total": unmapped_total,
-        "page": page,
-        "page_count": pages(unmapped_total),
-        "mapped": mapped,
-        "mapped_total": mapped_total,
-        "mapped_page": mapped_page,
-        "mapped_page_count": pages(mapped_total),
+        "mapped": ask.page(partial(read, is_mapped=True), "mapped"),
         "waiting": waiting,
         "goals_of": {owner.asana_user_gid: owner.goals for owner in waiting.owners},
         "conflicts": services.roster.list_conflicts(site.database, name),
@@ -123,8 +122,3 @@ def render(site: Site, ask: Ask, refused: _Refused | None = None, status: int = 
         "replaces": False,
     }
     return site.render("employees.html", ask, status, **(values | more))
-
-
-def _list(site: Site, name: str, page: int, search: str, *, is_mapped: bool) -> tuple[list[Any], int]:
-    wanted = Page(PAGE_ROWS, (page - 1) * PAGE_ROWS, search)
-    return services.roster.list_roster(site.database, name, wanted, is_mapped=is_mapped)

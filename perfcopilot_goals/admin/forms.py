@@ -10,9 +10,11 @@ from starlette.requests import Request
 from starlette.types import Message, Receive
 
 from perfcopilot_goals.admin.access import Denied, Visitor
-from perfcopilot_goals.admin.guard import BODY_BYTES, drop_body
 
 FORM_KEY = "form_key"
+BODY_BYTES = 16 * 2**20
+# What is above the limit is read and dropped up to here, so that the browser gets to read the answer.
+DROPPED_BYTES = 256 * 2**20
 _FIELDS = 2_000
 
 
@@ -58,6 +60,7 @@ def check_form_key(form: Form, visitor: Visitor) -> None:
 
 
 def _measured(receive: Receive) -> Receive:
+    """Measures the body as it comes: a declared length may be missing or wrong."""
     size = 0
 
     async def read() -> Message:
@@ -65,9 +68,14 @@ def _measured(receive: Receive) -> Receive:
         message = await receive()
         size += len(message.get("body", b""))
         if size > BODY_BYTES:
-            if message.get("more_body"):
-                await drop_body(receive)
-            raise HTTPException(413, f"More than {BODY_BYTES // 2**20} MB were sent; nothing was changed.")
+            while message.get("more_body") and size < DROPPED_BYTES:
+                message = await receive()
+                size += len(message.get("body", b""))
+            raise HTTPException(
+                413,
+                f"More than {BODY_BYTES // 2**20} MB were sent, so nothing was read. A larger roster: "
+                "perfcopilot-goals employee import",
+            )
         return message
 
     return read

@@ -5,8 +5,8 @@ from starlette.responses import Response
 
 from perfcopilot_goals import services
 from perfcopilot_goals.admin.access import Denied
-from perfcopilot_goals.admin.site import PAGE_ROWS, Ask, Site, pages
-from perfcopilot_goals.services.roster import Page
+from perfcopilot_goals.admin.site import Ask, Site
+from perfcopilot_goals.services.goals import Page
 
 REASONS = {
     "ok": "The block lists all of the goals.",
@@ -30,21 +30,14 @@ def show(site: Site, ask: Ask) -> Response:
     employee_id = ask.query.get("employee", "")
     if employee_id:
         return _show_goals(site, ask, connection, employee_id)
-    page, search = ask.number("page"), ask.query.get("q", "")
+    if not connection:
+        return site.render("people.html", ask, names=names, connection="")
+    search = ask.query.get("q", "")
     only = None if ask.visitor.is_admin else ask.visitor.reports[connection]
-    wanted = Page(PAGE_ROWS, (page - 1) * PAGE_ROWS, search)
-    people, total = services.goals.list_people(site.database, connection, wanted, only) if connection else ([], 0)
-    return site.render(
-        "people.html",
-        ask,
-        names=names,
-        connection=connection,
-        people=people,
-        total=total,
-        search=search,
-        page=page,
-        page_count=pages(total),
+    people = ask.page(
+        lambda limit, offset: services.goals.list_people(site.database, connection, Page(limit, offset, search), only)
     )
+    return site.render("people.html", ask, names=names, connection=connection, people=people, search=search)
 
 
 def _names(site: Site, ask: Ask) -> list[str]:

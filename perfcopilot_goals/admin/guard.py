@@ -1,4 +1,4 @@
-"""What every request has to pass, and what every response carries: Host, Origin, size, and the headers of safety."""
+"""What every request has to pass, and what every response carries: Host, Origin, and the headers of safety."""
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -6,10 +6,6 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-BODY_BYTES = 16 * 2**20
-# What is above the limit is read and dropped up to here, so that the browser gets to read the answer.
-DROPPED_BYTES = 256 * 2**20
 
 SAFETY: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -24,7 +20,7 @@ SAFETY: Mapping[str, str] = {
 
 
 class Guard:
-    """Lets only requests through that were sent to this page, by this page, and are not too large.
+    """Lets only requests through that were sent to this page, and forms only from this page.
 
     `url` is the address that people open. Without it a page on loopback has loopback's names, and one behind a proxy
     goes by the Host that the proxy sends on.
@@ -45,14 +41,7 @@ class Guard:
                 MutableHeaders(scope=message).update(SAFETY)
             await send(message)
 
-        refused = self._refuse(scope)
-        if refused is None and await _is_too_large(scope, receive):
-            refused = PlainTextResponse(
-                f"More than {BODY_BYTES // 2**20} MB were sent, so nothing was read. A larger roster: "
-                "perfcopilot-goals employee import\n",
-                413,
-            )
-        await (refused or self._app)(scope, receive, send_safely)
+        await (self._refuse(scope) or self._app)(scope, receive, send_safely)
 
     def _refuse(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
@@ -88,25 +77,3 @@ class Guard:
         if self._url is None or not self._is_behind_proxy:
             ours |= {f"http://{host}"} | ({f"https://{host}"} if self._is_behind_proxy else set())
         return len(origins) == 1 and origins[0].lower() in ours
-
-
-async def _is_too_large(scope: Scope, receive: Receive) -> bool:
-    """Whether the declared length is over the limit; then the body is read and dropped.
-
-    A body without a declared length is measured by `forms` as it comes.
-    """
-    declared = Headers(scope=scope).get("content-length", "0")
-    if not declared.isdecimal() or int(declared) <= BODY_BYTES:
-        return False
-    await drop_body(receive)
-    return True
-
-
-async def drop_body(receive: Receive) -> None:
-    """Read the rest of a body and keep none of it."""
-    dropped = 0
-    while dropped < DROPPED_BYTES:
-        message = await receive()
-        dropped += len(message.get("body", b""))
-        if message["type"] != "http.request" or not message.get("more_body"):
-            return

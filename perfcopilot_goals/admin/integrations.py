@@ -1,6 +1,7 @@
 """The integrations tab: a card for each connection, with its state, its settings and what can be done with it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,11 +42,12 @@ def add(site: Site, ask: Ask) -> Response:
     problems |= _texts(services.connections.find_setting_problems(site.settings, name, {"connection": name}))
     if problems:
         return _refuse(site, ask, NEW, given | {"connection": name}, problems)
-    given, token_ref = _with_token(site, ask.form, name, given)
     try:
-        services.connections.create_connection(site.database, site.settings, name, given, actor=ask.visitor.actor)
+        with _stored_token(site, ask.form, name) as token:
+            services.connections.create_connection(
+                site.database, site.settings, name, given | token, actor=ask.visitor.actor
+            )
     except GoalsConfigError as error:
-        services.tokens.drop_token(site.settings, name, token_ref)
         return _refuse(site, ask, NEW, given | {"connection": name}, {"connection": error.text})
     site.dagster.set_partition(name, exists=True)
     return go_to("integrations", done="added", connection=name)
@@ -58,14 +60,10 @@ def change(site: Site, ask: Ask) -> Response:
     given, problems = _parse(site, ask.form, name)
     if problems:
         return _refuse(site, ask, name, given, problems)
-    given, token_ref = _with_token(site, ask.form, name, given)
-    try:
+    with _stored_token(site, ask.form, name) as token:
         after = services.connections.change_connection(
-            site.database, site.settings, name, given, actor=ask.visitor.actor
+            site.database, site.settings, name, given | token, actor=ask.visitor.actor
         )
-    except GoalsError:
-        services.tokens.drop_token(site.settings, name, token_ref)
-        raise
     if after.token_ref != before.token_ref:
         services.tokens.drop_token(site.settings, name, before.token_ref)
     if after != before:
@@ -140,13 +138,19 @@ def _parse(site: Site, form: Form, name: str) -> tuple[dict[str, Any], dict[str,
     return given, problems
 
 
-def _with_token(site: Site, form: Form, name: str, given: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """The settings with the reference to the token that was typed in, if one was; and that reference."""
+@contextmanager
+def _stored_token(site: Site, form: Form, name: str) -> Iterator[dict[str, str]]:
+    """The setting for the token that was typed in, if one was. Its file goes again if the block fails."""
     token = form.get("token").strip()
     if not token or not site.settings.admin_tokens:
-        return given, ""
-    token_ref = services.tokens.store_token(site.settings, name, token)
-    return given | {"token_ref": token_ref}, token_ref
+        yield {}
+        return
+    token_ref = services.token_files.store_token(site.settings, name, token)
+    try:
+        yield {"token_ref": token_ref}
+    except GoalsError:
+        services.token_files.drop_token(site.settings, name, token_ref)
+        raise
 
 
 def _texts(problems: Mapping[str, GoalsConfigError]) -> dict[str, str]:

@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -40,12 +41,9 @@ def apply(site: Site, ask: Ask) -> Response:
     replaces = form.has("replaces")
     name = form.get("connection")
     try:
-        planned = _import(site, name, text, replaces=replaces, is_dry=True)
-        if _digest(planned) != form.get("seen"):
+        if _digest(_import(site, name, text, replaces=replaces, dry_run=True)) != form.get("seen"):
             return _show(site, ask, text, replaces=replaces, is_changed=True)
-        services.roster_import.import_roster(
-            site.database, name, text, skip_bad=not replaces, replaces=replaces, actor=ask.visitor.actor
-        )
+        _import(site, name, text, replaces=replaces, actor=ask.visitor.actor)
     except GoalsConfigError as error:
         return render(site, ask, status=422, upload_problem=error.text, replaces=replaces)
     match_again(site, name)
@@ -72,7 +70,7 @@ def _decode(content: bytes | None) -> str:
 
 
 def _show(site: Site, ask: Ask, text: str, *, replaces: bool, is_changed: bool = False) -> Response:
-    planned = _import(site, ask.form.get("connection"), text, replaces=replaces, is_dry=True)
+    planned = _import(site, ask.form.get("connection"), text, replaces=replaces, dry_run=True)
     return render(
         site,
         ask,
@@ -84,10 +82,10 @@ def _show(site: Site, ask: Ask, text: str, *, replaces: bool, is_changed: bool =
     )
 
 
-def _import(site: Site, name: str, text: str, *, replaces: bool, is_dry: bool) -> RosterImport:
+def _import(site: Site, name: str, text: str, *, replaces: bool, **more: Any) -> RosterImport:
     """Bad lines are left out and named, except where employees who are not in the file are removed."""
     return services.roster_import.import_roster(
-        site.database, name, text, skip_bad=not replaces, replaces=replaces, dry_run=is_dry
+        site.database, name, text, skip_bad=not replaces, replaces=replaces, **more
     )
 
 

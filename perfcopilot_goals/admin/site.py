@@ -1,7 +1,7 @@
 """What every tab needs: the services' dependencies, a request as the tabs see it, and how a page is rendered."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlencode
@@ -48,14 +48,30 @@ class Ask:
     query: Mapping[str, str] = field(default_factory=dict)
     form: Form = field(default_factory=Form)
 
-    def number(self, name: str) -> int:
-        """A page's number from the query, from 1."""
-        given = self.query.get(name, "") or self.form.get(name)
-        return max(1, int(given)) if given.isascii() and given.isdecimal() and len(given) < 7 else 1
-
     def get(self, name: str) -> str:
         """The value from the query, or else from the form."""
         return self.query.get(name, "") or self.form.get(name)
+
+    def page(self, read: Callable[[int, int], tuple[Sequence[Any], int]], name: str = "page") -> "ListPage":
+        """The page whose number is in the value of that name. `read` gets limit and offset, as the services do."""
+        given = self.get(name)
+        number = max(1, int(given)) if given.isascii() and given.isdecimal() and len(given) < 7 else 1
+        rows, total = read(PAGE_ROWS, (number - 1) * PAGE_ROWS)
+        return ListPage(rows, total, number)
+
+
+@dataclass(frozen=True)
+class ListPage:
+    """A page of a list: its rows, how many rows all pages have, and its number, from 1."""
+
+    rows: Sequence[Any]
+    total: int
+    number: int
+
+    @property
+    def count(self) -> int:
+        """How many pages there are; at least one."""
+        return max(1, -(-self.total // PAGE_ROWS))
 
 
 class Site:
@@ -106,11 +122,6 @@ def go_to(tab: str, **query: Any) -> Response:
 def status_of(error: GoalsError) -> int:
     """The HTTP status of a page that shows this error: 503 if the database or Asana is not there, else 422."""
     return 503 if error.exit_code in (7, 75) else 422
-
-
-def pages(total: int, rows: int = PAGE_ROWS) -> int:
-    """How many pages so many rows take; at least one."""
-    return max(1, -(-total // rows))
 
 
 def _moment(moment: dt.datetime | None) -> str:

@@ -6,7 +6,7 @@ A page of employees needs them each time, and asking Asana takes a request per h
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from perfcopilot_goals.core.suggestions import AsanaUser, Suggestion
 
@@ -32,26 +32,29 @@ class KnownUsers:
 
     def keep(self, connection: str, users: list[AsanaUser], suggestions: list[Suggestion]) -> None:
         """Keep these for half an hour."""
-        by_employee = {suggestion.employee_id: suggestion for suggestion in suggestions}
         with self._lock:
-            self._listed[connection] = Listed(users, by_employee, self._monotonic() + KEPT_SECONDS)
+            self._listed[connection] = Listed(users, _by_employee(suggestions), self._monotonic() + KEPT_SECONDS)
 
     def update(self, connection: str, suggestions: list[Suggestion]) -> None:
         """Replace the suggestions, after the roster has changed."""
         with self._lock:
             if listed := self._listed.get(connection):
-                by_employee = {suggestion.employee_id: suggestion for suggestion in suggestions}
-                self._listed[connection] = Listed(listed.users, by_employee, listed.until)
+                self._listed[connection] = replace(listed, suggestions=_by_employee(suggestions))
 
     def find(self, connection: str) -> Listed | None:
         """What was kept; None if nothing was, or too long ago."""
         with self._lock:
             listed = self._listed.get(connection)
             if listed and listed.until <= self._monotonic():
-                listed = self._listed.pop(connection, None) and None
+                del self._listed[connection]
+                return None
             return listed
 
     def forget(self, connection: str) -> None:
         """Keep nothing of the connection: its workspace or its token has changed."""
         with self._lock:
             self._listed.pop(connection, None)
+
+
+def _by_employee(suggestions: list[Suggestion]) -> dict[str, Suggestion]:
+    return {suggestion.employee_id: suggestion for suggestion in suggestions}

@@ -1,11 +1,12 @@
 """The syncs tab: what each sync brought, what was incomplete, and how it ended."""
 
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
 
 from perfcopilot_goals import services
-from perfcopilot_goals.admin.site import PAGE_ROWS, Ask, Site, pages
+from perfcopilot_goals.admin.site import Ask, Site
 from perfcopilot_goals.core.failure_advice import advise
 from perfcopilot_goals.domain.sync import SLICE_TABLES, Sync
 
@@ -14,19 +15,10 @@ _IDS_SHOWN = 50
 
 def show(site: Site, ask: Ask) -> Response:
     """A page of the sync log, the latest syncs first; of one connection if the query names it."""
-    page, connection = ask.number("page"), ask.query.get("connection", "")
-    offset = (page - 1) * PAGE_ROWS
-    found, total = services.status.list_syncs(site.database, PAGE_ROWS, offset, connection)
+    connection = ask.query.get("connection", "")
+    syncs = ask.page(partial(services.sync_history.list_syncs, site.database, connection=connection))
     names = [row.connection for row in services.connections.list_connections(site.database)]
-    return site.render(
-        "syncs.html",
-        ask,
-        syncs=[describe(sync) for sync in found],
-        connection=connection,
-        names=names,
-        page=page,
-        page_count=pages(total),
-    )
+    return site.render("syncs.html", ask, syncs=syncs, describe=describe, connection=connection, names=names)
 
 
 def describe(sync: Sync) -> dict[str, Any]:

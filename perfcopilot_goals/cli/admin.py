@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,9 +13,6 @@ from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.domain.web_address import is_loopback
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.startup import starting
-
-if TYPE_CHECKING:
-    from perfcopilot_goals.admin.server import Server
 
 PORT = 3001
 
@@ -36,31 +32,11 @@ def admin(session: Session, port: int, host: str) -> None:
             action="Set PERFCOPILOT_ADMIN_PROXY_SECRET and put a login proxy before it, or leave out --host",
         )
     check_port(port, "admin --port N", host)
-    _build_server(session, host, port).run()
-
-
-def _build_server(session: Session, host: str, port: int) -> "Server":
     with starting():
-        from perfcopilot_goals.admin.access import Access  # noqa: PLC0415
-        from perfcopilot_goals.admin.app import build_app  # noqa: PLC0415
-        from perfcopilot_goals.admin.server import Server  # noqa: PLC0415
+        # Here, so that `--help` waits for neither the web framework nor SQLAlchemy.
+        from perfcopilot_goals.admin.server import build_server  # noqa: PLC0415
 
-    settings = session.settings
-    root = settings.admin_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-    def show_link(key: str) -> None:
-        echo(f"Admin page, for one browser and once: {root}/admin/enter?key={key}")
-
-    access = Access(session.database, settings, on_key=show_link)
-    app = build_app(session.database, settings, PageDagster(session), access)
-
-    def show_address() -> None:
-        if access.is_behind_proxy:
-            echo(f"Admin page, for the login proxy: {root}/admin")
-        else:
-            access.sessions.renew_key()
-
-    return Server(app, host, port, show_address)
+    build_server(session.database, session.settings, PageDagster(session), host, port, echo).run()
 
 
 class PageDagster:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -11,9 +11,6 @@ from perfcopilot_goals.cli.instance import set_partition
 from perfcopilot_goals.cli.progress import show_line
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
 from perfcopilot_goals.cli.terminal import echo
-
-if TYPE_CHECKING:
-    from perfcopilot_goals.services.connections import ConnectionCheck
 
 ROUTES = click.Choice(["auto", "subgoals", "goal_relationships"])
 COLUMNS = (
@@ -88,7 +85,7 @@ def list_(session: Session, as_json: bool) -> None:
         print_table(rows, COLUMNS, "No connections yet. Add one: perfcopilot-goals connection add NAME")
 
 
-@click.command("check")
+@click.command("check", short_help="Ask Asana whose token it is and what it sees.")
 @click.argument("name")
 @as_json
 @pass_session
@@ -108,7 +105,22 @@ def check(session: Session, name: str, as_json: bool) -> None:
         raise found.error
 
 
-def _show_check(found: "ConnectionCheck") -> None:
+@click.command("remove")
+@click.argument("name")
+@pass_session
+def remove(session: Session, name: str) -> None:
+    """Remove a connection with its roster, its goals and its history."""
+    rows = services.connections.delete_connection(session.database, name)
+    set_partition(session, name, exists=False)
+    echo(f"Removed connection {name} and {rows} rows of goals.")
+
+
+@click.group("connection", commands=[add, check, list_, remove, set_])
+def connection() -> None:
+    """Add, change, check and remove connections: the Asana workspaces that are synced, each with its token."""
+
+
+def _show_check(found: "services.connections.ConnectionCheck") -> None:
     token, gid = found.identity, found.workspace_gid
     echo(f"The token is that of {token.user_name} (user {token.user_gid}).")
     for seen, workspace in token.workspaces.items():
@@ -123,16 +135,6 @@ def _show_check(found: "ConnectionCheck") -> None:
             f"goals are missing. To set another one: perfcopilot-goals connection set {found.connection} "
             "--workspace-gid GID"
         )
-
-
-@click.command("remove")
-@click.argument("name")
-@pass_session
-def remove(session: Session, name: str) -> None:
-    """Remove a connection with its roster, its goals and its history."""
-    rows = services.connections.delete_connection(session.database, name)
-    set_partition(session, name, exists=False)
-    echo(f"Removed connection {name} and {rows} rows of goals.")
 
 
 def _named(given: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
@@ -15,13 +15,10 @@ from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.domain.gid import goal_permalink
 from perfcopilot_goals.domain.limits import LARGEST_FILE
 
-if TYPE_CHECKING:
-    from perfcopilot_goals.core.block_comparison import LineResult
-    from perfcopilot_goals.services.verify import Verification
-
 # The exit code if a block is not as stored.
 DOES_NOT_VERIFY = 8
 
+_SHOWN_OF_VERSION = ("sha256", "visible_from", "visible_to", "first_synced_at", "last_synced_at", "run_id")
 _REASONS = {
     "as_stored": "is as stored",
     "rows_differ": "is not what the stored rows give",
@@ -88,30 +85,29 @@ def verify(
         sys.exit(DOES_NOT_VERIFY)
 
 
-def _as_json(found: "Verification") -> dict[str, Any]:
+def _as_json(found: "services.verify.Verification") -> dict[str, Any]:
     version = None
     if found.version is not None:
-        shown = ("sha256", "visible_from", "visible_to", "first_synced_at", "last_synced_at", "run_id")
-        version = {name: getattr(found.version, name) for name in shown}
+        version = {name: getattr(found.version, name) for name in _SHOWN_OF_VERSION}
         version["is_present"] = found.version.visible_to is None
-    return {
-        "connection": found.connection,
-        "employee_id": found.employee_id,
-        "compared": found.compared,
+    return asdict(found) | {
         "verifies": found.verifies,
-        "reason": found.reason,
-        "sha256": found.sha256,
         "version": version,
-        "lines": [{**asdict(line), "permalink": _permalink(line)} for line in found.lines],
+        "lines": [_line_json(asdict(line)) for line in found.lines],
         "live": None if found.live is None else [_live_json(asdict(goal)) for goal in found.live],
     }
+
+
+def _line_json(line: dict[str, Any]) -> dict[str, Any]:
+    gid = line["key_result_gid"] or line["goal_gid"]
+    return line | {"permalink": goal_permalink(gid) if gid else None}
 
 
 def _live_json(goal: dict[str, Any]) -> dict[str, Any]:
     return goal | {"changes": {name: {"was": was, "is": now} for name, (was, now) in goal["changes"].items()}}
 
 
-def _as_text(found: "Verification") -> Iterator[str]:
+def _as_text(found: "services.verify.Verification") -> Iterator[str]:
     what = "the block in the file" if found.compared == "file" else f"the block of {found.employee_id}"
     yield f"{found.connection}: {what} {_REASONS[found.reason]} (SHA-256 {found.sha256})"
     if found.version is not None:
@@ -124,14 +120,9 @@ def _as_text(found: "Verification") -> Iterator[str]:
         yield f"{line.line or '-':>5}  {line.result:<14} {line.text}"
         if line.closest is not None:
             yield f"{'':>5}  {'was':<14} {line.closest}"
-        if link := _permalink(line):
+        if gid := line.key_result_gid or line.goal_gid:
             other = f", version of {line.version}" if line.result == "other_version" else ""
-            yield f"{'':>5}  {'':<14} goal {line.key_result_gid or line.goal_gid}{other}, {link}"
+            yield f"{'':>5}  {'':<14} goal {gid}{other}, {goal_permalink(gid)}"
     for goal in found.live or ():
         changes = ", ".join(f"{name} {was!r} is now {now!r}" for name, (was, now) in goal.changes.items())
         yield f"in Asana now: {goal.gid} {goal.result}" + (f": {changes}" if changes else "")
-
-
-def _permalink(line: "LineResult") -> str | None:
-    gid = line.key_result_gid or line.goal_gid
-    return None if gid is None else goal_permalink(gid)

@@ -1,20 +1,14 @@
 """What the commands share: the settings, the database, and how results are printed."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
 
 import click
 
 from perfcopilot_goals import services
 from perfcopilot_goals.cli.terminal import echo, render_json
 from perfcopilot_goals.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    from perfcopilot_goals.services.databases import Database
-
-Given = ParamSpec("Given")
-Result = TypeVar("Result")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -30,20 +24,13 @@ class Session:
         return load_settings()
 
     @cached_property
-    def database(self) -> "Database":
+    def database(self) -> "services.databases.Database":
         """The database in use, started and migrated if needed."""
         return services.databases.open_migrated_database(self.settings)
 
 
-def pass_session(command: Callable[Concatenate[Session, Given], Result]) -> Callable[Given, Result]:
-    """Gives the command a session as its first argument."""
-
-    @wraps(command)
-    def call(*args: Given.args, **more: Given.kwargs) -> Result:
-        options = click.get_current_context().find_root().params
-        return command(Session(options["debug"]), *args, **more)
-
-    return call
+# Gives a command the session as its first argument.
+pass_session = click.make_pass_decorator(Session)
 
 
 def print_json(value: Any) -> None:

@@ -3,16 +3,13 @@
 import datetime as dt
 from collections import Counter
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from perfcopilot_goals import services
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
 from perfcopilot_goals.cli.terminal import echo
-
-if TYPE_CHECKING:
-    from perfcopilot_goals.services.status import ConnectionStatus, EmployeeStatus
 
 CONNECTION_COLUMNS = (
     *("connection", "last complete", "age", "goals", "key results", "employees"),
@@ -61,7 +58,7 @@ def plan(session: Session, name: str, as_json: bool) -> None:
     )
 
 
-def _connection_row(status: "ConnectionStatus") -> dict[str, Any]:
+def _connection_row(status: "services.status.ConnectionStatus") -> dict[str, Any]:
     row = asdict(status)
     name = status.connection if status.enabled else f"{status.connection} (disabled)"
     complete = f"{status.last_complete:%Y-%m-%d %H:%M} UTC" if status.last_complete else "never"
@@ -95,7 +92,7 @@ def _show_employees(session: Session, name: str | None, as_json: bool) -> None:
         )
 
 
-def _employee_row(block: "EmployeeStatus") -> dict[str, Any]:
+def _employee_row(block: "services.status.BlockReason") -> dict[str, Any]:
     is_cut = block.goals is not None and block.goals_owned != block.goals
     return asdict(block) | {
         "goals": f"{block.goals} of {block.goals_owned}" if is_cut else block.goals,

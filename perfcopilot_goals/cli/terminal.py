@@ -118,4 +118,4 @@ def _escaped(character: str) -> str:
     """As JSON escapes it, and U+007F too, which JSON does not escape."""
     if not _is_unprintable(character):
         return character
-    return f"\\u{ord(character):04x}" if ord(character) <= 0xFFFF else json.dumps(character)[1:-1]
+    return "\\u007f" if character == "\x7f" else json.dumps(character)[1:-1]

@@ -21,6 +21,7 @@ from perfcopilot_goals.core.alerts import (
 from perfcopilot_goals.core.checks import BLOCKS
 from perfcopilot_goals.defs.failures import ERROR_CODE
 from perfcopilot_goals.defs.jobs import NAMES as PEOPLES_JOBS
+from perfcopilot_goals.defs.partitions import PARTITION_TAG
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.limits import GOALS_PER_EMPLOYEE
 from perfcopilot_goals.errors import GoalsConfigError
@@ -30,7 +31,6 @@ from perfcopilot_goals.storage.blocks import read_truncated
 
 POST_SECONDS = 10
 SENSOR_SECONDS = 30
-PARTITION = "dagster/partition"
 SECRET_CHARS = 4
 _RETRIES = Retry(
     2,
@@ -64,7 +64,7 @@ def alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         post(
             webhook,
             failure_text(
-                run.tags.get(PARTITION, "(none)"),
+                run.tags.get(PARTITION_TAG, "(none)"),
                 _error_of(context.get_step_failure_events()),
                 f"{settings.ui_url}/runs/{run.run_id}",
             ),

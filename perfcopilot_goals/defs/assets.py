@@ -30,7 +30,7 @@ from perfcopilot_goals.defs.picture import draw_sync
 from perfcopilot_goals.defs.resources import AsanaResource, StoreResource
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.schemas.tables import Slice, tables
-from perfcopilot_goals.services.sync_access import require_workspace
+from perfcopilot_goals.services.sync_access import require_employees, require_workspace
 
 IO_MANAGER = "slices"
 OWNERS = ["team:people-data"]
@@ -114,7 +114,7 @@ def raw_workspace_goals(
 ) -> Slice:
     workspace_gid = require_workspace(connections)
     if not slices.allow_empty:
-        asana.require_employees(connections)
+        require_employees(asana.store.database, connections)
     client = asana.client_for(connections)
     asana.begin_sync(connections, context.run.run_id)
     fields = [*tables()["raw_workspace_goals"].asana_fields, WORKSPACE_FIELD]

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-connections_partitions = dg.DynamicPartitionsDefinition(name="connections")
 _NAME = "connections"
+connections_partitions = dg.DynamicPartitionsDefinition(name=_NAME)
 # The tag by which Dagster knows a run's partition.
 PARTITION_TAG = "dagster/partition"
 

@@ -18,7 +18,7 @@ from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.services.databases import open_migrated_database
 from perfcopilot_goals.services.mapping import check_mapping
-from perfcopilot_goals.services.sync_access import open_client, require_employees
+from perfcopilot_goals.services.sync_access import open_client
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.blocks import read_block_history
 from perfcopilot_goals.storage.connections import has_connection
@@ -96,10 +96,6 @@ class AsanaResource(dg.ConfigurableResource[Any]):
             self._client = self._open.enter_context(opened)
         return self._client
 
-    def require_employees(self, connection: Connection) -> None:
-        """Raise `GoalsConfigError` if the connection's roster is empty."""
-        require_employees(self.store.database, connection)
-
     def roster(self, connection: Connection) -> dict[str, str | None]:
         """The Asana user of each of the connection's employees."""
         with self.store.database.connect("reading the roster") as conn:
@@ -149,17 +145,18 @@ class AsanaResource(dg.ConfigurableResource[Any]):
         return on_done
 
     def notes(self) -> dict[str, Any]:
-        """What the step's fetch cost, for the sync log and the catalog."""
-        stats = self._stats_since_last_report()
+        """What the run's fetches cost since the last call, for the sync log and the catalog."""
+        now = replace(self._client.stats) if self._client else RequestStats()
+        before, self._reported = self._reported, now
         notes: dict[str, Any] = {
-            "requests": stats.requests,
-            "throttled": stats.throttled,
-            "pages": stats.pages,
-            "waited_seconds": stats.waited_seconds,
+            "requests": now.requests - before.requests,
+            "throttled": now.throttled - before.throttled,
+            "pages": now.pages - before.pages,
+            "waited_seconds": round(now.waited_seconds - before.waited_seconds, 3),
         }
         slowed_to = self._client.pacer.slowed_to if self._client else 1.0
         notes |= {"slowed_to_percent": round(100 * slowed_to)} if slowed_to < 1 else {}
-        return notes | ({"asana_changes": stats.changes} if stats.changes else {})
+        return notes | ({"asana_changes": dict(now.changes)} if now.changes else {})
 
     def failure_recorder(self, connection: str, run_id: str) -> Record:
         """Returns a callback that records the failure of a step, with the requests it has sent."""
@@ -171,15 +168,3 @@ class AsanaResource(dg.ConfigurableResource[Any]):
     def _report_wait(self, line: str) -> None:
         dg.get_dagster_logger().info(line)
         self.report(line)
-
-    def _stats_since_last_report(self) -> RequestStats:
-        """What the run has cost since the last call."""
-        now = replace(self._client.stats) if self._client else RequestStats()
-        before, self._reported = self._reported, now
-        return RequestStats(
-            requests=now.requests - before.requests,
-            throttled=now.throttled - before.throttled,
-            pages=now.pages - before.pages,
-            waited_seconds=round(now.waited_seconds - before.waited_seconds, 3),
-            changes=dict(now.changes),
-        )

@@ -11,6 +11,9 @@ import pandas as pd
 import pandera.pandas as pa
 import psycopg
 import pytest
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 
 from perfcopilot_goals.storage.database import Database
 
@@ -177,6 +180,27 @@ def test_a_resource_in_a_resource_is_another_object_than_the_runs_own(instance: 
     counter = Counter()
     dg.materialize([looking], resources={"counter": counter, "holder": Holder(counter=counter)}, instance=instance)
     assert same == [False]
+
+
+def test_a_run_in_process_has_no_origin_and_one_that_is_made_with_an_origin_keeps_it(
+    instance: dg.DagsterInstance,
+) -> None:
+    """So the command line makes its runs itself: the UI hides runs without an origin, and fails to re-execute them."""
+
+    @dg.op
+    def step() -> None: ...
+
+    @dg.job(executor_def=dg.in_process_executor)
+    def job() -> None:
+        step()
+
+    plain = job.execute_in_process(instance=instance)
+    origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("location"), "__repository__").get_job_origin("job")
+    made = instance.create_run_for_job(job, run_config={}, tags={"key": "value"}, remote_job_origin=origin)
+    result = execute_run(InMemoryJob(job), made, instance)
+    stored = [instance.get_run_by_id(run_id) for run_id in (plain.run_id, result.run_id)]
+    assert [run and run.remote_job_origin for run in stored] == [None, origin]
+    assert [run and run.status for run in stored] == [dg.DagsterRunStatus.SUCCESS] * 2
 
 
 def test_sqlalchemy_still_takes_psycopg2_for_a_bare_url() -> None:

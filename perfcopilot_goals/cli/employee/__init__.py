@@ -1,1 +1,12 @@
-"""The commands of `employee …`: the roster of a connection, and who its employees are in Asana."""
+"""`employee …`: the roster of a connection, and who its employees are in Asana."""
+
+import click
+
+from perfcopilot_goals.cli.employee.erasure import erase
+from perfcopilot_goals.cli.employee.mapping import map_, suggest, unmap, unmapped
+from perfcopilot_goals.cli.employee.roster import import_, list_
+
+
+@click.group("employee", commands=[erase, import_, list_, map_, suggest, unmap, unmapped])
+def employee() -> None:
+    """Import the roster, and map its employees to their Asana users."""

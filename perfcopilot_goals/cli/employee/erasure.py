@@ -1,7 +1,6 @@
 """`employee erase`: removes one person from everything that is kept, for good."""
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
@@ -9,13 +8,10 @@ from perfcopilot_goals import services
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json
 from perfcopilot_goals.cli.terminal import echo, printable
 
-if TYPE_CHECKING:
-    from perfcopilot_goals.services.erasure import Erasure
-
 FOUND = 1
 
 
-@click.command("erase")
+@click.command("erase", short_help="Remove a person for good, wherever they are.")
 @click.argument("name")
 @click.argument("employee_id", metavar="EMPLOYEE")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -71,7 +67,7 @@ def erase(
     sys.exit(FOUND if leftovers else 0)
 
 
-def _remarks(name: str, done: "Erasure") -> list[str]:
+def _remarks(name: str, done: "services.erasure.Erasure") -> list[str]:
     remarks = []
     if done.is_unmapped:
         remarks.append(

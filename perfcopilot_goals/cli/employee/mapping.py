@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -12,18 +12,13 @@ from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_
 from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.core.suggestions import COLLISION, EXACT, HINT, KINDS, NOTHING
 
-if TYPE_CHECKING:
-    from perfcopilot_goals.core.mapping_conflicts import MappingConflict
-    from perfcopilot_goals.services.roster import Waiting
-
-PERSON_COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
 UNMAPPED_COLUMNS = ("employee_id", "full_name", "email", "unchanged since")
 OWNER_COLUMNS = ("asana_user_gid", "goals")
 SUGGESTION_COLUMNS = ("employee_id", "full_name", "suggestion", "asana name", "how sure", "why")
 OWNERS_SHOWN = 10
 
 
-@click.command("unmapped")
+@click.command("unmapped", short_help="List employees without an Asana user.")
 @click.argument("name")
 @click.option("--owners", is_flag=True, help="Show every Asana user with goals who is no employee, also with --json.")
 @as_json
@@ -49,7 +44,7 @@ def unmapped(session: Session, name: str, owners: bool, as_json: bool) -> None:
     _show_waiting(name, waiting, every=owners)
 
 
-@click.command("suggest")
+@click.command("suggest", short_help="Suggest Asana users for unmapped employees.")
 @click.argument("name")
 @click.option("--apply", is_flag=True, help="Map the exact matches: same e-mail, unique on both sides.")
 @as_json
@@ -113,7 +108,7 @@ def unmap(session: Session, name: str, employee_id: str) -> None:
     )
 
 
-def _show_waiting(name: str, waiting: "Waiting", *, every: bool) -> None:
+def _show_waiting(name: str, waiting: "services.mapping.Waiting", *, every: bool) -> None:
     if waiting.listed_at is None:
         echo(f"Which goals wait for an employee is known after the first sync: perfcopilot-goals sync {name}")
         return
@@ -127,7 +122,7 @@ def _show_waiting(name: str, waiting: "Waiting", *, every: bool) -> None:
     )
 
 
-def _show_conflicts(name: str, conflicts: list["MappingConflict"]) -> None:
+def _show_conflicts(name: str, conflicts: list["services.mapping.MappingConflict"]) -> None:
     echo("Employees who may be mapped to somebody else's Asana user, and then have that person's goals:")
     for conflict in conflicts:
         signs = []

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -11,9 +10,6 @@ from perfcopilot_goals import services
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
 from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.core.roster_changes import Changes
-
-if TYPE_CHECKING:
-    from perfcopilot_goals.services.roster_import import RosterImport
 
 COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
 
@@ -31,7 +27,7 @@ def list_(session: Session, name: str, as_json: bool) -> None:
         print_table(rows, COLUMNS, f"{name} has no employees yet: perfcopilot-goals employee import {name} FILE.csv")
 
 
-@click.command("import")
+@click.command("import", short_help="Add and change employees from a CSV file.")
 @click.argument("name")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--skip-bad", is_flag=True, help="Import the good lines and name the others.")
@@ -79,7 +75,7 @@ def _show_result(name: str, changes: Changes, removed: Sequence[str]) -> None:
         echo(f"Their blocks are gone. Their goals disappear with the next sync: perfcopilot-goals sync {name}")
 
 
-def _show_remarks(name: str, done: "RosterImport", *, replaces: bool) -> None:
+def _show_remarks(name: str, done: "services.roster_import.RosterImport", *, replaces: bool) -> None:
     """Prints what else a person should know about the file; bad lines go to stderr."""
     for number, problem in sorted(done.bad.items()):
         echo(f"left out, line {number}: {problem}", err=True)
