@@ -10,7 +10,7 @@ from starlette.responses import Response
 from perfcopilot_goals import services
 from perfcopilot_goals.admin.site import Ask, Site, go_to, status_of
 from perfcopilot_goals.errors import GoalsError
-from perfcopilot_goals.services.roster_pages import Page, RosterRow
+from perfcopilot_goals.services.roster import Page, RosterRow
 from perfcopilot_goals.services.sync_access import refuse_to_wait
 
 # Users in the browser's own list of choices. More would make the page slow; the search finds the others.
@@ -92,10 +92,10 @@ def render(site: Site, ask: Ask, refused: _Refused | None = None, status: int = 
 
     def read(limit: int, offset: int, *, is_mapped: bool) -> tuple[list[RosterRow], int]:
         wanted = Page(limit, offset, search)
-        return services.roster_pages.list_roster(site.database, name, wanted, is_mapped=is_mapped)
+        return services.roster.list_roster(site.database, name, wanted, is_mapped=is_mapped)
 
     unmapped = ask.page(partial(read, is_mapped=False))
-    waiting = services.roster_pages.list_waiting(site.database, name)
+    waiting = services.roster.list_waiting(site.database, name)
     listed = site.known_users.find(name)
     users = listed.users if listed else []
     sought = ask.query.get("user", "")

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from perfcopilot_goals import services
 from perfcopilot_goals.admin.access import Denied
 from perfcopilot_goals.admin.site import Ask, Site
-from perfcopilot_goals.services.goals import Page
+from perfcopilot_goals.services.roster import Page
 
 REASONS = {
     "ok": "The block lists all of the goals.",

@@ -145,11 +145,11 @@ def _stored_token(site: Site, form: Form, name: str) -> Iterator[dict[str, str]]
     if not token or not site.settings.admin_tokens:
         yield {}
         return
-    token_ref = services.token_files.store_token(site.settings, name, token)
+    token_ref = services.tokens.store_token(site.settings, name, token)
     try:
         yield {"token_ref": token_ref}
     except GoalsError:
-        services.token_files.drop_token(site.settings, name, token_ref)
+        services.tokens.drop_token(site.settings, name, token_ref)
         raise
 
 

@@ -16,7 +16,7 @@ _IDS_SHOWN = 50
 def show(site: Site, ask: Ask) -> Response:
     """A page of the sync log, the latest syncs first; of one connection if the query names it."""
     connection = ask.query.get("connection", "")
-    syncs = ask.page(partial(services.sync_history.list_syncs, site.database, connection=connection))
+    syncs = ask.page(partial(services.status.list_syncs, site.database, connection=connection))
     names = [row.connection for row in services.connections.list_connections(site.database)]
     return site.render("syncs.html", ask, syncs=syncs, describe=describe, connection=connection, names=names)
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from perfcopilot_goals import services
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
 from perfcopilot_goals.cli.terminal import echo
+
+if TYPE_CHECKING:
+    from perfcopilot_goals.core.history import HistoryEntry
 
 VERSION_COLUMNS = ("visible from", "visible to", "goals", "key results", "reason", "statuses", "changed")
 # How many ids of each kind a line of the history shows; `--json` has all of them.
@@ -75,7 +78,7 @@ def _show_history(session: Session, name: str, employee_id: str, as_json: bool) 
         print_table([_version_row(entry) for entry in entries], VERSION_COLUMNS, "")
 
 
-def _version_row(entry: "services.prompts.HistoryEntry") -> dict[str, Any]:
+def _version_row(entry: "HistoryEntry") -> dict[str, Any]:
     version = entry.version
     is_cut = version.goals_owned != version.goals_listed
     return {
@@ -89,7 +92,7 @@ def _version_row(entry: "services.prompts.HistoryEntry") -> dict[str, Any]:
     }
 
 
-def _changes(entry: "services.prompts.HistoryEntry") -> Iterator[str]:
+def _changes(entry: "HistoryEntry") -> Iterator[str]:
     """What changed, in words, with a few ids of each kind."""
     if entry.is_after_gap:
         yield "no block before"

@@ -92,7 +92,7 @@ def _show_employees(session: Session, name: str | None, as_json: bool) -> None:
         )
 
 
-def _employee_row(block: "services.status.BlockReason") -> dict[str, Any]:
+def _employee_row(block: "services.status.EmployeeStatus") -> dict[str, Any]:
     is_cut = block.goals is not None and block.goals_owned != block.goals
     return asdict(block) | {
         "goals": f"{block.goals} of {block.goals_owned}" if is_cut else block.goals,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,10 @@ from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_
 from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.core.suggestions import COLLISION, EXACT, HINT, KINDS, NOTHING
 
+if TYPE_CHECKING:
+    from perfcopilot_goals.core.mapping_conflicts import MappingConflict
+
+PERSON_COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
 UNMAPPED_COLUMNS = ("employee_id", "full_name", "email", "unchanged since")
 OWNER_COLUMNS = ("asana_user_gid", "goals")
 SUGGESTION_COLUMNS = ("employee_id", "full_name", "suggestion", "asana name", "how sure", "why")
@@ -108,7 +112,7 @@ def unmap(session: Session, name: str, employee_id: str) -> None:
     )
 
 
-def _show_waiting(name: str, waiting: "services.mapping.Waiting", *, every: bool) -> None:
+def _show_waiting(name: str, waiting: "services.roster.Waiting", *, every: bool) -> None:
     if waiting.listed_at is None:
         echo(f"Which goals wait for an employee is known after the first sync: perfcopilot-goals sync {name}")
         return
@@ -122,7 +126,7 @@ def _show_waiting(name: str, waiting: "services.mapping.Waiting", *, every: bool
     )
 
 
-def _show_conflicts(name: str, conflicts: list["services.mapping.MappingConflict"]) -> None:
+def _show_conflicts(name: str, conflicts: list["MappingConflict"]) -> None:
     echo("Employees who may be mapped to somebody else's Asana user, and then have that person's goals:")
     for conflict in conflicts:
         signs = []
