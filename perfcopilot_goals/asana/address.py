@@ -20,11 +20,8 @@ def check_base_url(base_url: str, allowed_hosts: Collection[str] = ()) -> str:
     """
     try:
         address = parse_web_address(base_url)
-        problem = ""
     except ValueError as error:
-        problem = str(error)
-    if problem:
-        raise _refused(problem)
+        raise _refused(str(error)) from None
     if address.query is not None or address.fragment is not None or "@" in base_url:
         raise _refused("has a query, a fragment or an @, which an API's address does not have")
     if not address.is_loopback:

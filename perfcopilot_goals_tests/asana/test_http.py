@@ -21,7 +21,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.asana.http import BODY_BYTES, CONNECT_SECONDS
+from perfcopilot_goals.asana.bounds import CONNECT_SECONDS
+from perfcopilot_goals.asana.http import BODY_BYTES
 from perfcopilot_goals.asana.listing import fetch_goals
 from perfcopilot_goals.asana.pacing import Stopped
 from perfcopilot_goals.errors import AsanaContractError, AsanaUnavailableError, GoalsError
@@ -88,7 +89,7 @@ def test_a1_a_page_that_was_cut_is_read_again_as_a_whole_and_no_other(page: int,
 
 
 def test_a7_a_server_that_drips_for_ever_is_given_up_at_the_request_s_deadline(connect: Connect) -> None:
-    """Each byte restarts the read timeout of `requests`, so a limit of one minute could last for hours."""
+    """Each byte restarts the read timeout of urllib3, so a limit of one minute could last for hours."""
 
     def forever() -> Iterator[bytes | float]:
         yield b"HTTP/1.1 200 OK\r\n"
@@ -223,7 +224,7 @@ def test_a_redirect_is_not_followed(location: str, status: int, connect: Connect
 
 @pytest.mark.parametrize("target", ["http://[", "http://[::1", "\\\\evil", "http://a b/", "http://" + "a" * 300, "%zz"])
 def test_a18_a_redirect_to_nowhere_is_one_of_our_errors_too(target: str, connect: Connect) -> None:
-    """`requests` parses the target even if told not to follow it, and fails on one that is no URL."""
+    """`requests`, once used here, parses the target even if told not to follow it, and fails on one that is no URL."""
     with serve(flat_world(3), faults=faults.reply(302, Location=target)) as asana, raises(AsanaContractError):
         parse_goals(connect(asana))
 
@@ -244,7 +245,7 @@ def test_a_response_without_a_content_type_may_be_json(connect: Connect) -> None
 
 @pytest.mark.parametrize("status", [200, 302, 503], ids=str)
 def test_a21_a_bomb_is_not_unpacked(status: int, connect: Connect) -> None:
-    """Nor is that of a redirect, whose body `requests` would read whole before it looks where to go."""
+    """Nor is that of a redirect, whose body urllib3 would read whole before it follows it."""
     bomb = faults.gzip_bomb(64 * 2**20)
     regular = bomb(Request(1, "GET", "/goals", Message()), Response(200))
     assert isinstance(regular, Response)
