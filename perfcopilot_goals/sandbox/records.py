@@ -4,10 +4,7 @@ Add a key here when Asana's published record has it. Fields that the product nev
 or empty, as from Asana, and are not missing.
 """
 
-import html
-import re
 from collections.abc import Iterable
-from functools import lru_cache
 from hashlib import blake2b
 
 from perfcopilot_goals.sandbox.exchange import Json
@@ -15,17 +12,18 @@ from perfcopilot_goals.sandbox.fields import parse
 from perfcopilot_goals.sandbox.world import Goal, Person, World
 
 NAMED = parse("resource_type,name")
-USER_FULL = parse("resource_type,name,email,photo,workspaces.(resource_type|name)")
+USER_FULL = parse("resource_type,name,email,photo,workspaces.resource_type,workspaces.name")
 WORKSPACE_FULL = parse("resource_type,name,email_domains,is_organization")
 # The compact goal has no status, so the product must name its path in `opt_fields`.
-GOAL_COMPACT = parse("resource_type,name,owner.(resource_type|name)")
+GOAL_COMPACT = parse("resource_type,name,owner.resource_type,owner.name")
 GOAL_FULL = parse(
     "resource_type,name,notes,html_notes,due_on,start_on,is_workspace_level,liked,likes,num_likes,status,followers,"
-    "(owner|workspace|team).(resource_type|name),time_period,metric,custom_fields,custom_field_settings,"
-    "current_status_update.(resource_type|resource_subtype|title)"
+    "owner.resource_type,owner.name,workspace.resource_type,workspace.name,team,time_period,metric,custom_fields,"
+    "custom_field_settings,current_status_update.resource_type,current_status_update.resource_subtype,"
+    "current_status_update.title"
 )
 RELATIONSHIP_COMPACT = parse(
-    "resource_type,resource_subtype,contribution_weight,supporting_resource.(resource_type|name)"
+    "resource_type,resource_subtype,contribution_weight,supporting_resource.resource_type,supporting_resource.name"
 )
 
 
@@ -52,7 +50,7 @@ def goal_record(world: World, goal: Goal) -> Json:
         "gid": goal.gid,
         "resource_type": "goal",
         "name": goal.name,
-        "notes": _plain_text(goal.html_notes or ""),
+        "notes": "",
         "html_notes": goal.html_notes,
         "due_on": goal.due_on,
         "start_on": goal.start_on,
@@ -108,8 +106,3 @@ def _linked_gid(*parts: str) -> str:
     """A 16-digit GID, always the same for the same parts, because the world does not store links as objects."""
     digest = blake2b("/".join(parts).encode("utf-8", "backslashreplace"), digest_size=8).digest()
     return f"13{int.from_bytes(digest) % 10**14:014d}"
-
-
-@lru_cache(maxsize=1024)
-def _plain_text(html_notes: str) -> str:
-    return html.unescape(re.sub(r"<[^>]*>", "", html_notes))

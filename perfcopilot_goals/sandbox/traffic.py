@@ -54,10 +54,6 @@ class Traffic:
             self.in_flight -= 1
             self._in_flight_of[caller] -= 1
 
-    def count(self, prefix: str) -> int:
-        """How many calls had a target with this prefix: `/goals` counts all about goals, `/goals?` only the list."""
-        return sum(call.target.startswith(prefix) for call in list(self.calls))
-
     def rejected(self) -> int:
         return sum(call.status == 429 for call in list(self.calls))
 

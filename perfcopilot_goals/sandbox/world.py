@@ -85,9 +85,6 @@ class World:
             gids = [gid for gid in gids if gid in self.goals]
         return [gid for gid in gids if gid not in self.hidden] if self.hidden else gids
 
-    def parents_of(self, goal_gid: str) -> list[str]:
-        return self.visible(parent for parent, children in list(self.subgoals.items()) if goal_gid in children)
-
     def owned_by(self, person_gid: str) -> list[str]:
         """The goals that a person owns, in list order; hidden ones too."""
         return [gid for gid, goal in list(self.goals.items()) if goal.owner_gid == person_gid]

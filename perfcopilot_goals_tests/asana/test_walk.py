@@ -50,9 +50,9 @@ def workers_alive() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("asana")]
 
 
-@pytest.mark.parametrize("compresses", [False, True], ids=["plain", "gzip"])
-def test_every_setting_gives_the_same_subgoals(compresses: bool, connect: Connect) -> None:
-    with serve(family_world(60, 3), routes="both", compresses=compresses) as asana:
+@pytest.mark.parametrize("fault", [None, faults.compressed()], ids=["plain", "gzip"])
+def test_every_setting_gives_the_same_subgoals(fault: Fault | None, connect: Connect) -> None:
+    with serve(family_world(60, 3), routes="both", faults=fault) as asana:
         found = {route: walk(connect(asana), asana, route=route) for route in (AUTO, *ROUTES)}
         expected = {gid: asana.world.subgoals[gid] for gid in parents_of(asana.world)}
     for route, one in found.items():

@@ -21,7 +21,7 @@ def test_a_changed_world_shows_in_the_next_response(world: World) -> None:
 def test_a_deleted_parent_leaves_its_subgoals_in_the_list(world: World) -> None:
     world.delete("101")
     assert list(world.goals) == ["102", "103", "104", "105"]
-    assert world.parents_of("102") == []
+    assert world.subgoals == {}
 
 
 def test_the_roster_reads_back_as_it_was() -> None:
