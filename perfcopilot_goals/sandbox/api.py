@@ -31,7 +31,6 @@ class Api:
     routes: Routes = "goal_relationships"
     # In Asana's documentation of 2021-22, /subgoals had neither limit nor offset. True: it pages if a limit is sent.
     subgoals_paged: bool = False
-    hidden_status: Literal[403, 404] = 403
 
     def answer(self, request: Request) -> Json:
         """The body of the response; raises `Refusal` for everything that is not a 200."""
@@ -45,8 +44,7 @@ class Api:
                 case ["workspaces"]:
                     return self._workspaces(request)
                 case ["workspaces", gid]:
-                    world = self._world(gid)
-                    return _one(request, records.workspace_record(world), records.WORKSPACE_FULL)
+                    return _one(request, records.workspace_record(self._world(gid)), records.NAMED)
                 case ["goals"]:
                     return self._goals(request)
                 case ["goals", gid]:
@@ -125,9 +123,9 @@ class Api:
             raise Refusal(malformed_status, f"{parameter}: Not a recognized ID: {gid}")
         for world in self.worlds:
             goal = world.goals.get(gid)
-            if goal is not None and gid in world.hidden and self.hidden_status == 403:
+            if goal is not None and gid in world.hidden:
                 raise Refusal(403, f"You do not have access to this {parameter}.")
-            if goal is not None and gid not in world.hidden:
+            if goal is not None:
                 return world, goal
         raise Refusal(404, f"{parameter}: Unknown object: {gid}")
 

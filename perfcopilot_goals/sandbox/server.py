@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 from perfcopilot_goals.sandbox import limits
 from perfcopilot_goals.sandbox.api import Api, Routes
@@ -36,7 +36,6 @@ class Sandbox:
         port: int = 0,
         routes: Routes = "goal_relationships",
         subgoals_paged: bool = False,
-        hidden_status: Literal[403, 404] = 403,
         requests_per_minute: int | None = None,
         burst: int | None = None,
         max_concurrent: int | None = 50,
@@ -51,7 +50,7 @@ class Sandbox:
         self.more_tokens = set(more_tokens)
         self.latency_seconds = latency_seconds
         self.faults = faults
-        self.api = Api(worlds, Pager(clock), routes, subgoals_paged, hidden_status)
+        self.api = Api(worlds, Pager(clock), routes, subgoals_paged)
         self._new_limits = partial(
             limits.Limits,
             requests_per_minute=requests_per_minute,

@@ -32,7 +32,6 @@ class Goal:
     due_on: str | None = None
     status_type: str | None = None
     status: str | None = None
-    is_workspace_level: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import json
 import urllib.error
 import urllib.request
-from dataclasses import replace
 
 import pytest
 
@@ -70,20 +69,13 @@ def test_supporting_work_is_not_subgoals(world: World) -> None:
         assert answer.status_code == 400
 
 
-def test_team_goals_are_in_the_list(world: World) -> None:
-    world.goals["105"] = replace(world.goals["105"], is_workspace_level=False)
-    with Sandbox(world) as asana:
-        assert len(rows(asana, "/goals", workspace="77")) == 5
-
-
-@pytest.mark.parametrize("hidden_status", [403, 404])
-def test_hidden_goals_are_missing_from_lists_and_refused_by_name(world: World, hidden_status: int) -> None:
+def test_hidden_goals_are_missing_from_lists_and_refused_by_name(world: World) -> None:
     world.hidden = {"102", "104"}
-    with Sandbox(world, hidden_status=403 if hidden_status == 403 else 404) as asana:
+    with Sandbox(world) as asana:
         assert [row["gid"] for row in rows(asana, "/goals", workspace="77")] == ["101", "103", "105"]
         assert len(rows(asana, "/goal_relationships", supported_goal="101")) == 1
-        assert ask(asana, "/goals/104").status_code == hidden_status
-        assert ask(asana, "/goal_relationships", supported_goal="104").status_code == hidden_status
+        assert ask(asana, "/goals/104").status_code == 403
+        assert ask(asana, "/goal_relationships", supported_goal="104").status_code == 403
 
 
 @pytest.mark.parametrize(
