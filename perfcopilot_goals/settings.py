@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from perfcopilot_goals.domain.limits import HISTORY_DAYS
-from perfcopilot_goals.domain.web_address import parse_web_address
+from perfcopilot_goals.domain.web_address import is_loopback, parse_web_address
 from perfcopilot_goals.errors import GoalsConfigError
 
 DEFAULT_TOKEN_REF = "env:ASANA_ACCESS_TOKEN"
@@ -101,7 +101,7 @@ def _webhook(url: str) -> str | None:
         return None
     try:
         address = parse_web_address(url)
-        if address.scheme != "https" and not address.is_loopback:
+        if address.scheme != "https" and not is_loopback(address.host):
             raise ValueError("is not https")
     except ValueError as problem:
         # The address is not repeated: anybody who knows it can post.

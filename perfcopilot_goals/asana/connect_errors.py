@@ -20,7 +20,7 @@ from urllib3.exceptions import (
 
 from perfcopilot_goals.asana.bounds import CONNECT_SECONDS, OutOfTime
 from perfcopilot_goals.asana.responses import Retryable
-from perfcopilot_goals.domain.web_address import WebAddress
+from perfcopilot_goals.domain.web_address import is_loopback
 from perfcopilot_goals.errors import GoalsConfigError
 
 BAD_LENGTH = "a body whose length is not one number"
@@ -46,9 +46,7 @@ _UNKNOWN_ISSUER = (2, 18, 19, 20, 21)
 _WRONG_NAME = (62, 64)
 
 
-def explain(
-    error: BaseException, address: WebAddress, *, is_proxied: bool, has_begun: bool
-) -> Retryable | GoalsConfigError:
+def explain(error: BaseException, host: str, *, is_proxied: bool, has_begun: bool) -> Retryable | GoalsConfigError:
     """The error to raise in place of the library's. `has_begun`: the headers of the response had come."""
     chain = _chain(error)
     for one in chain:
@@ -56,7 +54,7 @@ def explain(
             return _untrusted(one)
     reason = next((reason for kind, reason in _REASONS if _has(chain, kind)), "a connection that failed")
     if not is_proxied:
-        is_out_of_reach = not (has_begun or address.is_loopback) and _has(chain, _UNREACHABLE)
+        is_out_of_reach = not (has_begun or is_loopback(host)) and _has(chain, _UNREACHABLE)
         return Retryable(
             reason,
             action="If this machine reaches the internet only through a proxy, name it in PERFCOPILOT_ASANA_PROXY"
@@ -65,7 +63,7 @@ def explain(
         )
     if not _has(chain, ProxyError):
         return Retryable(f"{reason}, through {_PROXY}")
-    return _refused_by_proxy(chain, address.host) or Retryable(
+    return _refused_by_proxy(chain, host) or Retryable(
         f"{reason}, on the way to {_PROXY}", action="Check the host and port in that setting"
     )
 

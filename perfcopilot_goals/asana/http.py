@@ -74,25 +74,20 @@ class Transport:
                 preload_content=False,
             ) as response:
                 has_begun = True
-                return Response(response.status, _headers_of(response), _read_body(response))
+                return Response(response.status, response.headers, _read_body(response))
         except TooLong:
             raise _too_long() from None
         # ValueError: http.client tries to read a chunk whose size is negative.
         except (HTTPError, http.client.HTTPException, OSError, ValueError, OutOfTime) as error:
             if self.stop.is_set():
                 raise Stopped from None
-            failure = explain(error, self._address, is_proxied=self._is_proxied, has_begun=has_begun)
+            failure = explain(error, self._address.host, is_proxied=self._is_proxied, has_begun=has_begun)
         # Raised outside the except block: the library's error may quote the request, and would be kept as the context.
         raise failure
 
     def close(self) -> None:
         """Close the kept-alive connections."""
         self._pools.clear()
-
-
-def _headers_of(response: BaseHTTPResponse) -> dict[str, str]:
-    """The headers by lower-case name. One that comes several times is joined with commas, as HTTP allows."""
-    return {name.lower(): value for name, value in response.headers.itermerged()}
 
 
 def _read_body(response: BaseHTTPResponse) -> bytes:

@@ -59,7 +59,8 @@ def _fetch_pages(
         try:
             response = client.get(path, query)
         except Refused as refused:
-            if refused.status != 400 or refused.is_expired_offset or _is_about_workspace(refused, params):
+            about_workspace = "workspace" in params and refused.is_about_workspace
+            if refused.status != 400 or refused.is_expired_offset or about_workspace:
                 raise
             raise _refusal_of_page(request, page).answered(refused.status) from None
         objects += parse_data(response, request)
@@ -114,10 +115,6 @@ def ask_for_goals(client: AsanaClient, workspace_gid: str) -> None:
         parse_data(client.get("/goals", {"workspace": workspace_gid, "limit": "1"}), "GET /goals")
     except Refused as refused:
         raise refusal_of_workspace(refused, workspace_gid, "GET /goals") from None
-
-
-def _is_about_workspace(refused: Refused, params: Mapping[str, str]) -> bool:
-    return "workspace" in params and refused.is_about_workspace
 
 
 def _refusal_of_page(request: str, page: int) -> AsanaContractError:

@@ -17,7 +17,10 @@ LONGEST_RETRY_AFTER = 10.0**12
 
 @dataclass(frozen=True)
 class Response:
-    """A whole response: its status, its headers by lower-case name, and its body, decompressed."""
+    """A whole response: its status, its headers by name in any case, and its body, decompressed.
+
+    A header that comes several times is joined with commas, as HTTP allows.
+    """
 
     status: int
     headers: Mapping[str, str]

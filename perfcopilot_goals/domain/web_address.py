@@ -20,11 +20,6 @@ class WebAddress:
     query: str | None
     fragment: str | None
 
-    @property
-    def is_loopback(self) -> bool:
-        """Whether the host is `localhost` or an address of the loopback network."""
-        return is_loopback(self.host)
-
 
 def is_loopback(host: str) -> bool:
     """Whether the host is `localhost` or an address of the loopback network."""
