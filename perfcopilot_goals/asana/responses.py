@@ -40,6 +40,7 @@ class Response:
             raise Retryable(f"{len(self.body)} bytes that are not whole JSON", is_contract=True) from None
 
 
+@dataclass(eq=False)
 class Retryable(Exception):
     """No good response came, and a retry may bring one. The texts are safe to show.
 
@@ -47,21 +48,11 @@ class Retryable(Exception):
     no response came, and `asked_wait` is how many seconds Asana asked to wait.
     """
 
-    def __init__(
-        self,
-        what: str,
-        *,
-        is_contract: bool = False,
-        action: str | None = None,
-        status: int | None = None,
-        asked_wait: float | None = None,
-    ) -> None:
-        super().__init__(what)
-        self.what = what
-        self.is_contract = is_contract
-        self.action = action
-        self.status = status
-        self.asked_wait = asked_wait
+    what: str
+    is_contract: bool = False
+    action: str | None = None
+    status: int | None = None
+    asked_wait: float | None = None
 
     @property
     def is_throttled(self) -> bool:

@@ -1,7 +1,7 @@
 """The Postgres that runs when none is configured. Its first user starts it, and its last user stops it.
 
 Add here what the rest of the product needs from it. `users` counts its users, `process` asks, starts and stops it,
-`launch` has its command line, `programs` its binaries, and `files` its folders.
+`programs` has its binaries, and `files` its folders.
 
 The UI, the daemon, the run workers and the command line share one server. A process becomes a user when it asks for
 the URL, and stays one until it exits. If a signal ends it, SIGTERM included, it cannot stop the server; the next user

@@ -17,13 +17,12 @@ LARGEST_PAGE = 100
 LARGEST_UNPAGED = 1000
 
 
+@dataclass(eq=False)
 class Refusal(Exception):
     """A response that is an error: its status and Asana's message."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
+    status: int
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
