@@ -91,6 +91,7 @@ class AsanaClient:
                 return self._try(path, params)
             except Retryable as caught:
                 failure = caught
+            # Outside the except block, so that an error raised here does not carry the failure as its context.
             self._before_retry(path, attempt, failure)
         raise AssertionError("unreachable: the last attempt returns or raises")
 

@@ -224,7 +224,7 @@ def test_a_redirect_is_not_followed(location: str, status: int, connect: Connect
 
 @pytest.mark.parametrize("target", ["http://[", "http://[::1", "\\\\evil", "http://a b/", "http://" + "a" * 300, "%zz"])
 def test_a18_a_redirect_to_nowhere_is_one_of_our_errors_too(target: str, connect: Connect) -> None:
-    """`requests`, once used here, parses the target even if told not to follow it, and fails on one that is no URL."""
+    """Some libraries parse the target even if told not to follow it, and fail on one that is no URL."""
     with serve(flat_world(3), faults=faults.reply(302, Location=target)) as asana, raises(AsanaContractError):
         parse_goals(connect(asana))
 
