@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from perfcopilot_goals.core.roster import parse_flawless_roster
+from perfcopilot_goals.core.roster import parse_roster
 from perfcopilot_goals.domain.employee import Employee
 
 CLI = (sys.executable, "-m", "perfcopilot_goals.cli")
@@ -94,7 +94,7 @@ def stand_in(goals: int, *options: str) -> Iterator[StandIn]:
         try:
             assert process.stdout is not None
             base_url = process.stdout.readline().split()[-1]
-            yield StandIn(base_url, parse_flawless_roster(roster.read_text("utf-8")))
+            yield StandIn(base_url, list(parse_roster(roster.read_text("utf-8")).lines.values()))
         finally:
             process.terminate()
             process.wait()

@@ -33,6 +33,7 @@ class GoalsError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
+    default_action: ClassVar[str | None] = None
     retryable: bool = False
     details: Sequence[str] = ()
     status: int | None = None
@@ -41,7 +42,7 @@ class GoalsError(Exception):
         super().__init__(message)
         self.message = message
         self.connection = connection
-        self.action = action
+        self.action = action or self.default_action
 
     def about(self, connection: str) -> Self:
         """The same error, now about this connection unless it already names one."""
@@ -107,12 +108,7 @@ class AsanaContractError(GoalsError):
     """Asana's response is not the agreed shape: HTML, other JSON, an offset that repeats, a redirect."""
 
     exit_code = 4
-    DEFAULT_ACTION: ClassVar[str] = (
-        "Run it again; if the error stays, Asana's API has changed: upgrade perfcopilot-goals or report it"
-    )
-
-    def __init__(self, message: str, *, connection: str | None = None, action: str | None = None) -> None:
-        super().__init__(message, connection=connection, action=action or self.DEFAULT_ACTION)
+    default_action = "Run it again; if the error stays, Asana's API has changed: upgrade perfcopilot-goals or report it"
 
 
 class GoalsSchemaError(GoalsError):

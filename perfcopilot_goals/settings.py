@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from perfcopilot_goals.domain.limits import HISTORY_DAYS
-from perfcopilot_goals.domain.web_address import parse_web_address
+from perfcopilot_goals.domain.web_address import is_loopback, parse_web_address
 from perfcopilot_goals.errors import GoalsConfigError
 
 DEFAULT_TOKEN_REF = "env:ASANA_ACCESS_TOKEN"
@@ -59,6 +59,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings as of now. Creates nothing and connects to nothing."""
     env = os.environ if environ is None else environ
     root = _project_root()
+    history_days = _days(env, "PERFCOPILOT_HISTORY_DAYS", 0, f"for {HISTORY_DAYS} days; 0 keeps no history")
     return Settings(
         project_root=root,
         home=_folder(env, "PERFCOPILOT_HOME", root / ".perfcopilot"),
@@ -69,8 +70,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         postgres_user=env.get("PERFCOPILOT_POSTGRES_USER", "").strip() or "nobody",
         alert_webhook=_webhook(env.get("PERFCOPILOT_ALERT_WEBHOOK", "").strip()),
         ui_url=(env.get("PERFCOPILOT_UI_URL", "").strip() or DEFAULT_UI_URL).rstrip("/"),
-        retention_days=_days(env, "PERFCOPILOT_RETENTION_DAYS"),
-        history_days=_history_days(env),
+        retention_days=_days(env, "PERFCOPILOT_RETENTION_DAYS", 1, "to keep everything"),
+        history_days=HISTORY_DAYS if history_days is None else history_days,
         asana_proxy=_proxy(env.get("PERFCOPILOT_ASANA_PROXY", "").strip()),
         admin_user_header=_header(env.get("PERFCOPILOT_ADMIN_USER_HEADER", "").strip()),
         admin_proxy_secret=env.get("PERFCOPILOT_ADMIN_PROXY_SECRET", "").strip() or None,
@@ -100,15 +101,14 @@ def _webhook(url: str) -> str | None:
         return None
     try:
         address = parse_web_address(url)
-        problem = "" if address.scheme == "https" or address.is_loopback else "is not https"
-    except ValueError as error:
-        problem = str(error)
-    if problem:
+        if address.scheme != "https" and not is_loopback(address.host):
+            raise ValueError("is not https")
+    except ValueError as problem:
         # The address is not repeated: anybody who knows it can post.
         raise GoalsConfigError(
             f"the address in PERFCOPILOT_ALERT_WEBHOOK {problem}",
             action="Unset it, or copy the webhook's https URL again",
-        )
+        ) from None
     return url
 
 
@@ -154,33 +154,25 @@ def _admin_url(url: str) -> str | None:
         return None
     try:
         address = parse_web_address(url)
-        problem = "" if address.query is None and address.fragment is None else "has a query or a fragment"
-    except ValueError as error:
-        problem = str(error)
-    if problem:
+        if address.query is not None or address.fragment is not None:
+            raise ValueError("has a query or a fragment")
+    except ValueError as problem:
         raise GoalsConfigError(
             f"the address in PERFCOPILOT_ADMIN_URL {problem}",
             action="Set it to the address that people open, such as https://goals.example.com",
-        )
+        ) from None
     return url.rstrip("/")
 
 
-def _days(env: Mapping[str, str], name: str) -> int | None:
+def _days(env: Mapping[str, str], name: str, least: int, unset: str) -> int | None:
+    """The days, at least so many, or None if unset. `unset` tells what that is good for."""
     given = env.get(name, "").strip()
-    if not given or re.fullmatch("[1-9][0-9]{0,5}", given):
-        return int(given) if given else None
+    if not given:
+        return None
+    if re.fullmatch("[0-9]{1,6}", given) and int(given) >= least:
+        return int(given)
     raise GoalsConfigError(
-        f"{name} is not a whole number of days, 1 or more", action="Correct it, or unset it to keep everything"
-    )
-
-
-def _history_days(env: Mapping[str, str]) -> int:
-    given = env.get("PERFCOPILOT_HISTORY_DAYS", "").strip()
-    if not given or re.fullmatch("[0-9]{1,6}", given):
-        return int(given) if given else HISTORY_DAYS
-    raise GoalsConfigError(
-        "PERFCOPILOT_HISTORY_DAYS is not a whole number of days, 0 or more",
-        action=f"Correct it, or unset it for {HISTORY_DAYS} days; 0 keeps no history",
+        f"{name} is not a whole number of days, {least} or more", action=f"Correct it, or unset it {unset}"
     )
 
 

@@ -44,7 +44,7 @@ MAY_IMPORT = {
 MAY_IMPORT_DAGSTER = {"defs", "definitions", "cli"}
 # Core decides; it neither asks the time nor the environment, and touches no file or network.
 BARRED_FROM_CORE = {"os", "sys", "time", "logging", "socket", "pathlib", "requests", "psycopg", "sqlalchemy", "random"}
-SLOW_TO_IMPORT = ("pandas", "pandera", "dagster", "requests", "sqlalchemy")
+SLOW_TO_IMPORT = ("pandas", "pandera", "dagster", "requests", "urllib3", "sqlalchemy")
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "misc", "lib"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -5,7 +5,7 @@ Otherwise anybody who can edit a connection could have the token sent to a host 
 
 from collections.abc import Collection
 
-from perfcopilot_goals.domain.web_address import parse_web_address
+from perfcopilot_goals.domain.web_address import is_loopback, parse_web_address
 from perfcopilot_goals.errors import GoalsConfigError
 
 ASANA_HOST = "app.asana.com"
@@ -20,14 +20,11 @@ def check_base_url(base_url: str, allowed_hosts: Collection[str] = ()) -> str:
     """
     try:
         address = parse_web_address(base_url)
-        problem = ""
     except ValueError as error:
-        problem = str(error)
-    if problem:
-        raise _refused(problem)
+        raise _refused(str(error)) from None
     if address.query is not None or address.fragment is not None or "@" in base_url:
         raise _refused("has a query, a fragment or an @, which an API's address does not have")
-    if not address.is_loopback:
+    if not is_loopback(address.host):
         if address.host != ASANA_HOST and address.host not in allowed_hosts:
             raise _refused(
                 f"has a host that is not {ASANA_HOST}; the token is sent nowhere else. "

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from perfcopilot_goals.asana.address import check_base_url
-from perfcopilot_goals.asana.http import REQUEST_SECONDS, BrokenResponse, Transport
+from perfcopilot_goals.asana.http import REQUEST_SECONDS, Transport
 from perfcopilot_goals.asana.pacing import (
     ATTEMPTS,
     FAILED_BACKOFF,
@@ -26,7 +26,7 @@ from perfcopilot_goals.asana.pacing import (
     backoff,
     pacer_for,
 )
-from perfcopilot_goals.asana.responses import Problem, problem_of, refusal_of
+from perfcopilot_goals.asana.responses import Retryable, error_of
 from perfcopilot_goals.errors import AsanaContractError, AsanaUnavailableError, GoalsConfigError
 
 # A sync may take twice the time that its requests need at the token's limit, and a quarter of an hour more.
@@ -87,10 +87,12 @@ class AsanaClient:
                 self._budget.count_first_try()
             with self.lock:
                 self.stats.requests += 1
-            outcome = self._try(path, params)
-            if not isinstance(outcome, Problem):
-                return outcome
-            self._before_retry(path, attempt, outcome)
+            try:
+                return self._try(path, params)
+            except Retryable as caught:
+                failure = caught
+            # Outside the except block, so that an error raised here does not carry the failure as its context.
+            self._before_retry(path, attempt, failure)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def may_go_on(self) -> bool:
@@ -120,7 +122,6 @@ class AsanaClient:
         self._transport.close()
 
     def _try(self, path: str, params: Mapping[str, str]) -> Any:
-        """The JSON, or a `Problem` that a retry may mend."""
         try:
             response = self._transport.get(path, params)
             self._record_changes(response.headers)
@@ -128,42 +129,37 @@ class AsanaClient:
                 return response.decode()
         except GoalsConfigError as error:
             raise GoalsConfigError(f"GET {path}: {error.message}", action=error.action) from None
-        except BrokenResponse as broken:
-            return Problem(str(broken), is_contract=broken.is_contract, action=broken.action)
         except AsanaContractError as error:
             raise AsanaContractError(f"GET {path}: {error.message}; nothing was written") from None
-        problem = problem_of(response)
-        if problem is None:
-            raise refusal_of(path, response)
-        if problem.is_throttled:
+        raise error_of(path, response)
+
+    def _before_retry(self, path: str, attempt: int, failure: Retryable) -> None:
+        """Wait until the next attempt is due, or raise if there is none."""
+        if failure.is_throttled:
             with self.lock:
                 self.stats.throttled += 1
-        return problem
-
-    def _before_retry(self, path: str, attempt: int, problem: Problem) -> None:
-        """Wait until the next attempt is due, or raise if there is none."""
-        wait = backoff(THROTTLED_BACKOFF if problem.is_throttled else FAILED_BACKOFF, attempt, self._jitter)
-        if problem.asked_wait is not None:
+        wait = backoff(THROTTLED_BACKOFF if failure.is_throttled else FAILED_BACKOFF, attempt, self._jitter)
+        if failure.asked_wait is not None:
             # Never earlier than asked; a little later at random, so that the workers do not all come back at once.
-            wait = problem.asked_wait + self._jitter() * min(1.0 + problem.asked_wait / 10, 10.0)
+            wait = failure.asked_wait + self._jitter() * min(1.0 + failure.asked_wait / 10, 10.0)
         if attempt == ATTEMPTS:
-            self._give_up(path, problem, f"after {ATTEMPTS} attempts")
-        self._check_deadline(path, wait, problem.asked_wait)
+            self._give_up(path, failure, f"after {ATTEMPTS} attempts")
+        self._check_deadline(path, wait, failure.asked_wait)
         if not self._budget.take():
-            self._give_up(path, problem, "and the sync's budget for retries is spent")
-        if problem.is_throttled:
+            self._give_up(path, failure, "and the sync's budget for retries is spent")
+        if failure.is_throttled:
             self.pacer.close_gate(wait)
         else:
             self._record_wait(wait)
             self.clock.wait(wait, self.stop)
 
-    def _give_up(self, path: str, problem: Problem, why: str) -> NoReturn:
-        if problem.is_contract:
-            raise AsanaContractError(f"GET {path}: Asana sent {problem.what}, {why}; nothing was written")
+    def _give_up(self, path: str, failure: Retryable, why: str) -> NoReturn:
+        if failure.is_contract:
+            raise AsanaContractError(f"GET {path}: Asana sent {failure.what}, {why}; nothing was written")
         gave_up = AsanaUnavailableError(
-            f"GET {path}: {problem.what}, {why}; nothing was written. Try again later", action=problem.action
+            f"GET {path}: {failure.what}, {why}; nothing was written. Try again later", action=failure.action
         )
-        raise gave_up.answered(problem.status)
+        raise gave_up.answered(failure.status)
 
     def _check_deadline(self, path: str, wait: float, asked_wait: float | None = None) -> None:
         if self.clock.monotonic() + wait > self._deadline:

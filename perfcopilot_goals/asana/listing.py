@@ -1,4 +1,4 @@
-"""A paged list, read to its end or not at all; and the list of a workspace's goals.
+"""A paged list, read to its end or not at all; and the lists of a workspace's goals and of its users.
 
 An offset lives 15 minutes, so a list is read to its end before anything else is asked. Only `offset` is followed:
 `next_page.uri` would send the token wherever it points.
@@ -9,7 +9,7 @@ from typing import Any
 
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.responses import Refused
-from perfcopilot_goals.domain.actions import SET_WORKSPACE
+from perfcopilot_goals.domain.actions import INSPECT, SET_WORKSPACE
 from perfcopilot_goals.domain.limits import PAGE_SIZE
 from perfcopilot_goals.errors import (
     AsanaAccessError,
@@ -20,6 +20,8 @@ from perfcopilot_goals.errors import (
 )
 
 MAX_PAGES = 2_000
+# The compact user has no e-mail; it has to be asked for.
+USER_FIELDS = "name,email"
 
 OnPage = Callable[[int], None]
 
@@ -59,7 +61,8 @@ def _fetch_pages(
         try:
             response = client.get(path, query)
         except Refused as refused:
-            if refused.status != 400 or refused.is_expired_offset or _is_about_workspace(refused, params):
+            about_workspace = "workspace" in params and refused.is_about_workspace
+            if refused.status != 400 or refused.is_expired_offset or about_workspace:
                 raise
             raise _refusal_of_page(request, page).answered(refused.status) from None
         objects += parse_data(response, request)
@@ -116,8 +119,22 @@ def ask_for_goals(client: AsanaClient, workspace_gid: str) -> None:
         raise refusal_of_workspace(refused, workspace_gid, "GET /goals") from None
 
 
-def _is_about_workspace(refused: Refused, params: Mapping[str, str]) -> bool:
-    return "workspace" in params and refused.is_about_workspace
+def fetch_users(client: AsanaClient, workspace_gid: str) -> list[dict[str, Any]]:
+    """Every user of the workspace that the token can see, with name and e-mail, a hundred to a page.
+
+    Users who were removed from the workspace are not listed. An empty list is an error: it has at least the token's
+    own user.
+    """
+    try:
+        users = fetch_list(client, "/users", {"workspace": workspace_gid, "opt_fields": USER_FIELDS})
+    except Refused as refused:
+        raise refusal_of_workspace(refused, workspace_gid, "GET /users").answered(refused.status) from None
+    if not users:
+        raise AsanaContractError(
+            "GET /users: the workspace has no users, not even the token's; nothing was written",
+            action=f"Check the workspace GID: {INSPECT}",
+        )
+    return users
 
 
 def _refusal_of_page(request: str, page: int) -> AsanaContractError:

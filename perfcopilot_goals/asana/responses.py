@@ -1,17 +1,62 @@
-"""What a response other than 200 means: a refusal, a problem that may pass, or a broken contract.
+"""A whole response, and what one other than 200 means: a refusal, a failure that may pass, or a broken contract.
 
-`client` decides how often a problem is retried. The caller that made the request decides what a refusal means.
+`client` decides how often a failure is retried. The caller that made the request decides what a refusal means.
 """
 
+import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from perfcopilot_goals.asana.http import BrokenResponse, Response
 from perfcopilot_goals.errors import AsanaContractError
 
 # Longer than any deadline. A Retry-After is capped here, since it is only compared and added up.
 LONGEST_RETRY_AFTER = 10.0**12
+
+
+@dataclass(frozen=True)
+class Response:
+    """A whole response: its status, its headers by name in any case, and its body, decompressed.
+
+    A header that comes several times is joined with commas, as HTTP allows.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def decode(self) -> Any:
+        """The body as JSON. Raises `Retryable` if it looks cut, `AsanaContractError` if it is something else."""
+        content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type and not content_type.endswith("json"):
+            raise AsanaContractError(f"a response of content-type {content_type[:40]!r} came where JSON was agreed")
+        try:
+            # JSON is UTF-8 whatever a charset header claims.
+            return json.loads(self.body.decode("utf-8-sig"))
+        except RecursionError:
+            raise AsanaContractError("JSON nested too deep to be Asana's") from None
+        except ValueError:
+            raise Retryable(f"{len(self.body)} bytes that are not whole JSON", is_contract=True) from None
+
+
+@dataclass(eq=False)
+class Retryable(Exception):
+    """No good response came, and a retry may bring one. The texts are safe to show.
+
+    `is_contract`: a whole body came which was not JSON. `action` is what may help if no retry does. `status` is None if
+    no response came, and `asked_wait` is how many seconds Asana asked to wait.
+    """
+
+    what: str
+    is_contract: bool = False
+    action: str | None = None
+    status: int | None = None
+    asked_wait: float | None = None
+
+    @property
+    def is_throttled(self) -> bool:
+        return self.status == 429
 
 
 class Refused(Exception):
@@ -41,39 +86,17 @@ class Refused(Exception):
         return any(re.match("(supported_)?goal:", text.lower()) for text in self._messages)
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Why no good response came, where a retry may bring one.
-
-    `asked_wait` is how many seconds Asana asked to wait. `action` is what may help if no retry does. `status` is None
-    if no response came.
-    """
-
-    what: str
-    asked_wait: float | None = None
-    is_throttled: bool = False
-    is_contract: bool = False
-    action: str | None = None
-    status: int | None = None
-
-
-def problem_of(response: Response) -> Problem | None:
-    """The problem if the status is one that may pass; None if a retry would only repeat it."""
-    asked_wait = parse_retry_after(response.headers)
-    if response.status == 429:
-        return Problem("429, over the token's rate limit", asked_wait, is_throttled=True, status=429)
-    if response.status >= 500 or response.status == 408:
-        return Problem(f"status {response.status}", asked_wait, status=response.status)
-    return None
-
-
-def refusal_of(path: str, response: Response) -> Refused | AsanaContractError:
-    """What to raise for a status that is neither 200 nor a problem that may pass."""
-    if response.status in (400, 401, 402, 403, 404, 451):
-        return Refused(response.status, _error_messages(response))
-    kind = "a redirect, which is not followed" if 300 <= response.status < 400 else "not agreed"
+def error_of(path: str, response: Response) -> Retryable | Refused | AsanaContractError:
+    """What to raise for a status other than 200."""
+    status = response.status
+    if status in (408, 429) or status >= 500:
+        what = "429, over the token's rate limit" if status == 429 else f"status {status}"
+        return Retryable(what, status=status, asked_wait=parse_retry_after(response.headers))
+    if status in (400, 401, 402, 403, 404, 451):
+        return Refused(status, _error_messages(response))
+    kind = "a redirect, which is not followed" if 300 <= status < 400 else "not agreed"
     return AsanaContractError(
-        f"GET {path}: status {response.status} is {kind}; nothing was written", action="Check the connection's base URL"
+        f"GET {path}: status {status} is {kind}; nothing was written", action="Check the connection's base URL"
     )
 
 
@@ -87,5 +110,5 @@ def _error_messages(response: Response) -> list[str]:
     """Asana's own words. They tell two kinds of 404 or 400 apart, and are never shown."""
     try:
         return [str(error["message"])[:200] for error in response.decode()["errors"]]
-    except (AsanaContractError, BrokenResponse, LookupError, TypeError):
+    except (AsanaContractError, Retryable, LookupError, TypeError):
         return []

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 from perfcopilot_goals.asana.client import AsanaClient
@@ -13,19 +12,13 @@ from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError
 _WORKERS = 10
 
 
-@dataclass(frozen=True)
-class SingleGoal:
-    """One goal as Asana has it now. `fields` is None if it refused, with the status 403 or 404."""
-
-    gid: str
-    status: int
-    fields: dict[str, Any] | None
-
-
-def fetch_single_goals(client: AsanaClient, goal_gids: Sequence[str], fields: Sequence[str]) -> dict[str, SingleGoal]:
+def fetch_single_goals(
+    client: AsanaClient, goal_gids: Sequence[str], fields: Sequence[str]
+) -> dict[str, dict[str, Any] | int]:
     """These goals by gid, one request each, at the token's pace.
 
-    A goal that is gone (404) or not shown to the token (403) is told as such. Any other refusal is an error.
+    In place of a goal that is gone there is the status 404, and 403 if the token may not see it. Any other refusal is
+    an error.
     """
     client.expect(len(goal_gids))
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="asana") as workers:
@@ -39,7 +32,7 @@ def fetch_single_goals(client: AsanaClient, goal_gids: Sequence[str], fields: Se
             raise
 
 
-def _fetch(client: AsanaClient, gid: str, fields: str) -> SingleGoal:
+def _fetch(client: AsanaClient, gid: str, fields: str) -> dict[str, Any] | int:
     request = f"GET /goals/{gid}"
     try:
         response = client.get(f"/goals/{gid}", {"opt_fields": fields})
@@ -47,7 +40,7 @@ def _fetch(client: AsanaClient, gid: str, fields: str) -> SingleGoal:
         if refused.is_unknown_route or refused.status == 400:
             raise AsanaContractError(f"{request} answered {refused.status}: Asana refused the request itself") from None
         if refused.status in (403, 404):
-            return SingleGoal(gid, refused.status, None)
+            return refused.status
         raise AsanaAccessError(
             f"{request} answered {refused.status}: Asana does not accept the token or its plan",
             action="Check the token that the connection's token_ref names",
@@ -55,4 +48,4 @@ def _fetch(client: AsanaClient, gid: str, fields: str) -> SingleGoal:
     goal = response.get("data") if isinstance(response, dict) else None
     if not isinstance(goal, dict) or goal.get("gid") != gid:
         raise AsanaContractError(f"{request}: `data` is missing or is another goal")
-    return SingleGoal(gid, 200, goal)
+    return goal

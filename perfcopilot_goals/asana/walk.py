@@ -131,9 +131,8 @@ class _Walker:
         left = deque(goal_gids)
         self._find_route(left)
         self._walk_together(list(left), self._read)
-        if self.failed:
-            raise self._failure()
-        self._confirm_missing()
+        if not self.failed:
+            self._confirm_missing()
         if self.failed:
             raise self._failure()
 

@@ -8,6 +8,7 @@ but a digest of each. The digest's key is the webhook's URL, which is not in the
 """
 
 import hmac
+import html
 import json
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -76,8 +77,8 @@ def _named(employees: Mapping[str, int]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """The text escaped so that Slack shows it as it is: these three characters make its links and mentions."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """The text escaped so that Slack shows it as it is: & < > make its links and mentions."""
+    return html.escape(text, quote=False)
 
 
 def _parse_digests(connection: str, employees: Any, webhook: str) -> Collection[str]:

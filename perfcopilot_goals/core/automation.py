@@ -1,6 +1,6 @@
 """What the schedule and the sensors decide: which partitions exist, what to sync, what to sync again."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from perfcopilot_goals.domain.sync import LastSync
@@ -49,18 +49,3 @@ def find_mended(connections: Iterable[LastSync]) -> list[LastSync]:
         and last.started_at is not None
         and last.updated_at > last.started_at
     ]
-
-
-# connection -> table -> a text that changes whenever the rows of that connection in that table change
-Versions = Mapping[str, Mapping[str, str]]
-
-
-def find_changed(now: Versions, seen: Versions, limit: int) -> list[tuple[str, str]]:
-    """The slices that changed since they were last seen, as (connection, table), sorted; at most `limit`."""
-    changed = [
-        (connection, table)
-        for connection, versions in sorted(now.items())
-        for table, version in sorted(versions.items())
-        if seen.get(connection, {}).get(table) != version
-    ]
-    return changed[:limit]

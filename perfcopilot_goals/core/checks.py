@@ -25,7 +25,6 @@ RAW, OWNED, SUBGOALS, ROWS, BLOCKS = SLICE_TABLES
 # Asana's `status` field names colours while a goal is open, and the outcome once it is closed.
 _COLOURS = {"green": "on_track", "yellow": "at_risk", "red": "off_track"}
 
-
 # Columns by table.
 Reads = Mapping[str, Sequence[str]]
 
@@ -98,7 +97,8 @@ def _check(table: str, *, reads: Reads, structural: bool = False) -> Callable[[_
     return enter
 
 
-def _about(ids: Iterable[object], limit: int | None = None) -> CheckResult:
+def about_ids(ids: Iterable[object], limit: int | None = None) -> CheckResult:
+    """The result of a check that these ids break."""
     every = [str(i) for i in ids]
     return CheckResult(len(every), every[:IDS_LISTED], limit)
 
@@ -123,7 +123,7 @@ def goals_did_not_collapse(facts: Facts) -> CheckResult:
 def every_goal_has_an_owner(facts: Facts) -> CheckResult:
     """Goals without an owner reach nobody's review. Give them one in Asana."""
     raw = facts.slices[RAW]
-    return _about(raw.loc[raw["owner_gid"].isna(), "goal_gid"])
+    return about_ids(raw.loc[raw["owner_gid"].isna(), "goal_gid"])
 
 
 @_check(RAW, reads={RAW: ["owner_gid"]})
@@ -135,7 +135,7 @@ def every_owner_is_an_employee(facts: Facts) -> CheckResult:
     known = {gid for gid in facts.asana_user_of.values() if gid}
     owners = facts.slices[RAW]["owner_gid"]
     strangers = Counter(gid for gid in owners if gid is not None and gid not in known)
-    return _about(f"{gid}: {goals}" for gid, goals in strangers.most_common())
+    return about_ids(f"{gid}: {goals}" for gid, goals in strangers.most_common())
 
 
 @_check(OWNED, reads={})
@@ -145,7 +145,7 @@ def every_employee_is_mapped(facts: Facts) -> CheckResult:
     See perfcopilot-goals employee unmapped, then map them: perfcopilot-goals employee map, or the job
     match_employees.
     """
-    return _about(sorted(employee_id for employee_id, gid in facts.asana_user_of.items() if not gid))
+    return about_ids(sorted(employee_id for employee_id, gid in facts.asana_user_of.items() if not gid))
 
 
 @_check(OWNED, reads={})
@@ -157,7 +157,7 @@ def every_mapping_agrees_with_asana(facts: Facts) -> CheckResult:
     """
     checked_at = facts.users_checked_at
     as_of = "never" if checked_at is None else checked_at.isoformat(timespec="seconds")
-    return replace(_about(sorted(facts.mapping_conflicts)), as_of=as_of)
+    return replace(about_ids(sorted(facts.mapping_conflicts)), as_of=as_of)
 
 
 @_check(OWNED, reads={OWNED: ["employee_id", "owned_total", "truncated"]})
@@ -168,7 +168,7 @@ def no_employee_is_truncated(facts: Facts) -> CheckResult:
     """
     owned = facts.slices[OWNED]
     totals = owned.loc[owned["truncated"]].groupby("employee_id")["owned_total"].first()
-    return _about((f"{employee_id}: {total}" for employee_id, total in totals.items()), GOALS_PER_EMPLOYEE)
+    return about_ids((f"{employee_id}: {total}" for employee_id, total in totals.items()), GOALS_PER_EMPLOYEE)
 
 
 @_check(OWNED, reads={RAW: ["goal_gid", "html_notes_chars"], OWNED: ["goal_gid"]})
@@ -176,7 +176,7 @@ def no_description_is_truncated(facts: Facts) -> CheckResult:
     """Owned goals whose description is longer than the part that is kept. The block does not use descriptions."""
     raw = facts.slices[RAW]
     cut = raw.loc[raw["html_notes_chars"].fillna(0) > DESCRIPTION_CHARS, "goal_gid"]
-    return _about(cut[cut.isin(facts.slices[OWNED]["goal_gid"])], DESCRIPTION_CHARS)
+    return about_ids(cut[cut.isin(facts.slices[OWNED]["goal_gid"])], DESCRIPTION_CHARS)
 
 
 @_check(SUBGOALS, reads={})
@@ -185,7 +185,7 @@ def every_subgoal_list_was_read(facts: Facts) -> CheckResult:
 
     They have no key results until the next sync. Run it again; if the goal stays here, check its privacy in Asana.
     """
-    return _about(facts.unread_subgoal_lists)
+    return about_ids(facts.unread_subgoal_lists)
 
 
 @_check(SUBGOALS, reads={})
@@ -194,14 +194,14 @@ def no_subgoal_is_hidden(facts: Facts) -> CheckResult:
 
     These are not among the goal's key results. Invite that user to the sub-goals, or use a service account's token.
     """
-    return _about(f"{goal_gid}: {hidden}" for goal_gid, hidden in facts.hidden_subgoals.items())
+    return about_ids(f"{goal_gid}: {hidden}" for goal_gid, hidden in facts.hidden_subgoals.items())
 
 
 @_check(ROWS, reads={ROWS: ["row_gid", "status_type"]})
 def every_status_word_is_known(facts: Facts) -> CheckResult:
     """Rows with a status word that a review does not know. They count as on_track; look at them one by one."""
     rows = facts.slices[ROWS]
-    return _about(rows.loc[rows["status_type"].notna() & ~rows["status_type"].isin(list(KNOWN_WORDS)), "row_gid"])
+    return about_ids(rows.loc[rows["status_type"].notna() & ~rows["status_type"].isin(list(KNOWN_WORDS)), "row_gid"])
 
 
 @_check(ROWS, reads={RAW: ["goal_gid", "asana_status"], ROWS: ["goal_gid", "kind", "status"]})
@@ -215,7 +215,7 @@ def status_agrees_with_asana(facts: Facts) -> CheckResult:
         word = asana.get(goal_gid)
         if word and status != _COLOURS.get(word, map_status(word)):
             differing.append(goal_gid)
-    return _about(differing)
+    return about_ids(differing)
 
 
 @_check(
@@ -241,14 +241,14 @@ def no_goal_was_lost(facts: Facts) -> CheckResult:
     )
     # A row with the wrong employee counts once, though it is both missing and one too many.
     wrong = sorted({(goal_gid, row_gid) for goal_gid, row_gid, _ in missing + (found - expected)})
-    return _about(row_gid for _, row_gid in wrong)
+    return about_ids(row_gid for _, row_gid in wrong)
 
 
 @_check(BLOCKS, reads={BLOCKS: ["employee_id"]}, structural=True)
 def every_mapped_employee_has_a_block(facts: Facts) -> CheckResult:
     """Employees who are mapped to an Asana user but have no block yet. Run the sync again."""
     blocks = set(facts.slices[BLOCKS]["employee_id"])
-    return _about(sorted(e for e, gid in facts.asana_user_of.items() if gid and e not in blocks))
+    return about_ids(sorted(e for e, gid in facts.asana_user_of.items() if gid and e not in blocks))
 
 
 @_check(BLOCKS, reads={BLOCKS: ["employee_id", "goals_owned", "truncated"]})
@@ -256,4 +256,4 @@ def no_block_is_truncated(facts: Facts) -> CheckResult:
     """Employees whose block does not list all their goals, each with the number they own. The block says so too."""
     blocks = facts.slices[BLOCKS]
     cut = blocks.loc[blocks["truncated"], ["employee_id", "goals_owned"]].itertuples(index=False, name=None)
-    return _about((f"{employee_id}: {owned}" for employee_id, owned in cut), GOALS_PER_EMPLOYEE)
+    return about_ids((f"{employee_id}: {owned}" for employee_id, owned in cut), GOALS_PER_EMPLOYEE)

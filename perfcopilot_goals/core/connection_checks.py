@@ -6,11 +6,12 @@ typed, so all of them are escaped.
 """
 
 import datetime as dt
+import html
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from perfcopilot_goals.core.checks import IDS_LISTED, CheckResult
+from perfcopilot_goals.core.checks import CheckResult, about_ids
 from perfcopilot_goals.domain.actions import IMPORT, SET_WORKSPACE, SYNC
 from perfcopilot_goals.domain.connection_health import ConnectionHealth, EndedRun
 from perfcopilot_goals.errors import EXIT_CODES
@@ -55,18 +56,18 @@ def with_ended_runs(connections: Iterable[ConnectionHealth], ended: Collection[E
 
 def every_connection_works(standings: Sequence[Standing]) -> CheckResult:
     """Connections that failed, have no roster, never completed a sync, or could not read every list of sub-goals."""
-    return _about([standing.health.connection for standing in standings if standing.kind != WORKS])
+    return about_ids([standing.health.connection for standing in standings if standing.kind != WORKS])
 
 
 def no_connection_is_stale(connections: Iterable[ConnectionHealth], now: dt.datetime) -> CheckResult:
     """Connections without a complete sync for `STALE_AFTER`; one that never completed is stale at once."""
     stale = [c.connection for c in connections if c.complete_at is None or now - c.complete_at > STALE_AFTER]
-    return _about(stale)
+    return about_ids(stale)
 
 
 def no_connection_is_truncated(truncated: Mapping[str, int]) -> CheckResult:
     """Connections with truncated blocks, each with how many employees; `truncated` is that number by connection."""
-    return _about([f"{connection}: {employees}" for connection, employees in truncated.items()])
+    return about_ids([f"{connection}: {employees}" for connection, employees in truncated.items()])
 
 
 def count_standings(standings: Sequence[Standing]) -> dict[str, int]:
@@ -103,7 +104,7 @@ def render_table(standings: Sequence[Standing], now: dt.datetime, runs_url: str)
 
 def escape(text: str) -> str:
     """The text as Markdown shows it literally, in one line of a table."""
-    line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    line = html.escape(" ".join(text.split()), quote=False)
     # An underscore within a word emphasizes nothing; job names stay readable in the source.
     return re.sub(r"[\\`*\[\]|~$#!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", line)
 
@@ -142,10 +143,6 @@ def _with_ended_run(health: ConnectionHealth, run: EndedRun | None) -> Connectio
     if run.run_id != health.run_id and health.started_at and health.started_at > run.started_at:
         return health
     return replace(health, run_id=run.run_id, state="failed", error_code=INTERRUPTED, remedy=None)
-
-
-def _about(ids: Sequence[str]) -> CheckResult:
-    return CheckResult(len(ids), list(ids[:IDS_LISTED]))
 
 
 def _age(age: dt.timedelta) -> str:

@@ -41,18 +41,8 @@ def digest_text(text: str) -> str:
 
 def _plain_rows(rows: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
     """The rows as plain Python values, with None for every missing one."""
-    columns = []
-    for name in rows.columns:
-        missing = rows[name].isna()
-        columns.append([None if gone else value for value, gone in zip(rows[name].tolist(), missing, strict=True)])
-    return zip(*columns, strict=True)
+    return rows.astype(object).mask(rows.isna(), None).itertuples(index=False, name=None)
 
 
 def _line(values: Any) -> bytes:
-    return (json.dumps(values, sort_keys=True, separators=(",", ":"), default=_iso) + "\n").encode()
-
-
-def _iso(value: object) -> str:
-    if isinstance(value, dt.date):
-        return value.isoformat()
-    raise TypeError(f"no digest of a {type(value).__name__}")
+    return (json.dumps(values, sort_keys=True, separators=(",", ":"), default=dt.date.isoformat) + "\n").encode()

@@ -57,7 +57,8 @@ def find_conflicts(roster: Iterable[Employee], users: Iterable[AsanaUser]) -> li
         ]
         other_employee_ids = employees_at.get(theirs, [])
         if other_gids or other_employee_ids:
-            kind = _kind(bool(other_gids), bool(other_employee_ids))
+            kind = EMAIL_OF_ANOTHER_USER if other_gids else USER_OF_ANOTHER_EMPLOYEE
+            kind = BOTH if other_gids and other_employee_ids else kind
             conflicts.append(MappingConflict(employee.employee_id, gid, kind, other_gids, other_employee_ids))
     return conflicts
 
@@ -69,9 +70,3 @@ def _by_address(addresses: dict[str, str]) -> dict[str, list[str]]:
         if address:
             ids_at[address].append(i)
     return dict(ids_at)
-
-
-def _kind(has_other_user: bool, has_other_employee: bool) -> str:
-    if has_other_user and has_other_employee:
-        return BOTH
-    return EMAIL_OF_ANOTHER_USER if has_other_user else USER_OF_ANOTHER_EMPLOYEE

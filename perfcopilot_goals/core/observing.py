@@ -8,15 +8,15 @@ remembers what it saw in that time.
 import datetime as dt
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
-from perfcopilot_goals.core.automation import find_changed
 from perfcopilot_goals.domain.roster_and_settings import RosterAndSettings
 
 # As long as a transaction of ours can last: `CONNECTION_SECONDS` of the storage.
 OVERLAP = dt.timedelta(minutes=15)
 
-Seen = Mapping[str, Mapping[str, str]]
+# connection -> table -> a text that changes whenever the rows of that connection in that table change
+Versions = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Observed:
 
     until: dt.datetime
     after: str | None = ""
-    seen: Seen = field(default_factory=dict)
+    seen: Versions = field(default_factory=dict)
     disabled: tuple[str, ...] = ()
 
     @property
@@ -50,14 +50,7 @@ def parse_observed(cursor: str | None, now: dt.datetime) -> Observed:
 
 def render_observed(observed: Observed) -> str:
     """The cursor."""
-    return json.dumps(
-        {
-            "until": observed.until.isoformat(),
-            "after": observed.after,
-            "seen": observed.seen,
-            "disabled": observed.disabled,
-        }
-    )
+    return json.dumps(asdict(observed), default=dt.datetime.isoformat)
 
 
 def observe_page(
@@ -103,3 +96,14 @@ def observe_changes(
         seen={name: versions for name, versions in recent.items() if versions},
         disabled=tuple(state.connection for state in found if not state.enabled),
     )
+
+
+def find_changed(now: Versions, seen: Versions, limit: int) -> list[tuple[str, str]]:
+    """The slices that changed since they were last seen, as (connection, table), sorted; at most `limit`."""
+    changed = [
+        (connection, table)
+        for connection, versions in sorted(now.items())
+        for table, version in sorted(versions.items())
+        if seen.get(connection, {}).get(table) != version
+    ]
+    return changed[:limit]

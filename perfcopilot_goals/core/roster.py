@@ -31,14 +31,6 @@ class RosterFile:
     has_managers: bool = False
 
 
-def parse_flawless_roster(text: str) -> list[Employee]:
-    """The employees of a file whose lines are all good, or a `GoalsConfigError` that names every bad line."""
-    file = parse_roster(text)
-    if file.bad:
-        raise refusal_of_lines(file.bad)
-    return list(file.lines.values())
-
-
 def parse_roster(text: str) -> RosterFile:
     """The lines of a CSV file with a header. Columns may be in any order, and other columns are ignored.
 

@@ -13,7 +13,6 @@ from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, Goals
 # Of the goals with stored key results, up to five or up to one in ten may be refused at once.
 REFUSED_AT_MOST = 5
 REFUSED_ONE_IN = 10
-# An error names this many goals and counts the rest.
 
 
 def refusal_of_lists(

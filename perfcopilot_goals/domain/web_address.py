@@ -20,11 +20,6 @@ class WebAddress:
     query: str | None
     fragment: str | None
 
-    @property
-    def is_loopback(self) -> bool:
-        """Whether the host is `localhost` or an address of the loopback network."""
-        return is_loopback(self.host)
-
 
 def is_loopback(host: str) -> bool:
     """Whether the host is `localhost` or an address of the loopback network."""
@@ -37,7 +32,7 @@ def is_loopback(host: str) -> bool:
 def basic_credentials(credentials: str) -> str:
     """`user:password` of a URL, as a header of Basic authentication sends it.
 
-    The percent-encoded bytes are sent as they are, as curl does. `requests` takes only characters of Latin-1.
+    The percent-encoded bytes are sent as they are, as curl does. urllib3's own function takes only Latin-1.
     """
     return base64.b64encode(unquote_to_bytes(credentials)).decode()
 
@@ -45,7 +40,7 @@ def basic_credentials(credentials: str) -> str:
 def parse_web_address(url: str) -> WebAddress:
     """The address, or a `ValueError` whose text continues "the address …" and does not repeat it.
 
-    `requests` parses an address with urllib3 and connects by the standard library's parse, so both must agree.
+    Asana is called by urllib3's parse, a webhook by the standard library's, so both must agree.
     """
     # Imported here because `--help` must load no HTTP library.
     from urllib3.exceptions import LocationParseError  # noqa: PLC0415

@@ -1,7 +1,7 @@
 """The Postgres that runs when none is configured. Its first user starts it, and its last user stops it.
 
 Add here what the rest of the product needs from it. `users` counts its users, `process` asks, starts and stops it,
-`launch` has its command line, `programs` its binaries, and `files` its folders.
+`programs` has its binaries, and `files` its folders.
 
 The UI, the daemon, the run workers and the command line share one server. A process becomes a user when it asks for
 the URL, and stays one until it exits. If a signal ends it, SIGTERM included, it cannot stop the server; the next user
@@ -25,7 +25,7 @@ from perfcopilot_goals.local_postgres.programs import initialise
 from perfcopilot_goals.local_postgres.users import become_user, process_lock, start_locked
 from perfcopilot_goals.settings import Settings
 
-__all__ = ["is_running", "keep_running", "local_database_url", "remove_local_postgres", "stop_local_postgres"]
+__all__ = ["keep_running", "local_database_url", "remove_local_postgres", "stop_local_postgres"]
 
 DATABASE = "perfcopilot"
 
@@ -41,12 +41,6 @@ def local_database_url(settings: Settings) -> str:
             with locked(files.start_lock):
                 port = _serve(files)
         return f"postgresql://postgres:{files.password()}@127.0.0.1:{port}/{DATABASE}"
-
-
-def is_running(settings: Settings) -> bool:
-    """Whether the server runs, starts or is stopping. Does not make this process a user of it."""
-    with _as_store_errors():
-        return _runs(locate(settings))
 
 
 def keep_running(settings: Settings) -> None:
@@ -102,13 +96,9 @@ def _serve(files: ServerFiles) -> int:
     return port
 
 
-def _runs(files: ServerFiles) -> bool:
-    return process.is_alive(files) or process.ask(files)[0] == "serves"
-
-
 def _stop(files: ServerFiles) -> bool:
     files.keep_marker.unlink(missing_ok=True)
-    ran = _runs(files)
+    ran = process.is_alive(files) or process.ask(files)[0] == "serves"
     if ran:
         process.stop(files)
     return ran

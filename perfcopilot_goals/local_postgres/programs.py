@@ -56,18 +56,10 @@ def initialise(files: ServerFiles, password: str) -> None:
     if files.user is not None:
         os.chown(aside / "data", files.user.pw_uid, files.user.pw_gid)
         os.chown(aside / "password", files.user.pw_uid, files.user.pw_gid)
-    arguments = [
-        "-D",
-        str(aside / "data"),
-        "-U",
-        "postgres",
-        "-A",
-        "scram-sha-256",
-        "--pwfile",
-        str(aside / "password"),
-    ]
+    arguments = [f"--pgdata={aside / 'data'}", "--username=postgres"]
+    arguments += ["--auth=scram-sha-256", f"--pwfile={aside / 'password'}"]
     # Sorting by code point and case by Unicode, both from Postgres' own tables: the same on every machine.
-    arguments += ["-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    arguments += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     try:
         # initdb outlives a caller that is killed. Holding the lock, it counts as a server; the next start waits for it.
         with locked(files.alive_lock) as alive:

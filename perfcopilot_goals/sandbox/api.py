@@ -5,7 +5,7 @@ Asana. Nothing here knows about sockets and tokens (`server`) or limits (`limits
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from perfcopilot_goals.sandbox import records
@@ -31,8 +31,6 @@ class Api:
     routes: Routes = "goal_relationships"
     # In Asana's documentation of 2021-22, /subgoals had neither limit nor offset. True: it pages if a limit is sent.
     subgoals_paged: bool = False
-    hidden_status: Literal[403, 404] = 403
-    closed_workspaces: set[str] = field(default_factory=set)
 
     def answer(self, request: Request) -> Json:
         """The body of the response; raises `Refusal` for everything that is not a 200."""
@@ -46,16 +44,12 @@ class Api:
                 case ["workspaces"]:
                     return self._workspaces(request)
                 case ["workspaces", gid]:
-                    world = self._world(gid)
-                    return _one(request, records.workspace_record(world), records.WORKSPACE_FULL)
+                    return _one(request, records.workspace_record(self._world(gid)), records.NAMED)
                 case ["goals"]:
                     return self._goals(request)
                 case ["goals", gid]:
                     world, goal = self._goal(gid, "goal")
                     return _one(request, records.goal_record(world, goal), records.GOAL_FULL)
-                case ["goals", gid, "parentGoals"]:
-                    world, goal = self._goal(gid, "goal")
-                    return self._goal_list(request, world, world.parents_of(goal.gid), is_paged=False)
                 case ["goals", gid, "subgoals"] if self.routes != "goal_relationships":
                     world, goal = self._goal(gid, "goal")
                     children = world.visible(world.subgoals.get(goal.gid, ()))
@@ -75,11 +69,7 @@ class Api:
 
     def _goals(self, request: Request) -> Json:
         world = self._world(request.query.get("workspace"))
-        gids = world.visible(world.goals)
-        if (level := request.query.get("is_workspace_level")) is not None:
-            wanted = level == "true"
-            gids = [gid for gid in gids if (goal := world.goals.get(gid)) and goal.is_workspace_level == wanted]
-        return self._goal_list(request, world, gids)
+        return self._goal_list(request, world, world.visible(world.goals))
 
     def _relationships(self, request: Request) -> Json:
         gid = request.query.get("supported_goal")
@@ -123,8 +113,6 @@ class Api:
             raise Refusal(400, "workspace: Missing input")
         if not _is_gid(gid):
             raise Refusal(400, f"workspace: Not a recognized ID: {gid}")
-        if gid in self.closed_workspaces:
-            raise Refusal(403, "You do not have access to this workspace.")
         for world in self.worlds:
             if world.workspace_gid == gid:
                 return world
@@ -135,9 +123,9 @@ class Api:
             raise Refusal(malformed_status, f"{parameter}: Not a recognized ID: {gid}")
         for world in self.worlds:
             goal = world.goals.get(gid)
-            if goal is not None and gid in world.hidden and self.hidden_status == 403:
+            if goal is not None and gid in world.hidden:
                 raise Refusal(403, f"You do not have access to this {parameter}.")
-            if goal is not None and gid not in world.hidden:
+            if goal is not None:
                 return world, goal
         raise Refusal(404, f"{parameter}: Unknown object: {gid}")
 

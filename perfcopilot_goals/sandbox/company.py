@@ -124,7 +124,7 @@ def _ordinary_staff(company: _Company) -> None:
         goal = company.goal(owner)
         if number < 15:
             company.goal(owner, goal)
-            company.goal(staff[number - 1], goal, is_workspace_level=False)
+            company.goal(staff[number - 1], goal)
 
 
 def _unmapped(company: _Company) -> None:

@@ -3,11 +3,11 @@
 Add here only what the wire needs. `api` decides what a response says, and a `Fault` what goes wrong with it.
 """
 
-import gzip
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from email.message import Message
+from functools import cached_property
 from http.client import responses
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode
@@ -22,7 +22,7 @@ HELP = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Request:
     """One call. `number` counts from 1 over all calls. If a parameter was sent twice, its last value counts.
 
@@ -33,13 +33,14 @@ class Request:
     method: str
     target: str
     headers: Message
-    path: str = field(init=False)
-    query: Mapping[str, str] = field(init=False)
 
-    def __post_init__(self) -> None:
-        path, query = split_target(self.target)
-        object.__setattr__(self, "path", path)
-        object.__setattr__(self, "query", query)
+    @cached_property
+    def path(self) -> str:
+        return split_target(self.target)[0]
+
+    @cached_property
+    def query(self) -> Mapping[str, str]:
+        return split_target(self.target)[1]
 
     def next_page(self, offset: str) -> Json:
         """The `next_page` that leads from this request's page to the one at `offset`."""
@@ -62,20 +63,11 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": JSON_TYPE})
     delay_seconds: float = 0.0
 
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    def with_json(self, value: object) -> "Response":
-        return replace(self, body=encode_json(value))
-
     def with_header(self, name: str, value: str) -> "Response":
         return replace(self, headers={**self.headers, name: value})
 
     def after(self, seconds: float) -> "Response":
         return replace(self, delay_seconds=seconds)
-
-    def gzipped(self) -> "Response":
-        return replace(self, body=gzip.compress(self.body, 1)).with_header("Content-Encoding", "gzip")
 
     def head(self, framing: str | None = None) -> bytes:
         """Status line and headers. `framing` replaces the true Content-Length line."""

@@ -6,7 +6,6 @@ name adds nothing. Unknown names are dropped silently, and a path through null g
 exist.
 """
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -16,18 +15,16 @@ from perfcopilot_goals.sandbox.exchange import Json
 Selection: TypeAlias = Mapping[str, "Selection"]
 
 BARE_OBJECT: Mapping[str, Mapping[str, Any]] = {"resource_type": {}}
-_GROUP = re.compile(r"\(([^()]*)\)")
 
 
 @lru_cache(maxsize=256)
 def parse(opt_fields: str) -> Selection:
-    """The tree of names in comma-separated paths. Understands `(a|b)` groups and the `this.` prefix."""
+    """The tree of names in comma-separated paths. Of what Asana understands, `(a|b)` and `this.` are left out."""
     tree: dict[str, Any] = {}
-    for listed in opt_fields.split(","):
-        for path in _expand(listed.strip()):
-            below = tree
-            for name in path.removeprefix("this.").split("."):
-                below = below.setdefault(name, {})
+    for path in opt_fields.split(","):
+        below = tree
+        for name in path.strip().split("."):
+            below = below.setdefault(name, {})
     return tree
 
 
@@ -50,11 +47,3 @@ def _narrow(value: Any, below: Selection) -> Any:
     if isinstance(value, dict):
         return select(value, below or BARE_OBJECT)
     return value
-
-
-def _expand(path: str) -> list[str]:
-    group = _GROUP.search(path)
-    if group is None:
-        return [path]
-    options = group.group(1).split("|")
-    return [whole for option in options for whole in _expand(path[: group.start()] + option + path[group.end() :])]

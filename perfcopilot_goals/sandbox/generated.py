@@ -13,14 +13,13 @@ STATUS_TYPES = (None, "on_track", "at_risk", "off_track", "achieved", "partial",
 def generated_world(
     goals: int = 1000,
     people: int = 50,
-    subgoals_per_goal: int = 3,
     workspace_gid: str = "1200000000000002",
     subgoals: int | None = None,
 ) -> World:
     """A world with a list of `goals` goals, sub-goals included. Everybody is a mapped employee.
 
-    Each top-level goal is followed by its sub-goals, and the next person in turn owns them all. With `subgoals`, that
-    many of the goals are sub-goals instead: they come last, and their parents are the other goals in turn.
+    `subgoals` of the goals are sub-goals, by default three quarters of them. They come last, and the other goals are
+    their parents in turn.
     """
     gids = [f"12{number:014d}" for number in range(1, people + 1)]
     persons = {
@@ -31,21 +30,18 @@ def generated_world(
         for number, person in enumerate(persons.values(), 1)
     ]
     world = World(workspace_gid, "Generated company", persons, roster=roster)
-    family = 1 + subgoals_per_goal
-    top_level = goals if subgoals is None else goals - subgoals
+    top_level = goals - (goals * 3 // 4 if subgoals is None else subgoals)
     for position in range(goals):
-        parent_position = position - position % family if subgoals is None else position % top_level
-        turn = position // family if subgoals is None else position
         goal = Goal(
             _goal_gid(position),
             goal_name(position),
-            owner_gid=gids[turn % people],
+            owner_gid=gids[position % people],
             html_notes=DESCRIPTION,
             start_on="2026-01-01",
             due_on="2026-12-31",
             status_type=STATUS_TYPES[position % len(STATUS_TYPES)],
         )
-        parents = () if position == parent_position else (_goal_gid(parent_position),)
+        parents = () if position < top_level else (_goal_gid(position % top_level),)
         world.add(goal, *parents)
     return world
 

@@ -1,16 +1,13 @@
-"""Pages, and the tokens that lead from one to the next.
+"""Pages, and the offsets that lead from one to the next.
 
-As in Asana, a token is signed, lasts 900 seconds and is bound to its query. It remembers the last row that was served,
-not only a number: a goal deleted between two pages must not make its neighbour vanish. Limits on calls are in `limits`,
-what the rows hold is in `api`.
+As in Asana, an offset lasts 900 seconds and is bound to its query. It remembers the last row that was served, not only
+a number: a goal deleted between two pages must not make its neighbour vanish. Limits on calls are in `limits`, what the
+rows hold is in `api`.
 """
 
-import base64
-import hashlib
-import hmac
-import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from perfcopilot_goals.sandbox.exchange import Json, Request
 
@@ -20,13 +17,23 @@ LARGEST_PAGE = 100
 LARGEST_UNPAGED = 1000
 
 
+@dataclass(eq=False)
 class Refusal(Exception):
     """A response that is an error: its status and Asana's message."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
+    status: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an offset leads: behind row number `position`, which was `border`."""
+
+    path: str
+    query: Mapping[str, str]
+    position: int
+    border: str
+    expires_at: float
 
 
 class Pager:
@@ -34,7 +41,7 @@ class Pager:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._key = secrets.token_bytes(32)
+        self._places: dict[str, _Place] = {}
 
     def cut(self, request: Request, gids: Sequence[str]) -> tuple[Sequence[str], Json]:
         """The rows of the requested page, and `{"next_page": …}`, or `{}` if no limit was sent."""
@@ -50,7 +57,9 @@ class Pager:
         end = start + limit
         if end >= len(gids):
             return gids[start:], {"next_page": None}
-        offset = self._sign({"border_rank": [end, gids[end - 1]], "query": _fingerprint(request)})
+        offset = secrets.token_urlsafe(32)
+        expires_at = self._clock() + LIFETIME_SECONDS
+        self._places[offset] = _Place(request.path, _without_offset(request), end, gids[end - 1], expires_at)
         return gids[start:end], {"next_page": request.next_page(offset)}
 
     def _limit(self, request: Request) -> int | None:
@@ -62,45 +71,18 @@ class Pager:
         return int(text)
 
     def _start(self, request: Request, gids: Sequence[str]) -> int:
-        token = request.query.get("offset")
-        if token is None:
+        offset = request.query.get("offset")
+        if offset is None:
             return 0
-        claims = self._read(token)
-        if claims is None or claims["query"] != _fingerprint(request):
+        place = self._places.get(offset)
+        if place is None or (place.path, place.query) != (request.path, _without_offset(request)):
             raise Refusal(400, "offset: Your pagination token is invalid.")
-        if claims["exp"] < self._clock():
+        if place.expires_at < self._clock():
             raise Refusal(400, "offset: Your pagination token has expired.")
-        position, border = claims["border_rank"]
-        if gids[position - 1 : position] == [border]:
-            return int(position)
-        return gids.index(border) + 1 if border in gids else int(position) - 1
-
-    def _sign(self, claims: Json) -> str:
-        issued_at = int(self._clock())
-        signed = f"{_b64(_HEADER)}.{_b64({**claims, 'iat': issued_at, 'exp': issued_at + LIFETIME_SECONDS})}"
-        return f"{signed}.{self._signature(signed)}"
-
-    def _read(self, token: str) -> Json | None:
-        signed, _, signature = token.rpartition(".")
-        if not hmac.compare_digest(self._signature(signed).encode(), signature.encode("utf-8", "replace")):
-            return None
-        payload = signed.partition(".")[2]
-        claims: Json = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return claims
-
-    def _signature(self, signed: str) -> str:
-        digest = hmac.digest(self._key, signed.encode("utf-8", "replace"), "sha256")
-        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        if gids[place.position - 1 : place.position] == [place.border]:
+            return place.position
+        return gids.index(place.border) + 1 if place.border in gids else place.position - 1
 
 
-_HEADER: Json = {"alg": "HS256", "typ": "JWT"}
-
-
-def _b64(value: Json) -> str:
-    return base64.urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode()).rstrip(b"=").decode()
-
-
-def _fingerprint(request: Request) -> str:
-    """What a token is bound to: the path and every parameter but the offset."""
-    query = sorted((name, value) for name, value in request.query.items() if name != "offset")
-    return hashlib.sha256(repr((request.path, query)).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+def _without_offset(request: Request) -> dict[str, str]:
+    return {name: value for name, value in request.query.items() if name != "offset"}

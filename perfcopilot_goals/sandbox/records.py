@@ -1,13 +1,9 @@
 """The world's objects as Asana's full JSON, and what Asana selects of them when no `opt_fields` is sent.
 
-Add a key here when Asana's published record has it. Fields that the product never reads are constant: they come as null
-or empty, as from Asana, and are not missing.
+Add a key here when the product starts to read it. Most of the others that Asana's published record has are left out.
 """
 
-import html
-import re
 from collections.abc import Iterable
-from functools import lru_cache
 from hashlib import blake2b
 
 from perfcopilot_goals.sandbox.exchange import Json
@@ -15,31 +11,28 @@ from perfcopilot_goals.sandbox.fields import parse
 from perfcopilot_goals.sandbox.world import Goal, Person, World
 
 NAMED = parse("resource_type,name")
-USER_FULL = parse("resource_type,name,email,photo,workspaces.(resource_type|name)")
-WORKSPACE_FULL = parse("resource_type,name,email_domains,is_organization")
+USER_FULL = parse("resource_type,name,email,workspaces.resource_type,workspaces.name")
 # The compact goal has no status, so the product must name its path in `opt_fields`.
-GOAL_COMPACT = parse("resource_type,name,owner.(resource_type|name)")
+GOAL_COMPACT = parse("resource_type,name,owner.resource_type,owner.name")
 GOAL_FULL = parse(
-    "resource_type,name,notes,html_notes,due_on,start_on,is_workspace_level,liked,likes,num_likes,status,followers,"
-    "(owner|workspace|team).(resource_type|name),time_period,metric,custom_fields,custom_field_settings,"
-    "current_status_update.(resource_type|resource_subtype|title)"
+    "resource_type,name,html_notes,due_on,start_on,status,owner.resource_type,owner.name,workspace.resource_type,"
+    "workspace.name,current_status_update.resource_type,current_status_update.resource_subtype,"
+    "current_status_update.title"
 )
 RELATIONSHIP_COMPACT = parse(
-    "resource_type,resource_subtype,contribution_weight,supporting_resource.(resource_type|name)"
+    "resource_type,resource_subtype,contribution_weight,supporting_resource.resource_type,supporting_resource.name"
 )
 
 
 def user_record(person: Person, worlds: Iterable[World]) -> Json:
     """A user in these workspaces. If Asana keeps the address back, there is no `email` key at all."""
-    workspaces = [_named("workspace", world.workspace_gid, world.workspace_name) for world in worlds]
-    record = _named("user", person.gid, person.name) | {"photo": None, "workspaces": workspaces}
+    record = _named("user", person.gid, person.name) | {"workspaces": [workspace_record(world) for world in worlds]}
     return record if person.email is None else record | {"email": person.email}
 
 
 def workspace_record(world: World) -> Json:
     """The workspace, as its own object."""
-    record = _named("workspace", world.workspace_gid, world.workspace_name)
-    return record | {"email_domains": ["example.com"], "is_organization": True}
+    return _named("workspace", world.workspace_gid, world.workspace_name)
 
 
 def goal_record(world: World, goal: Goal) -> Json:
@@ -52,26 +45,13 @@ def goal_record(world: World, goal: Goal) -> Json:
         "gid": goal.gid,
         "resource_type": "goal",
         "name": goal.name,
-        "notes": _plain_text(goal.html_notes or ""),
         "html_notes": goal.html_notes,
         "due_on": goal.due_on,
         "start_on": goal.start_on,
-        "is_workspace_level": goal.is_workspace_level,
         "status": goal.status,
         "current_status_update": _status_update(goal),
         "owner": owner,
-        "workspace": _named("workspace", world.workspace_gid, world.workspace_name),
-        "privacy_setting": "members_only" if goal.gid in world.hidden else "public_to_workspace",
-        "default_access_level": "viewer",
-        "team": None,
-        "time_period": None,
-        "metric": None,
-        "liked": False,
-        "num_likes": 0,
-        "likes": [],
-        "followers": [],
-        "custom_fields": [],
-        "custom_field_settings": [],
+        "workspace": workspace_record(world),
     }
 
 
@@ -108,8 +88,3 @@ def _linked_gid(*parts: str) -> str:
     """A 16-digit GID, always the same for the same parts, because the world does not store links as objects."""
     digest = blake2b("/".join(parts).encode("utf-8", "backslashreplace"), digest_size=8).digest()
     return f"13{int.from_bytes(digest) % 10**14:014d}"
-
-
-@lru_cache(maxsize=1024)
-def _plain_text(html_notes: str) -> str:
-    return html.unescape(re.sub(r"<[^>]*>", "", html_notes))

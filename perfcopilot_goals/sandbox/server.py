@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 from perfcopilot_goals.sandbox import limits
 from perfcopilot_goals.sandbox.api import Api, Routes
@@ -36,14 +36,10 @@ class Sandbox:
         port: int = 0,
         routes: Routes = "goal_relationships",
         subgoals_paged: bool = False,
-        hidden_status: Literal[403, 404] = 403,
-        closed_workspaces: Iterable[str] = (),
         requests_per_minute: int | None = None,
         burst: int | None = None,
         max_concurrent: int | None = 50,
         latency_seconds: float = 0.0,
-        compresses: bool = False,
-        asana_change: str | None = None,
         faults: Fault | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -53,17 +49,8 @@ class Sandbox:
         self.token = token
         self.more_tokens = set(more_tokens)
         self.latency_seconds = latency_seconds
-        self.compresses = compresses
-        self.asana_change = asana_change
         self.faults = faults
-        self.api = Api(
-            worlds,
-            Pager(clock),
-            routes=routes,
-            subgoals_paged=subgoals_paged,
-            hidden_status=hidden_status,
-            closed_workspaces=set(closed_workspaces),
-        )
+        self.api = Api(worlds, Pager(clock), routes, subgoals_paged)
         self._new_limits = partial(
             limits.Limits,
             requests_per_minute=requests_per_minute,
@@ -119,7 +106,7 @@ class Sandbox:
 
     def count(self, prefix: str = "") -> int:
         """How many calls had a target with this prefix: `/goals` counts all about goals, `/goals?` only the list."""
-        return self._traffic.count(prefix)
+        return sum(call.target.startswith(prefix) for call in self.requests)
 
     def _limits_of(self, token: str) -> limits.Limits:
         # A test may change the token while the sandbox runs.
@@ -127,10 +114,7 @@ class Sandbox:
 
     def _respond(self, request: Request, in_flight: int) -> Response | Raw:
         regular = self._regular(request, in_flight)
-        outcome = regular if self.faults is None else self.faults(request, regular)
-        if self.compresses and isinstance(outcome, Response) and "gzip" in request.headers.get("Accept-Encoding", ""):
-            outcome = outcome.gzipped()
-        return outcome
+        return regular if self.faults is None else self.faults(request, regular)
 
     def _regular(self, request: Request, in_flight: int) -> Response:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -143,6 +127,4 @@ class Sandbox:
                 response = json_response(self.api.answer(request))
             except Refusal as refusal:
                 response = error_response(refusal.status, refusal.message)
-        if self.asana_change is not None:
-            response = response.with_header("Asana-Change", self.asana_change)
         return response.after(self.latency_seconds)

@@ -34,7 +34,6 @@ class Traffic:
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
-        self.in_flight = 0
         self.max_in_flight = 0
         self._lock = threading.Lock()
         self._in_flight_of: Counter[str] = Counter()
@@ -44,19 +43,13 @@ class Traffic:
         with self._lock:
             call = Call(len(self.calls) + 1, method, target)
             self.calls.append(call)
-            self.in_flight += 1
-            self.max_in_flight = max(self.max_in_flight, self.in_flight)
             self._in_flight_of[caller] += 1
+            self.max_in_flight = max(self.max_in_flight, self._in_flight_of.total())
             return call, self._in_flight_of[caller]
 
     def end(self, caller: str) -> None:
         with self._lock:
-            self.in_flight -= 1
             self._in_flight_of[caller] -= 1
-
-    def count(self, prefix: str) -> int:
-        """How many calls had a target with this prefix: `/goals` counts all about goals, `/goals?` only the list."""
-        return sum(call.target.startswith(prefix) for call in list(self.calls))
 
     def rejected(self) -> int:
         return sum(call.status == 429 for call in list(self.calls))
@@ -67,7 +60,6 @@ class Traffic:
         return {
             "requests": len(calls),
             "rejected": self.rejected(),
-            "in_flight": self.in_flight,
             "max_in_flight": self.max_in_flight,
             "by_status": Counter(str(call.status) for call in calls),
             "by_route": Counter(re.sub(r"/[0-9]+", "/{gid}", call.path) for call in calls),

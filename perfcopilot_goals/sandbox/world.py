@@ -32,7 +32,6 @@ class Goal:
     due_on: str | None = None
     status_type: str | None = None
     status: str | None = None
-    is_workspace_level: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +83,6 @@ class World:
         if goal_gids is not self.goals:
             gids = [gid for gid in gids if gid in self.goals]
         return [gid for gid in gids if gid not in self.hidden] if self.hidden else gids
-
-    def parents_of(self, goal_gid: str) -> list[str]:
-        return self.visible(parent for parent, children in list(self.subgoals.items()) if goal_gid in children)
 
     def owned_by(self, person_gid: str) -> list[str]:
         """The goals that a person owns, in list order; hidden ones too."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from perfcopilot_goals.asana.client import AsanaClient
+from perfcopilot_goals.asana.listing import fetch_users
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
-from perfcopilot_goals.asana.users import fetch_users
 from perfcopilot_goals.core.mapping_conflicts import MappingConflict, find_conflicts
 from perfcopilot_goals.core.mapping_problems import find_mapping_problems
 from perfcopilot_goals.core.roster import check_gid

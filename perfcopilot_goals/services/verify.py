@@ -121,9 +121,8 @@ def check_live(
         return replace(verification, live=[])
     with open_client(database, connection, settings, on_wait=on_wait) as client:
         goals = fetch_single_goals(client, gids, LIVE_FIELDS)
-        responses = {gid: goal.fields if goal.fields is not None else goal.status for gid, goal in goals.items()}
         # In here, so that an error about a response's shape names the connection.
-        live = compare_live(cited, responses, owner_gid)
+        live = compare_live(cited, goals, owner_gid)
     return replace(verification, live=live)
 
 

@@ -4,11 +4,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.roster import parse_flawless_roster, render_roster
+from perfcopilot_goals.core.roster import render_roster
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals_tests.admin.filling import audited, connect
 from perfcopilot_goals_tests.admin.reading import Document
 from perfcopilot_goals_tests.admin.serving import Browser, Page
+from perfcopilot_goals_tests.core.examples import parse_flawless_roster
 from perfcopilot_goals_tests.storage.examples import everything, stored
 
 HEAD = "employee_id,full_name,email,asana_user_gid,manager_email\n"

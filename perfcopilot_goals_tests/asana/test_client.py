@@ -343,10 +343,10 @@ def test_b20_announced_changes_are_recorded_by_name_and_whether_they_affect_us(c
         "name=goal_sals_api;info=https://forum.asana.com/t/1;affected=true,"
         "name=teamless_projects;info=https://forum.asana.com/t/2,name=;affected=true,nonsense"
     )
-    with serve(flat_world(150), asana_change=changes) as asana:
+    with serve(flat_world(150), faults=faults.header("Asana-Change", changes)) as asana:
         client = connect(asana)
         parse_goals(client)
-        asana.asana_change = "name=goal_sals_api;info=x"
+        asana.faults = faults.header("Asana-Change", "name=goal_sals_api;info=x")
         parse_goals(client)
     assert client.stats.changes == {"goal_sals_api": True, "teamless_projects": False}
 

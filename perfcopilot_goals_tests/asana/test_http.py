@@ -21,7 +21,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.asana.http import BODY_BYTES, CONNECT_SECONDS
+from perfcopilot_goals.asana.bounds import CONNECT_SECONDS
+from perfcopilot_goals.asana.http import BODY_BYTES
 from perfcopilot_goals.asana.listing import fetch_goals
 from perfcopilot_goals.asana.pacing import Stopped
 from perfcopilot_goals.errors import AsanaContractError, AsanaUnavailableError, GoalsError
@@ -223,7 +224,7 @@ def test_a_redirect_is_not_followed(location: str, status: int, connect: Connect
 
 @pytest.mark.parametrize("target", ["http://[", "http://[::1", "\\\\evil", "http://a b/", "http://" + "a" * 300, "%zz"])
 def test_a18_a_redirect_to_nowhere_is_one_of_our_errors_too(target: str, connect: Connect) -> None:
-    """`requests` parses the target even if told not to follow it, and fails on one that is no URL."""
+    """Some libraries parse the target even if told not to follow it, and fail on one that is no URL."""
     with serve(flat_world(3), faults=faults.reply(302, Location=target)) as asana, raises(AsanaContractError):
         parse_goals(connect(asana))
 
@@ -271,7 +272,7 @@ def test_a21_an_endless_body_is_not_read_to_its_end(kind: str, connect: Connect)
             if kind == "a chunk of negative size":
                 yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n"
             else:
-                good = response.gzipped() if "gzip" in kind else response
+                good = faults.gzipped(response) if "gzip" in kind else response
                 yield good.head("Connection: close") + (good.body if "gzip" in kind else b'{"data":[')
             while True:
                 sent.append(2**16)
@@ -299,7 +300,8 @@ def test_bytes_after_a_response_are_not_the_next_response(connect: Connect) -> N
 @pytest.mark.parametrize(("over", "fits"), [(0, True), (1, False)], ids=["at the limit", "one byte over"])
 def test_a_body_may_have_eight_mebibytes(is_packed: bool, over: int, fits: bool, connect: Connect) -> None:
     body = b'{"data":[],"next_page":null}'.ljust(BODY_BYTES + over)
-    with serve(flat_world(3), faults=faults.reply(200, body), compresses=is_packed) as asana:
+    reply = faults.reply(200, body)
+    with serve(flat_world(3), faults=faults.in_turn(reply, faults.compressed()) if is_packed else reply) as asana:
         client = connect(asana)
         if fits:
             assert parse_goals(client) == []
@@ -315,7 +317,7 @@ def test_a_body_may_have_eight_mebibytes(is_packed: bool, over: int, fits: bool,
 )
 def test_a5_a_damaged_gzip_stream_is_asked_for_again(damage: Any, connect: Connect) -> None:
     def fault(_: Request, response: Response) -> Response:
-        packed = response.gzipped()
+        packed = faults.gzipped(response)
         return Response(200, damage(packed.body), packed.headers)
 
     with serve(flat_world(50), faults=Script().on(fault, times=1)) as asana:
@@ -324,7 +326,7 @@ def test_a5_a_damaged_gzip_stream_is_asked_for_again(damage: Any, connect: Conne
 
 
 def test_compressed_responses_are_asked_for_and_read(connect: Connect) -> None:
-    with serve(flat_world(250), compresses=True) as asana:
+    with serve(flat_world(250), faults=faults.compressed()) as asana:
         assert parse_goals(connect(asana)) == list(asana.world.goals)
 
 

@@ -23,7 +23,7 @@ def test_a_token_tells_its_user_and_the_workspaces_it_sees(connect: Connect) -> 
     ("gid", "kind"), [("78", GoalsConfigError), ("99", AsanaAccessError)], ids=["unknown", "closed"]
 )
 def test_a_workspace_that_is_not_seen_fails_as_a_sync_would(gid: str, kind: type[GoalsError], connect: Connect) -> None:
-    with serve(flat_world(1), closed_workspaces=["99"]) as asana, raises(kind, f"GET /workspaces/{gid}"):
+    with serve(flat_world(1), faults=faults.closed("99")) as asana, raises(kind, f"GET /workspaces/{gid}"):
         fetch_workspace(connect(asana), gid)
 
 

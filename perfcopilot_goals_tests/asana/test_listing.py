@@ -121,7 +121,7 @@ def test_a_rejected_request_is_told_apart_from_a_list_that_broke_off(
 def test_b3_a_workspace_that_the_token_does_not_see_is_refused_by_the_sandbox_itself(
     gid: str, kind: type[GoalsError], connect: Connect
 ) -> None:
-    with serve(flat_world(3), closed_workspaces=["99"]) as asana, raises(kind):
+    with serve(flat_world(3), faults=faults.closed("99")) as asana, raises(kind):
         fetch_goals(connect(asana), gid, FIELDS)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from perfcopilot_goals.asana.users import fetch_users
+from perfcopilot_goals.asana.listing import fetch_users
 from perfcopilot_goals.errors import (
     AsanaAccessError,
     AsanaContractError,

@@ -15,7 +15,7 @@ from perfcopilot_goals.asana.walk import Walk, walk_subgoals
 from perfcopilot_goals.core.subgoal_refusals import refusal_of_lists
 from perfcopilot_goals.domain.subgoal_lists import Unread
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, AsanaUnavailableError, GoalsError
-from perfcopilot_goals.sandbox import Fault, Sandbox
+from perfcopilot_goals.sandbox import Fault, Raw, Request, Response, Sandbox
 from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.asana.canaries import BODY, GOAL_NAME, raises
 from perfcopilot_goals_tests.asana.conftest import Connect
@@ -50,9 +50,9 @@ def workers_alive() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("asana")]
 
 
-@pytest.mark.parametrize("compresses", [False, True], ids=["plain", "gzip"])
-def test_every_setting_gives_the_same_subgoals(compresses: bool, connect: Connect) -> None:
-    with serve(family_world(60, 3), routes="both", compresses=compresses) as asana:
+@pytest.mark.parametrize("fault", [None, faults.compressed()], ids=["plain", "gzip"])
+def test_every_setting_gives_the_same_subgoals(fault: Fault | None, connect: Connect) -> None:
+    with serve(family_world(60, 3), routes="both", faults=fault) as asana:
         found = {route: walk(connect(asana), asana, route=route) for route in (AUTO, *ROUTES)}
         expected = {gid: asana.world.subgoals[gid] for gid in parents_of(asana.world)}
     for route, one in found.items():
@@ -131,18 +131,19 @@ def test_the_first_goal_may_have_been_deleted_since_it_was_listed(routes: Any, c
     assert list(found.subgoals) == goals[1:]
 
 
-@pytest.mark.parametrize("hidden_status", [403, 404])
+@pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.parametrize("routes", ["both", *ROUTES])
-def test_goals_that_were_hidden_meanwhile_stay_without_key_results(
-    routes: Any, hidden_status: Any, connect: Connect
-) -> None:
+def test_goals_that_were_hidden_meanwhile_stay_without_key_results(routes: Any, status: int, connect: Connect) -> None:
+    def fault(request: Request, response: Response) -> Response | Raw:
+        return UNKNOWN_GOAL(request, response) if (response.status, status) == (403, 404) else response
+
     world = family_world(30)
     goals = parents_of(world)
     world.hidden |= {goals[0], goals[7], goals[29]}
-    with serve(world, routes=routes, hidden_status=hidden_status) as asana:
+    with serve(world, routes=routes, faults=fault) as asana:
         found = walk_subgoals(connect(asana), goals, FIELDS)
         assert asana.count() <= 30 + 1
-    why = Unread.FORBIDDEN if hidden_status == 403 else Unread.GOAL_UNKNOWN
+    why = Unread.FORBIDDEN if status == 403 else Unread.GOAL_UNKNOWN
     assert found.unread == dict.fromkeys((goals[0], goals[7], goals[29]), why)
     assert list(found.unread) == [goals[0], goals[7], goals[29]]
     assert len(found.subgoals) == 27

@@ -19,6 +19,8 @@ from perfcopilot_goals.core.key_results import parse_subgoals
 from perfcopilot_goals.core.mapping import map_rows
 from perfcopilot_goals.core.ownership import select_owned_goals
 from perfcopilot_goals.core.prompts import render_blocks
+from perfcopilot_goals.core.roster import parse_roster, refusal_of_lines
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsError
 
@@ -224,3 +226,11 @@ def nearly_goals(draw: st.DrawFn) -> dict[str, Any]:
     for name in draw(st.lists(st.sampled_from(list(goal)), max_size=1)):
         del goal[name]
     return goal
+
+
+def parse_flawless_roster(text: str) -> list[Employee]:
+    """The employees of a file whose lines are all good, or the error that an import ends with."""
+    file = parse_roster(text)
+    if file.bad:
+        raise refusal_of_lines(file.bad)
+    return list(file.lines.values())

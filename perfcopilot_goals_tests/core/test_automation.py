@@ -6,7 +6,6 @@ from perfcopilot_goals.core.automation import (
     PartitionChange,
     decide_partitions,
     decide_syncs,
-    find_changed,
     find_mended,
 )
 from perfcopilot_goals.domain.sync import LastSync
@@ -68,19 +67,3 @@ def test_a_connection_is_mended_when_its_settings_changed_after_they_failed_a_sy
     sync: LastSync, is_mended: bool
 ) -> None:
     assert bool(find_mended([sync])) is is_mended
-
-
-def test_only_slices_that_differ_from_the_last_look_are_changed() -> None:
-    now = {"acme": {"connections": "1", "employees": "5"}, "globex": {"connections": "1"}}
-    assert find_changed(now, {}, 10) == [("acme", "connections"), ("acme", "employees"), ("globex", "connections")]
-    assert find_changed(now, now, 10) == []
-    assert find_changed(now, {**now, "acme": {"connections": "1", "employees": "4"}}, 10) == [("acme", "employees")]
-    assert find_changed({}, now, 10) == []
-
-
-def test_slices_beyond_one_ticks_limit_are_left_for_the_next() -> None:
-    now = {f"c{number}": {"connections": "1"} for number in range(7)}
-    first = find_changed(now, {}, 5)
-    seen = {name: now[name] for name, _ in first}
-    assert len(first) == 5
-    assert find_changed(now, seen, 5) == [("c5", "connections"), ("c6", "connections")]

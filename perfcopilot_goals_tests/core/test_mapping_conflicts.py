@@ -5,12 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcopilot_goals.core.mapping_conflicts import MappingConflict, find_conflicts
-from perfcopilot_goals.core.roster import parse_flawless_roster
 from perfcopilot_goals.core.similarity import address_of
 from perfcopilot_goals.core.suggestions import AsanaUser
 from perfcopilot_goals.domain.employee import BOTH, EMAIL_OF_ANOTHER_USER, MAPPING_CONFLICTS, USER_OF_ANOTHER_EMPLOYEE
 from perfcopilot_goals.domain.employee import Employee as RosterRow
-from perfcopilot_goals_tests.core.examples import usual
+from perfcopilot_goals_tests.core.examples import parse_flawless_roster, usual
 
 # One column of a CSV was sorted alone: Ana has Bo's user and Bo has Ana's. Cy is mapped rightly, Di not at all.
 SWAPPED = """\

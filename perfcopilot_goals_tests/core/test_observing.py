@@ -5,6 +5,7 @@ import datetime as dt
 from perfcopilot_goals.core.observing import (
     OVERLAP,
     Observed,
+    find_changed,
     observe_changes,
     observe_page,
     parse_observed,
@@ -87,3 +88,19 @@ def test_the_cursor_keeps_what_was_observed_and_stays_small() -> None:
     many = [state(f"c{number}") for number in range(10_000)]
     _, observed = observe_page(Observed(NOON), many, 10_001)
     assert len(render_observed(observed)) < 200
+
+
+def test_only_slices_that_differ_from_the_last_look_are_changed() -> None:
+    now = {"acme": {"connections": "1", "employees": "5"}, "globex": {"connections": "1"}}
+    assert find_changed(now, {}, 10) == [("acme", "connections"), ("acme", "employees"), ("globex", "connections")]
+    assert find_changed(now, now, 10) == []
+    assert find_changed(now, {**now, "acme": {"connections": "1", "employees": "4"}}, 10) == [("acme", "employees")]
+    assert find_changed({}, now, 10) == []
+
+
+def test_slices_beyond_one_ticks_limit_are_left_for_the_next() -> None:
+    now = {f"c{number}": {"connections": "1"} for number in range(7)}
+    first = find_changed(now, {}, 5)
+    seen = {name: now[name] for name, _ in first}
+    assert len(first) == 5
+    assert find_changed(now, seen, 5) == [("c5", "connections"), ("c6", "connections")]

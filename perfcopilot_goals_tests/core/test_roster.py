@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.roster import check_gid, parse_flawless_roster, parse_roster, shared_gids
+from perfcopilot_goals.core.roster import check_gid, parse_roster, shared_gids
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals_tests.core.examples import CANARY, attempt, characters, error_texts, usual
+from perfcopilot_goals_tests.core.examples import CANARY, attempt, characters, error_texts, parse_flawless_roster, usual
 
 HEADER = "employee_id,full_name,email,asana_user_gid"
 ADA = Employee("E-1", "Ada Thimble", "ada@example.com", "11")

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.roster import parse_flawless_roster
 from perfcopilot_goals.core.roster_text import decode_roster
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals_tests.core.examples import CANARY, attempt, error_texts, usual
+from perfcopilot_goals_tests.core.examples import CANARY, attempt, error_texts, parse_flawless_roster, usual
 
 TEXT = f"employee_id\tfull_name\temail\tasana_user_gid\r\nE-1\tZoë {CANARY} 社\tzoe@example.com\t11\r\n"
 

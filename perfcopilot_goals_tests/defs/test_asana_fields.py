@@ -11,7 +11,7 @@ import pytest
 
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.identity import fetch_identity, fetch_workspace
-from perfcopilot_goals.asana.users import fetch_users
+from perfcopilot_goals.asana.listing import fetch_users
 from perfcopilot_goals_tests.defs.running_instance import TOKEN, Running
 from perfcopilot_goals_tests.published_description import load_description, published_fields
 

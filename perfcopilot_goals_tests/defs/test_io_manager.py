@@ -18,6 +18,7 @@ from perfcopilot_goals.sandbox import Goal
 from perfcopilot_goals.schemas.tables import Slice
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.sync_log import Write, begin_sync, record_write
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.defs.running_instance import (
     Running,
@@ -253,6 +254,7 @@ def test_metadata_holds_no_name_and_no_goal(running: Running) -> None:
 
 @pytest.mark.fault("B20")
 def test_a_change_that_asana_announces_is_recorded(running: Running) -> None:
-    running.asana.asana_change = "name=goal_status;info=https://example.com;affected=true"
+    change = "name=goal_status;info=https://example.com;affected=true"
+    running.asana.faults = faults.header("Asana-Change", change)
     running.sync()
     assert running.sync_log()[0]["counts"]["tables"]["subgoals"]["notes"]["asana_changes"] == {"goal_status": True}

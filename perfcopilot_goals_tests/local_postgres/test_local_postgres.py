@@ -22,7 +22,7 @@ import pytest
 
 import perfcopilot_goals
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
-from perfcopilot_goals.local_postgres import is_running, local_database_url, remove_local_postgres, stop_local_postgres
+from perfcopilot_goals.local_postgres import local_database_url, process, remove_local_postgres, stop_local_postgres
 from perfcopilot_goals.local_postgres.files import OUTSIDE, ServerFiles, locate, write_private
 from perfcopilot_goals.settings import Settings, load_settings
 
@@ -40,6 +40,12 @@ USE = """
 settings = load_settings({"PERFCOPILOT_HOME": sys.argv[1]})
 print(local_database_url(settings), flush=True)
 """
+
+
+def is_running(settings: Settings) -> bool:
+    """Whether the server runs, starts or is stopping. Does not make this process a user of it."""
+    files = locate(settings)
+    return process.is_alive(files) or process.ask(files)[0] == "serves"
 
 
 class User:

@@ -26,9 +26,8 @@ RECORD = {
         ("owner", {"gid": "1", "owner": {"gid": "2", "resource_type": "user"}}),
         ("owner.name", {"gid": "1", "owner": {"gid": "2", "name": "Ada"}}),
         ("owner,owner.name", {"gid": "1", "owner": {"gid": "2", "name": "Ada"}}),
-        ("owner.(name|email)", {"gid": "1", "owner": {"gid": "2", "name": "Ada", "email": "ada@example.com"}}),
-        ("(name|owner.name)", {"gid": "1", "name": "Grow", "owner": {"gid": "2", "name": "Ada"}}),
-        ("this.name, this.owner.name", {"gid": "1", "name": "Grow", "owner": {"gid": "2", "name": "Ada"}}),
+        ("owner.name,owner.email", {"gid": "1", "owner": {"gid": "2", "name": "Ada", "email": "ada@example.com"}}),
+        ("name, owner.name", {"gid": "1", "name": "Grow", "owner": {"gid": "2", "name": "Ada"}}),
         ("team.name", {"gid": "1", "team": None}),
         ("name.length,permalink_url,owner.age", {"gid": "1", "owner": {"gid": "2"}}),
         ("followers", {"gid": "1", "followers": [{"gid": "3", "resource_type": "user"}, {"gid": "4"}]}),
@@ -69,7 +68,8 @@ def test_the_status_word_comes_only_if_its_path_is_requested(one_goal: World) ->
 def test_a_subgoal_is_expanded_through_its_relationship(one_goal: World) -> None:
     one_goal.add(Goal("103", "Key result", owner_gid="1", due_on="2026-06-30"), "101")
     with Sandbox(one_goal) as asana:
-        path = "(supporting_resource|supported_goal).(name|owner.name|due_on)"
+        ends = ("supporting_resource", "supported_goal")
+        path = ",".join(f"{end}.{name}" for end in ends for name in ("name", "owner.name", "due_on"))
         (row,) = ask(asana, "/goal_relationships", supported_goal="101", opt_fields=path).json()["data"]
     owner = {"gid": "1", "name": "Ada Thimble"}
     assert row["supporting_resource"] == {"gid": "103", "name": "Key result", "owner": owner, "due_on": "2026-06-30"}

@@ -71,27 +71,6 @@ def test_calls_are_kept_in_order_with_path_query_and_status(world: World) -> Non
         assert (asana.count("/goals"), asana.count("/goals?"), asana.count("/users")) == (2, 1, 0)
 
 
-def test_every_response_has_the_change_header_if_one_is_set(world: World) -> None:
-    change = "name=goal_sals_api;info=https://forum.asana.com/t/1089758;affected=true"
-    with Sandbox(world, asana_change=change) as asana:
-        assert ask(asana, "/users/me").headers["Asana-Change"] == change
-        assert ask(asana, "/nowhere").headers["Asana-Change"] == change
-        asana.asana_change = None
-        assert "Asana-Change" not in ask(asana, "/users/me").headers
-
-
-@pytest.mark.parametrize(("compresses", "encoding"), [(True, "gzip"), (False, None)])
-def test_it_compresses_if_it_is_set_to_and_the_client_accepts_it(
-    world: World, compresses: bool, encoding: str | None
-) -> None:
-    with Sandbox(world, compresses=compresses) as asana:
-        response = ask(asana, "/users/me")
-        assert response.headers.get("Content-Encoding") == encoding
-        assert response.json()["data"]["gid"] == "1"
-        with asked(asana, "/users/me") as connection:
-            assert b"Content-Encoding" not in connection.recv(65536)
-
-
 def test_latency_delays_the_response_but_not_the_end(world: World) -> None:
     before = time.monotonic()
     with Sandbox(world, latency_seconds=30) as asana, asked(asana, "/users/me") as connection:

@@ -23,8 +23,11 @@ from perfcopilot_goals_tests.scripted_faults.pages import (
 )
 from perfcopilot_goals_tests.scripted_faults.responses import (
     charset,
+    closed,
+    compressed,
     deep_json,
     edit,
+    gzipped,
     header,
     html,
     in_turn,
@@ -53,6 +56,8 @@ __all__ = [
     "charset",
     "chunked_without_end",
     "close_after",
+    "closed",
+    "compressed",
     "cut_body",
     "cut_gzip",
     "deep_json",
@@ -62,6 +67,7 @@ __all__ = [
     "endless_pages",
     "foreign_next_page",
     "gzip_bomb",
+    "gzipped",
     "hang_up",
     "head_only",
     "header",

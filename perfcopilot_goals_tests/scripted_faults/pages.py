@@ -4,11 +4,12 @@ A fault that remembers something serves one list at a time: make a new one for e
 """
 
 import itertools
+import json
 from collections.abc import Callable
 from typing import Any
 
 from perfcopilot_goals.sandbox.exchange import Fault, Json, Request, Response, json_response
-from perfcopilot_goals_tests.scripted_faults.responses import edit
+from perfcopilot_goals_tests.scripted_faults.responses import edit, with_json
 
 
 def edit_rows(change: Callable[[Json], Any]) -> Fault:
@@ -54,10 +55,10 @@ def short_pages(rows: int = 0) -> Fault:
             return rest
         if response.status != 200:
             return response
-        body = response.json()
+        body = json.loads(response.body)
         offset = f"rest-{next(numbers)}"
-        rests[offset] = response.with_json({**body, "data": body["data"][rows:]})
-        return _followed_by(request, response.with_json({**body, "data": body["data"][:rows]}), offset)
+        rests[offset] = with_json(response, {**body, "data": body["data"][rows:]})
+        return _followed_by(request, with_json(response, {**body, "data": body["data"][:rows]}), offset)
 
     return fault
 
@@ -67,18 +68,18 @@ def repeat_last_row(**changes: Any) -> Fault:
     last: list[Json] = []
 
     def fault(request: Request, response: Response) -> Response:
-        body = response.json()
+        body = json.loads(response.body)
         rows = body["data"]
         if last and "offset" in request.query:
             rows = [{**last.pop(), **changes}, *rows]
         last[:] = rows[-1:]
-        return response.with_json({**body, "data": rows})
+        return with_json(response, {**body, "data": rows})
 
     return fault
 
 
 def _followed_by(request: Request, response: Response, offset: str) -> Response:
-    return response.with_json({**response.json(), "next_page": request.next_page(offset)})
+    return with_json(response, {**json.loads(response.body), "next_page": request.next_page(offset)})
 
 
 def pages_of(rows: list[Any], sizes: list[int]) -> Fault:

@@ -3,10 +3,13 @@
 Lists that mislead about their pages are in `pages`, responses that break off in `wire`.
 """
 
+import gzip
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from perfcopilot_goals.sandbox.exchange import JSON_TYPE, Fault, Raw, Request, Response, error_response
+from perfcopilot_goals.sandbox.exchange import JSON_TYPE, Fault, Raw, Request, Response, encode_json, error_response
 
 HTML = b"<!DOCTYPE html><html><head><title>Asana</title></head><body><h1>Please log in</h1></body></html>"
 
@@ -50,12 +53,30 @@ def charset(name: str) -> Fault:
 
 def edit(change: Callable[[Any], Any]) -> Fault:
     """The regular response with its decoded body passed through `change`."""
-    return lambda _, response: response.with_json(change(response.json()))
+    return lambda _, response: with_json(response, change(json.loads(response.body)))
 
 
 def without(key: str) -> Fault:
     """The regular response without a top-level key: `data`, `next_page`."""
     return edit(lambda body: {name: value for name, value in body.items() if name != key})
+
+
+def compressed() -> Fault:
+    """The regular response as gzip, if the request accepts that."""
+    return lambda request, response: (
+        gzipped(response) if "gzip" in request.headers.get("Accept-Encoding", "") else response
+    )
+
+
+def closed(workspace_gid: str) -> Fault:
+    """403 to requests about this workspace: the token's user may not read it."""
+    refused = error_response(403, "You do not have access to this workspace.")
+
+    def fault(request: Request, response: Response) -> Response:
+        named = (request.query.get("workspace"), request.path.removeprefix("/workspaces/"))
+        return refused if workspace_gid in named else response
+
+    return fault
 
 
 def in_turn(*faults: Fault) -> Fault:
@@ -70,6 +91,17 @@ def in_turn(*faults: Fault) -> Fault:
         return outcome
 
     return apply
+
+
+def with_json(response: Response, body: object) -> Response:
+    """The response with another body."""
+    return replace(response, body=encode_json(body))
+
+
+def gzipped(response: Response) -> Response:
+    """The response with its body compressed."""
+    packed = replace(response, body=gzip.compress(response.body, 1))
+    return packed.with_header("Content-Encoding", "gzip")
 
 
 def _always(response: Response) -> Fault:

@@ -7,6 +7,7 @@ import gzip
 from collections.abc import Iterator
 
 from perfcopilot_goals.sandbox.exchange import Fault, Raw, Request, Response
+from perfcopilot_goals_tests.scripted_faults.responses import gzipped
 
 # Long enough for the client to read the bytes before the reset arrives.
 SETTLE_SECONDS = 0.05
@@ -38,7 +39,7 @@ def cut_gzip(kept_bytes: int | None = None) -> Fault:
     """Half of a gzip stream, ended by a close. No Content-Length gives it away."""
 
     def fault(_: Request, response: Response) -> Raw:
-        packed = response.gzipped()
+        packed = gzipped(response)
         return Raw(response.status, [packed.head("Connection: close") + _first(packed.body, kept_bytes)])
 
     return fault

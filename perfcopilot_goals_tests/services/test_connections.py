@@ -38,7 +38,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 @pytest.fixture
 def asana() -> Iterator[Sandbox]:
-    with Sandbox(flat_world(1), token=TOKEN, closed_workspaces=["99"]) as asana:
+    with Sandbox(flat_world(1), token=TOKEN, faults=faults.closed("99")) as asana:
         yield asana
 
 
