@@ -122,7 +122,9 @@ def _run(session: Session, port: int, page_port: int, never_synced: tuple[str, .
     Beside them, connections that were never synced are synced once.
     """
     root = session.settings.project_root
-    environment = os.environ | {"DAGSTER_HOME": str(session.settings.dagster_home), "PYTHONWARNINGS": "ignore"}
+    fixed = {"DAGSTER_HOME": str(session.settings.dagster_home), "PYTHONWARNINGS": "ignore"}
+    # The checks and the admin page link to the UI.
+    environment = {"PERFCOPILOT_UI_URL": f"http://127.0.0.1:{port}"} | os.environ | fixed
     children: list[subprocess.Popen[bytes]] = []
 
     def end(*_: object) -> None:
@@ -141,8 +143,9 @@ def _run(session: Session, port: int, page_port: int, never_synced: tuple[str, .
     workspace = ["--workspace", str(root / "workspace.yaml")]
     children.append(subprocess.Popen([*command, *workspace], cwd=root, env=environment, start_new_session=True))
     own = [sys.executable, "-m", "perfcopilot_goals.cli"]
-    links = environment | {"PERFCOPILOT_UI_URL": f"http://127.0.0.1:{port}"}
-    children.append(subprocess.Popen([*own, "admin", "--port", str(page_port)], env=links, start_new_session=True))
+    children.append(
+        subprocess.Popen([*own, "admin", "--port", str(page_port)], env=environment, start_new_session=True)
+    )
     if never_synced:
         subprocess.Popen([*own, "sync", *never_synced], env=environment)
     code = children[0].wait()

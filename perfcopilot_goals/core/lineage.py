@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
+from perfcopilot_goals.domain.actions import SYNC
 from perfcopilot_goals.domain.sync import Source
 from perfcopilot_goals.errors import GoalsGuardError
 
@@ -26,6 +27,6 @@ def check_inputs(table: str, sources: Mapping[str, Source]) -> None:
         for shared, was in source.inputs.items():
             if shared in sources and sources[shared].run_id != was:
                 raise GoalsGuardError(
-                    f"{table} was not written: {name} was made from an earlier state of {shared}. "
-                    f"Materialize {name} again first, or run the whole sync"
+                    f"{table} was not written: {name} was made from an earlier state of {shared}",
+                    action=f"Materialize {name} again first, or run the whole sync: {SYNC}",
                 )

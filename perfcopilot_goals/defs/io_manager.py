@@ -17,6 +17,7 @@ from perfcopilot_goals.core.receipt_text import receipt_markdown
 from perfcopilot_goals.defs.columns import column_lineage
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.resources import StoreResource
+from perfcopilot_goals.domain.actions import SYNC
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.sync import SLICE_TABLES, Source
 from perfcopilot_goals.errors import GoalsGuardError, GoalsStoreError
@@ -121,7 +122,7 @@ def _check_moments(table: str, synced_at: dt.datetime, sources: dict[str, Source
     if older:
         raise GoalsGuardError(
             f"{table} was not written: {' and '.join(older)} came from an earlier sync than what this run has written",
-            action="Materialize what lies between in the same run, or run the whole sync",
+            action=f"Materialize what lies between in the same run, or run the whole sync: {SYNC}",
         )
 
 

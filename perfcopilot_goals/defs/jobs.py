@@ -16,7 +16,8 @@ from perfcopilot_goals.defs.assets import POOL
 from perfcopilot_goals.defs.failures import as_failures, not_recorded
 from perfcopilot_goals.defs.partitions import connections_partitions
 from perfcopilot_goals.defs.resources import AsanaResource
-from perfcopilot_goals.domain.actions import INSPECT_JOB, MATCH_JOB, SET_JOB
+from perfcopilot_goals.domain.actions import INSPECT_JOB, MATCH_JOB, SET_JOB, SYNC_JOB
+from perfcopilot_goals.domain.ids import show_ids
 from perfcopilot_goals.services.connections import ConnectionCheck, check_connection
 from perfcopilot_goals.services.mapping import Suggested, suggest_mapping
 from perfcopilot_goals.services.rights import needs_right
@@ -29,8 +30,9 @@ NAMES = (INSPECT_JOB, SET_JOB, MATCH_JOB)
 class WorkspaceConfig(dg.Config):
     """What to set; what is left out stays as it is."""
 
-    workspace_gid: str | None = Field(
-        default=None,
+    # Empty and not None: the launchpad shows no field whose default is null, and shows this one with quotes to type in.
+    workspace_gid: str = Field(
+        default="",
         description="The workspace's GID in Asana, digits in quotes. The job inspect_connection lists the right ones.",
     )
     even_if_unseen: bool = Field(
@@ -65,7 +67,9 @@ def ask_asana(context: dg.OpExecutionContext, asana: AsanaResource) -> None:
         for line in _describe_check(found):
             context.log.info(line)
         if found.error:
-            raise found.error
+            # The page of a run shows the end of its log, and a failure's stack hides the lines before it.
+            seen = show_ids(list(found.identity.workspaces)) or "none"
+            raise found.error.listing([f"the token sees these workspaces: {seen}"])
         plan = plan_sync(store.database, name)
         guess = " It was never synced, so the number of goals is not known." if plan.parts.is_guess else ""
         context.log.info(
@@ -94,7 +98,7 @@ def change_connection(context: dg.OpExecutionContext, config: WorkspaceConfig, a
     if after.enabled:
         context.log.info(
             "If its last sync failed because of a setting, fixed_connection_sensor syncs it within half a minute. "
-            "Otherwise materialize its partition."
+            f"Otherwise launch the job {SYNC_JOB} for it."
         )
 
 
@@ -192,7 +196,7 @@ def _describe_matches(done: Suggested, *, is_applied: bool) -> list[str]:
         mapped = ", ".join(f"{conflict.employee_id} to {conflict.gid}" for conflict in done.seen.conflicts)
         lines.append(f"The e-mails say that these may be mapped to somebody else: {mapped}")
     if done.applied:
-        lines.append("Materialize the connection's partition, and their blocks are made.")
+        lines.append(f"Launch the job {SYNC_JOB} for the connection, and their blocks are made.")
     return lines
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 
 from perfcopilot_goals.domain.block import BLOCK_REASONS, STATUSES
 
-# Short: in a window of 760 pixels, Dagster leaves some 280 for label, count and bar.
-LONGEST_BAR = 10
+# Short: in a window of 1,280 pixels, the Overview of an asset leaves some 260 for label, count and bar.
+LONGEST_BAR = 6
 _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 
 

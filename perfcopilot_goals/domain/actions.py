@@ -6,9 +6,11 @@ token reference, stays with the error that says so.
 """
 
 INSPECT_JOB, SET_JOB, MATCH_JOB = "inspect_connection", "set_workspace", "match_employees"
+SYNC_JOB = "sync_goals"
 
 INSPECT = f"perfcopilot-goals connection check {{connection}}, or the job {INSPECT_JOB} in the UI"
 SET_WORKSPACE = f"perfcopilot-goals connection set {{connection}} --workspace-gid GID, or the job {SET_JOB} in the UI"
 ENABLE = f"perfcopilot-goals connection set {{connection}} --enable, or the job {SET_JOB} in the UI"
 IMPORT = "perfcopilot-goals employee import {connection} FILE.csv"
-SYNC = "perfcopilot-goals sync {connection}, or materialize its partition in the UI"
+# Not "materialize its partition": the page of an asset materializes that asset alone, which a guard may refuse.
+SYNC = f"perfcopilot-goals sync {{connection}}, or the job {SYNC_JOB} in the UI"

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from perfcopilot_goals.domain.actions import SYNC
 from perfcopilot_goals.domain.limits import HISTORY_DAYS
 from perfcopilot_goals.domain.sync import Source
 from perfcopilot_goals.errors import GoalsConfigError, GoalsGuardError, GoalsStoreError
@@ -163,7 +164,7 @@ def load_slice(
                 f"{table} was never written",
                 "02000",
                 connection=connection,
-                action="Materialize it first, or run the whole sync",
+                action=f"Materialize it first, or run the whole sync: {SYNC}",
             )
         return read_slice(conn, table, connection, columns), source
 

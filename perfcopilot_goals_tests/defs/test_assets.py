@@ -387,6 +387,7 @@ def test_a_roster_that_changes_while_the_sync_runs_is_noticed(running: Running) 
     result = running.sync()
     assert error_code(result) == "GoalsGuardError"
     assert "owned_goals was made from an earlier state of employees" in failure(result)
+    assert f"perfcopilot-goals sync {running.name}, or the job sync_goals in the UI" in failure(result)
     assert running.rows("prompt_blocks") == []
     assert running.sync().success
     assert "Cleo's goal" in running.block("E3")

@@ -90,6 +90,7 @@ def test_inspecting_a_wrong_workspace_lists_the_right_ones_and_then_fails_as_a_s
     assert error_code(result) == "GoalsConfigError"
     assert "Asana knows no workspace 404 for this token" in failure(result)
     assert f"connection set {running.name} --workspace-gid GID, or the job set_workspace in the UI" in failure(result)
+    assert "the token sees these workspaces: 77. Set the right one" in failure(result), "where the run's page stops"
     assert "It sees workspace 77 (Small)" in log_of(running, result)
     assert running.sync_log() == []
 

@@ -48,7 +48,15 @@ def test_a_sync_without_goals_has_a_picture_too(running: Running) -> None:
 
 @pytest.mark.parametrize(
     ("count", "most", "bar"),
-    [(0, 0, ""), (0, 9, ""), (1, 100_000, "▏"), (9, 9, "█" * LONGEST_BAR), (1, 8, "█▎"), (99_999, 100_000, "█" * 10)],
+    [
+        (0, 0, ""),
+        (0, 9, ""),
+        (1, 100_000, "▏"),
+        (9, 9, "█" * LONGEST_BAR),
+        (1, 6, "█"),
+        (1, 5, "█▎"),
+        (99_999, 100_000, "█" * LONGEST_BAR),
+    ],
 )
 def test_a_bar_is_as_long_as_its_count_and_never_hides_one(count: int, most: int, bar: str) -> None:
     assert draw_bar(count, most) == bar
