@@ -29,7 +29,7 @@ from perfcopilot_goals.storage.sync_log import begin_sync
 from perfcopilot_goals.storage.versions import read_block_version_at
 
 TITLE = "History of blocks and goals"
-GOALS, KEY_RESULTS = 3, 2
+GOALS, KEY_RESULTS = 2, 1
 CHANGED_PERCENT = 5
 LOOKS_BACK = 200
 NAME = "Grow web traffic by 30% in the northern region, as agreed with the team"
@@ -37,7 +37,10 @@ NAME = "Grow web traffic by 30% in the northern region, as agreed with the team"
 
 def run(scale: Scale) -> Iterator[dict[str, Any]]:
     """Rows for the first sync, the ones in between and the last ones, then for the tables and for looking back."""
-    race = f"{scale.employees:,} employees, {scale.daily_syncs} syncs, {CHANGED_PERCENT} % of blocks changed by each"
+    race = (
+        f"{scale.employees:,} employees of {GOALS} goals with {KEY_RESULTS} key result each, {scale.daily_syncs} syncs, "
+        f"{CHANGED_PERCENT} % of blocks changed by each"
+    )
     versions = _Stopwatch(VERSION_TABLES)
     company, times = _Company(scale.employees), []
     with workplace() as place:
