@@ -38,7 +38,7 @@ NAME = "Grow web traffic by 30% in the northern region, as agreed with the team"
 def run(scale: Scale) -> Iterator[dict[str, Any]]:
     """Rows for the first sync, the ones in between and the last ones, then for the tables and for looking back."""
     race = (
-        f"{scale.employees:,} employees of {GOALS} goals with {KEY_RESULTS} key result each, {scale.daily_syncs} syncs, "
+        f"{scale.employees:,} employees of {GOALS} goals with {KEY_RESULTS} key result, {scale.daily_syncs} syncs, "
         f"{CHANGED_PERCENT} % of blocks changed by each"
     )
     versions = _Stopwatch(VERSION_TABLES)
