@@ -82,8 +82,9 @@ class Person:
     def open_launchpad(self, job: str, partition: str) -> None:
         self.open_link("Jobs")
         self.open_link(job)
-        self.open_tab("Launchpad")
-        # Said once the form has come; a menu that is opened before closes again.
+        # Dagster makes the form anew when the partitions come, and closes the menu that a quick hand has opened.
+        with self.page.expect_response(lambda response: "ConfigPartitions" in (response.request.post_data or "")):
+            self.open_tab("Launchpad")
         self.reads("No errors")
         self.click(self.page.get_by_placeholder("Partition"))
         self.click(self.page.get_by_role("menuitem", name=partition, exact=True))
