@@ -14,17 +14,16 @@ from perfcopilot_goals.defs.partitions import (
     register_partitions,
 )
 from perfcopilot_goals.defs.resources import StoreResource
+from perfcopilot_goals.domain.actions import SYNC_JOB
 from perfcopilot_goals.domain.ids import show_ids
 from perfcopilot_goals.domain.sync import SLICE_TABLES, LastSync
-from perfcopilot_goals.storage.connections import read_connections
+from perfcopilot_goals.storage.connections import read_enabled
 from perfcopilot_goals.storage.roster_and_settings import count_enabled
 from perfcopilot_goals.storage.status import read_failed_syncs
 
-JOB = "sync_goals"
-
 # One process for the five steps: with a process each, imports cost more than the sync of a small company.
 sync_goals = dg.define_asset_job(
-    JOB,
+    SYNC_JOB,
     selection=dg.AssetSelection.assets(*SLICE_TABLES),
     executor_def=dg.in_process_executor,
     description="Pull a connection's goals from Asana and render its blocks. One connection a run.",
@@ -48,8 +47,8 @@ def sync_schedule(cron: str) -> dg.ScheduleDefinition:
     )
     def schedule(context: dg.ScheduleEvaluationContext, store: StoreResource) -> Iterator[dg.RunRequest]:
         with store.database.connect("reading the connections") as conn:
-            names = [connection.connection for connection in read_connections(conn) if connection.enabled]
-        waiting = context.instance.get_runs(dg.RunsFilter(job_name=JOB, statuses=[dg.DagsterRunStatus.QUEUED]))
+            names = read_enabled(conn)
+        waiting = context.instance.get_runs(dg.RunsFilter(job_name=SYNC_JOB, statuses=[dg.DagsterRunStatus.QUEUED]))
         # A key that Dagster does not know fails the whole tick, and a connection may have been added without Dagster.
         register_partitions(context.instance, names)
         for name in decide_syncs(names, partitions_of(waiting)):
@@ -67,6 +66,8 @@ def request_sync(name: str, run_key: str, reason: str) -> dg.RunRequest:
 
 
 SENSOR_SECONDS = 30
+# Commands and the admin page add and remove partitions themselves. This is for who writes the table without them.
+PARTITIONS_SECONDS = 60
 IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -78,18 +79,21 @@ IN_FLIGHT = [
 
 @dg.sensor(
     name="connections_sensor",
-    minimum_interval_seconds=SENSOR_SECONDS,
+    minimum_interval_seconds=PARTITIONS_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Keeps the partitions equal to the enabled connections.",
 )
 def connections_sensor(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult | dg.SkipReason:
     """Adds partitions at once, removes one when none of its runs is in flight; a failed read changes nothing."""
-    found = store.read_or_skip("reading the connections", read_connections)
-    if isinstance(found, dg.SkipReason):
-        return found
-    enabled = [connection.connection for connection in found if connection.enabled]
-    runs = context.instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT))
-    change = decide_partitions(enabled, partition_keys(context.instance), partitions_of(runs))
+    # Partitions first: one whose connection is added meanwhile is not known yet, and would look like one to remove.
+    existing = partition_keys(context.instance)
+    enabled = store.read_or_skip("reading the connections", read_enabled)
+    if isinstance(enabled, dg.SkipReason):
+        return enabled
+    # Thousands of runs may be in flight, so they are read only if there is a partition to remove.
+    is_any_gone = not set(existing) <= set(enabled)
+    runs = context.instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT)) if is_any_gone else []
+    change = decide_partitions(enabled, existing, partitions_of(runs))
     requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
     if change.add:
         requests.append(connections_partitions.build_add_request(change.add))

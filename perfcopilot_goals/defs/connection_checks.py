@@ -24,11 +24,12 @@ from perfcopilot_goals.core.connection_checks import (
     render_table,
     with_ended_runs,
 )
-from perfcopilot_goals.defs.automation import JOB, SENSOR_SECONDS
+from perfcopilot_goals.defs.automation import SENSOR_SECONDS
 from perfcopilot_goals.defs.failures import as_failures, not_recorded
 from perfcopilot_goals.defs.partitions import PARTITION_TAG
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.defs.unevaluated_checks import report_unevaluated
+from perfcopilot_goals.domain.actions import SYNC_JOB
 from perfcopilot_goals.domain.connection_health import ConnectionHealth, EndedRun
 from perfcopilot_goals.domain.ids import IDS_SHOWN
 from perfcopilot_goals.errors import GoalsError
@@ -179,7 +180,7 @@ def _runs_without_success(instance: dg.DagsterInstance, now: dt.datetime) -> lis
         )
         for record in instance.get_run_records(lately, limit=_RUNS)
         # The job, or assets that somebody picked: the jobs for people and checks alone are no syncs.
-        if PARTITION_TAG in (run := record.dagster_run).tags and (run.job_name == JOB or run.asset_selection)
+        if PARTITION_TAG in (run := record.dagster_run).tags and (run.job_name == SYNC_JOB or run.asset_selection)
     ]
 
 

@@ -41,8 +41,8 @@ class WorkspaceConfig(dg.Config):
     )
     enabled: bool | None = Field(
         default=None,
-        description="Whether the connection is synced. A disabled one loses its partition within half a minute. To "
-        "enable it again, add its partition by hand and run this job for it at once.",
+        description="Whether the connection is synced. A disabled one loses its partition in about a minute. "
+        "To enable it again, add its partition by hand and run this job for it at once.",
     )
 
 

@@ -17,8 +17,9 @@ def partition_keys(instance: dg.DagsterInstance) -> list[str]:
 
 def register_partitions(instance: dg.DagsterInstance, names: Iterable[str]) -> list[str]:
     """Make partitions of those connections that are none yet; returns the new ones."""
-    known = set(partition_keys(instance))
-    new = [name for name in names if name not in known]
+    wanted = list(names)
+    known = set(partition_keys(instance)) if wanted else set()
+    new = [name for name in wanted if name not in known]
     if new:
         instance.add_dynamic_partitions(_NAME, new)
     return new

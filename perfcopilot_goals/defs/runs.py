@@ -8,12 +8,11 @@ from dagster._core.execution.api import execute_run
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 
 from perfcopilot_goals.defs.assets import IO_MANAGER
-from perfcopilot_goals.defs.automation import JOB
 from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.defs.failures import ERROR_CODE
 from perfcopilot_goals.defs.partitions import PARTITION_TAG, register_partitions
 from perfcopilot_goals.defs.progress import Report
-from perfcopilot_goals.domain.actions import ENABLE
+from perfcopilot_goals.domain.actions import ENABLE, SYNC_JOB
 from perfcopilot_goals.errors import EXIT_CODES, GoalsConfigError
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.connections import read_connection
@@ -63,7 +62,7 @@ class Runner:
     ) -> None:
         self._instance = instance
         self._database = database
-        self._job = build_definitions(settings, report).resolve_job_def(JOB)
+        self._job = build_definitions(settings, report).resolve_job_def(SYNC_JOB)
         self._log_level = "INFO" if debug else "CRITICAL"
 
     def sync(self, name: str, *, allow_empty: bool = False) -> Outcome:
@@ -86,7 +85,7 @@ class Runner:
                 "resources": {IO_MANAGER: {"config": {"allow_empty": allow_empty}}},
             },
             tags={PARTITION_TAG: name, **_NOT_RETRIED},
-            remote_job_origin=_PLACE.get_job_origin(JOB),
+            remote_job_origin=_PLACE.get_job_origin(SYNC_JOB),
         )
         result = execute_run(InMemoryJob(self._job), run, self._instance)
         self._check_interrupt(name, result.run_id)

@@ -34,6 +34,12 @@ def read_connections(conn: sa.Connection) -> list[Connection]:
     return [Connection(*row) for row in conn.execute(query)]
 
 
+def read_enabled(conn: sa.Connection) -> list[str]:
+    """The enabled connections, by name."""
+    query = sa.select(_CONNECTIONS.c.connection).where(_CONNECTIONS.c.enabled).order_by(_CONNECTIONS.c.connection)
+    return list(conn.scalars(query))
+
+
 def read_connection(conn: sa.Connection, name: str) -> Connection:
     """The connection of that name, or `GoalsConfigError`."""
     found = conn.execute(sa.select(*_COLUMNS).where(_CONNECTIONS.c.connection == name)).first()

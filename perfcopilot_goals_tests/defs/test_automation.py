@@ -168,6 +168,21 @@ def test_the_sensor_adds_and_removes_partitions_with_the_connections(
     assert "gone" in asked["DeleteDynamicPartitionsRequest"]
 
 
+def test_a_partition_goes_only_when_no_run_of_it_is_in_flight(
+    running: Running, instance: dg.DagsterInstance, definitions: dg.Definitions
+) -> None:
+    running.instance = instance
+    register_partitions(instance, [running.name, "gone", "syncing"])
+    enter_run(instance, definitions.resolve_job_def("sync_goals"), "syncing", dg.DagsterRunStatus.STARTED)
+    (request,) = evaluate("connections_sensor", running, definitions).dynamic_partitions_requests or []
+    assert isinstance(request, dg.DeleteDynamicPartitionsRequest)
+    assert list(request.partition_keys) == ["gone"]
+    (run,) = instance.get_runs()
+    instance.report_run_canceled(run)
+    (request,) = evaluate("connections_sensor", running, definitions).dynamic_partitions_requests or []
+    assert list(request.partition_keys) == ["gone", "syncing"]
+
+
 def test_the_partitions_sensor_says_what_it_saw_and_what_it_did(running: Running, definitions: dg.Definitions) -> None:
     result = evaluate("connections_sensor", running, definitions)
     assert result.skip_reason == dg.SkipReason("1 connections, nothing changed")

@@ -19,21 +19,20 @@ from perfcopilot_goals.settings import Settings, load_settings
 from perfcopilot_goals.storage.connections import read_connections
 from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.clock import FakeClock
+from perfcopilot_goals_tests.defs.broken_connections import (
+    BROKEN,
+    SET,
+    SETTINGS,
+    WORKING,
+    copy_sync,
+    remove_roster,
+    rows_of,
+)
 from perfcopilot_goals_tests.defs.running_instance import TOKEN, Running, small_world
 from perfcopilot_goals_tests.scripted_faults import Script
 
 SENSOR = "connection_checks_sensor"
 CHECKS = ("every_connection_works", "no_connection_is_truncated", "no_connection_is_stale")
-SET = "connection set {name} --workspace-gid GID, or the job set_workspace in the UI"
-# Six ways to be broken: what is wrong, the error's class in the table, and the remedy beside it.
-BROKEN = {
-    "wrong-gid": ("GoalsConfigError", f"Set the right one: perfcopilot-goals {SET}"),
-    "no-gid": ("GoalsConfigError", f"Set it: perfcopilot-goals {SET}"),
-    "no-roster": ("GoalsConfigError", "Import one: perfcopilot-goals employee import {name} FILE.csv"),
-    "no-token": ("GoalsConfigError", "connection set {name} --token-ref env:NAME"),
-    "refused-token": ("AsanaAccessError", "Renew the token that the connection's token_ref names"),
-    "asana-down": ("AsanaUnavailableError", ""),
-}
 
 
 @pytest.fixture
@@ -54,35 +53,18 @@ def company(
         conn.execute("delete from perfcopilot_goals.connections")
     running.instance = real_instance
     running.definitions = build_definitions(load_settings(), clock=FakeClock())
-    for number in range(25):
-        running.connect(f"works-{number:02}")
-    running.connect("wrong-gid", workspace_gid="404")
-    running.connect("no-gid", workspace_gid=None)
-    running.connect("no-roster")
-    running.connect("no-token", token_ref="env:UNSET_TOKEN")
-    running.connect("refused-token", token_ref="env:REFUSED_TOKEN")
+    for name in WORKING:
+        running.connect(name)
+    for name, settings in SETTINGS.items():
+        running.connect(name, **settings)
     running.connect("asana-down", base_url=down.base_url)
-    with psycopg.connect(running.database.url) as conn:
-        conn.execute("delete from perfcopilot_goals.employees where connection = 'no-roster'")
+    remove_roster(running.database.url)
     return running
 
 
 def names(running: Running) -> list[str]:
     with running.database.connect("listing") as conn:
         return [connection.connection for connection in read_connections(conn)]
-
-
-def copy_sync(running: Running, name: str) -> None:
-    """As if every connection that works had been synced as this one was: Dagster takes seconds for each."""
-    columns = "synced_at, started_at, finished_at, state, error_code, requests, throttled, subgoal_route, counts"
-    taken = ", ".join(f"s.{column}" for column in columns.split(", "))
-    with psycopg.connect(running.database.url) as conn:
-        conn.execute(
-            f"insert into perfcopilot_goals.syncs (connection, run_id, {columns}) select c.connection, s.run_id, "
-            f"{taken} from perfcopilot_goals.connections c, perfcopilot_goals.syncs s "
-            "where s.connection = %s and c.connection like 'works-%%' on conflict do nothing",
-            [name],
-        )
 
 
 def tick(running: Running, cursor: str | None, settings: Settings | None = None) -> dg.SensorResult:
@@ -108,16 +90,10 @@ def told(evaluation: dg.AssetCheckEvaluation) -> dict[str, Any]:
     return {name: value.value for name, value in evaluation.metadata.items()}
 
 
-def rows_of(table: str) -> dict[str, list[str]]:
-    """The cells of the table by connection."""
-    lines = [line[2:-2].split(" | ") for line in table.split("\n")[2:]]
-    return {name: cells for name, *cells in lines}
-
-
 def test_of_31_connections_the_six_broken_ones_are_named_with_their_remedies(company: Running) -> None:
     for name in ("works-00", *BROKEN):
         company.sync(name)
-    copy_sync(company, "works-00")
+    copy_sync(company.database.url, "works-00")
     result = tick(company, None)
     events = [event for event in result.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
     assert [event.check_name for event in events] == list(CHECKS)

@@ -18,8 +18,9 @@ from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.scheduler.instigation import TickStatus
 from dagster._serdes import serialize_value
+from dagster_postgres import PostgresRunStorage, PostgresScheduleStorage
 
-from perfcopilot_goals.defs.instance import TRUSTED_SECONDS, dagster_url
+from perfcopilot_goals.defs.instance import TRUSTED_SECONDS, RunStorage, ScheduleStorage, dagster_url
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.database import Database, driver
@@ -263,3 +264,39 @@ def test_connections_are_kept_and_those_that_ended_are_replaced(
         monkeypatch.setattr("perfcopilot_goals.defs.instance.TRUSTED_SECONDS", 0.0)
         assert real_instance.get_runs() == runs
         assert not backends() & kept
+
+
+def test_an_instance_that_is_opened_again_does_not_log_in_again(
+    real_instance: dg.DagsterInstance, database_url: str
+) -> None:
+    """The code server opens one at each tick of a sensor."""
+
+    def logins() -> int:
+        with psycopg.connect(database_url) as conn:
+            row = conn.execute("select sessions from pg_stat_database where datname = current_database()").fetchone()
+        assert row
+        return int(row[0])
+
+    def look() -> None:
+        with dg.DagsterInstance.from_ref(real_instance.get_ref()) as again:
+            again.get_runs(limit=1)
+            again.get_dynamic_partitions("connections")
+            again.get_ticks("none", "none", limit=1)
+
+    look()
+    before = logins()
+    for _ in range(10):
+        look()
+    # Our own looks at the number are logins, too.
+    assert logins() - before <= 2
+
+
+def test_dagsters_tables_have_what_it_no_longer_asks_for(real_instance: dg.DagsterInstance) -> None:
+    schedules, runs = real_instance.schedule_storage, real_instance.run_storage
+    assert isinstance(schedules, ScheduleStorage)
+    assert isinstance(runs, RunStorage)
+    assert PostgresRunStorage.has_run_stats_index_cols(runs)
+    assert PostgresScheduleStorage.has_instigators_table(schedules)
+    assert PostgresScheduleStorage.has_secondary_index_table(schedules)
+    with schedules.connect() as conn:
+        assert PostgresScheduleStorage._has_instigators_table(schedules, conn)

@@ -14,7 +14,7 @@ from perfcopilot_goals_tests.end_to_end.service import Service, wait_for
 pytestmark = pytest.mark.long
 
 RUN_SECONDS = 120.0
-# A sensor looks every half minute.
+# The sensor looks once a minute.
 SENSOR_SECONDS = 90.0
 FRESH_SECONDS = 5.0
 REPOSITORY = {"repositoryLocationName": "perfcopilot_goals", "repositoryName": "__repository__"}
