@@ -53,11 +53,16 @@ class Ask:
         return self.query.get(name, "") or self.form.get(name)
 
     def page(self, read: Callable[[int, int], tuple[Sequence[Any], int]], name: str = "page") -> "ListPage":
-        """The page whose number is in the value of that name. `read` gets limit and offset, as the services do."""
+        """The page whose number is in the value of that name, or the last one if there are not so many.
+
+        `read` gets limit and offset, as the services do.
+        """
         given = self.get(name)
         number = max(1, int(given)) if given.isascii() and given.isdecimal() and len(given) < 7 else 1
-        rows, total = read(PAGE_ROWS, (number - 1) * PAGE_ROWS)
-        return ListPage(rows, total, number)
+        page = ListPage(*read(PAGE_ROWS, (number - 1) * PAGE_ROWS), number)
+        if number <= page.count:
+            return page
+        return ListPage(*read(PAGE_ROWS, (page.count - 1) * PAGE_ROWS), page.count)
 
 
 @dataclass(frozen=True)

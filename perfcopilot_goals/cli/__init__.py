@@ -79,7 +79,10 @@ class _Commands(click.Group):
             else:
                 echo(*error.lines, err=True)
             sys.exit(error.exit_code)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except click.Abort:
+            echo("Not confirmed, so nothing was changed.", err=True)
+            sys.exit(INTERRUPTED)
+        except (click.ClickException, click.exceptions.Exit):
             raise
         except Exception as error:
             if ctx.params["debug"]:

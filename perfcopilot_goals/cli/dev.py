@@ -53,8 +53,13 @@ def sandbox(
         raise click.UsageError("--subgoals has to be less than --goals")
     token = tokens[0]
     world = sample_company() if goals is None else generated_world(goals, people, subgoals=subgoals)
+    if port:
+        check_port(port, "sandbox --port N")
     if roster is not None:
-        roster.write_text(roster_csv(world), "utf-8")
+        try:
+            roster.write_text(roster_csv(world), "utf-8")
+        except OSError as error:
+            raise click.BadParameter(f"cannot be written: {error.strerror}", param_hint="--roster") from None
     with Sandbox(
         world,
         token=token,

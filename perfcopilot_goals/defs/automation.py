@@ -17,6 +17,7 @@ from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.actions import SYNC_JOB
 from perfcopilot_goals.domain.ids import show_ids
 from perfcopilot_goals.domain.sync import SLICE_TABLES, LastSync
+from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.storage.connections import read_enabled
 from perfcopilot_goals.storage.roster_and_settings import count_enabled
 from perfcopilot_goals.storage.status import read_failed_syncs
@@ -34,18 +35,11 @@ def sync_schedule(cron: str) -> dg.ScheduleDefinition:
     """A schedule in UTC whose tick requests one run for each enabled connection.
 
     The run queue limits how many of them run at once: `max_concurrent_runs` in dagster.yaml. After missed ticks Dagster
-    makes up for the last one only, because the schedule has no partition set.
+    makes up for the last one only, because the schedule has no partition set. Raises `GoalsConfigError` if `cron` is
+    none.
     """
 
-    @dg.schedule(
-        name="sync_goals_schedule",
-        job=sync_goals,
-        cron_schedule=cron,
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Syncs every enabled connection. The time is PERFCOPILOT_SYNC_CRON, in UTC.",
-    )
-    def schedule(context: dg.ScheduleEvaluationContext, store: StoreResource) -> Iterator[dg.RunRequest]:
+    def request_syncs(context: dg.ScheduleEvaluationContext, store: StoreResource) -> Iterator[dg.RunRequest]:
         with store.database.connect("reading the connections") as conn:
             names = read_enabled(conn)
         waiting = context.instance.get_runs(dg.RunsFilter(job_name=SYNC_JOB, statuses=[dg.DagsterRunStatus.QUEUED]))
@@ -54,7 +48,21 @@ def sync_schedule(cron: str) -> dg.ScheduleDefinition:
         for name in decide_syncs(names, partitions_of(waiting)):
             yield request_sync(name, f"{context.scheduled_execution_time.isoformat()}:{name}", "schedule")
 
-    return schedule
+    as_schedule = dg.schedule(
+        name="sync_goals_schedule",
+        job=sync_goals,
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Syncs every enabled connection. The time is PERFCOPILOT_SYNC_CRON, in UTC.",
+    )
+    try:
+        return as_schedule(request_syncs)
+    except dg.DagsterInvalidDefinitionError:
+        raise GoalsConfigError(
+            f"PERFCOPILOT_SYNC_CRON is {cron!r}, which is no cron schedule",
+            action="Write five fields; 17 5 * * * is 05:17 UTC every day",
+        ) from None
 
 
 def request_sync(name: str, run_key: str, reason: str) -> dg.RunRequest:

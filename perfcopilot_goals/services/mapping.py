@@ -58,19 +58,26 @@ class Suggested:
     users: list[AsanaUser]
 
 
-def set_mapping(database: Database, name: str, employee_id: str, gid: str | None, *, actor: str | None = None) -> None:
+def set_mapping(
+    database: Database, name: str, employee_id: str, gid: str | None, *, actor: str | None = None
+) -> str | None:
     """Maps an employee to an Asana user, or with None unlinks them; `GoalsConfigError` if that cannot be.
+
+    Returns the user that they were mapped to before. If that is another one, their block is gone until the next sync.
 
     If `actor` is given, the audit log gets an entry.
     """
     with database.connect("changing the roster") as conn:
         read_connection(conn, name)
         try:
-            map_employee(conn, name, employee_id, None if gid is None else check_gid(gid, "the Asana user's GID"))
+            before = map_employee(
+                conn, name, employee_id, None if gid is None else check_gid(gid, "the Asana user's GID")
+            )
         except GoalsError as error:
             error.about(name)
             raise
         add_audit_entry(conn, name, actor, UNMAPPED if gid is None else MAPPED, [employee_id])
+    return before
 
 
 def save_mappings(

@@ -45,16 +45,17 @@ def read_mapping(conn: sa.Connection, connection: str) -> dict[str, str | None]:
 def import_employees(conn: sa.Connection, connection: str, employees: Iterable[Employee]) -> None:
     """Add or change these employees and leave the others: all of them, or none and a `GoalsConfigError`.
 
-    An employee who has an id of an erased person is not stored again. One who is unmapped loses block and goal rows.
+    An employee who has an id of an erased person is not stored again. One who is unmapped, or mapped to another Asana
+    user, loses block and goal rows: they may be somebody else's goals.
     """
     erased = read_erased(conn, connection)
     before = {row.employee_id: row for row in read_employees(conn, connection)}
     given = {row.employee_id: erased.without_manager(row) for row in employees if not erased.has_person(row)}
     _check_unique(connection, before | given)
     _store(conn, connection, [row for key, row in given.items() if before.get(key) != row])
-    were_mapped = {key for key, row in before.items() if row.asana_user_gid}
-    unmapped = [key for key, row in given.items() if key in were_mapped and not row.asana_user_gid]
-    withdraw_employees(conn, connection, unmapped)
+    user_of = {key: row.asana_user_gid for key, row in before.items() if row.asana_user_gid}
+    moved = [key for key, row in given.items() if key in user_of and row.asana_user_gid != user_of[key]]
+    withdraw_employees(conn, connection, moved)
 
 
 def remove_employees(conn: sa.Connection, connection: str, employee_ids: Iterable[str]) -> None:
@@ -65,8 +66,8 @@ def remove_employees(conn: sa.Connection, connection: str, employee_ids: Iterabl
     conn.execute(sa.delete(_EMPLOYEES).where(e.connection == connection, e.employee_id == any_of(gone)))
 
 
-def map_employee(conn: sa.Connection, connection: str, employee_id: str, gid: str | None) -> None:
-    """Map the employee to an Asana user, or unmap them with None."""
+def map_employee(conn: sa.Connection, connection: str, employee_id: str, gid: str | None) -> str | None:
+    """Map the employee to an Asana user, or unmap them with None; returns the user that they were mapped to before."""
     lock_roster(conn, connection)
     if read_erased(conn, connection).has_user(gid):
         raise GoalsConfigError(
@@ -78,6 +79,7 @@ def map_employee(conn: sa.Connection, connection: str, employee_id: str, gid: st
     row = roster[employee_id]
     if row.asana_user_gid != gid:
         import_employees(conn, connection, [replace(row, asana_user_gid=gid)])
+    return row.asana_user_gid
 
 
 def map_unmapped(conn: sa.Connection, connection: str, gid_of: Mapping[str, str]) -> int:

@@ -93,7 +93,7 @@ def record_versions(
 
 
 def withdraw_employees(conn: sa.Connection, connection: str, employee_ids: Iterable[str]) -> None:
-    """Delete the blocks and goal rows of employees who are no longer mapped, and close their versions.
+    """Delete the blocks and goal rows of employees whose Asana user is another now, or none, and close their versions.
 
     The next sync would do it too. Until then, readers would get goals that may be somebody else's.
     """

@@ -37,6 +37,9 @@ def test_a_sync_says_what_it_brought_and_what_was_incomplete_by_id(page: Page) -
         assert said in document.text
     assert "903" in document.text
     assert "http://127.0.0.1:3000/runs/run-9" in document.links()
+    beyond = page.administrator().open("/admin?tab=syncs&connection=acme&page=99999").text
+    assert "7 in the workspace" in beyond
+    assert "No sync yet" not in beyond
     assert "No sync yet" in page.administrator().open("/admin?tab=syncs&connection=other").text
 
 

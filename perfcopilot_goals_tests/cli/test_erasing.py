@@ -200,8 +200,9 @@ def test_nobody_is_erased_by_mistake(cli: Cli, roster: Path) -> None:
         assert cli("connection", "add", "acme", *settings).returncode == 0
         assert cli("employee", "import", "acme", str(roster)).returncode == 0
     unasked = cli("employee", "erase", "acme", "E003")
-    assert unasked.returncode == 1
+    assert unasked.returncode == 130
     assert "This cannot be undone" in unasked.stderr
+    assert "Not confirmed, so nothing was changed." in unasked.stderr
     for arguments, says in (
         (["nope", "E003"], "no connection"),
         (["acme", "E77"], "no employee 'E77', so nothing was erased"),

@@ -193,6 +193,9 @@ def test_only_a_replace_removes_and_the_next_sync_takes_the_block_with_it(
         assert "acme: 0 added, 0 changed, 1 as they were, 2 removed." in removed.stdout
         assert "disappear with the next sync: perfcopilot-goals sync acme" in removed.stdout
         assert people(cli) == {"E1": ANA}
+        moved = cli("employee", "import", "acme", file_of(tmp_path, "E1,Ana,,19"))
+        assert "Another Asana user than before: 1 (E1). Their blocks are gone" in moved.stdout
+        assert "there is no block for employee E1 yet" in cli("prompt", "acme", "E1").stderr
         gone = cli("prompt", "acme", "E2")
         assert (gone.returncode, gone.stdout) == (2, "")
         assert cli("sync", "acme").returncode == 0

@@ -1,6 +1,7 @@
 """Versions of blocks and goals: when one begins, ends, goes; and what each kind of write does to them."""
 
 import datetime as dt
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,7 @@ from perfcopilot_goals.schemas.tables import frame
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.connections import remove_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.employees import import_employees, map_employee, remove_employees
+from perfcopilot_goals.storage.employees import import_employees, map_employee, read_employees, remove_employees
 from perfcopilot_goals.storage.erasure import erase_employee
 from perfcopilot_goals.storage.erasure_scan import scan_for_leftovers
 from perfcopilot_goals.storage.migrate import ensure_migrated
@@ -122,16 +123,19 @@ def test_moments_go_on_after_the_clock_was_set_back(database: Database) -> None:
     assert [later - sooner for sooner, later in pairwise(moments)] == [MICROSECOND, MICROSECOND]
 
 
-@pytest.mark.parametrize("how", ["unmap", "remove"])
-def test_who_is_unmapped_or_removed_loses_block_and_goals_at_once_and_the_versions_are_closed(
+@pytest.mark.parametrize("how", ["unmap", "map to another user", "import with another user", "remove"])
+def test_who_is_unmapped_or_mapped_anew_or_removed_loses_block_and_goals_at_once_and_the_versions_are_closed(
     database: Database, how: str
 ) -> None:
     sync(database, 0, {"E1": GROW, "E2": EMPTY}, {"1": "E1 on_track", "2": "E2 on_track"})
     with database.connect("changing the roster") as conn:
-        if how == "unmap":
-            map_employee(conn, "acme", "E1", None)
-        else:
+        before = next(row for row in read_employees(conn, "acme") if row.employee_id == "E1")
+        if how == "import with another user":
+            import_employees(conn, "acme", [replace(before, asana_user_gid="99")])
+        elif how == "remove":
             remove_employees(conn, "acme", ["E1"])
+        else:
+            map_employee(conn, "acme", "E1", None if how == "unmap" else "99")
     check(database)
     assert versions(database) == [("E1", "run-0", False), ("E2", "run-0", True)]
     assert versions(database, "goal_versions") == [("1", "run-0", False), ("2", "run-0", True)]

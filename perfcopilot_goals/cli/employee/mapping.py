@@ -95,7 +95,9 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
 @pass_session
 def map_(session: Session, name: str, employee_id: str, gid: str) -> None:
     """Link an employee to their Asana user."""
-    services.mapping.set_mapping(session.database, name, employee_id, gid)
+    before = services.mapping.set_mapping(session.database, name, employee_id, gid)
+    if before not in (None, gid):
+        echo(f"{employee_id} was Asana user {before}. The block with that user's goals is gone.")
     echo(f"{employee_id} is Asana user {gid}. The next sync brings the goals: perfcopilot-goals sync {name}")
 
 
@@ -105,7 +107,9 @@ def map_(session: Session, name: str, employee_id: str, gid: str) -> None:
 @pass_session
 def unmap(session: Session, name: str, employee_id: str) -> None:
     """Unlink an employee from their Asana user."""
-    services.mapping.set_mapping(session.database, name, employee_id, None)
+    if services.mapping.set_mapping(session.database, name, employee_id, None) is None:
+        echo(f"{employee_id} was not mapped to an Asana user. Nothing was changed.")
+        return
     echo(
         f"{employee_id} is not mapped any more, so the block is gone. The next sync drops the goals: "
         f"perfcopilot-goals sync {name}"

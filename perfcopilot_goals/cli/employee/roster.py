@@ -10,6 +10,7 @@ from perfcopilot_goals import services
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
 from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.core.roster_changes import Changes
+from perfcopilot_goals.domain.ids import show_ids
 
 COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
 
@@ -73,6 +74,11 @@ def _show_result(name: str, changes: Changes, removed: Sequence[str]) -> None:
     echo(f"{name}: {done}" + (f", {len(removed)} removed." if removed else "."))
     if removed:
         echo(f"Their blocks are gone. Their goals disappear with the next sync: perfcopilot-goals sync {name}")
+    if changes.remapped:
+        echo(
+            f"Another Asana user than before: {len(changes.remapped)} ({show_ids(changes.remapped)}). Their blocks are "
+            f"gone, and the next sync makes new ones: perfcopilot-goals sync {name}"
+        )
 
 
 def _show_remarks(name: str, done: "services.roster_import.RosterImport", *, replaces: bool) -> None:

@@ -1,0 +1,50 @@
+"""Input that can be corrected ends with code 2 and in words, never as an error of the program itself."""
+
+import socket
+from pathlib import Path
+
+from perfcopilot_goals.sandbox import Sandbox
+from perfcopilot_goals_tests.cli.command import TOKEN, Cli
+from perfcopilot_goals_tests.cli.small_company import connect, small_company
+
+
+def test_a_schedule_that_is_none_is_named_by_its_variable(cli: Cli, roster: Path) -> None:
+    with Sandbox(small_company(), token=TOKEN) as asana:
+        connect(cli, asana, roster)
+        refused = cli("sync", "acme", PERFCOPILOT_SYNC_CRON="junk")
+        assert asana.requests == []
+    assert refused.returncode == 2
+    assert "PERFCOPILOT_SYNC_CRON is 'junk', which is no cron schedule. Write five fields" in refused.stderr
+
+
+def test_the_stand_in_says_that_its_port_is_taken(cli: Cli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = cli("sandbox", "--port", port)
+    assert refused.returncode == 2
+    assert f"port {port} is in use. Name another: perfcopilot-goals sandbox --port N" in refused.stderr
+
+
+def test_the_stand_in_says_that_the_rosters_file_cannot_be_written(cli: Cli, tmp_path: Path) -> None:
+    refused = cli("sandbox", "--port", "0", "--roster", str(tmp_path / "nowhere" / "roster.csv"))
+    assert refused.returncode == 2
+    assert "--roster: cannot be written: No such file or directory" in refused.stderr
+
+
+def test_unmapping_who_is_not_mapped_changes_nothing_and_says_so(cli: Cli, roster: Path) -> None:
+    with Sandbox(small_company(), token=TOKEN) as asana:
+        connect(cli, asana, roster)
+    assert cli("employee", "unmap", "acme", "E1").returncode == 0
+    again = cli("employee", "unmap", "acme", "E1")
+    assert (again.returncode, again.stdout) == (0, "E1 was not mapped to an Asana user. Nothing was changed.\n")
+
+
+def test_mapping_to_another_user_says_that_the_block_of_the_first_is_gone(cli: Cli, roster: Path) -> None:
+    with Sandbox(small_company(), token=TOKEN) as asana:
+        connect(cli, asana, roster)
+        assert cli("sync", "acme").returncode == 0
+    moved = cli("employee", "map", "acme", "E1", "19")
+    assert moved.returncode == 0
+    assert "The block with that user's goals is gone." in moved.stdout
+    assert "there is no block for employee E1 yet" in cli("prompt", "acme", "E1").stderr
+    assert "The block" not in cli("employee", "map", "acme", "E1", "19").stdout
