@@ -115,7 +115,7 @@ def test_swapped_employees_are_named_by_the_sync_and_by_suggest_until_they_are_p
         ]
 
         asked = cli("employee", "erase", "acme", "E002")
-        assert asked.returncode == 1
+        assert asked.returncode == 130
         assert asked.stderr.startswith(
             "E002 may be mapped to somebody else's Asana user. Then that person's goals are erased"
         )
