@@ -196,7 +196,7 @@ def test_only_a_replace_removes_and_the_next_sync_takes_the_block_with_it(
         moved = cli("employee", "import", "acme", file_of(tmp_path, "E1,Ana,,19"))
         assert "Another Asana user than before: 1 (E1). Their blocks are gone" in moved.stdout
         assert "there is no block for employee E1 yet" in cli("prompt", "acme", "E1").stderr
-        assert cli("employee", "import", "acme", file).returncode == 0
+        assert cli("employee", "import", "acme", file_of(tmp_path, f"E1,Ana,,{ANA}")).returncode == 0
         gone = cli("prompt", "acme", "E2")
         assert (gone.returncode, gone.stdout) == (2, "")
         assert cli("sync", "acme").returncode == 0
