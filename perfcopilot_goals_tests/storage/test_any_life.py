@@ -1,7 +1,8 @@
 """Any life of a workspace, compared with a model: `as_of` answers what a reader got then, for every instant.
 
-Goals are added, renamed, re-owned and deleted; employees are mapped, unmapped, removed and erased; syncs fail half-way;
-the database's clock is set back and forth. The model only notes what a reader of `prompt_blocks` got after each step.
+Goals are added, renamed, re-owned and deleted; employees are mapped, unmapped, moved to another Asana user, removed and
+erased; syncs fail half-way; the database's clock is set back and forth. The model only notes what a reader of
+`prompt_blocks` got after each step.
 """
 
 import datetime as dt
@@ -109,7 +110,7 @@ class Life(RuleBasedStateMachine):
         if goal:
             self.goals[gid] = goal
 
-    @rule(employee_id=employee_ids, change=st.sampled_from(["map", "map", "unmap", "unmap", "remove", "erase"]))
+    @rule(employee_id=employee_ids, change=st.sampled_from(["map", "map", "unmap", "unmap", "move", "remove", "erase"]))
     def change_the_roster(self, employee_id: str, change: str) -> None:
         with self.database.connect("changing the roster") as conn:
             if change == "map":
@@ -120,6 +121,8 @@ class Life(RuleBasedStateMachine):
                 return
             elif change == "unmap":
                 map_employee(conn, "acme", employee_id, None)
+            elif change == "move":  # to another Asana user, and "map" brings them back
+                map_employee(conn, "acme", employee_id, f"2{PEOPLE[employee_id]}")
             elif employee_id != "E0":  # somebody must stay
                 erase_employee(conn, "acme", employee_id)
                 self.forget(employee_id)
