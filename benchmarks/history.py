@@ -1,8 +1,8 @@
 """What history costs: a company synced every day, with some blocks changing each time.
 
-In the 400 syncs only the two slices that have versions are replaced, by the storage layer; nothing is fetched. Then a
-company of the same size is synced as a whole, by the command line, from a stand-in without latency or limit: the
-fastest sync that there can be, and so the largest share that the versions can take.
+In the 400 syncs only the two slices that have versions are replaced, by the storage layer; nothing is fetched. Then the
+command line syncs a company of that size from a stand-in without latency or limit. No sync is faster than that one, so
+in no other do the versions take a larger share.
 """
 
 import datetime as dt
