@@ -35,12 +35,18 @@ def test_a_block_comes_as_it_is_stored(synced: Database) -> None:
 
 
 def test_a_block_says_that_a_later_sync_failed_and_that_the_roster_changed(synced: Database) -> None:
-    set_mapping(synced, "acme", "E1", "12")
-    with synced.connect("failing") as conn:
+    with synced.connect("correcting and failing") as conn:
+        import_employees(conn, "acme", [Employee("E1", "Ana", "ana@example.com", "11")])
         begin_sync(conn, "acme", "run-2")
         fail_sync(conn, "acme", "run-2", "AsanaAccessError")
     found = find_prompt(synced, "acme", "E1")
     assert (found.stored.block, found.stored.roster_changed, found.failed_with) == (BLOCK, True, "AsanaAccessError")
+
+
+def test_the_block_of_an_earlier_asana_user_is_not_shown(synced: Database) -> None:
+    set_mapping(synced, "acme", "E1", "12")
+    with pytest.raises(GoalsConfigError, match="there is no block for employee E1 yet"):
+        find_prompt(synced, "acme", "E1")
 
 
 @pytest.mark.parametrize(
