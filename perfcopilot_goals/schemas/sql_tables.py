@@ -5,14 +5,13 @@ them is not said here.
 """
 
 from collections.abc import Iterable
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from perfcopilot_goals.schemas import SCHEMA
-from perfcopilot_goals.schemas.tables import table_named
+from perfcopilot_goals.schemas.tables import Table, tables
 
 _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     "text": sa.Text(),
@@ -25,24 +24,26 @@ _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
 _metadata = sa.MetaData(SCHEMA)
 
 
-@cache
+def _sql_table(table: Table) -> sa.Table:
+    columns = [
+        # A whole number in a key counts by itself, in the database.
+        sa.Column(
+            column.name,
+            _TYPES[column.pg_type],
+            primary_key=column.name in table.key,
+            autoincrement=column.name in table.key and column.pg_type == "integer",
+        )
+        for column in table.columns
+    ]
+    return sa.Table(table.name, _metadata, *columns)
+
+
+_TABLES = {table.name: _sql_table(table) for table in tables().values()}
+
+
 def sql_table(name: str) -> sa.Table:
     """The table of that name."""
-    table = table_named(name)
-    return sa.Table(
-        name,
-        _metadata,
-        *(
-            # A whole number in a key counts by itself, in the database.
-            sa.Column(
-                column.name,
-                _TYPES[column.pg_type],
-                primary_key=column.name in table.key,
-                autoincrement=column.name in table.key and column.pg_type == "integer",
-            )
-            for column in table.columns
-        ),
-    )
+    return _TABLES[name]
 
 
 def ordered(column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:

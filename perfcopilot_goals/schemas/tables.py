@@ -83,13 +83,10 @@ class Table:
 @cache
 def tables() -> dict[str, Table]:
     """Every table by name. The five asset tables come first, in the order of the pipeline."""
-    return {name: table_named(name) for name in _MODELS}
+    return {name: _table(name, model) for name, model in _MODELS.items()}
 
 
-@cache
-def table_named(name: str) -> Table:
-    """One table."""
-    model = _MODELS[name]
+def _table(name: str, model: type[pa.DataFrameModel]) -> Table:
     schema = model.to_schema()
     columns = []
     for column_name, column in schema.columns.items():

@@ -6,7 +6,7 @@ from perfcopilot_goals.core.erasure import Redaction
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.connections import read_connection
-from perfcopilot_goals.storage.dagster_rows import redact_rows, runs_of_others
+from perfcopilot_goals.storage.dagster_rows import redact_rows, runs_of_others, tables_with_statistics_of
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database
 from perfcopilot_goals.storage.erasure import Erasure, erase_employee, redact_sync_log, vacuum
 from perfcopilot_goals.storage.erasure_scan import scan_for_leftovers
@@ -46,8 +46,9 @@ def erase_person(database: Database, settings: Settings, connection: str, employ
         dagster = redact_rows(conn, connection, erasure.ids, redaction.event)
         # Before the commit, because it deletes the ids: a second try would not know what to look for in the files.
         files = redact_files(settings, runs_of_others(conn, connection), redaction.masked)
+        stale = tables_with_statistics_of(conn, erasure.ids)
     ours = [(SCHEMA, table) for table in (*erasure.rows, "syncs", "audit_log")]
-    vacuum(database, ours + [(DAGSTER_SCHEMA, table) for table in dagster])
+    vacuum(database, connection, ours + [(DAGSTER_SCHEMA, table) for table in sorted(stale | dagster.keys())])
     removed = {
         **{f"{SCHEMA}.{table}": rows for table, rows in erasure.rows.items()},
         f"{SCHEMA}.subgoals, owner only": erasure.disowned,

@@ -46,6 +46,15 @@ def runs_of_others(conn: sa.Connection, connection: str) -> set[str]:
     return {run_id for (run_id,) in driver(conn).execute(query, [PARTITION_TAG, connection])}
 
 
+def tables_with_statistics_of(conn: sa.Connection, ids: Iterable[str]) -> set[str]:
+    """Dagster's tables whose planner's statistics name one of the ids, maybe from rows that Dagster has deleted."""
+    query = (
+        "select tablename from pg_stats where schemaname = %s "
+        "and concat(most_common_vals::text, histogram_bounds::text) ~ %s"
+    )
+    return {table for (table,) in driver(conn).execute(query, [DAGSTER_SCHEMA, _pattern(ids)])}
+
+
 def _columns(conn: sa.Connection) -> dict[str, list[str]]:
     """The text columns of Dagster's tables, by table. Only where an `id` says which row to write back."""
     query = (

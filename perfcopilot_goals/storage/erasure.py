@@ -4,6 +4,7 @@ This module says which rows are a person's. `dagster_rows` removes what Dagster 
 files hold. `erased` keeps digests of who was erased.
 """
 
+import datetime as dt
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from psycopg import sql
 from perfcopilot_goals.core.similarity import address_of
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.domain.sync import SLICE_TABLES, VERSION_TABLES
+from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.sql_tables import any_of, sql_table
 from perfcopilot_goals.storage.audit_log import redact_audit_log
 from perfcopilot_goals.storage.database import Database, driver
@@ -25,6 +27,17 @@ _RAW, _OWNED, _SUBGOALS, _MAPPED, _BLOCKS = map(sql_table, SLICE_TABLES)
 _BLOCK_VERSIONS, _GOAL_VERSIONS = map(sql_table, VERSION_TABLES)
 _EMPLOYEES = sql_table("employees")
 _SYNCS = sql_table("syncs")
+
+# A row that every table takes, whatever its checks.
+_PLACEHOLDERS: dict[str, Any] = {"state": "failed"}
+_PLACEHOLDERS_BY_TYPE: dict[type, Any] = {
+    str: "-",
+    int: 0,
+    bool: False,
+    dict: {},
+    dt.date: dt.date.min,
+    dt.datetime: dt.datetime.min.replace(tzinfo=dt.UTC),
+}
 
 
 @dataclass(frozen=True)
@@ -116,11 +129,33 @@ def redact_sync_log(conn: sa.Connection, connection: str, redact: Callable[[Any]
     return changed
 
 
-def vacuum(database: Database, tables: list[tuple[str, str]]) -> None:
+def vacuum(database: Database, connection: str, tables: list[tuple[str, str]]) -> None:
     """Have Postgres drop what it still keeps of deleted rows: dead rows, and values in the planner's statistics."""
-    with database.connect("cleaning up after an erasure", autocommit=True) as conn:
-        for schema, table in tables:
+    doing = "cleaning up after an erasure"
+    for schema, table in tables:
+        if schema == SCHEMA:
+            with database.connect(doing) as conn:
+                _renew_statistics_if_empty(conn, connection, table)
+        with database.connect(doing, autocommit=True) as conn:
             driver(conn).execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(schema, table)))
+
+
+def _renew_statistics_if_empty(conn: sa.Connection, connection: str, name: str) -> None:
+    """Replace an empty table's statistics: ANALYZE leaves those of an empty table as they were.
+
+    They are renewed from a row that nobody else ever sees: it goes in the transaction that brings it.
+    """
+    if conn.scalar(sa.select(sa.exists().select_from(sql_table(name)))):
+        return
+    table = sa.Table(name, sa.MetaData(), schema=SCHEMA, autoload_with=conn)
+    row = {
+        column.name: _PLACEHOLDERS.get(column.name) or _PLACEHOLDERS_BY_TYPE[column.type.python_type]
+        for column in table.columns
+        if not column.nullable and column.server_default is None and column.identity is None
+    }
+    conn.execute(sa.insert(table).values(row | {"connection": connection}))
+    driver(conn).execute(sql.SQL("analyze {}").format(sql.Identifier(SCHEMA, name)))
+    conn.execute(sa.delete(table))
 
 
 def _former_employee(conn: sa.Connection, connection: str, employee_id: str) -> Employee | None:

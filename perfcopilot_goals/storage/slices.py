@@ -19,7 +19,7 @@ from perfcopilot_goals.domain.sync import Source
 from perfcopilot_goals.errors import GoalsConfigError, GoalsGuardError, GoalsStoreError
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.sql_tables import ordered, sql_table
-from perfcopilot_goals.schemas.tables import frame, own_columns, table_named
+from perfcopilot_goals.schemas.tables import frame, own_columns, tables
 from perfcopilot_goals.storage.connections import has_connection, read_connection
 from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.erased import has_erasure_since
@@ -171,7 +171,7 @@ def load_slice(
 
 def _copy(conn: sa.Connection, table: str, rows: pd.DataFrame) -> None:
     """COPY in binary: it takes two thirds of the time that text takes, and needs each column's type."""
-    columns = {column.name: column for column in table_named(table).columns}
+    columns = {column.name: column for column in tables()[table].columns}
     types = [columns[name].pg_type for name in rows.columns]
     copy = sql.SQL("copy {} ({}) from stdin (format binary)").format(
         sql.Identifier(SCHEMA, table), sql.SQL(", ").join(map(sql.Identifier, rows.columns))

@@ -96,6 +96,24 @@ def test_every_sensors_cursor_loses_the_person_of_this_connection_and_no_other(
     assert scan_for_leftovers(running.database, settings, [who]) == {}
 
 
+def test_statistics_of_ticks_that_dagster_has_deleted_lose_the_person(
+    running: Running, real_instance: dg.DagsterInstance
+) -> None:
+    """No row names them any more, so the erasure once left the table alone."""
+    monday = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
+    empty_dagster(running.database.url)
+    for hour in range(3):
+        note_tick(real_instance, f"sensor {hour} of E1", monday, TickStatus.SKIPPED, said="nothing to do")
+    with psycopg.connect(running.database.url, autocommit=True) as admin:
+        admin.execute("analyze perfcopilot_dagster.job_ticks")
+    empty_dagster(running.database.url)
+    note_tick(real_instance, "other", monday, TickStatus.SKIPPED, said="nothing to do")
+    settings = load_settings()
+    assert "statistics of " in str(scan_for_leftovers(running.database, settings, ["E1"])["E1"])
+    erase_person(running.database, settings, running.name, "E1")
+    assert "statistics of " not in str(scan_for_leftovers(running.database, settings, ["E1"]))
+
+
 def empty_dagster(url: str) -> None:
     """What other tests of the folder left of sensors in the database that they share."""
     with psycopg.connect(url) as admin:
