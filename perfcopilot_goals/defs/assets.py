@@ -112,20 +112,21 @@ def raw_workspace_goals(
     asana: AsanaResource,
     slices: dg.ResourceParam[SliceIOManager],
 ) -> Slice:
-    workspace_gid = require_workspace(connections)
+    require_workspace(connections)
     if not slices.allow_empty:
         require_employees(asana.store.database, connections)
     client = asana.client_for(connections)
-    asana.begin_sync(connections, context.run.run_id)
+    connection = asana.begin_sync(connections, context.run.run_id)
+    workspace_gid = require_workspace(connection)
     fields = [*tables()["raw_workspace_goals"].asana_fields, WORKSPACE_FIELD]
-    responses = fetch_goals(client, workspace_gid, fields, asana.reporter(connections, "goals listed"))
+    responses = fetch_goals(client, workspace_gid, fields, asana.reporter(connection, "goals listed"))
     pages = {"list_pages": client.stats.pages}
-    goals = parse_goals(responses, workspace_gid, asana.erased(connections).has_user)
-    employee_of = _employee_of(asana.roster(connections))
+    goals = parse_goals(responses, workspace_gid, asana.erased(connection).has_user)
+    employee_of = _employee_of(asana.roster(connection))
     # Counted by the roster as it is now, so that a loss ends the sync before its first write.
     counts = count_owners(goals.rows, select_owned_goals(goals.rows, employee_of), employee_of)
-    users = asana.check_users(connections)
-    return Slice(goals.rows, asana.notes() | pages | users | goals.notes() | counts)
+    users = asana.check_users(connection)
+    return Slice(goals.rows, asana.notes() | pages | users | goals.notes() | counts, connection)
 
 
 @_slice_asset("pandas")
@@ -153,7 +154,8 @@ def subgoals(
     if refusal is not None:
         raise refusal
     found = parse_subgoals(walk.subgoals, asana.erased(connections).has_user, walk.route)
-    return Slice(found.rows, asana.notes() | walk.notes() | found.notes() | {"lists_walked": len(goal_gids)})
+    notes = asana.notes() | walk.notes() | found.notes() | {"lists_walked": len(goal_gids)}
+    return Slice(found.rows, notes, asana.connection)
 
 
 @_slice_asset("pandas")

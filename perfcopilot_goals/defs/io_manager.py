@@ -26,7 +26,7 @@ from perfcopilot_goals.schemas.tables import Slice, stamp, validate
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.employees import read_mapping
 from perfcopilot_goals.storage.slices import Replacement, load_slice, replace_slice
-from perfcopilot_goals.storage.sync_log import begin_sync, read_receipt
+from perfcopilot_goals.storage.sync_log import began_at, begin_sync, read_receipt
 
 # The metadata that names the columns of an input; Dagster's own database I/O managers call it so too.
 COLUMNS = "columns"
@@ -70,8 +70,13 @@ class SliceIOManager(dg.ConfigurableIOManager):
             sources = self._sources_of(context)
             check_inputs(table, sources)
             moments = [source.synced_at for source in sources.values() if source.synced_at]
+            moment = min(moments, default=None)
             with self.store.database.connect("entering the sync") as conn:
-                synced_at = begin_sync(conn, connection, run_id, min(moments, default=None))
+                if moment is None and obj.fetched_from is not None:
+                    # Its asset entered the sync, before it fetched.
+                    synced_at = began_at(conn, connection, run_id)
+                else:
+                    synced_at = begin_sync(conn, connection, run_id, moment)
             _check_moments(table, synced_at, sources)
             rows = validate(table, stamp(obj.hand_over(), connection, synced_at, run_id))
             require_balance(table, obj.notes, len(rows))
@@ -83,6 +88,8 @@ class SliceIOManager(dg.ConfigurableIOManager):
                 notes={**obj.notes, "sha256": digest_slice(table, rows)}
                 | ({"allow_empty": True} if self.allow_empty else {}),
                 is_last=self._is_last(context, table),
+                roster=_roster_of(sources),
+                fetched_from=obj.fetched_from,
                 allow_empty=self.allow_empty,
                 history_days=self.store.settings.history_days,
             )
@@ -114,6 +121,13 @@ class SliceIOManager(dg.ConfigurableIOManager):
         """Whether no later table is part of this run; in the UI an asset can be materialized alone."""
         steps = {node.name for node in context.step_context.job_def.nodes}
         return not steps.intersection(SLICE_TABLES[SLICE_TABLES.index(table) + 1 :])
+
+
+def _roster_of(sources: dict[str, Source]) -> str | None:
+    """The digest of the roster that a slice is made from, by itself or through `owned_goals`; None if of none."""
+    if ROSTER in sources:
+        return sources[ROSTER].run_id
+    return sources["owned_goals"].inputs[ROSTER] if "subgoals" in sources else None
 
 
 def _check_moments(table: str, synced_at: dt.datetime, sources: dict[str, Source]) -> None:

@@ -21,7 +21,7 @@ from perfcopilot_goals.services.mapping import check_mapping
 from perfcopilot_goals.services.sync_access import open_client
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.blocks import read_block_history
-from perfcopilot_goals.storage.connections import has_connection
+from perfcopilot_goals.storage.connections import has_connection, read_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import read_mapping
 from perfcopilot_goals.storage.erased import Erased, read_erased
@@ -82,6 +82,7 @@ class AsanaResource(dg.ConfigurableResource[Any]):
     report: dg.ResourceDependency[Report]
     clock: dg.ResourceDependency[Clock]
     _client: AsanaClient | None = PrivateAttr(default=None)
+    _connection: Connection | None = PrivateAttr(default=None)
     _open: ExitStack = PrivateAttr(default_factory=ExitStack)
     _reported: RequestStats = PrivateAttr(default_factory=RequestStats)
 
@@ -94,17 +95,30 @@ class AsanaResource(dg.ConfigurableResource[Any]):
             database, settings = self.store.database, self.store.settings
             opened = open_client(database, connection, settings, clock=self.clock, on_wait=self._report_wait)
             self._client = self._open.enter_context(opened)
+            self._connection = connection
         return self._client
+
+    @property
+    def connection(self) -> Connection | None:
+        """The connection as the run fetches from it: with the settings of when its first fetch began."""
+        return self._connection
 
     def roster(self, connection: Connection) -> dict[str, str | None]:
         """The Asana user of each of the connection's employees."""
         with self.store.database.connect("reading the roster") as conn:
             return read_mapping(conn, connection.connection)
 
-    def begin_sync(self, connection: Connection, run_id: str) -> None:
-        """Enter the sync into the sync log; its `synced_at` is now, when the fetch begins."""
+    def begin_sync(self, connection: Connection, run_id: str) -> Connection:
+        """Enter the sync into the sync log; its `synced_at` is now, when the fetch begins.
+
+        Returns the connection as it is now: the wait for the token may have been long, and its settings mended since.
+        """
         with self.store.database.connect("entering the sync") as conn:
             begin_sync(conn, connection.connection, run_id)
+            now = read_connection(conn, connection.connection)
+        # The client asks the base URL and has the token of before.
+        self._connection = replace(now, base_url=connection.base_url)
+        return self._connection
 
     def erased(self, connection: Connection) -> Erased:
         """The people of the connection whose goals must not be stored. Read it after the sync was entered."""

@@ -18,6 +18,10 @@ class Connection:
     enabled: bool
     check_users: bool = True
 
+    def has_workspace_of(self, other: "Connection") -> bool:
+        """Whether both name the same workspace of the same Asana."""
+        return (self.workspace_gid, self.base_url) == (other.workspace_gid, other.base_url)
+
 
 def subgoals_request(route: str | None, goal_gid: str) -> str:
     """The request for a goal's sub-goals by this route, as an error names it."""

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pa
 
+from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.errors import GoalsSchemaError
 from perfcopilot_goals.schemas import models
 
@@ -149,10 +150,14 @@ def _breaches(cases: pd.DataFrame) -> str:
 
 @dataclass
 class Slice:
-    """What an asset hands over to be stored: its rows, and notes on how they came about (only counts and ids)."""
+    """What an asset hands over to be stored: its rows, and notes on how they came about (only counts and ids).
+
+    `fetched_from` is the connection whose settings rows from Asana were fetched with.
+    """
 
     rows: pd.DataFrame
     notes: Mapping[str, Any] = field(default_factory=dict)
+    fetched_from: Connection | None = None
 
     def hand_over(self) -> pd.DataFrame:
         """Return the rows and keep none.

@@ -13,15 +13,18 @@ import sqlalchemy as sa
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from perfcopilot_goals.core.lineage import roster_digest
 from perfcopilot_goals.domain.actions import SYNC
+from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.limits import HISTORY_DAYS
 from perfcopilot_goals.domain.sync import Source
-from perfcopilot_goals.errors import GoalsConfigError, GoalsGuardError, GoalsStoreError
+from perfcopilot_goals.errors import GoalsGuardError, GoalsStoreError
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.sql_tables import ordered, sql_table
 from perfcopilot_goals.schemas.tables import frame, own_columns, tables
 from perfcopilot_goals.storage.connections import has_connection, read_connection
 from perfcopilot_goals.storage.database import Database, driver
+from perfcopilot_goals.storage.employees import read_mapping
 from perfcopilot_goals.storage.erased import has_erasure_since
 from perfcopilot_goals.storage.locks import lock_slices
 from perfcopilot_goals.storage.sync_log import (
@@ -31,6 +34,7 @@ from perfcopilot_goals.storage.sync_log import (
     read_source,
     record_write,
     store_receipt,
+    was_removed,
 )
 from perfcopilot_goals.storage.versions import record_versions
 
@@ -45,8 +49,9 @@ _WAITS = (0.5, 2.0)
 class Replacement:
     """Which slice is replaced, by which sync. `inputs` and `notes` go into the sync log; `is_last` completes the sync.
 
-    `allow_empty` switches off the guard that keeps goals from being replaced by none. Closed versions are kept for
-    `history_days`.
+    `roster` is the digest of the mapping that the rows were made with. `fetched_from` is the connection as it was when
+    they were fetched. `allow_empty` switches off the guard that keeps goals from being replaced by none. Closed
+    versions are kept for `history_days`.
     """
 
     connection: str
@@ -57,6 +62,8 @@ class Replacement:
     is_last: bool
     allow_empty: bool = False
     history_days: int = HISTORY_DAYS
+    roster: str | None = None
+    fetched_from: Connection | None = None
 
 
 def replace_slice(
@@ -72,10 +79,12 @@ def replace_slice(
     ones, never a mix. It makes up to three tries if the failure may pass. If the response to a commit is lost, the sync
     log tells whether the commit went through.
 
-    Raises `GoalsConfigError` if the connection is gone. Raises `GoalsGuardError` in four cases:
+    Raises `GoalsConfigError` if the connection is gone. Raises `GoalsGuardError` in six cases:
 
     - a sync that began later has written;
     - somebody was erased since the fetch began;
+    - the workspace is another one than the rows were fetched from;
+    - the mapping is another one than the rows were made with;
     - goals would be replaced by none;
     - the counts of a whole sync do not add up.
     """
@@ -118,20 +127,18 @@ def _replace(database: Database, table: str, rows: pd.DataFrame, replacement: Re
 
 
 def _check_writable(conn: sa.Connection, table: str, replacement: Replacement) -> None:
-    """Raise if the write would bring back what was removed or erased, or undo a newer sync."""
+    """Raise if the write would bring back what was removed or erased, undo a newer sync, or be of another workspace."""
     connection = replacement.connection
     if not has_connection(conn, connection):
         # Its rows would come back to life with a new connection of the same name.
-        raise GoalsConfigError(
-            f"connection {{connection}} was removed while its sync ran; {table} was not written",
-            connection=connection,
-        )
+        raise was_removed(connection)
     if has_newer_write(conn, connection, table, replacement.synced_at):
         raise GoalsGuardError(
             f"{table} was not written: a sync that began after {replacement.synced_at:%Y-%m-%d %H:%M:%S} UTC has "
             "already written it",
             connection=connection,
-            action="Nothing is lost; the newer rows stand",
+            action="Nothing is lost; the newer rows stand. If the database's clock was set back, sync again once it "
+            "has caught up",
         )
     if has_erasure_since(conn, connection, replacement.synced_at):
         raise GoalsGuardError(
@@ -139,6 +146,27 @@ def _check_writable(conn: sa.Connection, table: str, replacement: Replacement) -
             "when this fetch began, and could be in its rows",
             connection=connection,
             action="Nothing else is lost; run the whole sync again",
+        )
+    _check_still_true(conn, table, replacement)
+
+
+def _check_still_true(conn: sa.Connection, table: str, replacement: Replacement) -> None:
+    """Raise if the workspace or the mapping changed since: the rows would be somebody else's goals.
+
+    Whoever unmaps an employee or maps them to another user, or changes the workspace, holds the connection's lock. So
+    after this, nothing changes before the commit.
+    """
+    connection, fetched_from = replacement.connection, replacement.fetched_from
+    changed = None
+    if fetched_from is not None and not fetched_from.has_workspace_of(read_connection(conn, connection)):
+        changed = "its workspace"
+    elif replacement.roster is not None and roster_digest(read_mapping(conn, connection)) != replacement.roster:
+        changed = "who is mapped to whom"
+    if changed:
+        raise GoalsGuardError(
+            f"{table} was not written: {changed} has changed since this sync began",
+            connection=connection,
+            action=f"Nothing is lost; run the whole sync again: {SYNC}",
         )
 
 

@@ -67,11 +67,25 @@ def begin_sync(conn: sa.Connection, connection: str, run_id: str, synced_at: dt.
         .returning(c.synced_at)
     )
     if entered is None:
-        raise GoalsConfigError(
-            "there is no connection {connection} any more; nothing was written", connection=connection
-        )
+        raise was_removed(connection)
     moment: dt.datetime = entered
     return moment.astimezone(dt.UTC)
+
+
+def began_at(conn: sa.Connection, connection: str, run_id: str) -> dt.datetime:
+    """The `synced_at` of a sync that was begun; `GoalsConfigError` if its row went, with the connection."""
+    sync = read_sync(conn, connection, run_id)
+    if sync is None:
+        raise was_removed(connection)
+    return sync.synced_at.astimezone(dt.UTC)
+
+
+def was_removed(connection: str) -> GoalsConfigError:
+    """The error for a sync whose connection is gone, maybe with another of the same name in its place."""
+    return GoalsConfigError(
+        "there is no connection {connection} any more: it was removed while its sync ran; nothing was written",
+        connection=connection,
+    )
 
 
 def fail_sync(

@@ -4,6 +4,7 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import dagster as dg
@@ -13,6 +14,7 @@ import pytest
 from perfcopilot_goals.asana.client import GRACE_SECONDS
 from perfcopilot_goals.asana.pacing import token_identity
 from perfcopilot_goals.defs.build import build_definitions
+from perfcopilot_goals.defs.progress import Progress
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Fault, Goal, Request, Response, Sandbox
 from perfcopilot_goals.settings import load_settings
@@ -386,11 +388,69 @@ def test_a_roster_that_changes_while_the_sync_runs_is_noticed(running: Running) 
     watching(running, lambda _: running.map("E3", "3"))
     result = running.sync()
     assert error_code(result) == "GoalsGuardError"
-    assert "owned_goals was made from an earlier state of employees" in failure(result)
+    assert "who is mapped to whom has changed since this sync began" in failure(result)
     assert f"perfcopilot-goals sync {running.name}, or the job sync_goals in the UI" in failure(result)
     assert running.rows("prompt_blocks") == []
     assert running.sync().success
     assert "Cleo's goal" in running.block("E3")
+
+
+def test_goals_that_were_taken_from_an_employee_while_the_sync_ran_do_not_come_back_with_it(running: Running) -> None:
+    """Her rows were deleted when she got another user; the sync had made them again from the first user's goals."""
+    assert running.sync().success
+    watching(running, lambda _: running.map("E1", "9"))
+    result = running.sync()
+    assert error_code(result) == "GoalsGuardError"
+    for table in ("mapped_goal_rows", "prompt_blocks"):
+        assert {row["employee_id"] for row in running.rows(table)} == {"E2"}, table
+    assert running.sync().success
+    assert "A stranger's goal" in running.block("E1")
+
+
+@pytest.mark.parametrize("moment", ["goals listed", "goals walked"])
+def test_a_workspace_that_is_changed_while_a_sync_runs_gets_nothing_of_the_other_one(
+    running: Running, moment: str
+) -> None:
+    def change_workspace(progress: Progress | str) -> None:
+        if isinstance(progress, Progress) and progress.what == moment:
+            change(running, workspace_gid="78")
+
+    running.definitions = build_definitions(load_settings(), report=change_workspace)
+    result = running.sync()
+    assert error_code(result) == "GoalsGuardError"
+    assert "its workspace has changed since this sync began" in failure(result)
+    assert not running.rows("mapped_goal_rows")
+    assert bool(running.rows("raw_workspace_goals")) is (moment == "goals walked")
+
+
+def test_a_workspace_that_is_mended_while_a_sync_waits_for_the_token_is_the_one_that_it_fetches(
+    running: Running,
+) -> None:
+    change(running, workspace_gid="78")
+    with ExitStack() as held:
+        held.enter_context(token_lock(running.database, token_identity(TOKEN)))
+
+        def mend(progress: Progress | str) -> None:
+            if "waiting until it is done" in str(progress):
+                change(running, workspace_gid="77")
+                held.close()
+
+        running.definitions = build_definitions(load_settings(), report=mend, clock=FakeClock())
+        assert running.sync().success
+    assert "Grow web traffic" in running.block("E1")
+
+
+def test_a_connection_of_the_same_name_gets_nothing_of_a_sync_that_began_before_it(running: Running) -> None:
+    def replace(progress: Progress | str) -> None:
+        if isinstance(progress, Progress) and progress.what == "goals listed":
+            with running.database.connect("removing") as conn:
+                remove_connection(conn, running.name)
+            running.connect()
+
+    running.definitions = build_definitions(load_settings(), report=replace)
+    result = running.sync()
+    assert error_code(result) == "GoalsConfigError"
+    assert not any(running.slices().values())
 
 
 def test_a_connection_that_is_removed_while_it_syncs_leaves_nothing(running: Running) -> None:

@@ -158,6 +158,6 @@ def test_a_removal_between_a_syncs_entry_and_its_write_is_noticed(database: Data
     add(database, "acme")
     remove(database)
     late = Replacement("acme", "run-1", MONDAY, {}, {}, is_last=False)
-    with pytest.raises(GoalsConfigError, match="connection acme was removed while its sync ran"):
+    with pytest.raises(GoalsConfigError, match="acme any more: it was removed while its sync ran"):
         replace_slice(database, "raw_workspace_goals", stamp(raw_goals("1"), "acme", MONDAY, "run-1"), late)
     assert not any(everything(database).values())
