@@ -62,7 +62,7 @@ def verify_present(database: Database, connection: str, employee_id: str) -> Ver
         stored = read_block(conn, connection, employee_id)
         kept = read_block_versions(conn, connection, employee_id)
         present = kept[-1] if kept and kept[-1].visible_to is None else None
-        rebuilt = rebuild_block(conn, stored) or rebuild_past_block(conn, stored, stored.synced_at)
+        rebuilt = rebuild_block(conn, stored) or rebuild_past_block(conn, stored, present, stored.synced_at)
     visible_from = present.visible_from if present else stored.synced_at
     return _verified("stored", stored, rebuilt, present, visible_from)
 
@@ -71,7 +71,7 @@ def verify_past(database: Database, connection: str, employee_id: str, when: str
     """The same for the block that readers got at an earlier moment, from the versions of its goals."""
     version = find_past_block(database, connection, employee_id, when).version
     with database.connect("verifying the block", snapshot=True) as conn:
-        rebuilt = rebuild_past_block(conn, version, version.last_synced_at)
+        rebuilt = rebuild_past_block(conn, version, version, version.last_synced_at)
     return _verified("as_of", version, rebuilt, version, version.visible_from)
 
 

@@ -105,9 +105,9 @@ def read_block_history(conn: sa.Connection, connection: str) -> BlockHistory:
 
 
 def rebuild_block(conn: sa.Connection, stored: StoredBlock) -> Block | None:
-    """The block that the present rows give; None if a later sync has replaced them and did not get to the blocks."""
-    source = read_source(conn, stored.connection, "mapped_goal_rows")
-    if source is None or source.synced_at != stored.synced_at:
+    """The block that the present rows give; None if a later run has replaced them and did not get to the blocks."""
+    rows_from, blocks_from = (read_source(conn, stored.connection, t) for t in ("mapped_goal_rows", "prompt_blocks"))
+    if rows_from is None or blocks_from is None or blocks_from.inputs["mapped_goal_rows"] != rows_from.run_id:
         return None
     r, o = _ROWS.c, _OWNED.c
     rows = conn.execute(
@@ -120,17 +120,26 @@ def rebuild_block(conn: sa.Connection, stored: StoredBlock) -> Block | None:
     return render_block(_lines(rows), goals_owned)
 
 
-def rebuild_past_block(conn: sa.Connection, past: StoredBlock | BlockVersion, synced_at: dt.datetime) -> Block:
+def rebuild_past_block(
+    conn: sa.Connection, past: StoredBlock | BlockVersion, version: BlockVersion | None, synced_at: dt.datetime
+) -> Block:
     """The block that the employee's goals and key results give as the sync of `synced_at`, which made `past`, had them.
 
     Versions of goals have no order; they are in that of the block's citations. Those that it does not cite come last.
+    An asset that was materialized alone has its inputs' `synced_at`, so a goal may have two versions of that sync. Then
+    `version`, which is `past` in the history, tells which one was there when it became visible.
     """
     v = _GOAL_VERSIONS.c
+    was_there = [v.first_synced_at <= synced_at, v.last_synced_at >= synced_at]
+    if version is not None:
+        was_there.append(sa.or_(v.visible_to.is_(None), v.visible_to > version.visible_from))
+        if version.first_synced_at == synced_at:
+            was_there.append(v.visible_from <= version.visible_from)
     rows = conn.execute(
         sa.select(v.goal_gid, v.row_gid, v.kind, v.name, v.status)
-        .where(v.connection == past.connection, v.employee_id == past.employee_id)
-        .where(v.first_synced_at <= synced_at, v.last_synced_at >= synced_at)
-        .order_by(v.goal_gid, v.row_gid)
+        .distinct(v.goal_gid, v.row_gid)
+        .where(v.connection == past.connection, v.employee_id == past.employee_id, *was_there)
+        .order_by(v.goal_gid, v.row_gid, v.visible_from)
     )
     places = {(cited["goal_gid"], cited["key_result_gid"]): place for place, cited in enumerate(past.citations)}
     lines = _lines(rows)

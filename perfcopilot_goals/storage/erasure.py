@@ -143,8 +143,11 @@ def vacuum(database: Database, connection: str, tables: list[tuple[str, str]]) -
 def _renew_statistics_if_empty(conn: sa.Connection, connection: str, name: str) -> None:
     """Replace an empty table's statistics: ANALYZE leaves those of an empty table as they were.
 
-    They are renewed from a row that nobody else ever sees: it goes in the transaction that brings it.
+    They are renewed from a row that nobody else ever sees: it goes in the transaction that brings it. Until then nobody
+    else writes to the table, so nothing else goes with it.
     """
+    lock = sql.SQL("lock table {} in share row exclusive mode")
+    driver(conn).execute(lock.format(sql.Identifier(SCHEMA, name)))
     if conn.scalar(sa.select(sa.exists().select_from(sql_table(name)))):
         return
     table = sa.Table(name, sa.MetaData(), schema=SCHEMA, autoload_with=conn)

@@ -31,6 +31,10 @@ _LIMITS = {
     "lock_timeout": f"{LOCK_SECONDS}s",
     "idle_in_transaction_session_timeout": "600s",
 }
+# The token's lock is held by a session that is idle for as long as the walk takes. A server may end idle sessions, and
+# a firewall forgets quiet lines, after four minutes at the earliest.
+_NEVER_IDLE_OUT = {"idle_session_timeout": "0"}
+_KEEPALIVES = {"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 3}
 # Addresses that this process has already checked: each client gets a session of its own there.
 _checked_urls: set[str] = set()
 _log = logging.getLogger("perfcopilot_goals")
@@ -85,6 +89,7 @@ def open_session(url: str, monotonic: Callable[[], float], sleep: Callable[[floa
 
 def _parameters(url: str, connect_timeout: int) -> dict[str, Any]:
     parameters: dict[str, Any] = {"connect_timeout": connect_timeout, "application_name": "perfcopilot_goals"}
+    parameters |= _KEEPALIVES
     # Empty `options` rather than none, so that PGOPTIONS of the environment does not count.
     parameters |= {"options": ""} | conninfo_to_dict(url) | {"client_encoding": "UTF8"}
     # No prepared statements: behind a pooler, a session may still have an earlier client's.
@@ -104,14 +109,15 @@ def _begin_session(conn: psycopg.Connection, url: str, parameters: dict[str, Any
             check_sessions(conn, another)
             _checked_urls.add(url)
         # By `set`, because poolers refuse `options` at the start-up.
-        conn.execute(_session_settings(str(parameters["options"])))
+        conn.execute(_session_settings(str(parameters["options"]), conn.info.server_version))
     conn.autocommit = False
 
 
-def _session_settings(options: str) -> sql.Composed:
+def _session_settings(options: str, server_version: int) -> sql.Composed:
     """Statements that set our limits and UTC. The URL's `options` may set other limits, but no other time zone."""
+    limits = _LIMITS | (_NEVER_IDLE_OUT if server_version >= 140000 else {})
     given = {name.lower().replace("-", "_") for name in re.findall(r"(?:-c\s*|--)([\w.-]+)\s*=", options)}
-    settings = {name: value for name, value in _LIMITS.items() if name not in given} | {"timezone": "UTC"}
+    settings = {name: value for name, value in limits.items() if name not in given} | {"timezone": "UTC"}
     return sql.SQL("; ").join(
         sql.SQL("set {} = {}").format(sql.Identifier(name), value) for name, value in settings.items()
     )

@@ -16,6 +16,7 @@ from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Goal
 from perfcopilot_goals.schemas.tables import Slice
+from perfcopilot_goals.services.verify import verify_past, verify_present
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals.storage.sync_log import Write, begin_sync, record_write
 from perfcopilot_goals_tests import scripted_faults as faults
@@ -258,3 +259,17 @@ def test_a_change_that_asana_announces_is_recorded(running: Running) -> None:
     running.asana.faults = faults.header("Asana-Change", change)
     running.sync()
     assert running.sync_log()[0]["counts"]["tables"]["subgoals"]["notes"]["asana_changes"] == {"goal_status": True}
+
+
+@pytest.mark.parametrize("alone", [SLICE_TABLES[2:], SLICE_TABLES[2:4]], ids=["with-blocks", "without-blocks"])
+def test_blocks_verify_after_a_part_of_a_sync_was_materialized_alone(running: Running, alone: tuple[str, ...]) -> None:
+    """What is made alone carries its inputs' moment, so the moment does not tell which rows a block was made from."""
+    assert running.sync().success
+    before = dt.datetime.now(dt.UTC).isoformat()
+    running.world.rename("106", "Publish twenty posts")
+    running.world.add(Goal("108", "Ask the readers", "2"), "101")
+    assert running.sync(only=alone).success
+    assert verify_present(running.database, running.name, "E1").reason == "as_stored"
+    past = verify_past(running.database, running.name, "E1", before)
+    assert past.reason == "as_stored"
+    assert "Publish ten posts" in [line.text for line in past.lines][2]

@@ -322,6 +322,22 @@ def test_vacuum_takes_the_values_from_the_planners_statistics(database: Database
     assert "Ben Thimble" in statistics(database)
 
 
+def test_vacuum_takes_nothing_that_somebody_else_writes_meanwhile(database: Database) -> None:
+    """A table that is empty may get its first rows just then, from another connection's sync."""
+    erased = ["employees", "prompt_blocks"]
+    with psycopg.connect(database.url, autocommit=True) as admin:
+        for table in erased:
+            admin.execute(sql.SQL("delete from perfcopilot_goals.{}").format(sql.Identifier(table)))
+    with ThreadPoolExecutor(1) as threads:
+        with database.connect("importing") as conn:
+            import_employees(conn, "globex", [BEN])
+            cleaned = threads.submit(vacuum, database, "acme", [("perfcopilot_goals", table) for table in erased])
+            assert blocked(database)
+            driver(conn).commit()
+        cleaned.result(30)
+    assert roster(database, "globex") == ["E2"]
+
+
 def test_vacuum_takes_them_from_a_table_without_a_row_too(database: Database) -> None:
     """ANALYZE leaves the statistics of an empty table as they are, so the last person's values once stayed."""
     with database.connect("writing what goes") as conn:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from perfcopilot_goals.errors import AsanaUnavailableError
 from perfcopilot_goals.storage.database import Database
@@ -60,6 +61,24 @@ def test_a_token_is_held_until_the_block_ends(database: Database) -> None:
     with token_lock(database, TOKEN):
         assert not is_free(database)
     assert is_free(database)
+
+
+def test_a_token_is_held_on_a_server_that_ends_idle_sessions(database: Database, database_url: str) -> None:
+    """During a walk the lock's session is idle for up to an hour."""
+    name = database_url.rpartition("/")[2].partition("?")[0]
+    with psycopg.connect(database_url, autocommit=True) as admin:
+        version = admin.info.server_version
+        if version < 140000:
+            pytest.skip("this Postgres never ends an idle session")
+        admin.execute(sql.SQL("alter database {} set idle_session_timeout = '200ms'").format(sql.Identifier(name)))
+    try:
+        fresh = Database(f"{database_url}?application_name=fresh")
+        with token_lock(fresh, TOKEN):
+            time.sleep(0.6)
+            assert not is_free(database)
+    finally:
+        with psycopg.connect(database_url, autocommit=True) as admin:
+            admin.execute(sql.SQL("alter database {} reset idle_session_timeout").format(sql.Identifier(name)))
 
 
 def test_a_token_is_released_when_the_block_raises(database: Database) -> None:
