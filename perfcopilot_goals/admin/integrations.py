@@ -64,8 +64,6 @@ def change(site: Site, ask: Ask) -> Response:
         after = services.connections.change_connection(
             site.database, site.settings, name, given | token, actor=ask.visitor.actor
         )
-    if after.token_ref != before.token_ref:
-        services.tokens.drop_token(site.settings, name, before.token_ref)
     if after != before:
         site.known_users.forget(name)
         site.dagster.set_partition(name, exists=after.enabled)
@@ -86,12 +84,11 @@ def test(site: Site, ask: Ask) -> Response:
 def remove(site: Site, ask: Ask) -> Response:
     """Removes a connection whose name was typed."""
     name = ask.form.get("connection")
-    before = _find(site, name)
+    _find(site, name)
     if ask.form.get("typed").strip() != name:
         problem = {"typed": f"Type {name} to remove it. Nothing was removed."}
         return _refuse(site, ask, name, {"typed": ask.form.get("typed")}, problem)
-    services.connections.delete_connection(site.database, name, actor=ask.visitor.actor)
-    services.tokens.drop_token(site.settings, name, before.token_ref)
+    services.connections.delete_connection(site.database, site.settings, name, actor=ask.visitor.actor)
     site.known_users.forget(name)
     site.dagster.set_partition(name, exists=False)
     return go_to("integrations", done="removed")
@@ -149,7 +146,7 @@ def _stored_token(site: Site, form: Form, name: str) -> Iterator[dict[str, str]]
     try:
         yield {"token_ref": token_ref}
     except GoalsError:
-        services.tokens.drop_token(site.settings, name, token_ref)
+        services.tokens.drop_token(site.settings, token_ref)
         raise
 
 
