@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from perfcopilot_goals.domain.limits import HISTORY_DAYS
+from perfcopilot_goals.domain.limits import HISTORY_DAYS, RETENTION_DAYS
 from perfcopilot_goals.domain.web_address import is_loopback, parse_web_address
 from perfcopilot_goals.errors import GoalsConfigError
 
@@ -60,7 +60,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings as of now. Creates nothing and connects to nothing."""
     env = os.environ if environ is None else environ
     root = _project_root()
-    history_days = _days(env, "PERFCOPILOT_HISTORY_DAYS", 0, f"for {HISTORY_DAYS} days; 0 keeps no history")
+    history_days = _days(
+        env, "PERFCOPILOT_HISTORY_DAYS", range(1_000_000), f"for {HISTORY_DAYS} days; 0 keeps no history"
+    )
     return Settings(
         project_root=root,
         home=_folder(env, "PERFCOPILOT_HOME", root / ".perfcopilot"),
@@ -71,7 +73,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         postgres_user=env.get("PERFCOPILOT_POSTGRES_USER", "").strip() or "nobody",
         alert_webhook=_webhook(env.get("PERFCOPILOT_ALERT_WEBHOOK", "").strip()),
         ui_url=_ui_url(env.get("PERFCOPILOT_UI_URL", "").strip()),
-        retention_days=_days(env, "PERFCOPILOT_RETENTION_DAYS", 1, "to keep everything"),
+        retention_days=_days(env, "PERFCOPILOT_RETENTION_DAYS", RETENTION_DAYS, "to keep everything"),
         history_days=HISTORY_DAYS if history_days is None else history_days,
         asana_proxy=_proxy(env.get("PERFCOPILOT_ASANA_PROXY", "").strip()),
         admin_user_header=_header(env.get("PERFCOPILOT_ADMIN_USER_HEADER", "").strip()),
@@ -210,15 +212,16 @@ def _base_address(url: str, name: str, action: str) -> str:
     return url.rstrip("/")
 
 
-def _days(env: Mapping[str, str], name: str, least: int, unset: str) -> int | None:
-    """The days, at least so many, or None if unset. `unset` tells what that is good for."""
+def _days(env: Mapping[str, str], name: str, allowed: range, unset: str) -> int | None:
+    """The days, or None if unset. `unset` tells what that is good for."""
     given = env.get(name, "").strip()
     if not given:
         return None
-    if re.fullmatch("[0-9]{1,6}", given) and int(given) >= least:
+    if re.fullmatch("[0-9]{1,6}", given) and int(given) in allowed:
         return int(given)
     raise GoalsConfigError(
-        f"{name} is not a whole number of days, {least} or more", action=f"Correct it, or unset it {unset}"
+        f"{name} is not a whole number of days from {allowed.start} to {allowed.stop - 1:,}",
+        action=f"Correct it, or unset it {unset}",
     )
 
 

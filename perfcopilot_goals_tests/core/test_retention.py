@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from perfcopilot_goals.core.retention import check_days, choose_expired
+from perfcopilot_goals.core.retention import choose_expired, cutoff_of
 from perfcopilot_goals.domain.sync import SLICE_TABLES, Sync
 from perfcopilot_goals.errors import GoalsConfigError
 
@@ -79,7 +79,8 @@ def test_age_is_counted_from_the_end() -> None:
     assert expired(long, sync(1)) == []
 
 
-@pytest.mark.parametrize("days", [0, -1])
-def test_less_than_a_day_is_refused(days: int) -> None:
-    with pytest.raises(GoalsConfigError, match="at least 1"):
-        check_days(days)
+@pytest.mark.parametrize("days", [0, -1, 999_999, 10**12])
+def test_less_than_a_day_and_more_than_the_calendar_has_are_refused(days: int) -> None:
+    with pytest.raises(GoalsConfigError, match=f"at least 1 and at most 99,999; {days} was asked for"):
+        cutoff_of(days, NOW)
+    assert cutoff_of(99_999, NOW).year == 1752
