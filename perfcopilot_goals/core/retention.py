@@ -33,11 +33,9 @@ def choose_expired(syncs: Iterable[Sync], cutoff: dt.datetime) -> list[Sync]:
         by_connection.setdefault(sync.connection, []).append(sync)
     return [
         sync
-        for history in by_connection.values()
+        for history, needed in ((history, _needed(history)) for history in by_connection.values())
         for sync in history
-        if sync.state != "running"
-        and (sync.finished_at or sync.started_at) < cutoff
-        and sync.run_id not in _needed(history)
+        if sync.state != "running" and (sync.finished_at or sync.started_at) < cutoff and sync.run_id not in needed
     ]
 
 

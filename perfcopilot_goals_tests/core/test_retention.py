@@ -1,6 +1,7 @@
 """Old syncs are deleted, except those that something present depends on."""
 
 import datetime as dt
+import time
 from typing import Any
 
 import pytest
@@ -77,6 +78,13 @@ def test_age_is_counted_from_the_end() -> None:
     days = dt.timedelta(days=1)
     long = sync(31, finished_at=NOW - 29 * days)
     assert expired(long, sync(1)) == []
+
+
+def test_a_year_of_hourly_syncs_is_gone_through_in_seconds() -> None:
+    syncs = [sync(number / 24) for number in range(8_760)]
+    began = time.process_time()
+    assert len(expired(*syncs)) == 8_039
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("days", [0, -1, 999_999, 10**12])
