@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -105,8 +106,8 @@ def sync(site: Site, ask: Ask) -> Response:
         return _render(site, ask, _Refused(name, message="It is disabled. Enable it, then sync."), status=422)
     if services.status.find_running(site.database, name):
         return _render(site, ask, _Refused(name, message="A sync of it is running already."), status=422)
-    services.audit.record_sync(site.database, name, ask.visitor.actor)
-    is_started = site.dagster.start_sync(name)
+    record = partial(services.audit.record_sync, site.database, name, ask.visitor.actor)
+    is_started = site.dagster.start_sync(name, record)
     return go_to("integrations", done="sync_started" if is_started else "sync_running", connection=name)
 
 
