@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from perfcopilot_goals.domain.limits import HISTORY_DAYS
+from perfcopilot_goals.domain.limits import HISTORY_DAYS, RETENTION_DAYS
 from perfcopilot_goals.domain.web_address import is_loopback, parse_web_address
 from perfcopilot_goals.errors import GoalsConfigError
 
@@ -20,6 +20,7 @@ DEFAULT_TOKEN_REF = "env:ASANA_ACCESS_TOKEN"
 DEFAULT_SYNC_CRON = "17 5 * * *"
 DEFAULT_UI_URL = "http://127.0.0.1:3000"
 DEFAULT_USER_HEADER = "X-Forwarded-Email"
+PROXY_SECRET_CHARS = 16
 
 
 @dataclass(frozen=True)
@@ -59,23 +60,25 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings as of now. Creates nothing and connects to nothing."""
     env = os.environ if environ is None else environ
     root = _project_root()
-    history_days = _days(env, "PERFCOPILOT_HISTORY_DAYS", 0, f"for {HISTORY_DAYS} days; 0 keeps no history")
+    history_days = _days(
+        env, "PERFCOPILOT_HISTORY_DAYS", range(1_000_000), f"for {HISTORY_DAYS} days; 0 keeps no history"
+    )
     return Settings(
         project_root=root,
         home=_folder(env, "PERFCOPILOT_HOME", root / ".perfcopilot"),
         dagster_home=_folder(env, "DAGSTER_HOME", root),
         database_url=env.get("PERFCOPILOT_DATABASE_URL", "").strip() or None,
-        asana_hosts=frozenset(h.lower() for h in re.split(r"[,\s]+", env.get("PERFCOPILOT_ASANA_HOSTS", "")) if h),
+        asana_hosts=_hosts(env),
         sync_cron=env.get("PERFCOPILOT_SYNC_CRON", "").strip() or DEFAULT_SYNC_CRON,
         postgres_user=env.get("PERFCOPILOT_POSTGRES_USER", "").strip() or "nobody",
         alert_webhook=_webhook(env.get("PERFCOPILOT_ALERT_WEBHOOK", "").strip()),
-        ui_url=(env.get("PERFCOPILOT_UI_URL", "").strip() or DEFAULT_UI_URL).rstrip("/"),
-        retention_days=_days(env, "PERFCOPILOT_RETENTION_DAYS", 1, "to keep everything"),
+        ui_url=_ui_url(env.get("PERFCOPILOT_UI_URL", "").strip()),
+        retention_days=_days(env, "PERFCOPILOT_RETENTION_DAYS", RETENTION_DAYS, "to keep everything"),
         history_days=HISTORY_DAYS if history_days is None else history_days,
         asana_proxy=_proxy(env.get("PERFCOPILOT_ASANA_PROXY", "").strip()),
         admin_user_header=_header(env.get("PERFCOPILOT_ADMIN_USER_HEADER", "").strip()),
-        admin_proxy_secret=env.get("PERFCOPILOT_ADMIN_PROXY_SECRET", "").strip() or None,
-        admins=frozenset(a for a in re.split(r"[,\s]+", env.get("PERFCOPILOT_ADMINS", "")) if a),
+        admin_proxy_secret=_proxy_secret(env.get("PERFCOPILOT_ADMIN_PROXY_SECRET", "").strip()),
+        admins=_admins(env),
         admin_tokens=_switch(env, "PERFCOPILOT_ADMIN_TOKENS"),
         admin_url=_admin_url(env.get("PERFCOPILOT_ADMIN_URL", "").strip()),
     )
@@ -94,6 +97,31 @@ def make_token_folder(settings: Settings) -> Path:
     make_home(settings)
     settings.token_folder.mkdir(mode=0o700, exist_ok=True)
     return settings.token_folder
+
+
+# A name or an IP address, as `parse_web_address` gives it: one with a scheme or a port would match no address.
+_HOST = re.compile(r"[\w.-]+|[0-9a-f]*:[0-9a-f:.]*:[0-9a-f:.]*", re.A | re.I)
+_EMAIL = re.compile(r"""[^@<>():"]+@[\w.-]+""")
+
+
+def _hosts(env: Mapping[str, str]) -> frozenset[str]:
+    action = "Write hosts alone, such as goals.example.com: no https://, no port, no path. All their ports are allowed"
+    return frozenset(host.lower() for host in _list(env, "PERFCOPILOT_ASANA_HOSTS", _HOST, "a host", action))
+
+
+def _admins(env: Mapping[str, str]) -> frozenset[str]:
+    action = "Write e-mail addresses alone, with commas between, such as hr@example.com, it@example.com"
+    return frozenset(_list(env, "PERFCOPILOT_ADMINS", _EMAIL, "an e-mail address", action))
+
+
+def _list(env: Mapping[str, str], name: str, form: re.Pattern[str], what: str, action: str) -> list[str]:
+    """The items between commas, semicolons or blanks; `GoalsConfigError` if one has another form."""
+    items = [item for item in re.split(r"[,;\s]+", env.get(name, "")) if item]
+    for number, item in enumerate(items, 1):
+        if not form.fullmatch(item):
+            # Not repeated: it may be a person's name, or hold a password.
+            raise GoalsConfigError(f"item {number} of {name} is not {what}", action=action)
+    return items
 
 
 def _webhook(url: str) -> str | None:
@@ -149,30 +177,51 @@ def _switch(env: Mapping[str, str], name: str) -> bool:
     return given == "on"
 
 
+def _proxy_secret(secret: str) -> str | None:
+    if not secret or len(secret) >= PROXY_SECRET_CHARS:
+        return secret or None
+    raise GoalsConfigError(
+        f"PERFCOPILOT_ADMIN_PROXY_SECRET is shorter than {PROXY_SECRET_CHARS} characters, so it could be guessed",
+        action="Make one with openssl rand -hex 32, and give it to the login proxy, too",
+    )
+
+
+def _ui_url(url: str) -> str:
+    action = "Set it to the address at which people open the Dagster UI, such as https://dagster.example.com"
+    return _base_address(url, "PERFCOPILOT_UI_URL", action) if url else DEFAULT_UI_URL
+
+
 def _admin_url(url: str) -> str | None:
     if not url:
         return None
+    action = "Set it to the address that people open, without a path, such as https://goals.example.com"
+    address = _base_address(url, "PERFCOPILOT_ADMIN_URL", action)
+    if urlsplit(address).path:
+        raise GoalsConfigError("the address in PERFCOPILOT_ADMIN_URL has a path", action=action)
+    return address
+
+
+def _base_address(url: str, name: str, action: str) -> str:
+    """An address to which a path is added: without a trailing slash."""
     try:
         address = parse_web_address(url)
         if address.query is not None or address.fragment is not None:
             raise ValueError("has a query or a fragment")
     except ValueError as problem:
-        raise GoalsConfigError(
-            f"the address in PERFCOPILOT_ADMIN_URL {problem}",
-            action="Set it to the address that people open, such as https://goals.example.com",
-        ) from None
+        raise GoalsConfigError(f"the address in {name} {problem}", action=action) from None
     return url.rstrip("/")
 
 
-def _days(env: Mapping[str, str], name: str, least: int, unset: str) -> int | None:
-    """The days, at least so many, or None if unset. `unset` tells what that is good for."""
+def _days(env: Mapping[str, str], name: str, allowed: range, unset: str) -> int | None:
+    """The days, or None if unset. `unset` tells what that is good for."""
     given = env.get(name, "").strip()
     if not given:
         return None
-    if re.fullmatch("[0-9]{1,6}", given) and int(given) >= least:
+    if re.fullmatch("[0-9]{1,6}", given) and int(given) in allowed:
         return int(given)
     raise GoalsConfigError(
-        f"{name} is not a whole number of days, {least} or more", action=f"Correct it, or unset it {unset}"
+        f"{name} is not a whole number of days from {allowed.start} to {allowed.stop - 1:,}",
+        action=f"Correct it, or unset it {unset}",
     )
 
 

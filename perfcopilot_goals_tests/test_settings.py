@@ -63,12 +63,77 @@ def test_what_is_set_is_taken(tmp_path: Path) -> None:
         ("asana.test", {"asana.test"}),
         ("Asana.Test, PROXY.test", {"asana.test", "proxy.test"}),
         ("a.test b.test\n,c.test,", {"a.test", "b.test", "c.test"}),
+        ("a.test;b_c.test; 10.1.2.3 2001:DB8::1", {"a.test", "b_c.test", "10.1.2.3", "2001:db8::1"}),
         (" , ", set()),
     ],
-    ids=["one", "case", "mixed", "none"],
+    ids=["one", "case", "mixed", "semicolons", "none"],
 )
-def test_hosts_are_a_list_with_commas_or_blanks(given_hosts: str, hosts: set[str]) -> None:
+def test_hosts_are_a_list_with_commas_semicolons_or_blanks(given_hosts: str, hosts: set[str]) -> None:
     assert load_settings({"PERFCOPILOT_ASANA_HOSTS": given_hosts}).asana_hosts == hosts
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["https://asana.test", "asana.test:8443", "asana.test/api", "*.asana.test", "u@asana.test", "[2001:db8::1]",
+     "pröxy.test", '"asana.test"'],
+    ids=ascii,
+)  # fmt: skip
+def test_a_host_that_no_address_can_have_is_refused_and_the_variable_named(host: str) -> None:
+    with pytest.raises(GoalsConfigError, match="item 2 of PERFCOPILOT_ASANA_HOSTS is not a host") as refused:
+        load_settings({"PERFCOPILOT_ASANA_HOSTS": f"first.test,{host}"})
+    assert "no https://, no port, no path" in str(refused.value)
+    assert host not in str(refused.value)
+
+
+def test_administrators_are_a_list_with_commas_semicolons_or_blanks() -> None:
+    names = {"HR@example.com", "o'brien+it@example.com", "jürgen@müller.example"}
+    for between in (",", "; ", "\n", ";"):
+        assert load_settings({"PERFCOPILOT_ADMINS": between.join(names) + between}).admins == names
+
+
+@pytest.mark.parametrize(
+    "admin",
+    ["canary", "Canary <canary@example.com>", "<canary@example.com>", '"canary@example.com"', "'canary@example.com'",
+     "mailto:canary@example.com", "canary@", "@canary", "canary@one@two"],
+)  # fmt: skip
+def test_an_administrator_who_could_never_get_in_is_refused_and_not_named(admin: str) -> None:
+    with pytest.raises(GoalsConfigError, match="item 2 of PERFCOPILOT_ADMINS is not an e-mail address") as refused:
+        load_settings({"PERFCOPILOT_ADMINS": f"hr@example.com;{admin}"})
+    assert "Write e-mail addresses alone, with commas between" in str(refused.value)
+    assert "canary" not in str(refused.value).lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "says"),
+    [
+        ("ADMIN_URL", "https://goals.example.com/admin", "has a path. Set it to the address that people open"),
+        ("ADMIN_URL", "https://goals.example.com/?q", "has a query or a fragment"),
+        ("ADMIN_URL", "goals.example.com", "is not a plain http"),
+        ("UI_URL", "dagster.example.com", "is not a plain http"),
+        ("UI_URL", "ftp://dagster.example.com", "is not a plain http"),
+        ("UI_URL", "https://dagster.example.com/#runs", "has a query or a fragment. Set it to the address at which"),
+        ("UI_URL", f"https://u:{SECRET}@dagster.example.com", "has a user in front of its host"),
+    ],
+)
+def test_an_address_that_gives_no_working_links_is_refused(name: str, url: str, says: str) -> None:
+    with pytest.raises(GoalsConfigError) as refused:
+        load_settings({f"PERFCOPILOT_{name}": url})
+    assert f"the address in PERFCOPILOT_{name} {says}" in str(refused.value)
+    assert SECRET not in error_texts(refused.value)
+
+
+def test_addresses_lose_their_trailing_slash_and_dagsters_may_have_a_path() -> None:
+    given = {"PERFCOPILOT_ADMIN_URL": "https://Goals.example.com:8443/", "PERFCOPILOT_UI_URL": "http://x.test/dagster/"}
+    settings = load_settings(given)
+    assert (settings.admin_url, settings.ui_url) == ("https://Goals.example.com:8443", "http://x.test/dagster")
+
+
+def test_a_secret_of_the_login_proxy_that_could_be_guessed_is_refused() -> None:
+    assert load_settings({"PERFCOPILOT_ADMIN_PROXY_SECRET": f" {SECRET}\n"}).admin_proxy_secret == SECRET
+    with pytest.raises(GoalsConfigError, match="PROXY_SECRET is shorter than 16 characters") as refused:
+        load_settings({"PERFCOPILOT_ADMIN_PROXY_SECRET": SECRET[:-1]})
+    assert "Make one with openssl rand -hex 32" in str(refused.value)
+    assert SECRET[:-1] not in error_texts(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,6 @@ from perfcopilot_goals.core.similarity import address_of
 from perfcopilot_goals.services.databases import Database
 from perfcopilot_goals.settings import Settings
 
-COOKIE = "perfcopilot_admin"
 SECRET_HEADER = "X-Perfcopilot-Proxy"
 LOCAL = "local"
 
@@ -44,6 +43,11 @@ class Visitor:
     def may_see(self, connection: str, employee_id: str) -> bool:
         """Whether they may see this employee's goals."""
         return self.is_admin or employee_id in self.reports.get(connection, ())
+
+
+def cookie_of(request: Request) -> str:
+    """The name of the session's cookie. It has the port, since browsers send a cookie to every port of a host."""
+    return f"perfcopilot_admin_{request.url.port or 80}"
 
 
 class Access:
@@ -75,7 +79,7 @@ class Access:
         return self._find_user(request) if self.is_behind_proxy else self._find_local(request)
 
     def _find_local(self, request: Request) -> Visitor:
-        session = request.cookies.get(COOKIE, "")
+        session = request.cookies.get(cookie_of(request), "")
         if not self.sessions.is_open(session):
             raise Denied("Open the link that perfcopilot-goals admin has printed last. Each link works once.")
         return Visitor(LOCAL, True, {}, self._form_key(session))

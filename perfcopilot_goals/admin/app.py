@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from perfcopilot_goals.admin import audit, employees, goals, integrations, roster_upload, syncs
-from perfcopilot_goals.admin.access import COOKIE, Access, Denied
+from perfcopilot_goals.admin.access import Access, Denied, cookie_of
 from perfcopilot_goals.admin.forms import Form, check_form_key, read_form
 from perfcopilot_goals.admin.guard import Guard
 from perfcopilot_goals.admin.sessions import SESSION_SECONDS, TooManyKeysError
@@ -85,7 +85,9 @@ class _Doors:
             return self._tell(403, "This link was used already, or is not whole. Open the one that was printed last.")
         # A page and no redirect: a browser that comes from elsewhere would not send the new cookie along with that.
         response = self._site.render("enter.html", None)
-        response.set_cookie(COOKIE, session, max_age=SESSION_SECONDS, path="/admin", httponly=True, samesite="strict")
+        response.set_cookie(
+            cookie_of(request), session, max_age=SESSION_SECONDS, path="/admin", httponly=True, samesite="strict"
+        )
         return response
 
     async def tell_status(self, request: Request, error: HTTPException) -> Response:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -13,7 +14,7 @@ from perfcopilot_goals.admin.site import Ask, Site, go_to, status_of
 from perfcopilot_goals.admin.syncs import describe
 from perfcopilot_goals.core.failure_advice import advise
 from perfcopilot_goals.domain.connection import SUBGOAL_ROUTES, Connection
-from perfcopilot_goals.errors import GoalsConfigError, GoalsError
+from perfcopilot_goals.errors import GoalsConfigError, GoalsError, GoalsStoreError
 from perfcopilot_goals.services.sync_access import refuse_to_wait
 
 # Stands for the form for a new connection; no connection is called that.
@@ -41,14 +42,15 @@ def add(site: Site, ask: Ask) -> Response:
     given, problems = _parse(site, ask.form, name)
     problems |= _texts(services.connections.find_setting_problems(site.settings, name, {"connection": name}))
     if problems:
-        return _refuse(site, ask, NEW, given | {"connection": name}, problems)
+        return _refuse(site, ask, _Refused(NEW, given | {"connection": name}, problems))
     try:
         with _stored_token(site, ask.form, name) as token:
             services.connections.create_connection(
                 site.database, site.settings, name, given | token, actor=ask.visitor.actor
             )
-    except GoalsConfigError as error:
-        return _refuse(site, ask, NEW, given | {"connection": name}, {"connection": error.text})
+    except GoalsError as error:
+        refused = _Refused(NEW, given | {"connection": name}, {"connection": error.text})
+        return _refuse(site, ask, refused, status_of(error))
     site.dagster.set_partition(name, exists=True)
     return go_to("integrations", done="added", connection=name)
 
@@ -59,13 +61,14 @@ def change(site: Site, ask: Ask) -> Response:
     before = _find(site, name)
     given, problems = _parse(site, ask.form, name)
     if problems:
-        return _refuse(site, ask, name, given, problems)
-    with _stored_token(site, ask.form, name) as token:
-        after = services.connections.change_connection(
-            site.database, site.settings, name, given | token, actor=ask.visitor.actor
-        )
-    if after.token_ref != before.token_ref:
-        services.tokens.drop_token(site.settings, name, before.token_ref)
+        return _refuse(site, ask, _Refused(name, given, problems))
+    try:
+        with _stored_token(site, ask.form, name) as token:
+            after = services.connections.change_connection(
+                site.database, site.settings, name, given | token, actor=ask.visitor.actor
+            )
+    except GoalsStoreError as error:
+        return _refuse(site, ask, _Refused(name, given, message=error.text), status_of(error))
     if after != before:
         site.known_users.forget(name)
         site.dagster.set_partition(name, exists=after.enabled)
@@ -86,12 +89,11 @@ def test(site: Site, ask: Ask) -> Response:
 def remove(site: Site, ask: Ask) -> Response:
     """Removes a connection whose name was typed."""
     name = ask.form.get("connection")
-    before = _find(site, name)
+    _find(site, name)
     if ask.form.get("typed").strip() != name:
         problem = {"typed": f"Type {name} to remove it. Nothing was removed."}
-        return _refuse(site, ask, name, {"typed": ask.form.get("typed")}, problem)
-    services.connections.delete_connection(site.database, name, actor=ask.visitor.actor)
-    services.tokens.drop_token(site.settings, name, before.token_ref)
+        return _refuse(site, ask, _Refused(name, {"typed": ask.form.get("typed")}, problem))
+    services.connections.delete_connection(site.database, site.settings, name, actor=ask.visitor.actor)
     site.known_users.forget(name)
     site.dagster.set_partition(name, exists=False)
     return go_to("integrations", done="removed")
@@ -104,8 +106,8 @@ def sync(site: Site, ask: Ask) -> Response:
         return _render(site, ask, _Refused(name, message="It is disabled. Enable it, then sync."), status=422)
     if services.status.find_running(site.database, name):
         return _render(site, ask, _Refused(name, message="A sync of it is running already."), status=422)
-    services.audit.record_sync(site.database, name, ask.visitor.actor)
-    is_started = site.dagster.start_sync(name)
+    record = partial(services.audit.record_sync, site.database, name, ask.visitor.actor)
+    is_started = site.dagster.start_sync(name, record)
     return go_to("integrations", done="sync_started" if is_started else "sync_running", connection=name)
 
 
@@ -133,8 +135,6 @@ def _parse(site: Site, form: Form, name: str) -> tuple[dict[str, Any], dict[str,
             services.tokens.check_token(token)
         except GoalsConfigError as error:
             problems["token"] = error.text
-    if problems and token:
-        problems.setdefault("token", "The token was not kept, since the form was refused. Enter it again.")
     return given, problems
 
 
@@ -149,7 +149,7 @@ def _stored_token(site: Site, form: Form, name: str) -> Iterator[dict[str, str]]
     try:
         yield {"token_ref": token_ref}
     except GoalsError:
-        services.tokens.drop_token(site.settings, name, token_ref)
+        services.tokens.drop_token(site.settings, token_ref)
         raise
 
 
@@ -157,8 +157,12 @@ def _texts(problems: Mapping[str, GoalsConfigError]) -> dict[str, str]:
     return {setting: error.text for setting, error in problems.items()}
 
 
-def _refuse(site: Site, ask: Ask, name: str, given: Mapping[str, Any], problems: Mapping[str, str]) -> Response:
-    return _render(site, ask, _Refused(name, given, problems), status=422)
+def _refuse(site: Site, ask: Ask, refused: _Refused, status: int = 422) -> Response:
+    """The page with the form as it was given, but without its token, which is never shown again."""
+    if ask.form.get("token").strip():
+        lost = {"token": "The token was not kept, since the form was refused. Enter it again."}
+        refused = replace(refused, problems=lost | dict(refused.problems))
+    return _render(site, ask, refused, status=status)
 
 
 def _render(site: Site, ask: Ask, refused: _Refused | None = None, tested: Any = None, status: int = 200) -> Response:

@@ -33,8 +33,8 @@ _TEXT_ONLY = nh3.Cleaner(tags={"br", "li", "ol", "p", "ul"}, attributes={}, link
 class Dagster(Protocol):
     """What the page needs of Dagster, done by whoever builds the app."""
 
-    def start_sync(self, connection: str) -> bool:
-        """Starts a sync in the background; False if one that was started here is still running."""
+    def start_sync(self, connection: str, record: Callable[[], None]) -> bool:
+        """Starts a sync in the background, recorded before; False if one that was started here is still running."""
 
     def set_partition(self, connection: str, *, exists: bool) -> None:
         """Makes the connection one of Dagster's partitions, or takes it from them."""

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 
 import click
 
@@ -51,12 +52,13 @@ class PageDagster:
         self._lock = threading.Lock()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start_sync(self, connection: str) -> bool:
-        """Start a sync; False if one that was started here is still running."""
+    def start_sync(self, connection: str, record: Callable[[], None]) -> bool:
+        """Record that a sync starts, and start it; False, and no record, if one that was started here still runs."""
         with self._lock:
             earlier = self._running.get(connection)
             if earlier is not None and earlier.poll() is None:
                 return False
+            record()
             command = [sys.executable, "-m", "perfcopilot_goals.cli", "sync", connection]
             self._running[connection] = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         return True

@@ -9,6 +9,7 @@ from perfcopilot_goals import services
 from perfcopilot_goals.cli.instance import open_history, open_instance
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json
 from perfcopilot_goals.cli.terminal import echo
+from perfcopilot_goals.core.retention import cutoff_of
 from perfcopilot_goals.local_postgres import keep_running, remove_local_postgres, stop_local_postgres
 
 
@@ -23,7 +24,7 @@ def retention(session: Session, days: int, dry_run: bool, as_json: bool) -> None
 
     Blocks and goals are those of the last sync. They stay, with the history that they came from.
     """
-    cutoff = services.retention.cutoff_of(days, dt.datetime.now(dt.UTC))
+    cutoff = cutoff_of(days, dt.datetime.now(dt.UTC))
     with open_history(session) as history:
         done = services.retention.purge(history, session.database, session.settings, cutoff, dry_run=dry_run)
     if as_json:

@@ -110,7 +110,7 @@ def check(session: Session, name: str, as_json: bool) -> None:
 @pass_session
 def remove(session: Session, name: str) -> None:
     """Remove a connection with its roster, its goals and its history."""
-    rows = services.connections.delete_connection(session.database, name)
+    rows = services.connections.delete_connection(session.database, session.settings, name)
     set_partition(session, name, exists=False)
     echo(f"Removed connection {name} and {rows} rows of goals.")
 

@@ -7,15 +7,19 @@ replaces, and nobody could tell how fresh a block is. `storage` deletes, and `de
 import datetime as dt
 from collections.abc import Iterable
 
+from perfcopilot_goals.domain.limits import RETENTION_DAYS
 from perfcopilot_goals.domain.sync import Sync
 from perfcopilot_goals.errors import GoalsConfigError
 
 
-def check_days(days: int) -> int:
-    """The number of days as given, or `GoalsConfigError`: with less than a day, a running sync could count as old."""
-    if days >= 1:
-        return days
-    raise GoalsConfigError(f"history is kept for whole days, at least 1; {days} was asked for, and nothing was deleted")
+def cutoff_of(days: int, now: dt.datetime) -> dt.datetime:
+    """The moment this many days before now, or `GoalsConfigError`: within a day, a running sync could count as old."""
+    if days in RETENTION_DAYS:
+        return now - dt.timedelta(days=days)
+    raise GoalsConfigError(
+        f"history is kept for whole days, at least {RETENTION_DAYS.start} and at most {RETENTION_DAYS.stop - 1:,}; "
+        f"{days} was asked for, and nothing was deleted"
+    )
 
 
 def choose_expired(syncs: Iterable[Sync], cutoff: dt.datetime) -> list[Sync]:
@@ -29,11 +33,9 @@ def choose_expired(syncs: Iterable[Sync], cutoff: dt.datetime) -> list[Sync]:
         by_connection.setdefault(sync.connection, []).append(sync)
     return [
         sync
-        for history in by_connection.values()
+        for history, needed in ((history, _needed(history)) for history in by_connection.values())
         for sync in history
-        if sync.state != "running"
-        and (sync.finished_at or sync.started_at) < cutoff
-        and sync.run_id not in _needed(history)
+        if sync.state != "running" and (sync.finished_at or sync.started_at) < cutoff and sync.run_id not in needed
     ]
 
 

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 
 import dagster as dg
 
+from perfcopilot_goals.core.retention import cutoff_of
 from perfcopilot_goals.defs.failures import as_failures, not_recorded
 from perfcopilot_goals.defs.resources import StoreResource
-from perfcopilot_goals.services.retention import cutoff_of, purge
+from perfcopilot_goals.services.retention import purge
 
 JOB = "retention"
 _CRON = "47 3 * * *"

@@ -8,5 +8,7 @@ DESCRIPTION_CHARS = 1_000
 REQUESTS_PER_MINUTE = range(1, 60_001)
 # How long closed versions of blocks and goals are kept, unless PERFCOPILOT_HISTORY_DAYS says otherwise.
 HISTORY_DAYS = 400
+# For how many days the sync log and Dagster's runs may be kept. The calendar begins some 740,000 days ago.
+RETENTION_DAYS = range(1, 100_000)
 # Of a file with a block in it. No review is larger.
 LARGEST_FILE = 8 * 1024 * 1024

@@ -4,7 +4,7 @@ Each connection is a partition in Dagster. The caller keeps those in step.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from perfcopilot_goals.domain.connection import SUBGOAL_ROUTES, Connection
 from perfcopilot_goals.domain.limits import REQUESTS_PER_MINUTE
 from perfcopilot_goals.errors import GoalsConfigError, GoalsError
 from perfcopilot_goals.services.sync_access import open_client, require_workspace
-from perfcopilot_goals.services.tokens import check_token_ref
+from perfcopilot_goals.services.tokens import check_token_ref, drop_token
 from perfcopilot_goals.settings import DEFAULT_TOKEN_REF, Settings
 from perfcopilot_goals.storage.audit_log import add_audit_entry
 from perfcopilot_goals.storage.connections import (
@@ -89,20 +89,28 @@ def create_connection(
 def change_connection(
     database: Database, settings: Settings, name: str, changes: Mapping[str, Any], *, actor: str | None = None
 ) -> Connection:
-    """The connection with these settings changed; `GoalsConfigError` if a setting is invalid."""
+    """The connection with these settings changed; `GoalsConfigError` if a setting is invalid.
+
+    A token that was typed in goes once no connection names it, here and where one is removed.
+    """
     checked = _checked(settings, name, changes)
     with database.connect("changing the connection") as conn:
         before = read_connection(conn, name)
         after = set_connection(conn, name, checked)
         add_audit_entry(conn, name, actor if after != before else None, CHANGED_CONNECTION)
+        left = read_connections(conn)
+    _drop_unnamed(settings, before.token_ref, left)
     return after
 
 
-def delete_connection(database: Database, name: str, *, actor: str | None = None) -> int:
+def delete_connection(database: Database, settings: Settings, name: str, *, actor: str | None = None) -> int:
     """Removes a connection with its roster, goals and history; returns how many rows of goals were removed."""
     with database.connect("removing the connection") as conn:
+        before = read_connection(conn, name)
         removed = remove_connection(conn, name)
         add_audit_entry(conn, name, actor, REMOVED_CONNECTION)
+        left = read_connections(conn)
+    _drop_unnamed(settings, before.token_ref, left)
     return removed
 
 
@@ -150,6 +158,12 @@ def check_connection(
         except GoalsError as error:
             return replace(checked, error=error.about(name), goals_answer=False)
     return replace(checked, goals_answer=True)
+
+
+def _drop_unnamed(settings: Settings, token_ref: str, connections: Iterable[Connection]) -> None:
+    """Deletes the file of a typed token, unless one of the connections names it. After the commit, which may fail."""
+    if all(row.token_ref != token_ref for row in connections):
+        drop_token(settings, token_ref)
 
 
 def _checked(settings: Settings, name: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -107,11 +107,14 @@ def find_users(users: list[AsanaUser], text: str) -> list[AsanaUser]:
 def find_gids(typed: Mapping[str, str], users: list[AsanaUser]) -> tuple[dict[str, str], dict[str, str]]:
     """The Asana user whom each text means, and what is wrong with the others, both by employee id.
 
-    A text is a GID, or the e-mail address or the whole name of exactly one of the users.
+    A text is a GID, or the e-mail address or the whole name of exactly one of the users. An empty one means nobody: it
+    would equal an address that Asana hides.
     """
     gid_of, problems = {}, {}
     for employee_id, text in typed.items():
-        meant = {text} if is_gid(text) else {u.gid for u in users if fold(text) in (fold(u.email or ""), fold(u.name))}
+        wanted = fold(text.strip())
+        found = {u.gid for u in users if wanted and wanted in (fold(u.email or ""), fold(u.name))}
+        meant = {wanted} if is_gid(wanted) else found
         if len(meant) == 1:
             gid_of[employee_id] = meant.pop()
         else:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from perfcopilot_goals.core.retention import check_days, choose_expired
+from perfcopilot_goals.core.retention import choose_expired
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.retention import delete_checks, delete_printed, delete_ticks
@@ -57,8 +57,3 @@ def purge(
             syncs = delete_syncs(conn, expired)
     files = delete_printed(settings, cutoff, set(runs), history.has, dry_run=dry_run)
     return Purged(syncs, len(runs), ticks, files)
-
-
-def cutoff_of(days: int, now: dt.datetime) -> dt.datetime:
-    """The moment this many whole days before now; `GoalsConfigError` if the number is too small or too large."""
-    return now - dt.timedelta(days=check_days(days))

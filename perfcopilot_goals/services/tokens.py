@@ -96,12 +96,10 @@ def store_token(settings: Settings, connection: str, token: str) -> str:
     return f"file:{path}"
 
 
-def drop_token(settings: Settings, connection: str, token_ref: str) -> None:
+def drop_token(settings: Settings, token_ref: str) -> None:
     """Deletes the file of a token that was typed in. Any other file, and any other reference, stays."""
     path = Path(token_ref.removeprefix("file:"))
-    is_ours = path.parent == settings.token_folder and re.fullmatch(
-        rf"page-{re.escape(connection)}-[0-9a-f]{{8}}", path.name
-    )
+    is_ours = path.parent == settings.token_folder and re.fullmatch(r"page-.+-[0-9a-f]{8}", path.name)
     if token_ref.startswith("file:") and is_ours:
         with suppress(OSError):
             path.unlink()

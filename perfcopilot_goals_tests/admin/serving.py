@@ -37,8 +37,9 @@ class Dagster:
     partitions: set[str] = field(default_factory=set)
     is_busy: bool = False
 
-    def start_sync(self, connection: str) -> bool:
+    def start_sync(self, connection: str, record: Callable[[], None]) -> bool:
         if not self.is_busy:
+            record()
             self.started.append(connection)
         return not self.is_busy
 

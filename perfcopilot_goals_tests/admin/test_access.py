@@ -52,6 +52,14 @@ def test_a_link_lets_one_browser_in_once_and_the_next_link_another(page: Page) -
     assert browser.get("/admin").status_code == 200, "the first browser stays in"
 
 
+def test_a_browser_stays_in_when_it_enters_another_page_of_this_machine(serve: Callable[..., Page]) -> None:
+    first, second = serve(), serve()
+    browser, other = first.administrator(), second.browser()
+    other.session.cookies = browser.session.cookies
+    assert other.get(f"/admin/enter?key={second.keys[-1]}").status_code == 200
+    assert (browser.get("/admin").status_code, other.get("/admin").status_code) == (200, 200)
+
+
 def test_a_session_ends_after_twelve_hours(page: Page) -> None:
     browser = page.administrator()
     page.clock.now += SESSION_SECONDS - 1

@@ -110,9 +110,31 @@ def test_a_name_that_is_taken_is_refused_and_its_token_is_not_kept(page: Page, a
     browser = page.administrator()
     add(browser, asana)
     form = browser.open("/admin").form("/admin/connections/add")
-    response = browser.send(form, {"connection": "acme", "token": "other-token"})
-    assert response.status_code == 422
-    assert "acme exists already" in response.text
+    for name, says in (("acme", "acme exists already"), ("Acme!", "begins with a letter or digit")):
+        response = browser.send(form, {"connection": name, "token": "other-token"})
+        assert response.status_code == 422
+        assert says in response.text
+        assert "The token was not kept, since the form was refused. Enter it again." in response.text
+    assert [p.read_text() for p in page.settings.token_folder.iterdir()] == [f"{TOKEN}\n"]
+
+
+def test_a_change_that_postgres_refuses_keeps_the_form_and_not_the_token(page: Page, asana: Sandbox) -> None:
+    browser = page.administrator()
+    add(browser, asana)
+    form = browser.open("/admin").form("/admin/connections/change", has_switches="1")
+    with psycopg.connect(page.database.url, autocommit=True) as conn:
+        limit = "alter table perfcopilot_goals.connections"
+        conn.execute(f"{limit} add constraint too_slow check (requests_per_minute > 1000)")
+        try:
+            response = browser.send(form, {"requests_per_minute": "150", "token": "other-token"})
+        finally:
+            conn.execute(f"{limit} drop constraint too_slow")
+    assert response.status_code == 503
+    document = Document(response.text)
+    again = dict(document.form("/admin/connections/change", has_switches="1").fields)
+    assert (again["requests_per_minute"], again["token"]) == ("150", "")
+    assert "23514" in document.text
+    assert "The token was not kept, since the form was refused. Enter it again." in document.text
     assert [p.read_text() for p in page.settings.token_folder.iterdir()] == [f"{TOKEN}\n"]
 
 
@@ -148,7 +170,7 @@ def test_a_sync_starts_once_and_is_in_the_audit_log(page: Page) -> None:
     assert "A sync is running since" in shown.text
     assert "http://127.0.0.1:3000/runs/run-7" in shown.links()
     assert page.dagster.started == ["acme"]
-    assert audited(page.database)[0] == ("local", "started_sync", [])
+    assert audited(page.database) == [("local", "started_sync", [])], "the others started nothing"
 
 
 def test_a_failed_sync_says_what_to_do(page: Page) -> None:

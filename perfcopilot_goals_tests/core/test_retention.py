@@ -1,11 +1,12 @@
 """Old syncs are deleted, except those that something present depends on."""
 
 import datetime as dt
+import time
 from typing import Any
 
 import pytest
 
-from perfcopilot_goals.core.retention import check_days, choose_expired
+from perfcopilot_goals.core.retention import choose_expired, cutoff_of
 from perfcopilot_goals.domain.sync import SLICE_TABLES, Sync
 from perfcopilot_goals.errors import GoalsConfigError
 
@@ -79,7 +80,15 @@ def test_age_is_counted_from_the_end() -> None:
     assert expired(long, sync(1)) == []
 
 
-@pytest.mark.parametrize("days", [0, -1])
-def test_less_than_a_day_is_refused(days: int) -> None:
-    with pytest.raises(GoalsConfigError, match="at least 1"):
-        check_days(days)
+def test_a_year_of_hourly_syncs_is_gone_through_in_seconds() -> None:
+    syncs = [sync(number / 24) for number in range(8_760)]
+    began = time.process_time()
+    assert len(expired(*syncs)) == 8_039
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("days", [0, -1, 999_999, 10**12])
+def test_less_than_a_day_and_more_than_the_calendar_has_are_refused(days: int) -> None:
+    with pytest.raises(GoalsConfigError, match=f"at least 1 and at most 99,999; {days} was asked for"):
+        cutoff_of(days, NOW)
+    assert cutoff_of(99_999, NOW).year == 1752

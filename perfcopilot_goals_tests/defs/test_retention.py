@@ -137,12 +137,15 @@ def test_the_job_does_the_same(running: Running, history: dict[str, str]) -> Non
     assert left(running) == {history[name] for name in ("last", "failed", "running")} | {result.run_id}
 
 
-def test_less_than_a_day_is_refused_by_command_and_job(running: Running, real_instance: dg.DagsterInstance) -> None:
-    code, told = retention("--days", "0")
+@pytest.mark.parametrize("days", [0, 999_999])
+def test_days_that_cannot_be_meant_are_refused_by_command_and_job(
+    running: Running, real_instance: dg.DagsterInstance, days: int
+) -> None:
+    code, told = retention("--days", f"{days}")
     assert code == 2
     assert "at least 1" in told
     job = running.definitions.resolve_job_def("retention")
-    config = {"ops": {"delete_old_history": {"config": {"days": 0}}}}
+    config = {"ops": {"delete_old_history": {"config": {"days": days}}}}
     result = job.execute_in_process(instance=real_instance, run_config=config, raise_on_error=False)
     assert not result.success
 
@@ -159,7 +162,7 @@ def test_the_schedule_is_off_until_turned_on_and_skips_without_days(running: Run
     assert request.run_config == {"ops": {"delete_old_history": {"config": {"days": 30}}}}
 
 
-@pytest.mark.parametrize("days", ["0", "-1", "1.5", "many"])
+@pytest.mark.parametrize("days", ["0", "-1", "1.5", "many", "999999"])
 def test_days_that_are_none_are_refused(days: str) -> None:
     with pytest.raises(GoalsConfigError, match="PERFCOPILOT_RETENTION_DAYS is not a whole number of days"):
         load_settings({"PERFCOPILOT_RETENTION_DAYS": days})

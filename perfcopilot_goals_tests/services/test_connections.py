@@ -18,6 +18,7 @@ from perfcopilot_goals.services.connections import (
     delete_connection,
 )
 from perfcopilot_goals.services.redaction import MARK
+from perfcopilot_goals.services.tokens import store_token
 from perfcopilot_goals.settings import Settings, load_settings
 from perfcopilot_goals.storage.connections import read_connection, read_connections
 from perfcopilot_goals.storage.database import Database
@@ -48,9 +49,30 @@ def test_a_connection_is_made_with_defaults_changed_and_removed(database: Databa
     changed = change_connection(database, settings, "acme", {"base_url": "https://app.asana.com/api/1.0/"})
     with database.connect("looking") as conn:
         assert read_connection(conn, "acme") == made == changed
-    assert delete_connection(database, "acme") == 0
+    assert delete_connection(database, settings, "acme") == 0
     with database.connect("looking") as conn:
         assert read_connections(conn) == []
+
+
+@pytest.mark.parametrize("is_removed", [True, False], ids=["removed", "changed"])
+def test_a_token_that_was_typed_in_goes_once_no_connection_names_it(
+    database: Database, settings: Settings, is_removed: bool
+) -> None:
+    token_ref = store_token(settings, "acme", "typed-token-1")
+    kept = settings.token_folder / "mine"
+    kept.write_text("another-token-1")
+    for name in ("acme", "globex"):
+        create_connection(database, settings, name, {"token_ref": token_ref})
+    for name, is_left in (("acme", True), ("globex", False)):
+        change_connection(database, settings, name, {"requests_per_minute": 150})
+        if is_removed:
+            delete_connection(database, settings, name)
+        else:
+            change_connection(database, settings, name, {"token_ref": f"file:{kept}"})
+        assert Path(token_ref.removeprefix("file:")).exists() == is_left
+    if not is_removed:
+        change_connection(database, settings, "acme", {"token_ref": "env:ASANA_ACCESS_TOKEN"})
+    assert list(settings.token_folder.iterdir()) == [kept], "a file that a person made stays"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from perfcopilot_goals.asana.client import AsanaClient
+from perfcopilot_goals.core.suggestions import AsanaUser
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import AsanaAccessError, GoalsConfigError, GoalsError, GoalsStoreError
@@ -15,6 +16,7 @@ from perfcopilot_goals.sandbox import Fault, Person, Request, Response, Sandbox,
 from perfcopilot_goals.services.mapping import (
     UsersSeen,
     check_mapping,
+    find_gids,
     set_mapping,
     suggest_mapping,
 )
@@ -114,6 +116,13 @@ def test_a_look_names_the_swapped_and_the_gone_and_asks_once_a_day(database: Dat
     asana.world.people[EVE] = Person(EVE, "Eve", "eve@example.com")
     assert look(database, asana) is not None
     assert (gone(database), len(asana.requests)) == ([], 2)
+
+
+def test_an_empty_text_is_not_the_user_whose_address_asana_hides() -> None:
+    users = [AsanaUser("12", "Guest", None), AsanaUser("13", "", "ana@example.com")]
+    gid_of, problems = find_gids({"E1": "", "E2": " ", "E3": "Ana@Example.com ", "E4": " 14"}, users)
+    assert gid_of == {"E3": "13", "E4": "14"}
+    assert problems.keys() == {"E1", "E2"}
 
 
 @pytest.mark.fault("B40", "H3")
