@@ -16,6 +16,7 @@ from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.startup import starting
 
 PORT = 3001
+SECRET_CHARS = 16
 
 
 @click.command("admin")
@@ -27,7 +28,13 @@ def admin(session: Session, port: int, host: str) -> None:
 
     Prints a link that lets one browser in. Behind a login proxy, the proxy says who is who.
     """
-    if session.settings.admin_proxy_secret is None and not is_loopback(host):
+    secret = session.settings.admin_proxy_secret
+    if secret is not None and len(secret) < SECRET_CHARS:
+        raise GoalsConfigError(
+            f"PERFCOPILOT_ADMIN_PROXY_SECRET is shorter than {SECRET_CHARS} characters, so it could be guessed",
+            action="Make one with openssl rand -hex 32, and give it to the login proxy, too",
+        )
+    if secret is None and not is_loopback(host):
         raise GoalsConfigError(
             f"the admin page does not listen on {host} without a login in front of it",
             action="Set PERFCOPILOT_ADMIN_PROXY_SECRET and put a login proxy before it, or leave out --host",

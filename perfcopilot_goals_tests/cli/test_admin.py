@@ -22,6 +22,14 @@ def test_without_a_login_proxy_it_listens_on_loopback_alone(cli: Cli, host: str)
     assert "PERFCOPILOT_ADMIN_PROXY_SECRET" in done.stderr
 
 
+def test_a_secret_of_the_login_proxy_that_could_be_guessed_is_refused(cli: Cli) -> None:
+    done = cli("admin", PERFCOPILOT_ADMIN_PROXY_SECRET="fifteen-letters")
+    assert done.returncode == 2
+    assert "PERFCOPILOT_ADMIN_PROXY_SECRET is shorter than 16 characters" in done.stderr
+    assert "openssl rand -hex 32" in done.stderr
+    assert "fifteen" not in done.stderr
+
+
 def test_a_port_that_is_taken_is_an_error_in_words(cli: Cli) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
