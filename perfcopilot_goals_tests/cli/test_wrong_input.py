@@ -1,5 +1,6 @@
 """Input that can be corrected ends with code 2 and in words, never as an error of the program itself."""
 
+import re
 import socket
 from pathlib import Path
 
@@ -48,3 +49,13 @@ def test_mapping_to_another_user_says_that_the_block_of_the_first_is_gone(cli: C
     assert "The block with that user's goals is gone." in moved.stdout
     assert "there is no block for employee E1 yet" in cli("prompt", "acme", "E1").stderr
     assert "The block" not in cli("employee", "map", "acme", "E1", "19").stdout
+
+
+def test_dev_takes_two_ports_that_differ(cli: Cli, tmp_path: Path) -> None:
+    refused = cli("dev", "--port", "3000", "--admin-port", "3000")
+    assert refused.returncode == 2
+    assert "--port and --admin-port are both 3000; name two" in refused.stderr
+    # Dagster ends at once, as its folder is not there.
+    ended = cli("dev", "--no-demo", "--port", "65535", DAGSTER_HOME=str(tmp_path / "nowhere"))
+    assert "Dagster: http://127.0.0.1:65535 " in ended.stdout
+    assert re.search(r"Admin page: http://127\.0\.0\.1:(?!65535)[0-9]+/admin ", ended.stdout)
