@@ -4,6 +4,9 @@ import re
 import socket
 from pathlib import Path
 
+import pytest
+
+from perfcopilot_goals.cli.ports import free_port
 from perfcopilot_goals.sandbox import Sandbox
 from perfcopilot_goals_tests.cli.command import TOKEN, Cli
 from perfcopilot_goals_tests.cli.small_company import connect, small_company
@@ -59,3 +62,16 @@ def test_dev_takes_two_ports_that_differ(cli: Cli, tmp_path: Path) -> None:
     ended = cli("dev", "--no-demo", "--port", "65535", DAGSTER_HOME=str(tmp_path / "nowhere"))
     assert "Dagster: http://127.0.0.1:65535 " in ended.stdout
     assert re.search(r"Admin page: http://127\.0\.0\.1:(?!65535)[0-9]+/admin ", ended.stdout)
+
+
+@pytest.mark.parametrize("name", ["demo", "demo-wrong-gid"])
+def test_a_connection_that_only_has_a_samples_name_is_not_overwritten(cli: Cli, name: str) -> None:
+    assert cli("connection", "add", name, "--workspace-gid", "1200000000000001").returncode == 0
+    before = cli("connection", "list", "--json").stdout
+    commands = [["dev", "--port", str(free_port())]] + [["demo"]] * (name == "demo")
+    for command in commands:
+        refused = cli(*command)
+        assert refused.returncode == 2
+        assert f"GoalsConfigError: connection {name} is not the sample's" in refused.stderr
+        assert "dev --no-demo" in refused.stderr
+        assert cli("connection", "list", "--json").stdout == before
