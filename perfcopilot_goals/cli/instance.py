@@ -42,8 +42,8 @@ def open_instance(session: Session) -> Iterator["dg.DagsterInstance"]:
     with starting():
         import dagster as dg
 
-        instance = dg.DagsterInstance.get()
-    with instance:
+        from perfcopilot_goals.defs.instance import storage_as_store_errors
+    with storage_as_store_errors("using Dagster's storage"), dg.DagsterInstance.get() as instance:
         yield instance
 
 
