@@ -42,14 +42,15 @@ def add(site: Site, ask: Ask) -> Response:
     problems |= _texts(services.connections.find_setting_problems(site.settings, name, {"connection": name}))
     if problems:
         return _refuse(site, ask, NEW, given | {"connection": name}, problems)
-    try:
-        with _stored_token(site, ask.form, name) as token:
-            services.connections.create_connection(
-                site.database, site.settings, name, given | token, actor=ask.visitor.actor
-            )
-    except GoalsConfigError as error:
-        return _refuse(site, ask, NEW, given | {"connection": name}, {"connection": error.text})
-    site.dagster.set_partition(name, exists=True)
+    with site.dagster.open_partitions() as set_partition:
+        try:
+            with _stored_token(site, ask.form, name) as token:
+                services.connections.create_connection(
+                    site.database, site.settings, name, given | token, actor=ask.visitor.actor
+                )
+        except GoalsConfigError as error:
+            return _refuse(site, ask, NEW, given | {"connection": name}, {"connection": error.text})
+        set_partition(name, exists=True)
     return go_to("integrations", done="added", connection=name)
 
 
@@ -60,15 +61,16 @@ def change(site: Site, ask: Ask) -> Response:
     given, problems = _parse(site, ask.form, name)
     if problems:
         return _refuse(site, ask, name, given, problems)
-    with _stored_token(site, ask.form, name) as token:
-        after = services.connections.change_connection(
-            site.database, site.settings, name, given | token, actor=ask.visitor.actor
-        )
-    if after.token_ref != before.token_ref:
-        services.tokens.drop_token(site.settings, name, before.token_ref)
-    if after != before:
-        site.known_users.forget(name)
-        site.dagster.set_partition(name, exists=after.enabled)
+    with site.dagster.open_partitions() as set_partition:
+        with _stored_token(site, ask.form, name) as token:
+            after = services.connections.change_connection(
+                site.database, site.settings, name, given | token, actor=ask.visitor.actor
+            )
+        if after.token_ref != before.token_ref:
+            services.tokens.drop_token(site.settings, name, before.token_ref)
+        if after != before:
+            site.known_users.forget(name)
+            set_partition(name, exists=after.enabled)
     return go_to("integrations", done="changed", connection=name)
 
 
@@ -90,10 +92,11 @@ def remove(site: Site, ask: Ask) -> Response:
     if ask.form.get("typed").strip() != name:
         problem = {"typed": f"Type {name} to remove it. Nothing was removed."}
         return _refuse(site, ask, name, {"typed": ask.form.get("typed")}, problem)
-    services.connections.delete_connection(site.database, name, actor=ask.visitor.actor)
-    services.tokens.drop_token(site.settings, name, before.token_ref)
-    site.known_users.forget(name)
-    site.dagster.set_partition(name, exists=False)
+    with site.dagster.open_partitions() as set_partition:
+        services.connections.delete_connection(site.database, name, actor=ask.visitor.actor)
+        services.tokens.drop_token(site.settings, name, before.token_ref)
+        site.known_users.forget(name)
+        set_partition(name, exists=False)
     return go_to("integrations", done="removed")
 
 

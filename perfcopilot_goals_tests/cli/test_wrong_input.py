@@ -75,3 +75,15 @@ def test_a_connection_that_only_has_a_samples_name_is_not_overwritten(cli: Cli, 
         assert f"GoalsConfigError: connection {name} is not the sample's" in refused.stderr
         assert "dev --no-demo" in refused.stderr
         assert cli("connection", "list", "--json").stdout == before
+
+
+def test_without_dagsters_folder_no_connection_is_added_changed_or_removed(cli: Cli, tmp_path: Path) -> None:
+    nowhere = {"DAGSTER_HOME": str(tmp_path / "nowhere")}
+    assert cli("connection", "add", "acme").returncode == 0
+    before = cli("connection", "list", "--json").stdout
+    for words in (["add", "other"], ["set", "acme", "--disable"], ["remove", "acme"]):
+        refused = cli("connection", *words, **nowhere)
+        assert refused.returncode == 2
+        assert "and there is no such folder" in refused.stderr
+        assert cli("connection", "list", "--json").stdout == before
+    assert cli("connection", "add", "other").returncode == 0
