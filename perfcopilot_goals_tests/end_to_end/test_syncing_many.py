@@ -219,3 +219,12 @@ def test_when_dagsters_storage_goes_away_all_are_tried_and_told_without_an_event
         assert trace not in failed.stderr
     assert failed.stdout == ""
     assert cli("sync", *names).returncode == 0
+
+
+def test_a_worker_that_cannot_start_says_why_in_words_and_with_its_exit_code(
+    running: Running, cli: Cli, tmp_path: Path
+) -> None:
+    refused = cli("sync", "--all", DAGSTER_HOME=str(tmp_path / "nowhere"))
+    assert refused.returncode == 2
+    assert "GoalsConfigError: DAGSTER_HOME is " in refused.stderr
+    assert "Traceback" not in refused.stderr
