@@ -43,15 +43,16 @@ def add(site: Site, ask: Ask) -> Response:
     problems |= _texts(services.connections.find_setting_problems(site.settings, name, {"connection": name}))
     if problems:
         return _refuse(site, ask, _Refused(NEW, given | {"connection": name}, problems))
-    try:
-        with _stored_token(site, ask.form, name) as token:
-            services.connections.create_connection(
-                site.database, site.settings, name, given | token, actor=ask.visitor.actor
-            )
-    except GoalsError as error:
-        refused = _Refused(NEW, given | {"connection": name}, {"connection": error.text})
-        return _refuse(site, ask, refused, status_of(error))
-    site.dagster.set_partition(name, exists=True)
+    with site.dagster.open_partitions() as set_partition:
+        try:
+            with _stored_token(site, ask.form, name) as token:
+                services.connections.create_connection(
+                    site.database, site.settings, name, given | token, actor=ask.visitor.actor
+                )
+        except GoalsError as error:
+            refused = _Refused(NEW, given | {"connection": name}, {"connection": error.text})
+            return _refuse(site, ask, refused, status_of(error))
+        set_partition(name, exists=True)
     return go_to("integrations", done="added", connection=name)
 
 
@@ -62,16 +63,17 @@ def change(site: Site, ask: Ask) -> Response:
     given, problems = _parse(site, ask.form, name)
     if problems:
         return _refuse(site, ask, _Refused(name, given, problems))
-    try:
-        with _stored_token(site, ask.form, name) as token:
-            after = services.connections.change_connection(
-                site.database, site.settings, name, given | token, actor=ask.visitor.actor
-            )
-    except GoalsStoreError as error:
-        return _refuse(site, ask, _Refused(name, given, message=error.text), status_of(error))
-    if after != before:
-        site.known_users.forget(name)
-        site.dagster.set_partition(name, exists=after.enabled)
+    with site.dagster.open_partitions() as set_partition:
+        try:
+            with _stored_token(site, ask.form, name) as token:
+                after = services.connections.change_connection(
+                    site.database, site.settings, name, given | token, actor=ask.visitor.actor
+                )
+        except GoalsStoreError as error:
+            return _refuse(site, ask, _Refused(name, given, message=error.text), status_of(error))
+        if after != before:
+            site.known_users.forget(name)
+            set_partition(name, exists=after.enabled)
     return go_to("integrations", done="changed", connection=name)
 
 
@@ -93,9 +95,10 @@ def remove(site: Site, ask: Ask) -> Response:
     if ask.form.get("typed").strip() != name:
         problem = {"typed": f"Type {name} to remove it. Nothing was removed."}
         return _refuse(site, ask, _Refused(name, {"typed": ask.form.get("typed")}, problem))
-    services.connections.delete_connection(site.database, site.settings, name, actor=ask.visitor.actor)
-    site.known_users.forget(name)
-    site.dagster.set_partition(name, exists=False)
+    with site.dagster.open_partitions() as set_partition:
+        services.connections.delete_connection(site.database, site.settings, name, actor=ask.visitor.actor)
+        site.known_users.forget(name)
+        set_partition(name, exists=False)
     return go_to("integrations", done="removed")
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlencode
@@ -36,8 +37,11 @@ class Dagster(Protocol):
     def start_sync(self, connection: str, record: Callable[[], None]) -> bool:
         """Starts a sync in the background, recorded before; False if one that was started here is still running."""
 
-    def set_partition(self, connection: str, *, exists: bool) -> None:
-        """Makes the connection one of Dagster's partitions, or takes it from them."""
+    def open_partitions(self) -> AbstractContextManager[Callable[..., None]]:
+        """A function that makes a connection one of Dagster's partitions, or with `exists=False` takes it from them.
+
+        Opened before the change of the connection: if that fails, nothing is changed.
+        """
 
 
 @dataclass(frozen=True)

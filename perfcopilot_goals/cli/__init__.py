@@ -7,15 +7,13 @@ imports.
 """
 
 import sys
-import traceback
 from importlib import import_module
 from typing import Any
 
 import click
 
 from perfcopilot_goals.cli.session import Session
-from perfcopilot_goals.cli.terminal import echo, guarded_output
-from perfcopilot_goals.errors import GoalsError
+from perfcopilot_goals.cli.terminal import echo, guarded_output, show_error
 from perfcopilot_goals.startup import starting
 
 INTERRUPTED = 130
@@ -73,24 +71,13 @@ class _Commands(click.Group):
         except KeyboardInterrupt:
             echo("Interrupted.", err=True)
             sys.exit(INTERRUPTED)
-        except GoalsError as error:
-            if ctx.params["debug"]:
-                traceback.print_exc()
-            else:
-                echo(*error.lines, err=True)
-            sys.exit(error.exit_code)
         except click.Abort:
             echo("Not confirmed, so nothing was changed.", err=True)
             sys.exit(INTERRUPTED)
         except (click.ClickException, click.exceptions.Exit):
             raise
         except Exception as error:
-            if ctx.params["debug"]:
-                traceback.print_exc()
-            else:
-                # Its text may quote data, so only its class is shown.
-                echo(f"{type(error).__name__}: an error of the program itself; --debug shows where", err=True)
-            sys.exit(1)
+            sys.exit(show_error(error, debug=ctx.params["debug"]))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -3,11 +3,12 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
 
-from perfcopilot_goals.cli.instance import set_partition
+from perfcopilot_goals.cli.instance import open_partitions
 from perfcopilot_goals.cli.ports import LOOPBACK, check_port
 from perfcopilot_goals.cli.session import Session, pass_session
 from perfcopilot_goals.cli.terminal import echo
@@ -70,7 +71,8 @@ class PageDagster:
             self._running[connection] = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         return True
 
-    def set_partition(self, connection: str, *, exists: bool) -> None:
-        """Make the connection one of Dagster's partitions, or take it from them."""
-        with self._lock:
-            set_partition(self._session, connection, exists=exists)
+    @contextmanager
+    def open_partitions(self) -> Iterator[Callable[..., None]]:
+        """As the command line does."""
+        with self._lock, open_partitions(self._session) as set_partition:
+            yield set_partition

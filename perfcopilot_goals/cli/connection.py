@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from perfcopilot_goals import services
-from perfcopilot_goals.cli.instance import set_partition
+from perfcopilot_goals.cli.instance import open_partitions
 from perfcopilot_goals.cli.progress import show_line
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
 from perfcopilot_goals.cli.terminal import echo
@@ -51,8 +51,9 @@ def _settings(function: Callable[..., None]) -> Callable[..., None]:
 @pass_session
 def add(session: Session, /, name: str, **given: Any) -> None:
     """Add a connection. You can set the GID later; until then its syncs fail and say so."""
-    services.connections.create_connection(session.database, session.settings, name, _named(given))
-    set_partition(session, name, exists=True)
+    with open_partitions(session) as set_partition:
+        services.connections.create_connection(session.database, session.settings, name, _named(given))
+        set_partition(name, exists=True)
     following = "employee import {} FILE.csv" if given["workspace_gid"] else "connection check {}"
     echo(f"Added connection {name}. Next: perfcopilot-goals {following.format(name)}")
 
@@ -67,8 +68,9 @@ def set_(session: Session, /, name: str, **given: Any) -> None:
     changes = _named(given)
     if not changes:
         raise click.UsageError("name at least one setting to change")
-    after = services.connections.change_connection(session.database, session.settings, name, changes)
-    set_partition(session, name, exists=after.enabled)
+    with open_partitions(session) as set_partition:
+        after = services.connections.change_connection(session.database, session.settings, name, changes)
+        set_partition(name, exists=after.enabled)
     following = f" Next: perfcopilot-goals sync {name}" if after.enabled else " It is disabled, so nothing syncs it."
     echo(f"Connection {name} is set.{following}")
 
@@ -110,8 +112,9 @@ def check(session: Session, name: str, as_json: bool) -> None:
 @pass_session
 def remove(session: Session, name: str) -> None:
     """Remove a connection with its roster, its goals and its history."""
-    rows = services.connections.delete_connection(session.database, session.settings, name)
-    set_partition(session, name, exists=False)
+    with open_partitions(session) as set_partition:
+        rows = services.connections.delete_connection(session.database, session.settings, name)
+        set_partition(name, exists=False)
     echo(f"Removed connection {name} and {rows} rows of goals.")
 
 

@@ -102,6 +102,8 @@ def demo(session: Session) -> None:
 @pass_session
 def dev(session: Session, port: int, admin_port: int | None, with_demo: bool) -> None:
     """Run the Dagster UI with its daemon, and the admin page, on 127.0.0.1 until interrupted."""
+    if port == admin_port:
+        raise click.UsageError(f"--port and --admin-port are both {port}; name two")
     check_port(port, "dev --port N")
     page_port = _choose_page_port(port) if admin_port is None else admin_port
     check_port(page_port, "dev --admin-port N")
@@ -160,9 +162,9 @@ def _run(session: Session, port: int, page_port: int, never_synced: tuple[str, .
 
 
 def _choose_page_port(port: int) -> int:
-    """The port after Dagster's, or any free one if that is in use."""
-    after = min(port + 1, 65535)
-    return after if is_free(after) else free_port()
+    """The port after Dagster's, or any free one if that is in use or there is none."""
+    after = port + 1
+    return after if after <= 65535 and is_free(after) else free_port()
 
 
 def _wait_for_signal() -> None:

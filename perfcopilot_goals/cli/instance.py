@@ -6,7 +6,7 @@ import, and neither `--help` nor a command that reads a table should wait for it
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -42,20 +42,28 @@ def open_instance(session: Session) -> Iterator["dg.DagsterInstance"]:
     with starting():
         import dagster as dg
 
-        instance = dg.DagsterInstance.get()
-    with instance:
+        from perfcopilot_goals.defs.instance import storage_as_store_errors
+    with storage_as_store_errors("using Dagster's storage"), dg.DagsterInstance.get() as instance:
         yield instance
 
 
-def set_partition(session: Session, connection: str, *, exists: bool) -> None:
-    """Makes the connection one of Dagster's partitions, or takes it from them. Its past runs stay."""
+@contextmanager
+def open_partitions(session: Session) -> Iterator[Callable[..., None]]:
+    """A function that makes a connection one of Dagster's partitions, or with `exists=False` takes it from them.
+
+    Wrap the change of the connection in it: if Dagster's storage cannot be opened, nothing is changed either. Past runs
+    stay.
+    """
     with open_instance(session) as instance:
         from perfcopilot_goals.defs.partitions import register_partitions, unregister_partition
 
-        if exists:
-            register_partitions(instance, [connection])
-        else:
-            unregister_partition(instance, connection)
+        def set_partition(connection: str, *, exists: bool) -> None:
+            if exists:
+                register_partitions(instance, [connection])
+            else:
+                unregister_partition(instance, connection)
+
+        yield set_partition
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Ports of this machine: whether one is free, before a server is started on it."""
 
+import errno
 import socket
 
 from perfcopilot_goals.errors import GoalsConfigError
@@ -8,24 +9,28 @@ LOOPBACK = "127.0.0.1"
 
 
 def check_port(port: int, other: str, host: str = LOOPBACK) -> None:
-    """Fails before anything starts; `other` is the command with another port.
+    """Fails before anything starts if no server can listen there; `other` is the command with another port.
 
     Dagster would take another port than the one that people open, and not say so.
     """
-    if not is_free(port, host):
-        raise GoalsConfigError(f"port {port} is in use", action=f"Name another: perfcopilot-goals {other}")
+    try:
+        _listen(port, host)
+    except (OSError, UnicodeError) as error:
+        number = getattr(error, "errno", None)
+        reason = getattr(error, "strerror", "that is no host's name")
+        what = f"port {port} is in use" if number == errno.EADDRINUSE else f"cannot listen on {host}:{port}: {reason}"
+        action = f"Name another: perfcopilot-goals {other}"
+        if number not in (errno.EADDRINUSE, errno.EACCES):
+            action = "Name an address of this machine"
+        raise GoalsConfigError(what, action=action) from None
 
 
-def is_free(port: int, host: str = LOOPBACK) -> bool:
-    """Whether a server could listen there."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        # As web servers do: a port that only waits for its last connections to time out is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of loopback."""
+    try:
+        _listen(port, LOOPBACK)
+    except OSError:
+        return False
     return True
 
 
@@ -35,3 +40,12 @@ def free_port() -> int:
         free.bind((LOOPBACK, 0))
         port: int = free.getsockname()[1]
     return port
+
+
+def _listen(port: int, host: str) -> None:
+    """Takes the port for a moment; `OSError` or `UnicodeError` says why that does not work."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        # As web servers do: a port that only waits for its last connections to time out is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))

@@ -45,7 +45,7 @@ def prompt(session: Session, name: str, employee_id: str, as_of: str | None, his
 def _show_present(session: Session, name: str, employee_id: str, as_json: bool) -> None:
     found = services.prompts.find_prompt(session.database, name, employee_id)
     if as_json:
-        print_json(asdict(found.stored))
+        print_json({**asdict(found.stored), "failed_with": found.failed_with})
     else:
         echo(*found.stored.block.split("\n"))
     if found.failed_with:
@@ -61,7 +61,7 @@ def _show_present(session: Session, name: str, employee_id: str, as_json: bool) 
 def _show_past(session: Session, name: str, employee_id: str, when: str, as_json: bool) -> None:
     found = services.prompts.find_past_block(session.database, name, employee_id, when)
     if as_json:
-        print_json({"as_of": found.as_of, **asdict(found.version)})
+        print_json({"as_of": found.as_of, "is_so_far": found.is_so_far, **asdict(found.version)})
     else:
         echo(*found.version.block.split("\n"))
     if found.is_so_far:
@@ -71,11 +71,14 @@ def _show_past(session: Session, name: str, employee_id: str, when: str, as_json
 def _show_history(session: Session, name: str, employee_id: str, as_json: bool) -> None:
     entries = services.prompts.list_versions(session.database, name, employee_id)
     if as_json:
-        print_json(
-            [{**asdict(e.version), "statuses": e.statuses, "changes": e.changes and asdict(e.changes)} for e in entries]
-        )
+        print_json([asdict(entry.version) | _entry_json(entry) for entry in entries])
     else:
         print_table([_version_row(entry) for entry in entries], VERSION_COLUMNS, "")
+
+
+def _entry_json(entry: "HistoryEntry") -> dict[str, Any]:
+    changes = entry.changes and asdict(entry.changes)
+    return {"statuses": entry.statuses, "changes": changes, "is_after_gap": entry.is_after_gap}
 
 
 def _version_row(entry: "HistoryEntry") -> dict[str, Any]:

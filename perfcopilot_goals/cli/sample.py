@@ -1,10 +1,13 @@
 """The sample company as a connection for `demo` and `dev`, and for `dev` a broken one to play with."""
 
 import secrets
+from urllib.parse import urlsplit
 
 from perfcopilot_goals import services
 from perfcopilot_goals.cli.session import Session
 from perfcopilot_goals.cli.terminal import echo
+from perfcopilot_goals.domain.web_address import is_loopback
+from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.sandbox import Sandbox, roster_csv
 from perfcopilot_goals.settings import make_token_folder
 
@@ -41,11 +44,19 @@ class Sample:
         """Points the sample's connections to the sandbox and fills their rosters; returns those never synced.
 
         With `with_broken` there is a second one. Its workspace GID is wrong on purpose; once corrected it stays so.
+        `GoalsConfigError` if a connection has one of their names and is not the sample's.
         """
         database, settings = self._session.database, self._session.settings
         address = {"base_url": asana.base_url, "token_ref": f"file:{self._token_file}"}
         wanted = {DEMO: asana.world.workspace_gid} | ({BROKEN: WRONG_GID} if with_broken else {})
-        existing = {connection.connection for connection in services.connections.list_connections(database)}
+        existing = {connection.connection: connection for connection in services.connections.list_connections(database)}
+        for name in wanted:
+            if name in existing and not is_loopback(urlsplit(existing[name].base_url).hostname or ""):
+                raise GoalsConfigError(
+                    f"connection {name} is not the sample's, so nothing was changed",
+                    connection=name,
+                    action="Use another database for the sample, or leave it out: perfcopilot-goals dev --no-demo",
+                )
         for name, workspace_gid in wanted.items():
             if name in existing:
                 services.connections.change_connection(database, settings, name, address)

@@ -46,7 +46,8 @@ def plan(session: Session, name: str, as_json: bool) -> None:
     parts = planned.parts
     if as_json:
         figures = {"requests": parts.requests, "seconds": round(planned.seconds, 1)}
-        print_json({"connection": name, **figures, **asdict(parts)})
+        limit = {"requests_per_minute": planned.requests_per_minute}
+        print_json({"connection": name, **figures, **limit, **asdict(parts)})
         return
     if parts.is_guess:
         echo(f"{name}: never synced, so it is not known how many goals there are; the first page is one request.")

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,9 @@ from perfcopilot_goals import services
 from perfcopilot_goals.cli.instance import RUNNER_MODULES, open_runner
 from perfcopilot_goals.cli.progress import TerminalProgress
 from perfcopilot_goals.cli.session import Session, pass_session
-from perfcopilot_goals.cli.terminal import echo
+from perfcopilot_goals.cli.terminal import echo, show_error
 from perfcopilot_goals.cli.workers import Work, work_together
-from perfcopilot_goals.errors import GoalsError
+from perfcopilot_goals.errors import GoalsStoreError
 
 if TYPE_CHECKING:
     from perfcopilot_goals.defs.runs import Outcome, Runner
@@ -54,8 +54,14 @@ def sync_connections(session: Session, names: Sequence[str], *, every: bool, all
     return [codes[name] for name in dict.fromkeys(names)]
 
 
-def _open_in_worker(debug: bool, allow_empty: bool) -> AbstractContextManager[Work]:
-    return _open_work(Session(debug), allow_empty, draws=False)
+@contextmanager
+def _open_in_worker(debug: bool, allow_empty: bool) -> Iterator[Work]:
+    try:
+        with _open_work(Session(debug), allow_empty, draws=False) as work:
+            yield work
+    except Exception as error:
+        # Left to `multiprocessing`, it would be printed as a traceback, which may quote data.
+        sys.exit(show_error(error, debug=debug))
 
 
 @contextmanager
@@ -63,17 +69,19 @@ def _open_work(session: Session, allow_empty: bool, *, draws: bool) -> Iterator[
     """A function that syncs connections by name and returns their exit codes. `draws`: whether it shows a bar."""
     progress = TerminalProgress(draws=draws)
     with open_runner(session, progress) as runner:
-        yield lambda names: [_sync(runner, name, allow_empty, progress) for name in names]
+        yield lambda names: [_sync(session, runner, name, allow_empty, progress) for name in names]
 
 
-def _sync(runner: "Runner", name: str, allow_empty: bool, progress: TerminalProgress) -> int:
+def _sync(session: Session, runner: "Runner", name: str, allow_empty: bool, progress: TerminalProgress) -> int:
     began = time.monotonic()
     try:
         outcome = runner.sync(name, allow_empty=allow_empty)
-    except GoalsError as error:
+    except Exception as error:
+        # Whatever it is, the other connections are tried.
         progress.clear()
-        echo(*error.lines, err=True)
-        return error.exit_code
+        if isinstance(error, GoalsStoreError):
+            error.about(name)
+        return show_error(error, debug=session.debug)
     progress.clear()
     _show(outcome, time.monotonic() - began)
     return outcome.exit_code

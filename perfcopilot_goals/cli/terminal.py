@@ -9,10 +9,13 @@ import io
 import json
 import os
 import sys
+import traceback
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any, TextIO, cast
+
+from perfcopilot_goals.errors import GoalsError
 
 # Control characters; invisible ones and those that reorder text; surrogates; separators of lines and paragraphs.
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -30,6 +33,18 @@ def echo(*lines: str, err: bool = False) -> None:
     stream = sys.stderr if err else sys.stdout
     stream.write("".join(f"{printable(line)}\n" for line in lines))
     stream.flush()
+
+
+def show_error(error: Exception, *, debug: bool) -> int:
+    """Prints the error as one message on stderr, or its traceback with `debug`; returns the exit code of its class."""
+    if debug:
+        traceback.print_exception(error)
+    elif isinstance(error, GoalsError):
+        echo(*error.lines, err=True)
+    else:
+        # Its text may quote data, so only its class is shown.
+        echo(f"{type(error).__name__}: an error of the program itself; --debug shows where", err=True)
+    return error.exit_code if isinstance(error, GoalsError) else 1
 
 
 def render_json(value: Any) -> list[str]:

@@ -106,7 +106,8 @@ def _serve(line: Connection, open_work: OpenWork) -> None:
     # a shell starts its background jobs with SIGINT ignored, and the worker must hear it even so.
     os.setpgrp()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with suppress(KeyboardInterrupt, EOFError), guarded_output(), open_work() as work:
+    # The pipe's end is no error, so `open_work` does not hear of it.
+    with suppress(KeyboardInterrupt), guarded_output(), open_work() as work, suppress(EOFError):
         while True:
             line.send(work(line.recv()))
 

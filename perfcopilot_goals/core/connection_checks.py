@@ -28,7 +28,7 @@ _ORDER = (FAILED, NO_ROSTER, NEVER, UNREAD, WORKS)
 
 
 @dataclass(frozen=True)
-class Standing:
+class JudgedConnection:
     """One connection as the table shows it: which of `_ORDER` it is, in a word and with what to do."""
 
     health: ConnectionHealth
@@ -37,10 +37,10 @@ class Standing:
     action: str
 
 
-def judge(connections: Iterable[ConnectionHealth]) -> list[Standing]:
+def judge(connections: Iterable[ConnectionHealth]) -> list[JudgedConnection]:
     """Each connection with what is wrong and what to do, the broken ones first."""
-    standings = [_judge(health) for health in connections]
-    return sorted(standings, key=lambda standing: (_ORDER.index(standing.kind), standing.health.connection))
+    judged = [_judge(health) for health in connections]
+    return sorted(judged, key=lambda one: (_ORDER.index(one.kind), one.health.connection))
 
 
 def with_ended_runs(connections: Iterable[ConnectionHealth], ended: Collection[EndedRun]) -> list[ConnectionHealth]:
@@ -54,9 +54,9 @@ def with_ended_runs(connections: Iterable[ConnectionHealth], ended: Collection[E
     return [_with_ended_run(health, latest.get(health.connection)) for health in connections]
 
 
-def every_connection_works(standings: Sequence[Standing]) -> CheckResult:
+def every_connection_works(judged: Sequence[JudgedConnection]) -> CheckResult:
     """Connections that failed, have no roster, never completed a sync, or could not read every list of sub-goals."""
-    return about_ids([standing.health.connection for standing in standings if standing.kind != WORKS])
+    return about_ids([one.health.connection for one in judged if one.kind != WORKS])
 
 
 def no_connection_is_stale(connections: Iterable[ConnectionHealth], now: dt.datetime) -> CheckResult:
@@ -70,9 +70,9 @@ def no_connection_is_truncated(truncated: Mapping[str, int]) -> CheckResult:
     return about_ids([f"{connection}: {employees}" for connection, employees in truncated.items()])
 
 
-def count_standings(standings: Sequence[Standing]) -> dict[str, int]:
+def count_judged(judged: Sequence[JudgedConnection]) -> dict[str, int]:
     """How many connections there are of each kind, and in all."""
-    kinds = [standing.kind for standing in standings]
+    kinds = [one.kind for one in judged]
     return {
         "connections": len(kinds),
         "failed": kinds.count(FAILED),
@@ -82,23 +82,23 @@ def count_standings(standings: Sequence[Standing]) -> dict[str, int]:
     }
 
 
-def render_table(standings: Sequence[Standing], now: dt.datetime, runs_url: str) -> str:
-    """The standings as a Markdown table of at most `ROWS_SHOWN` rows; `runs_url` with a run id is the run's page."""
-    if not standings:
+def render_table(judged: Sequence[JudgedConnection], now: dt.datetime, runs_url: str) -> str:
+    """The connections as a Markdown table of at most `ROWS_SHOWN` rows; `runs_url` with a run id is the run's page."""
+    if not judged:
         return "No connection is enabled. Add one: `perfcopilot-goals connection add NAME`"
     lines = [
         "| connection | state | last complete | age | what to do | run |",
         "| --- | --- | --- | ---: | --- | --- |",
     ]
-    for standing in standings[:ROWS_SHOWN]:
-        health = standing.health
+    for one in judged[:ROWS_SHOWN]:
+        health = one.health
         complete = f"{health.complete_at:%Y-%m-%d %H:%M} UTC" if health.complete_at else "never"
         age = _age(now - health.complete_at) if health.complete_at else ""
         link = f"[{escape(health.run_id[:8])}]({runs_url}{health.run_id})" if health.run_id else ""
-        cells = [escape(text) for text in (health.connection, standing.problem, complete, age, standing.action)]
+        cells = [escape(text) for text in (health.connection, one.problem, complete, age, one.action)]
         lines.append(f"| {' | '.join([*cells, link])} |")
-    if len(standings) > ROWS_SHOWN:
-        lines += ["", f"… and {len(standings) - ROWS_SHOWN:,} more: `perfcopilot-goals status`"]
+    if len(judged) > ROWS_SHOWN:
+        lines += ["", f"… and {len(judged) - ROWS_SHOWN:,} more: `perfcopilot-goals status`"]
     return "\n".join(lines)
 
 
@@ -109,9 +109,9 @@ def escape(text: str) -> str:
     return re.sub(r"[\\`*\[\]|~$#!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", line)
 
 
-def _judge(health: ConnectionHealth) -> Standing:
-    def told(kind: str, problem: str, action: str) -> Standing:
-        return Standing(health, kind, problem, action.replace("{connection}", health.connection))
+def _judge(health: ConnectionHealth) -> JudgedConnection:
+    def told(kind: str, problem: str, action: str) -> JudgedConnection:
+        return JudgedConnection(health, kind, problem, action.replace("{connection}", health.connection))
 
     if health.state == "failed":
         return told(FAILED, health.error_code or INTERRUPTED, health.remedy or _remedy_of(health.error_code))

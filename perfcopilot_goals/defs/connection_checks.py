@@ -16,7 +16,7 @@ from perfcopilot_goals.core.checks import IDS_LISTED, CheckResult
 from perfcopilot_goals.core.connection_checks import (
     FAILED,
     STALE_AFTER,
-    count_standings,
+    count_judged,
     every_connection_works,
     judge,
     no_connection_is_stale,
@@ -82,13 +82,13 @@ def look_at_connections(store: StoreResource, instance: dg.DagsterInstance, now:
 
 def evaluate(overview: Overview, ui_url: str) -> list[dg.AssetCheckResult]:
     """The results of the three checks."""
-    standings = judge(overview.health)
-    table = render_table(standings, overview.now, f"{ui_url}/runs/")
-    numbers = count_standings(standings)
-    has_failed = any(standing.kind == FAILED for standing in standings)
+    judged = judge(overview.health)
+    table = render_table(judged, overview.now, f"{ui_url}/runs/")
+    numbers = count_judged(judged)
+    has_failed = any(one.kind == FAILED for one in judged)
     more = {"table": dg.MetadataValue.md(table), **numbers}
     return [
-        _result("every_connection_works", every_connection_works(standings), more, is_error=has_failed),
+        _result("every_connection_works", every_connection_works(judged), more, is_error=has_failed),
         _result("no_connection_is_truncated", no_connection_is_truncated(overview.truncated)),
         _result("no_connection_is_stale", no_connection_is_stale(overview.health, overview.now)),
     ]

@@ -11,7 +11,8 @@ else in this room gets them from `build_definitions`.
 import functools
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self
 
 from perfcopilot_goals.startup import starting
@@ -30,12 +31,13 @@ with starting():
         PostgresRunStorage,
         PostgresScheduleStorage,
     )
+    from dagster_postgres.utils import DagsterPostgresException
     from psycopg.conninfo import conninfo_to_dict
     from sqlalchemy import event
 
     from perfcopilot_goals.services.databases import open_migrated_database
     from perfcopilot_goals.settings import load_settings, make_home
-    from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver, has_table
+    from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, as_store_errors, driver, has_table
     from perfcopilot_goals.storage.sessions import STATEMENT_SECONDS
 
 # A connection that was used within so many seconds is taken to be alive. SQLAlchemy's `pool_pre_ping` would ask before
@@ -62,6 +64,8 @@ def dagster_url(database: Database) -> str:
 class SchemaPlugin(sqlalchemy.CreateEnginePlugin):
     """Puts each connection of an engine into Dagster's schema, keeps some, and checks that a kept one is alive.
 
+    Its errors do not quote parameters: Dagster prints those of an event that it could not store, ids and all.
+
     A URL asks for it by `?plugin=<NAME>`, so the product's own engines are left alone.
 
     A statement sets the schema, not `options` of the start-up. Some poolers refuse those; others ignore them, and
@@ -78,6 +82,7 @@ class SchemaPlugin(sqlalchemy.CreateEnginePlugin):
             pool_args["pool_size"] = KEPT_CONNECTIONS
 
     def engine_created(self, engine: sqlalchemy.Engine) -> None:
+        engine.hide_parameters = True
         event.listen(engine, "connect", _enter_schema, insert=True)
         # On Dagster's engines alone: the look begins a transaction, in which our own could not choose their isolation.
         event.listen(engine, "checkout", _ensure_alive)
@@ -136,6 +141,17 @@ class InstanceStorage(DagsterPostgresStorage):
         for part in (storage._run_storage, storage._event_log_storage, storage._schedule_storage):
             part._engine = _kept_engine(os.getpid(), type(part), part.postgres_url)
         return storage
+
+
+@contextmanager
+def storage_as_store_errors(doing: str) -> Iterator[None]:
+    """Errors of Dagster's storage become `GoalsStoreError`: their text quotes events."""
+    with as_store_errors(doing):
+        try:
+            yield
+        except DagsterPostgresException as error:
+            # It gave up connecting, and the driver's error is the cause.
+            raise (error.__cause__ or error) from None
 
 
 # One for each part of the storage. A process that comes to use another database lets go of the earlier one's.

@@ -10,10 +10,11 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepo
 from perfcopilot_goals.defs.assets import IO_MANAGER
 from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.defs.failures import ERROR_CODE
+from perfcopilot_goals.defs.instance import storage_as_store_errors
 from perfcopilot_goals.defs.partitions import PARTITION_TAG, register_partitions
 from perfcopilot_goals.defs.progress import Report
-from perfcopilot_goals.domain.actions import ENABLE, SYNC_JOB
-from perfcopilot_goals.errors import EXIT_CODES, GoalsConfigError
+from perfcopilot_goals.domain.actions import ENABLE, SYNC, SYNC_JOB
+from perfcopilot_goals.errors import EXIT_CODES, GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
@@ -23,6 +24,8 @@ from perfcopilot_goals.storage.sync_log import INTERRUPTED, read_last_sync
 _PLACE = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("perfcopilot_goals"), "__repository__")
 # Whoever interrupted the command does not want the daemon to begin again.
 _NOT_RETRIED = {"dagster/max_retries": "0"}
+# Classes of errors that reach a step from Dagster's storage alone: our own connections turn theirs into ours.
+_STORAGE_ERRORS = {"OperationalError", "InterfaceError", "InternalError", "DatabaseError", "DagsterPostgresException"}
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,12 @@ class Runner:
         self._job = build_definitions(settings, report).resolve_job_def(SYNC_JOB)
         self._log_level = "INFO" if debug else "CRITICAL"
 
+    @storage_as_store_errors("running the sync")
     def sync(self, name: str, *, allow_empty: bool = False) -> Outcome:
-        """One sync; `GoalsConfigError` if there is no such connection or it is disabled."""
+        """One sync; `GoalsConfigError` if there is no such connection or it is disabled.
+
+        `GoalsStoreError` if Dagster's own storage went away, so that Dagster could not end the run.
+        """
         with self._database.connect("reading the connection") as conn:
             connection = read_connection(conn, name)
         if not connection.enabled:
@@ -115,7 +122,7 @@ class Runner:
 
 
 def _failure(result: dg.JobExecutionResult) -> tuple[str | None, int]:
-    """The text of the first failure, and the exit code of its class."""
+    """The text of the first failure, and the exit code of its class; `GoalsStoreError` if Dagster's storage failed."""
     if result.success:
         return None, 0
     for event in result.all_events:
@@ -124,6 +131,9 @@ def _failure(result: dg.JobExecutionResult) -> tuple[str | None, int]:
             if data and data.description:
                 code = str(data.metadata[ERROR_CODE].value) if ERROR_CODE in data.metadata else ""
                 return data.description, EXIT_CODES.get(code, 1)
+            error = event.step_failure_data.error
+            if error and error.cls_name in _STORAGE_ERRORS:
+                raise GoalsStoreError("running the sync: Dagster's storage failed", action=f"Sync again: {SYNC}")
     return f"run {result.run_id} failed outside of a step; its log in the Dagster UI says where", 1
 
 

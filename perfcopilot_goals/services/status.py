@@ -1,4 +1,4 @@
-"""What is known of connections and their syncs: how each stands, why each block is as it is, what the next sync costs.
+"""What is known of connections and their syncs: their status, why each block is as it is, what the next sync costs.
 
 Nothing here asks Asana: all of it is read from what earlier syncs stored.
 """
@@ -37,7 +37,7 @@ class SyncPlan:
 
 
 def describe_connections(database: Database, connection: str | None = None) -> list[ConnectionStatus]:
-    """How each connection stands, or the one named; `GoalsConfigError` where that does not exist."""
+    """The status of each connection, or of the one named; `GoalsConfigError` where that does not exist."""
     with database.connect("reading the status") as conn:
         rows = [read_connection(conn, connection)] if connection else read_connections(conn)
         return [read_connection_status(conn, row.connection) for row in rows]

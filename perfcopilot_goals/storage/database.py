@@ -80,7 +80,7 @@ class Database:
             if own:
                 conn.detach()
             with (
-                _as_store_errors(doing),
+                as_store_errors(doing),
                 ended_after(session, seconds),
                 nullcontext() if autocommit else _transaction(conn),
             ):
@@ -101,7 +101,7 @@ class Database:
     def _check_out(self, doing: str) -> sa.Connection:
         failure: GoalsError
         try:
-            with _as_store_errors(doing):
+            with as_store_errors(doing):
                 return self._engine().connect()
         except ConnectFailed as failed:
             failure = connect_failure(doing, failed.cause, failed.waited_seconds)
@@ -201,12 +201,14 @@ def _check_server(session: psycopg.Connection) -> None:
 
 
 @contextmanager
-def _as_store_errors(doing: str) -> Iterator[None]:
+def as_store_errors(doing: str) -> Iterator[None]:
+    """Errors of a driver and of SQLAlchemy become `GoalsStoreError`; `doing` says in it what was attempted."""
     try:
         yield
     except (psycopg.Error, sa.exc.DBAPIError) as error:
         raised = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-        state = getattr(raised, "sqlstate", None) or ""
+        # Dagster's driver, psycopg2, calls it `pgcode`.
+        state = getattr(raised, "sqlstate", None) or getattr(raised, "pgcode", None) or ""
         reason = f"Postgres said SQLSTATE {state} ({type(raised).__name__})" if state else "Postgres did not respond"
         action = f"Check {URL} and that Postgres runs" if state[:2] in ("", "08", "28", "3D", "57") else None
         failure = GoalsStoreError(f"{doing}: {reason}", state, action=action)

@@ -12,6 +12,7 @@ import requests
 from perfcopilot_goals.admin.access import Access
 from perfcopilot_goals.admin.app import build_app
 from perfcopilot_goals.admin.server import Server
+from perfcopilot_goals.errors import GoalsStoreError
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals_tests.admin.reading import Document, Form
@@ -36,6 +37,7 @@ class Dagster:
     started: list[str] = field(default_factory=list)
     partitions: set[str] = field(default_factory=set)
     is_busy: bool = False
+    is_away: bool = False
 
     def start_sync(self, connection: str, record: Callable[[], None]) -> bool:
         if not self.is_busy:
@@ -43,8 +45,15 @@ class Dagster:
             self.started.append(connection)
         return not self.is_busy
 
-    def set_partition(self, connection: str, *, exists: bool) -> None:
-        (self.partitions.add if exists else self.partitions.discard)(connection)
+    @contextmanager
+    def open_partitions(self) -> Iterator[Callable[..., None]]:
+        if self.is_away:
+            raise GoalsStoreError("using Dagster's storage: Postgres did not respond")
+
+        def set_partition(connection: str, *, exists: bool) -> None:
+            (self.partitions.add if exists else self.partitions.discard)(connection)
+
+        yield set_partition
 
 
 @dataclass

@@ -221,3 +221,19 @@ def test_a_disabled_connection_is_no_partition_and_is_not_synced(page: Page) -> 
     assert page.dagster.partitions == set()
     assert browser.send(sync).status_code == 422
     assert page.dagster.started == []
+
+
+def test_without_dagsters_storage_no_connection_is_added_changed_or_removed(page: Page, asana: Sandbox) -> None:
+    browser = page.administrator()
+    add(browser, asana)
+    before = stored(page.database, "connections")
+    document = browser.open("/admin")
+    page.dagster.is_away = True
+    refused = [
+        browser.send(document.form("/admin/connections/add"), {"connection": "other", "token": "1/another"}),
+        browser.send(document.form("/admin/connections/change", connection="acme"), {"requests_per_minute": "77"}),
+        browser.send(document.form("/admin/connections/remove", connection="acme"), {"typed": "acme"}),
+    ]
+    assert [response.status_code for response in refused] == [503, 503, 503]
+    assert all("Postgres did not respond" in response.text for response in refused)
+    assert stored(page.database, "connections") == before

@@ -38,6 +38,16 @@ def test_a_port_that_is_taken_is_an_error_in_words(cli: Cli) -> None:
     assert f"port {port} is in use. Name another: perfcopilot-goals admin --port N" in done.stderr
 
 
+@pytest.mark.parametrize("host", ["goals.invalid", "192.0.2.1", "2001:db8::1", "a" * 70])
+def test_an_address_that_is_not_this_machines_is_not_called_a_port_in_use(cli: Cli, host: str) -> None:
+    secret = {"PERFCOPILOT_ADMIN_PROXY_SECRET": "shared-with-the-proxy-4c1d", "PERFCOPILOT_ADMINS": "ana@example.com"}
+    done = cli("admin", "--host", host, **secret)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith(f"GoalsConfigError: cannot listen on {host}:3001: ")
+    assert done.stderr.endswith(". Name an address of this machine\n")
+    assert "in use" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [

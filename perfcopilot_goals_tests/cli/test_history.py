@@ -40,13 +40,16 @@ def test_a_look_back_prints_what_a_reader_got_then_and_the_history_what_changed(
     assert found["block"] + "\n" == ANAS_BLOCK
     assert dt.datetime.fromisoformat(found["as_of"]) == dt.datetime.fromisoformat(before)
     assert found["visible_from"] < found["visible_to"]
+    assert not found["is_so_far"]
+    assert json.loads(cli("prompt", "acme", "E1", "--as-of", now()[:10], "--json").stdout)["is_so_far"]
     listed = cli("prompt", "acme", "E1", "--history")
     assert "1 at_risk, 1 on_track, 1 completed" in listed.stdout
     assert (
         f"goals_owned 2 to 1; goals_listed 2 to 1; removed {HIRE}; status {GROW} at_risk to off_track" in listed.stdout
     )
     first, second = json.loads(cli("prompt", "acme", "E1", "--history", "--json").stdout)
-    assert first == {k: v for k, v in found.items() if k != "as_of"} | {"statuses": first["statuses"], "changes": None}
+    version = {name: value for name, value in found.items() if name not in ("as_of", "is_so_far")}
+    assert first == version | {"statuses": first["statuses"], "changes": None, "is_after_gap": False}
     assert second["changes"]["statuses"] == [
         {"goal_gid": GROW, "key_result_gid": None, "before": "at_risk", "after": "off_track"}
     ]

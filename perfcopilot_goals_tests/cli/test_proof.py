@@ -343,3 +343,26 @@ def test_a_receipt_that_is_not_there_says_why(cli: Cli, asana: Sandbox, roster: 
     assert "there is no sync of run 'nope'" in unknown.stderr
     assert "perfcopilot-goals receipt acme --run " in unknown.stderr
     assert cli("receipt", "nope").returncode == 2
+
+
+def test_after_a_failed_sync_a_program_learns_that_block_and_receipt_are_of_an_earlier_one(
+    synced: Cli, asana: Sandbox
+) -> None:
+    commands = [("prompt", "acme", "E1", "--json"), ("receipt", "acme", "--json")]
+    assert [json.loads(synced(*command).stdout)["failed_with"] for command in commands] == [None, None]
+    asana.token = "another"
+    assert synced("sync", "acme").returncode == 3
+    for command in commands:
+        later = synced(*command)
+        assert json.loads(later.stdout)["failed_with"] == "AsanaAccessError"
+        assert "is of an earlier one" in later.stderr
+
+
+def test_a_program_learns_the_limit_that_a_plan_goes_by_and_what_asana_hides_and_an_erasure_could_not_do(
+    synced: Cli,
+) -> None:
+    assert json.loads(synced("plan", "acme", "--json").stdout)["requests_per_minute"] == 60_000
+    # Asana's stand-in knows no e-mails of the three.
+    assert json.loads(synced("employee", "suggest", "acme", "--json").stdout)["hidden_emails"] == 3
+    erased = json.loads(synced("employee", "erase", "acme", "E3", "--yes", "--json").stdout)
+    assert (erased["is_unmapped"], erased["is_email_shared"], erased["running_syncs"]) == (True, False, 0)

@@ -1,8 +1,12 @@
 """Input that can be corrected ends with code 2 and in words, never as an error of the program itself."""
 
+import re
 import socket
 from pathlib import Path
 
+import pytest
+
+from perfcopilot_goals.cli.ports import free_port
 from perfcopilot_goals.sandbox import Sandbox
 from perfcopilot_goals_tests.cli.command import TOKEN, Cli
 from perfcopilot_goals_tests.cli.small_company import connect, small_company
@@ -48,3 +52,38 @@ def test_mapping_to_another_user_says_that_the_block_of_the_first_is_gone(cli: C
     assert "The block with that user's goals is gone." in moved.stdout
     assert "there is no block for employee E1 yet" in cli("prompt", "acme", "E1").stderr
     assert "The block" not in cli("employee", "map", "acme", "E1", "19").stdout
+
+
+def test_dev_takes_two_ports_that_differ(cli: Cli, tmp_path: Path) -> None:
+    refused = cli("dev", "--port", "3000", "--admin-port", "3000")
+    assert refused.returncode == 2
+    assert "--port and --admin-port are both 3000; name two" in refused.stderr
+    # Dagster ends at once, as its folder is not there.
+    ended = cli("dev", "--no-demo", "--port", "65535", DAGSTER_HOME=str(tmp_path / "nowhere"))
+    assert "Dagster: http://127.0.0.1:65535 " in ended.stdout
+    assert re.search(r"Admin page: http://127\.0\.0\.1:(?!65535)[0-9]+/admin ", ended.stdout)
+
+
+@pytest.mark.parametrize("name", ["demo", "demo-wrong-gid"])
+def test_a_connection_that_only_has_a_samples_name_is_not_overwritten(cli: Cli, name: str) -> None:
+    assert cli("connection", "add", name, "--workspace-gid", "1200000000000001").returncode == 0
+    before = cli("connection", "list", "--json").stdout
+    commands = [["dev", "--port", str(free_port())]] + [["demo"]] * (name == "demo")
+    for command in commands:
+        refused = cli(*command)
+        assert refused.returncode == 2
+        assert f"GoalsConfigError: connection {name} is not the sample's" in refused.stderr
+        assert "dev --no-demo" in refused.stderr
+        assert cli("connection", "list", "--json").stdout == before
+
+
+def test_without_dagsters_folder_no_connection_is_added_changed_or_removed(cli: Cli, tmp_path: Path) -> None:
+    nowhere = {"DAGSTER_HOME": str(tmp_path / "nowhere")}
+    assert cli("connection", "add", "acme").returncode == 0
+    before = cli("connection", "list", "--json").stdout
+    for words in (["add", "other"], ["set", "acme", "--disable"], ["remove", "acme"]):
+        refused = cli("connection", *words, **nowhere)
+        assert refused.returncode == 2
+        assert "and there is no such folder" in refused.stderr
+        assert cli("connection", "list", "--json").stdout == before
+    assert cli("connection", "add", "other").returncode == 0

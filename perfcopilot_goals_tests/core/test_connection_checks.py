@@ -8,7 +8,7 @@ import pytest
 from perfcopilot_goals.core.connection_checks import (
     ROWS_SHOWN,
     STALE_AFTER,
-    count_standings,
+    count_judged,
     every_connection_works,
     judge,
     no_connection_is_stale,
@@ -71,14 +71,14 @@ NEW: dict[str, Any] = {"run_id": None, "state": None, "started_at": None, "compl
 def test_each_state_of_a_connection_has_its_word_and_its_remedy(
     changes: dict[str, Any], problem: str, action: str
 ) -> None:
-    (standing,) = judge([health(**changes)])
-    assert standing.problem == problem
-    assert action in standing.action
-    assert every_connection_works([standing]).passed is (problem == "works")
+    (one,) = judge([health(**changes)])
+    assert one.problem == problem
+    assert action in one.action
+    assert every_connection_works([one]).passed is (problem == "works")
 
 
 def test_the_broken_come_first_and_are_counted_by_kind() -> None:
-    standings = judge(
+    judged = judge(
         [
             health("a-works"),
             health("b-unread", unread=1),
@@ -88,15 +88,15 @@ def test_the_broken_come_first_and_are_counted_by_kind() -> None:
             health("f-failed", state="failed", error_code="AsanaAccessError"),
         ]
     )
-    assert [s.health.connection[0] for s in standings] == list("efdcba")
-    assert count_standings(standings) == {
+    assert [s.health.connection[0] for s in judged] == list("efdcba")
+    assert count_judged(judged) == {
         "connections": 6,
         "failed": 2,
         "without_roster": 1,
         "never_synced": 1,
         "with_unread_lists": 1,
     }
-    assert every_connection_works(standings).ids == ["e-failed", "f-failed", "d-roster", "c-never", "b-unread"]
+    assert every_connection_works(judged).ids == ["e-failed", "f-failed", "d-roster", "c-never", "b-unread"]
 
 
 @pytest.mark.parametrize(
@@ -178,8 +178,8 @@ def test_no_text_leaves_its_cell(hostile: str) -> None:
 
 
 def test_job_names_and_options_stay_readable_in_a_remedy() -> None:
-    (standing,) = judge([health(**NEW, has_workspace_gid=False)])
-    table = render_table([standing], NOON, RUNS)
+    (one,) = judge([health(**NEW, has_workspace_gid=False)])
+    table = render_table([one], NOON, RUNS)
     assert "perfcopilot-goals connection set acme --workspace-gid GID, or the job set_workspace in the UI" in table
 
 

@@ -23,6 +23,7 @@ from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees
 from perfcopilot_goals_tests.asana.worlds import WORKSPACE, flat_world
 from perfcopilot_goals_tests.cli.command import TOKEN, Cli, environment
+from perfcopilot_goals_tests.faults.proxy import CUT, PASS, Proxy
 
 OTHER = "canary-token-of-another-77aa"
 
@@ -190,3 +191,40 @@ def test_an_interrupt_ends_all_that_are_under_way_and_begins_no_other(
     assert failed_with["two"] is None
     # One that has not begun has nothing to tell; a slow start may have.
     assert {failed_with["one"], failed_with["three"]} <= ({"Interrupted"} if begun else {None, "Interrupted"})
+
+
+@pytest.mark.fault("G13")
+@pytest.mark.parametrize("is_brief", [True, False], ids=["once", "for good"])
+@pytest.mark.parametrize(
+    "names", [pytest.param(["one", "two"], id="in turn"), pytest.param(["one", "two", "three"], id="side by side")]
+)
+def test_when_dagsters_storage_goes_away_all_are_tried_and_told_without_an_event(
+    running: Running, cli: Cli, database_url: str, names: list[str], is_brief: bool
+) -> None:
+    port = int(str(psycopg.conninfo.conninfo_to_dict(database_url)["port"]))
+    with Proxy(port) as proxy:
+        # The rows of the first asset are written by then, and Dagster cannot be told of it.
+        first, later = b"'ASSET_MATERIALIZATION'", b"INSERT INTO event_logs"
+
+        def decide(_: int, message: bytes) -> str:
+            return CUT if first in message or (later in message and proxy.cuts and not is_brief) else PASS
+
+        proxy.reset(decide)
+        failed = cli("sync", *names, PERFCOPILOT_DATABASE_URL=proxy.url(database_url))
+    assert failed.returncode == 7
+    for name in names:
+        why = "Dagster's storage failed" if is_brief else "Postgres did not respond"
+        assert f"GoalsStoreError: connection {name}: running the sync: {why}" in failed.stderr
+    for trace in ("Traceback", "[parameters", "StepFailureData", "The process that was at"):
+        assert trace not in failed.stderr
+    assert failed.stdout == ""
+    assert cli("sync", *names).returncode == 0
+
+
+def test_a_worker_that_cannot_start_says_why_in_words_and_with_its_exit_code(
+    running: Running, cli: Cli, tmp_path: Path
+) -> None:
+    refused = cli("sync", "--all", DAGSTER_HOME=str(tmp_path / "nowhere"))
+    assert refused.returncode == 2
+    assert "GoalsConfigError: DAGSTER_HOME is " in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -53,7 +53,8 @@ def erase(
     done = services.erasure.erase_person(session.database, session.settings, name, employee_id)
     leftovers = services.erasure.scan_for_leftovers(session.database, session.settings, canaries)
     if as_json:
-        print_json({"connection": name, "removed": done.removed, "found": leftovers})
+        told = {key: getattr(done.erasure, key) for key in ("is_unmapped", "is_email_shared", "running_syncs")}
+        print_json({"connection": name, "removed": done.removed, "found": leftovers, **told})
     else:
         for place, count in done.removed.items():
             echo(f"  {place}: {count}")

@@ -68,8 +68,8 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
             "suggestions": [asdict(suggestion) for suggestion in suggestions],
             "conflicts": [asdict(conflict) for conflict in seen.conflicts],
         }
-        figures = {"users": seen.users, "applied": applied, "counts": counts, "gone": seen.gone}
-        print_json({"connection": name, **figures, **rows})
+        figures = {"users": seen.users, "hidden_emails": seen.hidden_emails, "applied": applied, "counts": counts}
+        print_json({"connection": name, **figures, "gone": seen.gone, **rows})
         return
     print_table([_row(asdict(s)) for s in suggestions], SUGGESTION_COLUMNS, f"Every employee of {name} is mapped.")
     if suggestions:
