@@ -31,6 +31,8 @@ _LIMITS = {
     "lock_timeout": f"{LOCK_SECONDS}s",
     "idle_in_transaction_session_timeout": "600s",
 }
+# Without limits: an erasure may read all of Dagster's events, and a migration may wait for another's.
+NO_LIMITS = "; ".join(f"set {name} = 0" for name in _LIMITS)
 # Addresses that this process has already checked: each client gets a session of its own there.
 _checked_urls: set[str] = set()
 _log = logging.getLogger("perfcopilot_goals")
