@@ -1,4 +1,4 @@
-"""What the checks of a table say after a sync that failed before it wrote the table: that they were not evaluated.
+"""What the checks of a table say after a sync that failed before they ran: that they were not evaluated.
 
 Dagster plans a run's checks when it launches the run. It shows those that a failed run never came to as "Execution
 failed", in red, as if something was wrong with each check.
@@ -51,7 +51,8 @@ def _not_evaluated(key: dg.AssetCheckKey, run: dg.DagsterRun, ui_url: str) -> dg
         partition=connection,
         description=f"Not evaluated: the sync of connection {connection} failed before {table} was checked.",
         metadata={
-            "why": "The old rows stand, as the last evaluation found them. every_connection_works says what to do.",
+            "why": "Nobody has checked the table since. It has its old rows or its new ones, whole. "
+            "every_connection_works says what to do.",
             "run": dg.MetadataValue.url(f"{ui_url}/runs/{run.run_id}"),
         },
     )

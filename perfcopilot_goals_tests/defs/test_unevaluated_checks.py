@@ -38,6 +38,7 @@ def test_each_check_of_a_sync_that_wrote_nothing_says_that_it_was_not_evaluated(
     assert ours[0].description == (
         f"Not evaluated: the sync of connection {running.name} failed before {table} was checked."
     )
+    assert str(ours[0].metadata["why"].value).startswith("Nobody has checked the table since.")
     assert str(ours[0].metadata["run"].value) == f"{UI}/runs/{failed.run_id}"
 
 
