@@ -64,7 +64,8 @@ def alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         post(
             webhook,
             failure_text(
-                run.tags.get(PARTITION_TAG, "(none)"),
+                run.tags.get(PARTITION_TAG),
+                run.job_name,
                 _error_of(context.get_step_failure_events()),
                 f"{settings.ui_url}/runs/{run.run_id}",
             ),
