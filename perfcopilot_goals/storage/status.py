@@ -131,7 +131,9 @@ def read_plan(conn: sa.Connection, connection: str, route: str) -> Plan:
     probes = 1 if route == "auto" and last_route is None and owned else 0
     check = read_users_check(conn, connection)
     user_pages = _pages(check.users) if check.is_due else 0
-    return Plan(_pages(listed), owned, int(further), probes, user_pages, is_guess=listed == 0)
+    # An empty list may also be what the last sync found.
+    is_guess = read_source(conn, connection, "raw_workspace_goals") is None
+    return Plan(_pages(listed), owned, int(further), probes, user_pages, is_guess)
 
 
 def _pages(objects: int) -> int:

@@ -56,6 +56,8 @@ def test_a_plan_counts_the_pages_of_what_the_last_sync_found(synced: Database) -
     # 101 goals are two pages; the daily look at the users is due, and three employees stand for one page of them.
     assert (planned.parts.list_pages, planned.parts.user_pages, planned.parts.is_guess) == (2, 1, False)
     assert plan_sync(synced, "globex").parts.is_guess
+    write(synced, raw_goals(), name="globex")
+    assert not plan_sync(synced, "globex").parts.is_guess, "it was synced, and has no goals"
     with synced.connect("slowing down") as conn:
         set_connection(conn, "acme", {"requests_per_minute": 2})
     slow = plan_sync(synced, "acme")
