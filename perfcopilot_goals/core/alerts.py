@@ -58,9 +58,13 @@ def newly_truncated(alerted: Alerted, now: Truncated, webhook: str) -> dict[str,
     return {connection: employees for connection, employees in new.items() if employees}
 
 
-def failure_text(connection: str, error: str, link: str) -> str:
-    """The alert for a failed sync. `error` is the failure's text: it begins with its class and says what to do."""
-    return f"Sync of connection {_escaped(connection)} failed.\n{_escaped(error)}\n{_escaped(link)}"
+def failure_text(connection: str | None, job: str, error: str, link: str) -> str:
+    """The alert for a failed sync of the connection or, without one, for a failed job.
+
+    `error` is the failure's text: it begins with its class and says what to do.
+    """
+    what = f"Job {job}" if connection is None else f"Sync of connection {connection}"
+    return "\n".join(map(_escaped, (f"{what} failed.", error, link)))
 
 
 def truncation_text(new: Truncated, cap: int, link: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from perfcopilot_goals.domain.sync import LastSync
+from perfcopilot_goals.domain.sync import FailedSync
 
 # Failures that a corrected setting mends. Any other passes with time, or needs a new version of the program.
 MENDED_BY_A_SETTING = frozenset({"GoalsConfigError", "AsanaAccessError"})
@@ -18,14 +18,9 @@ class PartitionChange:
 
 
 def decide_partitions(
-    enabled: Collection[str] | None, existing: Collection[str], in_flight: Collection[str]
+    enabled: Collection[str], existing: Collection[str], in_flight: Collection[str]
 ) -> PartitionChange:
-    """Add an enabled connection at once. Remove any other only while no run of it is in flight.
-
-    `enabled` is None if it could not be read. Then nothing changes.
-    """
-    if enabled is None:
-        return PartitionChange([], [])
+    """Add an enabled connection at once. Remove any other only while no run of it is in flight."""
     add = sorted(set(enabled) - set(existing))
     return PartitionChange(add, sorted(set(existing) - set(enabled) - set(in_flight)))
 
@@ -39,13 +34,6 @@ def decide_syncs(enabled: Iterable[str], queued: Collection[str]) -> list[str]:
     return [name for name in enabled if name not in queued]
 
 
-def find_mended(connections: Iterable[LastSync]) -> list[LastSync]:
-    """Connections whose settings changed after their latest sync failed because of a setting."""
-    return [
-        last
-        for last in connections
-        if last.state == "failed"
-        and last.error_code in MENDED_BY_A_SETTING
-        and last.started_at is not None
-        and last.updated_at > last.started_at
-    ]
+def find_mended(failed: Iterable[FailedSync]) -> list[FailedSync]:
+    """Connections whose settings changed after their latest sync failed."""
+    return [sync for sync in failed if sync.updated_at > sync.started_at]

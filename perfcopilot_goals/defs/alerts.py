@@ -25,13 +25,12 @@ from perfcopilot_goals.defs.partitions import PARTITION_TAG
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.limits import GOALS_PER_EMPLOYEE
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.services.redaction import redact
+from perfcopilot_goals.services.redaction import SECRET_CHARS, redact
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.blocks import read_truncated
 
 POST_SECONDS = 10
 SENSOR_SECONDS = 30
-SECRET_CHARS = 4
 _RETRIES = Retry(
     2,
     backoff_factor=0.5,
@@ -64,7 +63,8 @@ def alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         post(
             webhook,
             failure_text(
-                run.tags.get(PARTITION_TAG, "(none)"),
+                run.tags.get(PARTITION_TAG),
+                run.job_name,
                 _error_of(context.get_step_failure_events()),
                 f"{settings.ui_url}/runs/{run.run_id}",
             ),

@@ -31,6 +31,11 @@ from perfcopilot_goals.defs.resources import AsanaResource, StoreResource
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.schemas.tables import Slice, tables
 from perfcopilot_goals.services.sync_access import require_employees, require_workspace
+from perfcopilot_goals.storage.blocks import read_block_history
+from perfcopilot_goals.storage.employees import read_mapping
+from perfcopilot_goals.storage.erased import read_erased
+from perfcopilot_goals.storage.slices import read_slice
+from perfcopilot_goals.storage.sync_log import read_last_route
 
 IO_MANAGER = "slices"
 OWNERS = ["team:people-data"]
@@ -121,8 +126,10 @@ def raw_workspace_goals(
     fields = [*tables()["raw_workspace_goals"].asana_fields, WORKSPACE_FIELD]
     responses = fetch_goals(client, workspace_gid, fields, asana.reporter(connection, "goals listed"))
     pages = {"list_pages": client.stats.pages}
-    goals = parse_goals(responses, workspace_gid, asana.erased(connection).has_user)
-    employee_of = _employee_of(asana.roster(connection))
+    # After the sync was entered: whoever is erased from then on ends it.
+    erased = asana.store.read("reading who was erased", read_erased, connection.connection)
+    goals = parse_goals(responses, workspace_gid, erased.has_user)
+    employee_of = _employee_of(asana.store.read("reading the roster", read_mapping, connection.connection))
     # Counted by the roster as it is now, so that a loss ends the sync before its first write.
     counts = count_owners(goals.rows, select_owned_goals(goals.rows, employee_of), employee_of)
     users = asana.check_users(connection)
@@ -140,20 +147,21 @@ def owned_goals(raw_workspace_goals: pd.DataFrame, employees: Roster) -> Slice:
 def subgoals(
     connections: Connection, owned_goals: pd.DataFrame, asana: AsanaResource, slices: dg.ResourceParam[SliceIOManager]
 ) -> Slice:
-    goal_gids = list(owned_goals["goal_gid"])
+    goal_gids, store, name = list(owned_goals["goal_gid"]), asana.store, connections.connection
     walk = walk_subgoals(
         asana.client_for(connections),
         goal_gids,
         tables()["subgoals"].asana_fields,
         route=connections.subgoal_route,
-        last_route=asana.last_route(connections),
+        last_route=store.read("reading the last route", read_last_route, name),
         on_goal=asana.reporter(connections, "goals walked", total=len(goal_gids)),
     )
-    stored = asana.store.goals_with_key_results(connections.connection)
-    refusal = refusal_of_lists(walk.subgoals, walk.unread, stored, allow_empty=slices.allow_empty)
+    stored = store.read("reading the stored key results", read_slice, "subgoals", name, ["goal_gid"])
+    refusal = refusal_of_lists(walk.subgoals, walk.unread, set(stored["goal_gid"]), allow_empty=slices.allow_empty)
     if refusal is not None:
         raise refusal
-    found = parse_subgoals(walk.subgoals, asana.erased(connections).has_user, walk.route)
+    erased = store.read("reading who was erased", read_erased, name)
+    found = parse_subgoals(walk.subgoals, erased.has_user, walk.route)
     notes = asana.notes() | walk.notes() | found.notes() | {"lists_walked": len(goal_gids)}
     return Slice(found.rows, notes, asana.connection)
 
@@ -177,7 +185,7 @@ def prompt_blocks(
     store: StoreResource,
 ) -> Slice:
     goals_owned = dict(zip(owned_goals["employee_id"], owned_goals["owned_total"], strict=True))
-    block_history = store.block_history(context.partition_key)
+    block_history = store.read("reading the earlier blocks", read_block_history, context.partition_key)
     blocks = render_blocks(mapped_goal_rows, goals_owned, [e for e, gid in employees.items() if gid], block_history)
     context.add_output_metadata({"picture": draw_sync(mapped_goal_rows, blocks, employees)})
     return Slice(blocks, count_reasons(blocks["reason"]) | count_blocks(blocks, mapped_goal_rows, employees))

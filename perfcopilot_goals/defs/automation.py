@@ -16,7 +16,7 @@ from perfcopilot_goals.defs.partitions import (
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.actions import SYNC_JOB
 from perfcopilot_goals.domain.ids import show_ids
-from perfcopilot_goals.domain.sync import SLICE_TABLES, LastSync
+from perfcopilot_goals.domain.sync import SLICE_TABLES, FailedSync
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.storage.connections import read_enabled
 from perfcopilot_goals.storage.roster_and_settings import count_enabled
@@ -130,7 +130,7 @@ def fixed_connection_sensor(
 ) -> dg.SensorResult | dg.SkipReason:
     """One run for each corrected connection and change; the run key holds the time of the change."""
 
-    def read(conn: sa.Connection) -> tuple[int, list[LastSync]]:
+    def read(conn: sa.Connection) -> tuple[int, list[FailedSync]]:
         return count_enabled(conn), read_failed_syncs(conn, MENDED_BY_A_SETTING)
 
     found = store.read_or_skip("reading the latest syncs", read)

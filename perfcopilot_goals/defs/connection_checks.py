@@ -145,9 +145,9 @@ def connection_checks_sensor(ui_url: str) -> dg.SensorDefinition:
             # The cursor stays, so that the next tick looks again.
             return dg.SensorResult(skip_reason=str(error), cursor=context.cursor)
         since = _looked_since(context.cursor, now)
-        unevaluated = report_unevaluated(context.instance, since, ui_url)
+        report_unevaluated(context.instance, since, ui_url)
         return dg.SensorResult(
-            asset_events=[*map(_evaluation, results), *unevaluated],
+            asset_events=[*map(_evaluation, results)],
             skip_reason=_summary(results),
             cursor=now.isoformat(),
         )

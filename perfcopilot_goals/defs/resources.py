@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import dagster as dg
 import sqlalchemy as sa
@@ -13,22 +13,18 @@ from perfcopilot_goals.asana.client import AsanaClient, RequestStats
 from perfcopilot_goals.asana.pacing import Clock
 from perfcopilot_goals.defs.failures import Record
 from perfcopilot_goals.defs.progress import Progress, Report
-from perfcopilot_goals.domain.block import BlockHistory
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.services.databases import open_migrated_database
 from perfcopilot_goals.services.mapping import check_mapping
 from perfcopilot_goals.services.sync_access import open_client
 from perfcopilot_goals.settings import Settings
-from perfcopilot_goals.storage.blocks import read_block_history
 from perfcopilot_goals.storage.connections import has_connection, read_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.employees import read_mapping
-from perfcopilot_goals.storage.erased import Erased, read_erased
-from perfcopilot_goals.storage.slices import read_slice
-from perfcopilot_goals.storage.sync_log import begin_sync, fail_sync, read_last_route
+from perfcopilot_goals.storage.sync_log import begin_sync, fail_sync
 
 Read = TypeVar("Read")
+Given = ParamSpec("Given")
 
 
 class StoreResource(dg.ConfigurableResource[Any]):
@@ -44,23 +40,23 @@ class StoreResource(dg.ConfigurableResource[Any]):
             self._database = open_migrated_database(self.settings)
         return self._database
 
+    def read(
+        self,
+        doing: str,
+        read: Callable[Concatenate[sa.Connection, Given], Read],
+        *given: Given.args,
+        **more: Given.kwargs,
+    ) -> Read:
+        """What `read` reads on a connection; `doing` says in an error what was attempted."""
+        with self.database.connect(doing) as conn:
+            return read(conn, *given, **more)
+
     def read_or_skip(self, doing: str, read: Callable[[sa.Connection], Read]) -> Read | dg.SkipReason:
         """What a sensor needs, or why it skips: a failed read is no reason to change anything."""
         try:
-            with self.database.connect(doing) as conn:
-                return read(conn)
+            return self.read(doing, read)
         except GoalsError as error:
             return dg.SkipReason(str(error))
-
-    def block_history(self, connection: str) -> BlockHistory:
-        """What else than its goals explains that a block is empty."""
-        with self.database.connect("reading the earlier blocks") as conn:
-            return read_block_history(conn, connection)
-
-    def goals_with_key_results(self, connection: str) -> frozenset[str]:
-        """The goals of the connection that have key results stored."""
-        with self.database.connect("reading the stored key results") as conn:
-            return frozenset(read_slice(conn, "subgoals", connection, ["goal_gid"])["goal_gid"])
 
     def failure_recorder(self, connection: str, run_id: str, spent: Callable[[], Mapping[str, Any]]) -> Record:
         """Returns a callback that records a failed sync: its error, and from `spent` the requests it sent."""
@@ -103,11 +99,6 @@ class AsanaResource(dg.ConfigurableResource[Any]):
         """The connection as the run fetches from it: with the settings of when its first fetch began."""
         return self._connection
 
-    def roster(self, connection: Connection) -> dict[str, str | None]:
-        """The Asana user of each of the connection's employees."""
-        with self.store.database.connect("reading the roster") as conn:
-            return read_mapping(conn, connection.connection)
-
     def begin_sync(self, connection: Connection, run_id: str) -> Connection:
         """Enter the sync into the sync log; its `synced_at` is now, when the fetch begins.
 
@@ -119,11 +110,6 @@ class AsanaResource(dg.ConfigurableResource[Any]):
         # The client asks the base URL and has the token of before.
         self._connection = replace(now, base_url=connection.base_url)
         return self._connection
-
-    def erased(self, connection: Connection) -> Erased:
-        """The people of the connection whose goals must not be stored. Read it after the sync was entered."""
-        with self.store.database.connect("reading who was erased") as conn:
-            return read_erased(conn, connection.connection)
 
     def check_users(self, connection: Connection) -> dict[str, Any]:
         """Compares the mapping with Asana's users, once a day; returns notes, and never fails the sync."""
@@ -142,11 +128,6 @@ class AsanaResource(dg.ConfigurableResource[Any]):
             "mapping_conflicts": len(seen.conflicts),
             "asana_users_gone": len(seen.gone),
         }
-
-    def last_route(self, connection: Connection) -> str | None:
-        """The sub-goal route of the connection's last complete sync."""
-        with self.store.database.connect("reading the last route") as conn:
-            return read_last_route(conn, connection.connection)
 
     def reporter(self, connection: Connection, what: str, total: int | None = None) -> Callable[[int], None]:
         """Progress callback for a fetch: takes how many it has done."""

@@ -1,4 +1,4 @@
-"""What the checks of a table say after a sync that failed before it wrote the table: that they were not evaluated.
+"""What the checks of a table say after a sync that failed before they ran: that they were not evaluated.
 
 Dagster plans a run's checks when it launches the run. It shows those that a failed run never came to as "Execution
 failed", in red, as if something was wrong with each check.
@@ -11,21 +11,25 @@ from dagster import DagsterEventType
 
 from perfcopilot_goals.defs.partitions import PARTITION_TAG
 
-# A run that has been looked at. Its checks are reported once.
-LOOKED_AT = "perfcopilot_goals/checks_reported"
 _RUNS = 500
 _KINDS = {DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED, DagsterEventType.ASSET_CHECK_EVALUATION}
 
 
 def report_unevaluated(instance: dg.DagsterInstance, since: dt.datetime, ui_url: str) -> list[dg.AssetCheckEvaluation]:
-    """A result for each check that a run of one connection, failed since then, planned and did not evaluate."""
+    """Reports each check that a run of one connection, failed since then, planned and did not evaluate; returns them.
+
+    The results become the failed run's own. Dagster takes only one result without a run for each check of a partition.
+    """
     failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
     runs = [record.dagster_run for record in instance.get_run_records(failed, limit=_RUNS)]
     found = []
     for run in runs:
-        if PARTITION_TAG in run.tags and LOOKED_AT not in run.tags:
-            found += [_not_evaluated(key, run, ui_url) for key in _missing_checks(instance, run.run_id)]
-            instance.add_run_tags(run.run_id, {LOOKED_AT: "true"})
+        missing = _missing_checks(instance, run.run_id) if PARTITION_TAG in run.tags else []
+        for evaluation in (_not_evaluated(key, run, ui_url) for key in missing):
+            kind = DagsterEventType.ASSET_CHECK_EVALUATION.value
+            event = dg.DagsterEvent(kind, run.job_name, event_specific_data=evaluation, message=evaluation.description)
+            instance.report_dagster_event(event, run.run_id)
+            found.append(evaluation)
     return found
 
 
@@ -51,7 +55,8 @@ def _not_evaluated(key: dg.AssetCheckKey, run: dg.DagsterRun, ui_url: str) -> dg
         partition=connection,
         description=f"Not evaluated: the sync of connection {connection} failed before {table} was checked.",
         metadata={
-            "why": "The old rows stand, as the last evaluation found them. every_connection_works says what to do.",
+            "why": "Nobody has checked the table since. It has its old rows or its new ones, whole. "
+            "every_connection_works says what to do.",
             "run": dg.MetadataValue.url(f"{ui_url}/runs/{run.run_id}"),
         },
     )

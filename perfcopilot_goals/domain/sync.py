@@ -46,14 +46,12 @@ class Sync:
 
 
 @dataclass(frozen=True)
-class LastSync:
-    """An enabled connection, with its latest sync.
+class FailedSync:
+    """An enabled connection whose latest sync failed, and when that sync began.
 
     `updated_at` is when its settings last changed, or when its roster was imported if that was later.
     """
 
     connection: str
     updated_at: dt.datetime
-    started_at: dt.datetime | None
-    state: str | None
-    error_code: str | None
+    started_at: dt.datetime

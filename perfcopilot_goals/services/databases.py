@@ -1,7 +1,7 @@
 """The database in use: the configured one, or the local Postgres."""
 
 from perfcopilot_goals.local_postgres import local_database_url
-from perfcopilot_goals.services.redaction import redact
+from perfcopilot_goals.services.redaction import redact, redact_credentials
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import Database, parse_database_url
 from perfcopilot_goals.storage.migrate import ensure_migrated
@@ -20,5 +20,6 @@ def open_migrated_database(settings: Settings) -> Database:
     """The database in use, with its tables as this version needs them. Its password is kept out of logs."""
     database = open_database(settings)
     redact(database.password)
+    redact_credentials(database.url)
     ensure_migrated(database)
     return database

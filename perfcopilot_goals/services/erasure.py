@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from perfcopilot_goals.core.erasure import Redaction
+from perfcopilot_goals.domain.sync import SLICE_TABLES, VERSION_TABLES
+from perfcopilot_goals.errors import GoalsStoreError
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.connections import read_connection
@@ -18,10 +20,14 @@ __all__ = ["ErasedPerson", "Erasure", "erase_person", "has_doubtful_mapping", "s
 
 @dataclass(frozen=True)
 class ErasedPerson:
-    """What was erased, and how many rows in each place."""
+    """What was erased, and how many rows in each place.
+
+    `not_cleaned` says why Postgres may still keep dead rows of theirs, and values in the planner's statistics.
+    """
 
     erasure: Erasure
     removed: dict[str, int]
+    not_cleaned: GoalsStoreError | None
 
 
 def has_doubtful_mapping(database: Database, connection: str, employee_id: str) -> bool:
@@ -39,7 +45,7 @@ def erase_person(database: Database, settings: Settings, connection: str, employ
 
     `GoalsConfigError` if the connection has no such employee.
     """
-    with database.connect("erasing an employee") as conn:
+    with database.connect("erasing an employee", maintenance=True) as conn:
         erasure = erase_employee(conn, connection, employee_id)
         redaction = Redaction(connection, erasure.ids, erasure.other_ids)
         sync_log = redact_sync_log(conn, connection, redaction.notes)
@@ -47,8 +53,8 @@ def erase_person(database: Database, settings: Settings, connection: str, employ
         # Before the commit, because it deletes the ids: a second try would not know what to look for in the files.
         files = redact_files(settings, runs_of_others(conn, connection), redaction.masked)
         stale = tables_with_statistics_of(conn, erasure.ids)
-    ours = [(SCHEMA, table) for table in (*erasure.rows, "syncs", "audit_log")]
-    vacuum(database, connection, ours + [(DAGSTER_SCHEMA, table) for table in sorted(stale | dagster.keys())])
+    tables = [(SCHEMA, table) for table in (*SLICE_TABLES, *VERSION_TABLES, "employees", "syncs", "audit_log")]
+    tables += [(DAGSTER_SCHEMA, table) for table in sorted(stale | dagster.keys())]
     removed = {
         **{f"{SCHEMA}.{table}": rows for table, rows in erasure.rows.items()},
         f"{SCHEMA}.subgoals, owner only": erasure.disowned,
@@ -58,4 +64,13 @@ def erase_person(database: Database, settings: Settings, connection: str, employ
         **{f"{DAGSTER_SCHEMA}.{table}, ids only": rows for table, rows in dagster.items()},
         "files of runs, ids only": files,
     }
-    return ErasedPerson(erasure, removed)
+    return ErasedPerson(erasure, removed, _clean_up(database, connection, tables))
+
+
+def _clean_up(database: Database, connection: str, tables: list[tuple[str, str]]) -> GoalsStoreError | None:
+    """Vacuum the tables; returns the error if that fails, because the person is erased all the same."""
+    try:
+        vacuum(database, connection, tables)
+    except GoalsStoreError as error:
+        return error
+    return None

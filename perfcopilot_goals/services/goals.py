@@ -38,7 +38,7 @@ def list_people(
     database: Database, connection: str, page: Page, only: Collection[str] | None = None
 ) -> tuple[list[Person], int]:
     """A page of the connection's employees, and how many the search finds. `only` names the ids that may be seen."""
-    with database.connect("reading the roster") as conn:
+    with database.connect("reading the roster", snapshot=True) as conn:
         return read_people(conn, connection, page, only)
 
 

@@ -43,7 +43,7 @@ class PastBlock:
 
 def find_prompt(database: Database, connection: str, employee_id: str) -> Prompt:
     """The employee's block; `GoalsConfigError` says why there is none."""
-    with database.connect("reading the block") as conn:
+    with database.connect("reading the block", snapshot=True) as conn:
         read_connection(conn, connection)
         stored = read_block(conn, connection, employee_id)
         failed = read_failed_sync(conn, connection)

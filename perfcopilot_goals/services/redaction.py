@@ -6,11 +6,13 @@ their form.
 """
 
 import logging
-from urllib.parse import unquote, urlsplit
+import re
+from urllib.parse import unquote
 
 from perfcopilot_goals.domain.web_address import basic_credentials
 
 MARK = "[redacted]"
+SECRET_CHARS = 4
 
 _FORMATTER = logging.Formatter()
 _secrets: set[str] = set()
@@ -18,15 +20,20 @@ _make_record = logging.getLogRecordFactory()
 
 
 def redact(secret: str) -> None:
-    """From now on no log record of this process holds this value, tracebacks included. A blank value is ignored."""
-    if secret.strip():
+    """From now on no log record of this process holds this value, tracebacks included.
+
+    One of a few characters is ignored: nobody could read a log without any "a" or "1".
+    """
+    if len(secret.strip()) >= SECRET_CHARS:
         _secrets.add(secret)
         logging.setLogRecordFactory(_redacted_record)
 
 
 def redact_credentials(url: str) -> None:
     """From now on no log record holds the URL's password: as typed, decoded, or as a header sends it with the user."""
-    credentials = urlsplit(url).netloc.rpartition("@")[0]
+    # Not by `urlsplit`, which refuses some URLs of several hosts that Postgres takes.
+    found = re.match("[^:/?#]+://([^/?#]*)@", url)
+    credentials = found[1] if found else ""
     password = credentials.partition(":")[2]
     for secret in (password, unquote(password), basic_credentials(credentials)):
         redact(secret)

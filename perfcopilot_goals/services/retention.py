@@ -50,7 +50,7 @@ def purge(
         for run_id in runs:
             history.delete(run_id)
     # The sync log comes last. If this is interrupted before, the next purge finds the same runs again.
-    with database.connect("deleting old history") as conn:
+    with database.connect("deleting old history", maintenance=True) as conn:
         ticks = delete_ticks(conn, cutoff, dry_run=dry_run)
         if not dry_run:
             delete_checks(conn, cutoff)

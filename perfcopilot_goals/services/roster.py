@@ -42,7 +42,7 @@ def list_unmapped(database: Database, name: str) -> list[RosterRow]:
 
 def list_roster(database: Database, connection: str, page: Page, *, is_mapped: bool) -> tuple[list[RosterRow], int]:
     """A page of the mapped or unmapped employees, and how many the search finds."""
-    with database.connect("reading the roster") as conn:
+    with database.connect("reading the roster", snapshot=True) as conn:
         read_connection(conn, connection)
         return read_roster_page(conn, connection, page, is_mapped=is_mapped)
 

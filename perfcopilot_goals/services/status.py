@@ -37,21 +37,21 @@ class SyncPlan:
 
 
 def describe_connections(database: Database, connection: str | None = None) -> list[ConnectionStatus]:
-    """The status of each connection, or of the one named; `GoalsConfigError` where that does not exist."""
-    with database.connect("reading the status") as conn:
+    """The status of each connection, or of the one named, as of one moment; `GoalsConfigError` if it does not exist."""
+    with database.connect("reading the status", snapshot=True) as conn:
         rows = [read_connection(conn, connection)] if connection else read_connections(conn)
         return [read_connection_status(conn, row.connection) for row in rows]
 
 
 def find_never_synced(database: Database) -> list[str]:
     """The connections that have not begun a sync yet."""
-    with database.connect("reading the status") as conn:
+    with database.connect("reading the status", snapshot=True) as conn:
         return [row.connection for row in read_connections(conn) if read_last_sync(conn, row.connection) is None]
 
 
 def explain_blocks(database: Database, connection: str | None = None) -> list[EmployeeStatus]:
     """Each employee of the connection, or of all of them, with the reason that holds now."""
-    with database.connect("reading the status") as conn:
+    with database.connect("reading the status", snapshot=True) as conn:
         if connection:
             read_connection(conn, connection)
         return read_employee_statuses(conn, connection)
@@ -59,7 +59,7 @@ def explain_blocks(database: Database, connection: str | None = None) -> list[Em
 
 def plan_sync(database: Database, connection: str) -> SyncPlan:
     """The requests of the connection's next sync, if Asana has what it had last time."""
-    with database.connect("reading the plan") as conn:
+    with database.connect("reading the plan", snapshot=True) as conn:
         row = read_connection(conn, connection)
         parts = read_plan(conn, connection, row.subgoal_route)
     seconds = Pacer(row.requests_per_minute, SYSTEM_CLOCK).seconds_for(parts.requests)
@@ -68,7 +68,7 @@ def plan_sync(database: Database, connection: str) -> SyncPlan:
 
 def list_syncs(database: Database, limit: int, offset: int = 0, connection: str = "") -> tuple[list[Sync], int]:
     """This many syncs of the connection, or of all, the latest first; and how many there are."""
-    with database.connect("reading the sync log") as conn:
+    with database.connect("reading the sync log", snapshot=True) as conn:
         return read_syncs(conn, limit, offset, connection)
 
 

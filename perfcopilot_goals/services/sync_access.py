@@ -18,7 +18,7 @@ from perfcopilot_goals.services.redaction import redact, redact_credentials
 from perfcopilot_goals.services.tokens import load_token
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.employees import read_mapping
+from perfcopilot_goals.storage.employees import has_employees
 from perfcopilot_goals.storage.locks import WAIT_SECONDS, token_lock
 
 
@@ -38,7 +38,7 @@ def require_workspace(connection: Connection) -> str:
 def require_employees(database: Database, connection: Connection) -> None:
     """Raises `GoalsConfigError` if the roster is empty, because then no goal could belong to anybody."""
     with database.connect("reading the roster") as conn:
-        if read_mapping(conn, connection.connection):
+        if has_employees(conn, connection.connection):
             return
     raise GoalsConfigError(
         "its roster is empty; nothing was pulled, no request was sent",

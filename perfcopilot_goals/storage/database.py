@@ -23,12 +23,13 @@ from psycopg.pq import TransactionStatus
 
 from perfcopilot_goals.errors import GoalsConfigError, GoalsError, GoalsStoreError
 from perfcopilot_goals.storage.connect_errors import URL, connect_failure
-from perfcopilot_goals.storage.sessions import ConnectFailed, ended_after, open_session
+from perfcopilot_goals.storage.sessions import NO_LIMITS, ConnectFailed, ended_after, open_session
 
 DAGSTER_SCHEMA = "perfcopilot_dagster"
 
 # Above the server's own limits. It ends a line that takes our statements and never responds.
 CONNECTION_SECONDS = 900
+MAINTENANCE_SECONDS = 24 * 3600.0
 OLDEST_SERVER = 120000
 # How many idle connections are kept, and for how long. A firewall forgets idle lines without saying so, after four
 # minutes at the earliest; the next statement on such a line would wait for a quarter of an hour.
@@ -62,6 +63,7 @@ class Database:
         autocommit: bool = False,
         snapshot: bool = False,
         own: bool = False,
+        maintenance: bool = False,
         seconds: float = CONNECTION_SECONDS,
     ) -> Iterator[sa.Connection]:
         """A connection whose transaction commits when the block ends and rolls back when it raises.
@@ -69,6 +71,7 @@ class Database:
         `doing` says in an error what was attempted. With `autocommit` each statement commits by itself. With
         `snapshot` the block only reads, all as of one moment. Afterwards the connection is kept for the next block. An
         `own` one is closed instead, and a lock of its session ends with it. After `seconds` the connection is cut.
+        With `maintenance` it is an own one whose statements and waits take as long as they need, up to a day.
         """
         conn = self._check_out(doing)
         try:
@@ -77,14 +80,16 @@ class Database:
                 conn.execution_options(isolation_level="AUTOCOMMIT")
             if snapshot:
                 conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            if own:
+            if own or maintenance:
                 conn.detach()
             with (
                 as_store_errors(doing),
-                ended_after(session, seconds),
+                ended_after(session, MAINTENANCE_SECONDS if maintenance else seconds),
                 nullcontext() if autocommit else _transaction(conn),
             ):
                 _check_server(session)
+                if maintenance:
+                    session.execute(NO_LIMITS)
                 yield conn
         finally:
             if session.info.transaction_status != TransactionStatus.IDLE:

@@ -42,6 +42,11 @@ def read_mapping(conn: sa.Connection, connection: str) -> dict[str, str | None]:
     return dict(rows.tuples().all())
 
 
+def has_employees(conn: sa.Connection, connection: str) -> bool:
+    """Whether the roster has anybody."""
+    return bool(conn.scalar(sa.select(sa.exists().where(_EMPLOYEES.c.connection == connection))))
+
+
 def import_employees(conn: sa.Connection, connection: str, employees: Iterable[Employee]) -> None:
     """Add or change these employees and leave the others: all of them, or none and a `GoalsConfigError`.
 

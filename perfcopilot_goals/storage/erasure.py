@@ -134,9 +134,9 @@ def vacuum(database: Database, connection: str, tables: list[tuple[str, str]]) -
     doing = "cleaning up after an erasure"
     for schema, table in tables:
         if schema == SCHEMA:
-            with database.connect(doing) as conn:
+            with database.connect(doing, maintenance=True) as conn:
                 _renew_statistics_if_empty(conn, connection, table)
-        with database.connect(doing, autocommit=True) as conn:
+        with database.connect(doing, autocommit=True, maintenance=True) as conn:
             driver(conn).execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(schema, table)))
 
 

@@ -73,7 +73,7 @@ class _Search:
 
 
 def _values(database: Database, settings: Settings) -> Iterator[tuple[str, str]]:
-    with database.connect("searching the database", snapshot=True) as conn:
+    with database.connect("searching the database", snapshot=True, maintenance=True) as conn:
         for schema, table, columns in _tables(conn):
             yield from _rows(conn, schema, table, columns)
         for column, values in driver(conn).execute(_STATISTICS, [_SCHEMAS]):

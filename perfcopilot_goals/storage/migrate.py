@@ -13,10 +13,12 @@ from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.storage.connect_errors import URL
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver, has_table
+from perfcopilot_goals.storage.sessions import LOCK_SECONDS
 
 HEAD = "0007"
 _NO_RIGHT = "42501"
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals migration', 0))"
+_GIVE_UP = f"set local lock_timeout = '{LOCK_SECONDS}s'"
 
 
 def ensure_migrated(database: Database) -> None:
@@ -41,7 +43,7 @@ def _ensure_migrated(database: Database) -> None:
     with database.connect("reading the schema's version") as conn:
         if _read_version(conn) == HEAD:
             return
-    with database.connect("migrating the schema") as lock:
+    with database.connect("migrating the schema", maintenance=True) as lock:
         # Held until the block ends. The upgrade below runs on a second connection.
         driver(lock).execute(_LOCK)
         version = _read_version(lock)
@@ -54,7 +56,9 @@ def _ensure_migrated(database: Database) -> None:
                 exists = driver(conn).execute("select to_regnamespace(%s) is not null", [name]).fetchone()
                 if not exists or not exists[0]:
                     driver(conn).execute(sql.SQL("create schema {}").format(sql.Identifier(name)))
-        with database.connect("migrating the schema") as conn:
+        with database.connect("migrating the schema", maintenance=True) as conn:
+            # Everybody who reads a table waits behind a migration that waits for it.
+            driver(conn).execute(_GIVE_UP)
             _upgrade(conn)
 
 

@@ -31,6 +31,8 @@ _LIMITS = {
     "lock_timeout": f"{LOCK_SECONDS}s",
     "idle_in_transaction_session_timeout": "600s",
 }
+# Without limits: an erasure may read all of Dagster's events, and a migration may wait for another's.
+NO_LIMITS = "; ".join(f"set {name} = 0" for name in _LIMITS)
 # The token's lock is held by a session that is idle for as long as the walk takes. A server may end idle sessions, and
 # a firewall forgets quiet lines, after four minutes at the earliest.
 _NEVER_IDLE_OUT = {"idle_session_timeout": "0"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from perfcopilot_goals.domain.limits import PAGE_SIZE
-from perfcopilot_goals.domain.sync import LastSync
+from perfcopilot_goals.domain.sync import FailedSync
 from perfcopilot_goals.schemas.sql_tables import any_of, sql_table
 from perfcopilot_goals.storage.sync_log import read_failed_sync, read_last_route, read_last_sync, read_source
 from perfcopilot_goals.storage.users_check import read_users_check
@@ -91,7 +91,7 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
     )
 
 
-def read_failed_syncs(conn: sa.Connection, failed_with: Collection[str]) -> list[LastSync]:
+def read_failed_syncs(conn: sa.Connection, failed_with: Collection[str]) -> list[FailedSync]:
     """The enabled connections whose latest sync failed with one of these errors, by one statement.
 
     Only their rosters are read. A roster that was imported after the last change of the settings counts as a change of
@@ -107,12 +107,12 @@ def read_failed_syncs(conn: sa.Connection, failed_with: Collection[str]) -> list
         .lateral("latest")
     )
     query = (
-        sa.select(c.connection, sa.func.greatest(c.updated_at, imported_at), *latest.c)
+        sa.select(c.connection, sa.func.greatest(c.updated_at, imported_at), latest.c.started_at)
         .join_from(_CONNECTIONS, latest, sa.true())
         .where(c.enabled, latest.c.state == "failed", latest.c.error_code == any_of(failed_with))
         .order_by(c.connection)
     )
-    return [LastSync(*row) for row in conn.execute(query)]
+    return [FailedSync(*row) for row in conn.execute(query)]
 
 
 def read_plan(conn: sa.Connection, connection: str, route: str) -> Plan:
@@ -131,7 +131,9 @@ def read_plan(conn: sa.Connection, connection: str, route: str) -> Plan:
     probes = 1 if route == "auto" and last_route is None and owned else 0
     check = read_users_check(conn, connection)
     user_pages = _pages(check.users) if check.is_due else 0
-    return Plan(_pages(listed), owned, int(further), probes, user_pages, is_guess=listed == 0)
+    # An empty list may also be what the last sync found.
+    is_guess = read_source(conn, connection, "raw_workspace_goals") is None
+    return Plan(_pages(listed), owned, int(further), probes, user_pages, is_guess)
 
 
 def _pages(objects: int) -> int:

@@ -6,6 +6,7 @@ failure that names a goal.
 
 import json
 import subprocess
+import threading
 from pathlib import Path
 
 import psycopg
@@ -16,6 +17,7 @@ from perfcopilot_goals.cli import main
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World
 from perfcopilot_goals.settings import load_settings
+from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.cli.command import TOKEN, Cli, environment
 from perfcopilot_goals_tests.scripted_faults import Script, asks_subgoals_of
@@ -216,3 +218,47 @@ def test_nobody_is_erased_by_mistake(cli: Cli, roster: Path) -> None:
         "E0031",
         "E004",
     ]
+
+
+@pytest.fixture
+def unsynced(cli: Cli, roster: Path) -> Cli:
+    """A company with the roster and without a sync."""
+    assert cli("connection", "add", "acme", "--workspace-gid", WORKSPACE).returncode == 0
+    assert cli("employee", "import", "acme", str(roster)).returncode == 0
+    return cli
+
+
+@pytest.mark.fault("H20")
+def test_an_erasure_takes_as_long_as_it_needs(
+    unsynced: Cli, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads all of Dagster's events. The limits of a sync once ended it, again and again."""
+    hasty = f"{database_url}?options=-c%20statement_timeout%3D300ms%20-c%20lock_timeout%3D300ms"
+    monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", hasty)
+    with psycopg.connect(database_url) as busy:
+        busy.execute("lock table perfcopilot_goals.goal_versions")
+        ends = threading.Timer(1, busy.rollback)
+        ends.start()
+        erased = unsynced("employee", "erase", "acme", "E003", "--yes", "--verify", "Quilla")
+        ends.join()
+    assert (erased.returncode, "None of the 1 texts was found." in erased.stderr) == (0, True), erased.stderr
+    Database(hasty).close()
+
+
+@pytest.mark.fault("H20")
+def test_an_erasure_says_that_the_person_is_gone_although_cleaning_up_failed(unsynced: Cli, database_url: str) -> None:
+    with psycopg.connect(database_url) as admin:
+        admin.execute(
+            "create function refuse() returns trigger language plpgsql as "
+            "$$ begin raise exception 'canary' using errcode = '53100'; end $$"
+        )
+        admin.execute("create trigger refuse before insert on perfcopilot_goals.owned_goals execute function refuse()")
+    erased = unsynced("employee", "erase", "acme", "E003", "--yes", "--verify", "Quilla")
+    assert erased.returncode == 7
+    assert "Erased E003 from acme." in erased.stdout
+    assert "cleaning up after an erasure: Postgres said SQLSTATE 53100" in erased.stderr
+    assert "VACUUM (ANALYZE) in Postgres, then this command again" in erased.stderr
+    assert "None of the 1 texts was found." in erased.stderr
+    with psycopg.connect(database_url) as admin:
+        admin.execute("drop function refuse cascade")
+    assert unsynced("employee", "erase", "acme", "E003", "--yes").returncode == 0

@@ -79,7 +79,7 @@ def test_another_webhook_gets_the_whole_alert() -> None:
 def test_a_mention_or_a_link_in_an_id_is_posted_as_plain_letters() -> None:
     texts = (
         truncation_text({"<!here>": {"<!channel>": 243, "<https://evil.example|R&D>": 201}}, 200, LINK),
-        failure_text("<!channel>", "GoalsConfigError: no connection '<@U123>' & more", LINK),
+        failure_text("<!channel>", "sync_goals", "GoalsConfigError: no connection '<@U123>' & more", LINK),
     )
     for text in texts:
         assert "<" not in text
@@ -92,7 +92,13 @@ def test_a_mention_or_a_link_in_an_id_is_posted_as_plain_letters() -> None:
 
 def test_the_alert_of_a_failure_has_the_connection_the_error_and_a_link() -> None:
     error = "GoalsConfigError: connection acme: its Asana workspace GID is not set"
-    assert failure_text("acme", error, LINK).splitlines() == ["Sync of connection acme failed.", error, LINK]
+    told = failure_text("acme", "sync_goals", error, LINK).splitlines()
+    assert told == ["Sync of connection acme failed.", error, LINK]
+
+
+def test_the_alert_of_a_job_over_all_connections_names_the_job() -> None:
+    error = "GoalsStoreError: deleting old history: Postgres did not respond"
+    assert failure_text(None, "retention", error, LINK).splitlines() == ["Job retention failed.", error, LINK]
 
 
 def test_the_alert_of_a_truncation_has_the_connection_the_employees_and_the_cap() -> None:

@@ -108,6 +108,13 @@ def test_with_a_webhook_the_code_location_has_both_and_its_url_is_in_none_of_the
 def test_a_failed_sync_is_posted_with_what_to_do_and_a_link(running: Running, webhook: Webhook) -> None:
     running.connect("no-gid", workspace_gid=None)
     result = running.sync("no-gid")
+    text = posted_about(result, running, webhook)
+    assert text.startswith("Sync of connection no-gid failed.\nGoalsConfigError: connection no-gid")
+    assert "perfcopilot-goals connection set no-gid --workspace-gid GID" in text
+    assert text.endswith(f"https://dagster.example/runs/{result.run_id}")
+
+
+def posted_about(result: dg.ExecuteInProcessResult, running: Running, webhook: Webhook) -> str:
     context = dg.build_run_status_sensor_context(
         sensor_name="failed_sync_alert",
         dagster_event=result.get_run_failure_event(),
@@ -116,9 +123,15 @@ def test_a_failed_sync_is_posted_with_what_to_do_and_a_link(running: Running, we
     ).for_run_failure()
     sensors(webhook)["failed_sync_alert"](context)
     (text,) = webhook.texts
-    assert text.startswith("Sync of connection no-gid failed.\nGoalsConfigError: connection no-gid")
-    assert "perfcopilot-goals connection set no-gid --workspace-gid GID" in text
-    assert text.endswith(f"https://dagster.example/runs/{result.run_id}")
+    return text
+
+
+def test_a_failed_job_that_is_no_sync_is_posted_by_its_name(running: Running, webhook: Webhook) -> None:
+    job = running.definitions.resolve_job_def("retention")
+    config = {"ops": {"delete_old_history": {"config": {"days": 0}}}}
+    result = job.execute_in_process(instance=running.instance, run_config=config, raise_on_error=False)
+    text = posted_about(result, running, webhook)
+    assert text.startswith("Job retention failed.\nGoalsConfigError: ")
 
 
 def test_an_employee_who_becomes_truncated_is_posted_once(running: Running, webhook: Webhook) -> None:

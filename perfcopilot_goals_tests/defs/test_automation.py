@@ -19,6 +19,7 @@ from perfcopilot_goals.settings import Settings, load_settings
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees
+from perfcopilot_goals.storage.sync_log import begin_sync, fail_sync
 from perfcopilot_goals_tests.defs.running_instance import Running
 from perfcopilot_goals_tests.storage.examples import add
 
@@ -233,6 +234,29 @@ def test_a_connection_that_failed_without_a_roster_is_synced_once_one_was_import
     assert [request.run_key for request in first] == [request.run_key for request in again]
     assert running.sync().success
     assert evaluate("fixed_connection_sensor", running, definitions).run_requests == []
+
+
+@pytest.mark.parametrize(
+    ("error_code", "is_synced_again"),
+    [
+        pytest.param("GoalsConfigError", True, id="a-gid-was-fixed"),
+        pytest.param("AsanaAccessError", True, id="a-token-was-fixed"),
+        pytest.param("AsanaUnavailableError", False, id="asana-was-down"),
+        pytest.param("GoalsGuardError", False, id="a-guard-refused"),
+        pytest.param(None, False, id="it-runs"),
+    ],
+)
+def test_a_change_of_settings_brings_a_sync_only_after_a_failure_that_it_mends(
+    running: Running, definitions: dg.Definitions, error_code: str | None, is_synced_again: bool
+) -> None:
+    with running.database.connect("failing") as conn:
+        begin_sync(conn, running.name, "run-1")
+        if error_code:
+            fail_sync(conn, running.name, "run-1", error_code)
+    with running.database.connect("changing") as conn:
+        set_connection(conn, running.name, {"requests_per_minute": 1000})
+    requests = evaluate("fixed_connection_sensor", running, definitions).run_requests or []
+    assert bool(requests) is is_synced_again
 
 
 def test_somebody_added_to_a_roster_mends_no_wrong_gid(running: Running, definitions: dg.Definitions) -> None:

@@ -205,6 +205,21 @@ def test_retention_takes_old_results_that_no_run_has_and_leaves_the_latest(
         assert conn.execute(query, ["ASSET_CHECK_EVALUATION"]).fetchone() == (3,)
 
 
+def test_the_checks_of_a_connection_that_fails_again_say_so_again(
+    running: Running, real_instance: dg.DagsterInstance
+) -> None:
+    """Dagster refused a second result for the same connection: the tick failed, and the checks were red."""
+    running.instance = real_instance
+    real_instance.add_dynamic_partitions("connections", [running.name])
+    running.asana.token = "another"
+    key = dg.AssetCheckKey(dg.AssetKey("prompt_blocks"), "no_block_is_truncated")
+    for _ in range(2):
+        failed = running.sync(checked=True)
+        tick(running, None)
+        latest = real_instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
+        assert (latest.status.value, latest.run_id) == ("FAILED", failed.run_id)
+
+
 def test_truncated_connections_are_counted_whichever_was_synced(running: Running) -> None:
     running.sync()
     other = running.connect(f"{running.name}-other")

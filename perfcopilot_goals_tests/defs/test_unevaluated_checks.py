@@ -28,16 +28,16 @@ def test_each_check_of_a_sync_that_wrote_nothing_says_that_it_was_not_evaluated(
     reported = report_unevaluated(running.instance, hour_ago(), UI)
     ours = [evaluation for evaluation in reported if evaluation.partition == running.name]
     assert {evaluation.check_name for evaluation in ours} == {check.name for check in CHECKS}
-    for evaluation in ours:
-        running.instance.report_runless_asset_event(evaluation)
     keys = [evaluation.asset_check_key for evaluation in ours]
     latest = running.instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     assert {record.status.value for record in latest.values()} == {"FAILED"}  # PLANNED is shown as "Execution failed"
+    assert {record.run_id for record in latest.values()} == {failed.run_id}
     assert {evaluation.severity for evaluation in ours} == {dg.AssetCheckSeverity.WARN}
     table = ours[0].asset_key.path[-1]
     assert ours[0].description == (
         f"Not evaluated: the sync of connection {running.name} failed before {table} was checked."
     )
+    assert str(ours[0].metadata["why"].value).startswith("Nobody has checked the table since.")
     assert str(ours[0].metadata["run"].value) == f"{UI}/runs/{failed.run_id}"
 
 

@@ -12,7 +12,7 @@ from perfcopilot_goals.services.prompts import find_prompt
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees
 from perfcopilot_goals.storage.sync_log import begin_sync, fail_sync
-from perfcopilot_goals_tests.storage.examples import add, write
+from perfcopilot_goals_tests.storage.examples import add, meanwhile, write
 
 BLOCK = "[GOALS]\n- (no goals)\n[/GOALS]\n"
 
@@ -41,6 +41,16 @@ def test_a_block_says_that_a_later_sync_failed_and_that_the_roster_changed(synce
         fail_sync(conn, "acme", "run-2", "AsanaAccessError")
     found = find_prompt(synced, "acme", "E1")
     assert (found.stored.block, found.stored.roster_changed, found.failed_with) == (BLOCK, True, "AsanaAccessError")
+
+
+def test_an_earlier_block_is_not_shown_without_the_failure_that_a_sync_mends_meanwhile(synced: Database) -> None:
+    with synced.connect("failing") as conn:
+        begin_sync(conn, "acme", "run-2")
+        fail_sync(conn, "acme", "run-2", "AsanaAccessError")
+
+    with meanwhile(synced, "syncs", lambda conn: begin_sync(conn, "acme", "run-3")):
+        found = find_prompt(synced, "acme", "E1")
+    assert (found.stored.block, found.failed_with) == (BLOCK, "AsanaAccessError")
 
 
 def test_the_block_of_an_earlier_asana_user_is_not_shown(synced: Database) -> None:

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from perfcopilot_goals.services.redaction import redact
+from perfcopilot_goals.services.databases import open_migrated_database
+from perfcopilot_goals.services.redaction import redact, redact_credentials
+from perfcopilot_goals.settings import load_settings
+from perfcopilot_goals.storage.database import Database
 
 SECRET = "canary-secret-71c0d2"
 
@@ -52,3 +55,27 @@ def test_a_message_loses_the_secret_wherever_it_came_from(
     log.warning("token %s of %s", SECRET, "acme")
     log.warning(f"token {SECRET}")
     assert caplog.messages == ["token [redacted] of acme", "token [redacted]"]
+
+
+@pytest.mark.fault("H2")
+def test_the_databases_password_is_in_no_log_as_typed_and_as_it_is(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    password = Database(database_url).password
+    typed = "".join(f"%{ord(character):02X}" for character in password)
+    url = database_url.replace(f":{password}@", f":{typed}@")
+    database = open_migrated_database(load_settings({"PERFCOPILOT_DATABASE_URL": url}))
+    logging.getLogger("a.library").warning("cannot connect to %s with %s", url, password)
+    database.close()
+    assert typed not in caplog.text
+    assert password not in caplog.text
+
+
+@pytest.mark.parametrize("host", ["one.example,[::1]:5433", "host.example"])
+def test_a_password_is_found_in_front_of_several_hosts_and_a_short_one_stays_readable(
+    host: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    redact_credentials(f"postgresql://user:canary@{host}/goals")
+    redact_credentials(f"postgresql://user:abc@{host}/goals")
+    logging.getLogger("a.library").warning("canary, abc")
+    assert caplog.messages == ["[redacted], abc"]

@@ -8,10 +8,10 @@ from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.tables import frame
 from perfcopilot_goals.services.status import describe_connections, explain_blocks, find_never_synced, plan_sync
-from perfcopilot_goals.storage.connections import set_connection
+from perfcopilot_goals.storage.connections import remove_connection, set_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees
-from perfcopilot_goals_tests.storage.examples import add, raw_goals, write
+from perfcopilot_goals_tests.storage.examples import add, meanwhile, raw_goals, write
 
 BLOCK = "[GOALS]\n- (no goals)\n[/GOALS]\n"
 
@@ -39,6 +39,13 @@ def test_all_connections_are_described_or_the_one_named(synced: Database) -> Non
     assert named == globex
 
 
+def test_a_connection_that_is_removed_meanwhile_is_described_as_it_was(synced: Database) -> None:
+    with meanwhile(synced, "prompt_blocks", lambda conn: remove_connection(conn, "acme")):
+        acme, globex = describe_connections(synced)
+    assert (acme.employees, acme.truncated, acme.last_complete is None) == (3, 1, False)
+    assert describe_connections(synced) == [globex]
+
+
 def test_each_employee_has_the_reason_that_holds_now(synced: Database) -> None:
     reasons = [(block.connection, block.employee_id, block.reason) for block in explain_blocks(synced)]
     assert reasons == [
@@ -56,6 +63,8 @@ def test_a_plan_counts_the_pages_of_what_the_last_sync_found(synced: Database) -
     # 101 goals are two pages; the daily look at the users is due, and three employees stand for one page of them.
     assert (planned.parts.list_pages, planned.parts.user_pages, planned.parts.is_guess) == (2, 1, False)
     assert plan_sync(synced, "globex").parts.is_guess
+    write(synced, raw_goals(), name="globex")
+    assert not plan_sync(synced, "globex").parts.is_guess, "it was synced, and has no goals"
     with synced.connect("slowing down") as conn:
         set_connection(conn, "acme", {"requests_per_minute": 2})
     slow = plan_sync(synced, "acme")

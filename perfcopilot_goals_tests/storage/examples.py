@@ -5,11 +5,14 @@ Add here what two test files need. Frames are made as the assets make them: `fra
 
 import datetime as dt
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pandas as pd
 import psycopg
+import sqlalchemy as sa
 from psycopg import sql
 
 from perfcopilot_goals.domain.connection import Connection
@@ -18,7 +21,7 @@ from perfcopilot_goals.domain.limits import HISTORY_DAYS
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.tables import frame, own_columns, stamp, tables, validate
 from perfcopilot_goals.storage.connections import add_connection
-from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.employees import import_employees
 from perfcopilot_goals.storage.slices import Replacement, replace_slice
 from perfcopilot_goals.storage.sync_log import begin_sync
@@ -132,6 +135,26 @@ def gids(database: Database, name: str = "acme") -> list[str]:
 def everything(database: Database) -> dict[str, list[dict[str, Any]]]:
     """Every row of every table, to check that nothing has changed."""
     return {table: stored(database, table, None) for table in tables()}
+
+
+@contextmanager
+def meanwhile(database: Database, table: str, change: Callable[[sa.Connection], object]) -> Iterator[None]:
+    """Make the change when the block gets to this table, in the middle of what it reads."""
+    is_locked = threading.Event()
+    waits = "select from pg_locks where not granted and relation = %s::regclass"
+
+    def run() -> None:
+        with database.connect("locking") as conn, psycopg.connect(database.url, autocommit=True) as admin:
+            driver(conn).execute(sql.SQL("lock table {}").format(sql.Identifier(SCHEMA, table)))
+            is_locked.set()
+            eventually(lambda: admin.execute(waits, [f"{SCHEMA}.{table}"]).rowcount > 0)
+            change(conn)
+
+    with ThreadPoolExecutor(1) as threads:
+        changed = threads.submit(run)
+        assert is_locked.wait(20)
+        yield
+        changed.result()
 
 
 def eventually(holds: Callable[[], bool]) -> None:

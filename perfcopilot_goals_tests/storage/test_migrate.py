@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from urllib.parse import quote
 
 import psycopg
@@ -110,6 +111,20 @@ def test_several_threads_and_processes_may_migrate_at_once(empty_url: str) -> No
         list(threads.map(ensure_migrated, [Database(empty_url)] * 3))
     assert [other.wait(60) for other in others] == [0, 0]
     assert relations(empty_url) == ALL_RELATIONS
+
+
+@pytest.mark.fault("E24")
+def test_a_migration_waits_for_another_one_for_longer_than_a_sync_would(empty_url: str) -> None:
+    hasty = Database(f"{empty_url}?options=-c%20statement_timeout%3D5s%20-c%20lock_timeout%3D200ms")
+    with psycopg.connect(empty_url) as other, ThreadPoolExecutor(1) as threads:
+        other.execute(migrate._LOCK)
+        waiting = threads.submit(ensure_migrated, hasty)
+        with suppress(TimeoutError):
+            waiting.result(timeout=0.8)
+        other.rollback()
+        waiting.result(timeout=30)
+    assert relations(empty_url) == ALL_RELATIONS
+    hasty.close()
 
 
 def test_existing_blocks_get_the_reason_that_fits_their_counts(empty_url: str) -> None:

@@ -51,25 +51,31 @@ def erase(
     if not yes:
         click.confirm(f"Erase {printable(employee_id)} from {name}? This cannot be undone", abort=True, err=True)
     done = services.erasure.erase_person(session.database, session.settings, name, employee_id)
+    if not as_json:
+        echo(*(f"  {place}: {count}" for place, count in done.removed.items()))
+    echo(f"Erased {employee_id} from {name}.", err=as_json)
+    for line in _remarks(name, done):
+        echo(line, err=True)
     leftovers = services.erasure.scan_for_leftovers(session.database, session.settings, canaries)
     if as_json:
         told = {key: getattr(done.erasure, key) for key in ("is_unmapped", "is_email_shared", "running_syncs")}
         print_json({"connection": name, "removed": done.removed, "found": leftovers, **told})
-    else:
-        for place, count in done.removed.items():
-            echo(f"  {place}: {count}")
-        echo(f"Erased {employee_id} from {name}.")
-    for line in _remarks(name, done.erasure):
-        echo(line, err=True)
     for text, places in leftovers.items():
         echo(f"Still found, text {text!r}: {', '.join(places)}", err=True)
     if canaries and not leftovers:
         echo(f"None of the {len(canaries)} texts was found.", err=True)
-    sys.exit(FOUND if leftovers else 0)
+    if leftovers:
+        sys.exit(FOUND)
+    sys.exit(done.not_cleaned.exit_code if done.not_cleaned else 0)
 
 
-def _remarks(name: str, done: "services.erasure.Erasure") -> list[str]:
-    remarks = []
+def _remarks(name: str, person: "services.erasure.ErasedPerson") -> list[str]:
+    remarks, done = [], person.erasure
+    if person.not_cleaned:
+        remarks.append(
+            f"{person.not_cleaned} They are erased all the same, but Postgres may still keep their deleted rows, and "
+            "values of them in its statistics. Next: run VACUUM (ANALYZE) in Postgres, then this command again."
+        )
     if done.is_unmapped:
         remarks.append(
             "They were not mapped to an Asana user, so their goals, if any, could not be told from others'. Those may "
