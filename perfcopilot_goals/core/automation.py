@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from perfcopilot_goals.domain.sync import FailedSync
 
-# Failures that a corrected setting mends. Any other passes with time, or needs a new version of the program.
-MENDED_BY_A_SETTING = frozenset({"GoalsConfigError", "AsanaAccessError"})
+# Failures that a corrected setting mends, and what a guard refused, which a change of the roster may mend. Any other
+# passes with time, or needs a new version of the program.
+MENDED_BY_A_CHANGE = frozenset({"GoalsConfigError", "AsanaAccessError", "GoalsGuardError"})
 
 
 @dataclass(frozen=True)
@@ -35,5 +36,5 @@ def decide_syncs(enabled: Iterable[str], queued: Collection[str]) -> list[str]:
 
 
 def find_mended(failed: Iterable[FailedSync]) -> list[FailedSync]:
-    """Connections whose settings changed after their latest sync failed."""
+    """Connections where something changed, after their latest sync began, that may mend its failure."""
     return [sync for sync in failed if sync.updated_at > sync.started_at]

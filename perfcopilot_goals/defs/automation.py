@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 import sqlalchemy as sa
 
-from perfcopilot_goals.core.automation import MENDED_BY_A_SETTING, decide_partitions, decide_syncs, find_mended
+from perfcopilot_goals.core.automation import MENDED_BY_A_CHANGE, decide_partitions, decide_syncs, find_mended
 from perfcopilot_goals.defs.partitions import (
     PARTITION_TAG,
     connections_partitions,
@@ -123,7 +123,7 @@ def connections_sensor(context: dg.SensorEvaluationContext, store: StoreResource
     job=sync_goals,
     minimum_interval_seconds=SENSOR_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Re-syncs a connection after its settings were corrected.",
+    description="Re-syncs a connection after its settings were corrected, or its roster where a guard refused it.",
 )
 def fixed_connection_sensor(
     context: dg.SensorEvaluationContext, store: StoreResource
@@ -131,7 +131,7 @@ def fixed_connection_sensor(
     """One run for each corrected connection and change; the run key holds the time of the change."""
 
     def read(conn: sa.Connection) -> tuple[int, list[FailedSync]]:
-        return count_enabled(conn), read_failed_syncs(conn, MENDED_BY_A_SETTING)
+        return count_enabled(conn), read_failed_syncs(conn, MENDED_BY_A_CHANGE)
 
     found = store.read_or_skip("reading the latest syncs", read)
     if isinstance(found, dg.SkipReason):
@@ -144,7 +144,9 @@ def fixed_connection_sensor(
     return dg.SensorResult(
         run_requests=[
             request_sync(
-                last.connection, f"fixed:{last.connection}:{last.updated_at.isoformat()}", "settings were corrected"
+                last.connection,
+                f"fixed:{last.connection}:{last.updated_at.isoformat()}",
+                "settings or roster were changed",
             )
             for last in mended
         ]

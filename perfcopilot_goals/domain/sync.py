@@ -49,7 +49,7 @@ class Sync:
 class FailedSync:
     """An enabled connection whose latest sync failed, and when that sync began.
 
-    `updated_at` is when its settings last changed, or when its roster was imported if that was later.
+    `updated_at` is when that last changed which may mend the failure: its settings or its roster.
     """
 
     connection: str

@@ -18,7 +18,7 @@ from perfcopilot_goals.domain.actions import SYNC
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.limits import HISTORY_DAYS
 from perfcopilot_goals.domain.sync import Source
-from perfcopilot_goals.errors import GoalsGuardError, GoalsStoreError
+from perfcopilot_goals.errors import GoalsConfigError, GoalsGuardError, GoalsStoreError
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.sql_tables import ordered, sql_table
 from perfcopilot_goals.schemas.tables import frame, own_columns, tables
@@ -79,11 +79,11 @@ def replace_slice(
     ones, never a mix. It makes up to three tries if the failure may pass. If the response to a commit is lost, the sync
     log tells whether the commit went through.
 
-    Raises `GoalsConfigError` if the connection is gone. Raises `GoalsGuardError` in six cases:
+    Raises `GoalsConfigError` if the connection is gone, or has another workspace than the rows were fetched from.
+    Raises `GoalsGuardError` in five cases:
 
     - a sync that began later has written;
     - somebody was erased since the fetch began;
-    - the workspace is another one than the rows were fetched from;
     - the mapping is another one than the rows were made with;
     - goals would be replaced by none;
     - the counts of a whole sync do not add up.
@@ -157,16 +157,18 @@ def _check_still_true(conn: sa.Connection, table: str, replacement: Replacement)
     after this, nothing changes before the commit.
     """
     connection, fetched_from = replacement.connection, replacement.fetched_from
-    changed = None
+    action = f"Nothing is lost; run the whole sync again: {SYNC}"
     if fetched_from is not None and not fetched_from.has_workspace_of(read_connection(conn, connection)):
-        changed = "its workspace"
-    elif replacement.roster is not None and roster_digest(read_mapping(conn, connection)) != replacement.roster:
-        changed = "who is mapped to whom"
-    if changed:
-        raise GoalsGuardError(
-            f"{table} was not written: {changed} has changed since this sync began",
+        raise GoalsConfigError(
+            f"{table} was not written: the workspace was changed while the sync ran",
             connection=connection,
-            action=f"Nothing is lost; run the whole sync again: {SYNC}",
+            action=action,
+        )
+    if replacement.roster is not None and roster_digest(read_mapping(conn, connection)) != replacement.roster:
+        raise GoalsGuardError(
+            f"{table} was not written: who is mapped to whom has changed since this sync began",
+            connection=connection,
+            action=action,
         )
 
 

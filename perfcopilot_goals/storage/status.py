@@ -14,6 +14,7 @@ from perfcopilot_goals.storage.users_check import read_users_check
 
 _CONNECTIONS = sql_table("connections")
 _EMPLOYEES = sql_table("employees")
+_ROSTER_CHANGES = sql_table("roster_changes")
 _ROWS = sql_table("mapped_goal_rows")
 _BLOCKS = sql_table("prompt_blocks")
 _SYNCS = sql_table("syncs")
@@ -94,11 +95,13 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
 def read_failed_syncs(conn: sa.Connection, failed_with: Collection[str]) -> list[FailedSync]:
     """The enabled connections whose latest sync failed with one of these errors, by one statement.
 
-    Only their rosters are read. A roster that was imported after the last change of the settings counts as a change of
-    them. That is so if its oldest entry is newer than they are.
+    A roster that was imported after the last change of the settings counts as a change of them. That is so if its
+    oldest entry is newer than they are. Where a guard refused the sync, any change of the roster counts, and nothing
+    else: the mapping may have changed while the sync ran, or it may have left nobody with a goal.
     """
-    c, s, e = _CONNECTIONS.c, _SYNCS.c, _EMPLOYEES.c
+    c, s, e, r = _CONNECTIONS.c, _SYNCS.c, _EMPLOYEES.c, _ROSTER_CHANGES.c
     imported_at = sa.select(sa.func.min(e.updated_at)).where(e.connection == c.connection).scalar_subquery()
+    roster_changed_at = sa.select(r.changed_at).where(r.connection == c.connection).scalar_subquery()
     latest = (
         sa.select(s.started_at, s.state, s.error_code)
         .where(s.connection == c.connection)
@@ -106,8 +109,10 @@ def read_failed_syncs(conn: sa.Connection, failed_with: Collection[str]) -> list
         .limit(1)
         .lateral("latest")
     )
+    is_guarded = latest.c.error_code == "GoalsGuardError"
+    changed_at = sa.case((is_guarded, roster_changed_at), else_=sa.func.greatest(c.updated_at, imported_at))
     query = (
-        sa.select(c.connection, sa.func.greatest(c.updated_at, imported_at), latest.c.started_at)
+        sa.select(c.connection, changed_at, latest.c.started_at)
         .join_from(_CONNECTIONS, latest, sa.true())
         .where(c.enabled, latest.c.state == "failed", latest.c.error_code == any_of(failed_with))
         .order_by(c.connection)

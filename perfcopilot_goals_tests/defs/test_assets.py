@@ -417,8 +417,8 @@ def test_a_workspace_that_is_changed_while_a_sync_runs_gets_nothing_of_the_other
 
     running.definitions = build_definitions(load_settings(), report=change_workspace)
     result = running.sync()
-    assert error_code(result) == "GoalsGuardError"
-    assert "its workspace has changed since this sync began" in failure(result)
+    assert error_code(result) == "GoalsConfigError"
+    assert "the workspace was changed while the sync ran" in failure(result)
     assert not running.rows("mapped_goal_rows")
     assert bool(running.rows("raw_workspace_goals")) is (moment == "goals walked")
 

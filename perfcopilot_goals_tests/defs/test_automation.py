@@ -12,6 +12,7 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepo
 from perfcopilot_goals.defs.automation import sync_schedule
 from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.defs.partitions import register_partitions
+from perfcopilot_goals.defs.progress import Progress
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError
@@ -20,7 +21,7 @@ from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees
 from perfcopilot_goals.storage.sync_log import begin_sync, fail_sync
-from perfcopilot_goals_tests.defs.running_instance import Running
+from perfcopilot_goals_tests.defs.running_instance import Running, error_code
 from perfcopilot_goals_tests.storage.examples import add
 
 TICK = dt.datetime(2026, 3, 2, 5, 17, tzinfo=dt.UTC)
@@ -214,7 +215,7 @@ def test_a_mended_connection_is_synced_again_once_for_each_change(
     assert [request.partition_key for request in first] == [running.name]
     assert [request.run_key for request in first] == [request.run_key for request in again]
     tags = first[0].tags
-    assert (tags["connection"], tags["reason"]) == (running.name, "settings were corrected")
+    assert (tags["connection"], tags["reason"]) == (running.name, "settings or roster were changed")
     assert running.sync().success
     assert evaluate("fixed_connection_sensor", running, definitions).run_requests == []
 
@@ -257,6 +258,23 @@ def test_a_change_of_settings_brings_a_sync_only_after_a_failure_that_it_mends(
         set_connection(conn, running.name, {"requests_per_minute": 1000})
     requests = evaluate("fixed_connection_sensor", running, definitions).run_requests or []
     assert bool(requests) is is_synced_again
+
+
+def test_a_sync_that_a_change_of_the_mapping_ended_is_made_again_once(
+    running: Running, definitions: dg.Definitions
+) -> None:
+    def remap(progress: Progress | str) -> None:
+        if isinstance(progress, Progress) and progress.what == "goals walked":
+            running.map("E1", "9")
+
+    running.definitions = build_definitions(load_settings(), report=remap)
+    assert error_code(running.sync()) == "GoalsGuardError"
+    first, again = (evaluate("fixed_connection_sensor", running, definitions).run_requests or [] for _ in range(2))
+    assert [request.partition_key for request in first] == [running.name]
+    assert [request.run_key for request in first] == [request.run_key for request in again]
+    running.definitions = definitions
+    assert running.sync().success
+    assert evaluate("fixed_connection_sensor", running, definitions).run_requests == []
 
 
 def test_somebody_added_to_a_roster_mends_no_wrong_gid(running: Running, definitions: dg.Definitions) -> None:
