@@ -123,6 +123,10 @@ class GoalsGuardError(GoalsError):
     exit_code = 6
 
 
+# The SQLSTATE of Postgres' refusal of a role that may not do something.
+NO_RIGHT = "42501"
+
+
 class GoalsStoreError(GoalsError):
     """Postgres refused or did not respond. `sqlstate` is its five-character code, or "" without a response."""
 

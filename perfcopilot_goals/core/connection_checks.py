@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from perfcopilot_goals.core.checks import CheckResult, about_ids
 from perfcopilot_goals.domain.actions import IMPORT, SET_WORKSPACE, SYNC
 from perfcopilot_goals.domain.connection_health import ConnectionHealth, EndedRun
+from perfcopilot_goals.domain.sync import INTERRUPTED
 from perfcopilot_goals.errors import EXIT_CODES
 
 # A day and a half: a daily sync may be late or fail once before anybody is called.
 STALE_AFTER = dt.timedelta(hours=36)
 # How many rows the table has at most. Dagster keeps each result of the check with its table.
 ROWS_SHOWN = 100
-INTERRUPTED = "Interrupted"
 
 FAILED, NO_ROSTER, NEVER, UNREAD, WORKS = "failed", "no roster", "never synced", "unread lists", "works"
 # Broken first.

@@ -1,5 +1,7 @@
 """What a person at the admin page can do about a failed sync, by the class of its error."""
 
+from perfcopilot_goals.domain.sync import INTERRUPTED
+
 _ADVICE = {
     "GoalsConfigError": "A setting is missing or wrong: test the connection, correct it, and sync again",
     "AsanaAccessError": "Asana refused the token or the workspace: test the connection, or enter a new token",
@@ -8,7 +10,7 @@ _ADVICE = {
     "GoalsGuardError": "The sync would have emptied what is stored, so it was stopped: look in Asana, then sync again",
     "GoalsStoreError": "The database did not take it: ask the people who run it",
     "AsanaUnavailableError": "Asana was not to be reached: the next sync will try again",
-    "Interrupted": "The sync was interrupted: sync again",
+    INTERRUPTED: "The sync was interrupted: sync again",
 }
 
 

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from perfcopilot_goals.core.prompts import GOAL, KEY_RESULT
+from perfcopilot_goals.core.block_text import parse_line
 from perfcopilot_goals.domain.block import BlockVersion
 from perfcopilot_goals.errors import GoalsConfigError
 
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_STATUS = re.compile(rf"(?:{re.escape(GOAL)}|{re.escape(KEY_RESULT)}) \(status: ([a-z_]+)\): ")
 _COUNTS = ("goals_owned", "goals_listed", "key_results_listed", "reason")
 
 # A goal's gid, and the key result's if the line is about one.
@@ -128,8 +127,8 @@ def _statuses(version: BlockVersion) -> dict[LineKey, str]:
     """The status of each cited line. A line of the form before kind and status stood first has none."""
     lines = version.block.split("\n")
     found = {
-        key: _STATUS.match(lines[citation["line"] - 1])
+        key: parse_line(lines[citation["line"] - 1]).status
         for key, citation in zip(_lines(version), version.citations, strict=True)
         if citation["line"] <= len(lines)
     }
-    return {key: match[1] for key, match in found.items() if match}
+    return {key: status for key, status in found.items() if status}

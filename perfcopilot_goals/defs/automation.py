@@ -83,6 +83,8 @@ IN_FLIGHT = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+WITHOUT_SUCCESS = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+ENDED = [dg.DagsterRunStatus.SUCCESS, *WITHOUT_SUCCESS]
 
 
 @dg.sensor(

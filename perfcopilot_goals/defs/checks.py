@@ -4,11 +4,12 @@ An unpartitioned check on a partitioned asset shows only the latest connection's
 would then hide a truncated one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 
-from perfcopilot_goals.core.checks import CHECKS, IDS_LISTED, RAW, SUBGOALS, Check, Facts
+from perfcopilot_goals.core.checks import CHECKS, IDS_LISTED, RAW, SUBGOALS, Check, CheckResult, Facts
 from perfcopilot_goals.defs.failures import as_failures, not_recorded
 from perfcopilot_goals.defs.partitions import connections_partitions
 from perfcopilot_goals.defs.resources import StoreResource
@@ -17,9 +18,10 @@ from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import read_mapping
+from perfcopilot_goals.storage.roster import read_conflicts
 from perfcopilot_goals.storage.slices import read_slice
 from perfcopilot_goals.storage.sync_log import read_source
-from perfcopilot_goals.storage.users_check import read_mapping_conflicts, read_users_check
+from perfcopilot_goals.storage.users_check import read_users_check
 
 
 def gather_facts(database: Database, connection: str, checks: list[Check]) -> Facts:
@@ -38,7 +40,7 @@ def gather_facts(database: Database, connection: str, checks: list[Check]) -> Fa
             unread_subgoal_lists=list(notes.get("unread", [])),
             hidden_subgoals={hidden["goal_gid"]: hidden["count"] for hidden in notes.get("hidden", [])},
             goals_before=listed.rows_before if listed else 0,
-            mapping_conflicts=read_mapping_conflicts(conn, connection),
+            mapping_conflicts=[row.employee_id for row in read_conflicts(conn, connection)],
             users_checked_at=read_users_check(conn, connection).checked_at,
         )
 
@@ -67,15 +69,9 @@ def _checks_of(table: str) -> dg.AssetChecksDefinition:
             facts = gather_facts(store.database, context.partition_key, chosen)
             results = [(check, check.evaluate(facts)) for check in chosen]
         for check, result in results:
-            limit = {} if result.limit is None else {"limit": result.limit}
-            as_of = {} if result.as_of is None else {"as_of": result.as_of}
-            yield dg.AssetCheckResult(
-                asset_key=table,
-                check_name=check.name,
-                passed=result.passed,
-                severity=dg.AssetCheckSeverity.ERROR if check.is_structural else dg.AssetCheckSeverity.WARN,
-                metadata={"count": result.count, "ids": result.shown, **_all_ids(result.ids), **limit, **as_of},
-            )
+            more = {"limit": result.limit, "as_of": result.as_of}
+            given = {name: value for name, value in more.items() if value is not None}
+            yield check_result(table, check.name, result, given, is_error=check.is_structural)
 
     return run
 
@@ -83,6 +79,15 @@ def _checks_of(table: str) -> dg.AssetChecksDefinition:
 CHECK_DEFINITIONS = [_checks_of(table) for table in SLICE_TABLES]
 
 
-def _all_ids(ids: list[str]) -> dict[str, dg.MetadataValue]:
-    """The ids behind those that are shown, up to a thousand, as JSON."""
-    return {"all_ids": dg.MetadataValue.json(ids[:IDS_LISTED])} if len(ids) > IDS_SHOWN else {}
+def check_result(
+    asset: str, name: str, result: CheckResult, more: Mapping[str, Any] | None = None, *, is_error: bool = False
+) -> dg.AssetCheckResult:
+    """The result as Dagster shows it: its count and ids, and `more`. Up to a thousand ids are given as JSON."""
+    every = {"all_ids": dg.MetadataValue.json(result.ids[:IDS_LISTED])} if len(result.ids) > IDS_SHOWN else {}
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=name,
+        passed=result.passed,
+        severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
+        metadata={"count": result.count, "ids": result.shown, **every, **(more or {})},
+    )

@@ -8,11 +8,9 @@ would start one; the sensor's tick costs one statement, and many runs that ended
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import dagster as dg
 
-from perfcopilot_goals.core.checks import IDS_LISTED, CheckResult
 from perfcopilot_goals.core.connection_checks import (
     FAILED,
     STALE_AFTER,
@@ -24,14 +22,14 @@ from perfcopilot_goals.core.connection_checks import (
     render_table,
     with_ended_runs,
 )
-from perfcopilot_goals.defs.automation import SENSOR_SECONDS
+from perfcopilot_goals.defs.automation import ENDED, SENSOR_SECONDS, WITHOUT_SUCCESS
+from perfcopilot_goals.defs.checks import check_result
 from perfcopilot_goals.defs.failures import as_failures, not_recorded
 from perfcopilot_goals.defs.partitions import PARTITION_TAG
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.defs.unevaluated_checks import report_unevaluated
 from perfcopilot_goals.domain.actions import SYNC_JOB
 from perfcopilot_goals.domain.connection_health import ConnectionHealth, EndedRun
-from perfcopilot_goals.domain.ids import IDS_SHOWN
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.storage.blocks import read_truncated
 from perfcopilot_goals.storage.connection_health import read_connection_health, read_logged_runs
@@ -39,8 +37,6 @@ from perfcopilot_goals.storage.connection_health import read_connection_health, 
 ASSET = "connections"
 CHECK_JOB = "check_connections"
 _CRON = "7 * * * *"
-_WITHOUT_SUCCESS = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-_ENDED = [dg.DagsterRunStatus.SUCCESS, *_WITHOUT_SUCCESS]
 # How many failed runs are looked at for one that the sync log does not know.
 _RUNS = 500
 # A run's end is dated by its own host, and is seen a moment later.
@@ -88,9 +84,9 @@ def evaluate(overview: Overview, ui_url: str) -> list[dg.AssetCheckResult]:
     has_failed = any(one.kind == FAILED for one in judged)
     more = {"table": dg.MetadataValue.md(table), **numbers}
     return [
-        _result("every_connection_works", every_connection_works(judged), more, is_error=has_failed),
-        _result("no_connection_is_truncated", no_connection_is_truncated(overview.truncated)),
-        _result("no_connection_is_stale", no_connection_is_stale(overview.health, overview.now)),
+        check_result(ASSET, "every_connection_works", every_connection_works(judged), more, is_error=has_failed),
+        check_result(ASSET, "no_connection_is_truncated", no_connection_is_truncated(overview.truncated)),
+        check_result(ASSET, "no_connection_is_stale", no_connection_is_stale(overview.health, overview.now)),
     ]
 
 
@@ -160,7 +156,7 @@ def _has_run_ended(instance: dg.DagsterInstance, cursor: str | None) -> bool:
     if not cursor:
         return True
     since = _looked_since(cursor, dt.datetime.now(dt.UTC))
-    return bool(instance.get_run_records(dg.RunsFilter(statuses=_ENDED, updated_after=since), limit=1))
+    return bool(instance.get_run_records(dg.RunsFilter(statuses=ENDED, updated_after=since), limit=1))
 
 
 def _looked_since(cursor: str | None, now: dt.datetime) -> dt.datetime:
@@ -170,7 +166,7 @@ def _looked_since(cursor: str | None, now: dt.datetime) -> dt.datetime:
 
 def _runs_without_success(instance: dg.DagsterInstance, now: dt.datetime) -> list[EndedRun]:
     """The latest syncs that failed or were cancelled in Dagster, of those that ended lately."""
-    lately = dg.RunsFilter(statuses=_WITHOUT_SUCCESS, updated_after=now - STALE_AFTER)
+    lately = dg.RunsFilter(statuses=WITHOUT_SUCCESS, updated_after=now - STALE_AFTER)
     return [
         EndedRun(
             run.tags[PARTITION_TAG],
@@ -182,19 +178,6 @@ def _runs_without_success(instance: dg.DagsterInstance, now: dt.datetime) -> lis
         # The job, or assets that somebody picked: the jobs for people and checks alone are no syncs.
         if PARTITION_TAG in (run := record.dagster_run).tags and (run.job_name == SYNC_JOB or run.asset_selection)
     ]
-
-
-def _result(
-    name: str, result: CheckResult, more: Mapping[str, Any] | None = None, *, is_error: bool = False
-) -> dg.AssetCheckResult:
-    every = {"all_ids": dg.MetadataValue.json(result.ids[:IDS_LISTED])} if len(result.ids) > IDS_SHOWN else {}
-    return dg.AssetCheckResult(
-        asset_key=ASSET,
-        check_name=name,
-        passed=result.passed,
-        severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
-        metadata={"count": result.count, "ids": result.shown, **every, **(more or {})},
-    )
 
 
 def _evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:

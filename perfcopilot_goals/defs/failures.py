@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from perfcopilot_goals.domain.sync import INTERRUPTED
 from perfcopilot_goals.errors import GoalsError
-from perfcopilot_goals.storage.sync_log import INTERRUPTED
 
 ERROR_CODE = "error_code"
 

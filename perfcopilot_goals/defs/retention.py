@@ -6,13 +6,13 @@ from collections.abc import Iterable
 import dagster as dg
 
 from perfcopilot_goals.core.retention import cutoff_of
+from perfcopilot_goals.defs.automation import ENDED
 from perfcopilot_goals.defs.failures import as_failures, not_recorded
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.services.retention import purge
 
 JOB = "retention"
 _CRON = "47 3 * * *"
-_ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
 class InstanceRuns:
@@ -23,7 +23,7 @@ class InstanceRuns:
 
     def read_ended(self, before: dt.datetime) -> Iterable[str]:
         """Ids of the runs that ended before this moment."""
-        ended = dg.RunsFilter(statuses=_ENDED, updated_before=before)
+        ended = dg.RunsFilter(statuses=ENDED, updated_before=before)
         return [record.dagster_run.run_id for record in self._instance.get_run_records(ended)]
 
     def delete(self, run_id: str) -> None:

@@ -14,11 +14,12 @@ from perfcopilot_goals.defs.instance import storage_as_store_errors
 from perfcopilot_goals.defs.partitions import PARTITION_TAG, register_partitions
 from perfcopilot_goals.defs.progress import Report
 from perfcopilot_goals.domain.actions import ENABLE, SYNC, SYNC_JOB
+from perfcopilot_goals.domain.sync import INTERRUPTED
 from perfcopilot_goals.errors import EXIT_CODES, GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.sync_log import INTERRUPTED, read_last_sync
+from perfcopilot_goals.storage.sync_log import read_last_sync
 
 # Where workspace.yaml has the job: its location's name, and the name that Dagster gives to definitions.
 _PLACE = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("perfcopilot_goals"), "__repository__")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 class ConnectionHealth:
     """An enabled connection, its latest sync, and its latest complete one.
 
-    `run_id`, `state`, `ended_at`, `error_code` and `remedy` are the latest sync's, or None before the first. `unread`
+    `run_id`, `state`, `started_at`, `error_code` and `remedy` are the latest sync's, or None before the first. `unread`
     is how many lists of sub-goals the latest walk could not read.
     """
 

@@ -10,6 +10,8 @@ SLICE_TABLES = ("raw_workspace_goals", "owned_goals", "subgoals", "mapped_goal_r
 # What `prompt_blocks` and `mapped_goal_rows` have been.
 VERSION_TABLES = ("block_versions", "goal_versions")
 SYNC_STATES = ("running", "complete", "failed")
+# The error code of a sync that somebody or something ended.
+INTERRUPTED = "Interrupted"
 
 
 @dataclass(frozen=True)

@@ -266,7 +266,7 @@ class Syncs(_Connected):
 
     run_id: Series[Text] = _field("Dagster's id of the run.")
     synced_at: Series[Instant] = _field("When the sync's fetch began.")
-    started_at: Series[Instant] = _field("When the run began.")
+    started_at: Series[Instant] = _field("When the run began; when it failed, if it failed before it began a sync.")
     finished_at: Series[Instant] = _field("When it ended; null while it runs.", nullable=True)
     state: Series[Text] = _field("`running`, `complete` or `failed`.", isin=SYNC_STATES)
     error_code: Series[Text] = _field("Class of the error that ended it.", nullable=True)

@@ -13,7 +13,7 @@ from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database
 from perfcopilot_goals.storage.erasure import Erasure, erase_employee, redact_sync_log, vacuum
 from perfcopilot_goals.storage.erasure_scan import scan_for_leftovers
 from perfcopilot_goals.storage.local_files import redact_files
-from perfcopilot_goals.storage.users_check import read_mapping_conflicts
+from perfcopilot_goals.storage.roster import read_conflicts
 
 __all__ = ["ErasedPerson", "Erasure", "erase_person", "has_doubtful_mapping", "scan_for_leftovers"]
 
@@ -37,7 +37,7 @@ def has_doubtful_mapping(database: Database, connection: str, employee_id: str) 
     """
     with database.connect("reading the connection") as conn:
         read_connection(conn, connection)
-        return employee_id in read_mapping_conflicts(conn, connection)
+        return any(row.employee_id == employee_id for row in read_conflicts(conn, connection))
 
 
 def erase_person(database: Database, settings: Settings, connection: str, employee_id: str) -> ErasedPerson:

@@ -12,12 +12,7 @@ from perfcopilot_goals.storage.blocks import StoredBlock, no_block, read_block
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.sync_log import read_failed_sync
-from perfcopilot_goals.storage.versions import (
-    read_block_version_at,
-    read_block_versions,
-    read_present,
-    read_visible_spans,
-)
+from perfcopilot_goals.storage.versions import read_block_version_at, read_block_versions, read_present
 
 
 @dataclass(frozen=True)
@@ -85,11 +80,11 @@ def list_versions(database: Database, connection: str, employee_id: str) -> list
 
 def _no_version(conn: sa.Connection, connection: str, employee_id: str, as_of: dt.datetime) -> GoalsConfigError:
     """The error that says why readers got no block of the employee then, as far as that is known."""
-    spans = read_visible_spans(conn, connection, employee_id)
-    if not spans:
+    kept = read_block_versions(conn, connection, employee_id)
+    if not kept:
         return no_block(conn, connection, employee_id)
     versions = f"perfcopilot-goals prompt {connection} {employee_id} --history"
-    since = spans[0][0]
+    since = kept[0].visible_from
     if as_of < since:
         return GoalsConfigError(
             f"there is history of the block of employee {employee_id} since {format_instant(since)}; what readers got "
@@ -97,8 +92,8 @@ def _no_version(conn: sa.Connection, connection: str, employee_id: str, as_of: d
             connection=connection,
             action=f"Ask for that moment or a later one; all versions: {versions}",
         )
-    until = max(end for _, end in spans if end and end <= as_of)
-    later = min((start for start, _ in spans if start > as_of), default=None)
+    until = max(version.visible_to for version in kept if version.visible_to and version.visible_to <= as_of)
+    later = next((version.visible_from for version in kept if version.visible_from > as_of), None)
     again = f", the next one since {format_instant(later)}" if later else ""
     return GoalsConfigError(
         f"employee {employee_id} had no block at {format_instant(as_of)}: the one before was there until "

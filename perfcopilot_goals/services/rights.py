@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from perfcopilot_goals.errors import GoalsStoreError
-
-_NO_RIGHT = "42501"
+from perfcopilot_goals.errors import NO_RIGHT, GoalsStoreError
 
 
 @contextmanager
@@ -17,11 +15,11 @@ def needs_right(job: str, what: str, command: str, grants: str) -> Iterator[None
     try:
         yield
     except GoalsStoreError as error:
-        if error.sqlstate != _NO_RIGHT:
+        if error.sqlstate != NO_RIGHT:
             raise
         raise GoalsStoreError(
-            f"the job {job} changed nothing: the database role that runs it may not {what} (SQLSTATE {_NO_RIGHT})",
-            _NO_RIGHT,
+            f"the job {job} changed nothing: the database role that runs it may not {what} (SQLSTATE {NO_RIGHT})",
+            NO_RIGHT,
             connection=error.connection,
             action=f"Whoever is a member of the role owner may: {command}. For the job, let them run {grants}",
         ) from None

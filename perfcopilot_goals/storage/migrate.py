@@ -9,14 +9,13 @@ from pathlib import Path
 import sqlalchemy as sa
 from psycopg import sql
 
-from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
+from perfcopilot_goals.errors import NO_RIGHT, GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.storage.connect_errors import URL
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver, has_table
 from perfcopilot_goals.storage.sessions import LOCK_SECONDS
 
 HEAD = "0007"
-_NO_RIGHT = "42501"
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals migration', 0))"
 _GIVE_UP = f"set local lock_timeout = '{LOCK_SECONDS}s'"
 
@@ -29,12 +28,12 @@ def ensure_migrated(database: Database) -> None:
     try:
         _ensure_migrated(database)
     except GoalsStoreError as error:
-        if error.sqlstate != _NO_RIGHT:
+        if error.sqlstate != NO_RIGHT:
             raise
         raise GoalsStoreError(
             f"the tables are not at version {HEAD}, which this program needs, or cannot be read, and the role in use "
-            f"may not change that (SQLSTATE {_NO_RIGHT})",
-            _NO_RIGHT,
+            f"may not change that (SQLSTATE {NO_RIGHT})",
+            NO_RIGHT,
             action=f"Run perfcopilot-goals grants --apply with a {URL} of the role that owns the tables",
         ) from None
 

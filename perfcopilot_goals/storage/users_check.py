@@ -94,13 +94,6 @@ def record_gone_users(conn: sa.Connection, connection: str, gids: Collection[str
     return list(conn.scalars(query))
 
 
-def read_mapping_conflicts(conn: sa.Connection, connection: str) -> list[str]:
-    """Ids of the employees whose mapping contradicted the e-mails at the last comparison."""
-    e = _EMPLOYEES.c
-    query = sa.select(e.employee_id).where(e.connection == connection, e.mapping_conflict.is_not(None))
-    return list(conn.scalars(query.order_by(ordered(e.employee_id))))
-
-
 def forget_users_check(conn: sa.Connection, connection: str) -> None:
     """Drop the conflicts and the moment, so that the next sync compares again.
 

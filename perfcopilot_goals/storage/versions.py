@@ -9,7 +9,7 @@ before it by a microsecond at least, also after the clock was set back: no insta
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,15 +126,6 @@ def read_block_version_at(
     is_later = sa.or_(v.visible_to.is_(None), v.visible_to > instant)
     found = read_block_versions(conn, connection, employee_id, v.visible_from <= instant, is_later)
     return found[0] if found else None
-
-
-def read_visible_spans(
-    conn: sa.Connection, connection: str, employee_id: str
-) -> Sequence[tuple[dt.datetime, dt.datetime | None]]:
-    """From when to when each kept version of the employee's block was visible, the oldest first."""
-    v = _BLOCKS.c
-    query = sa.select(v.visible_from, v.visible_to).where(v.connection == connection, v.employee_id == employee_id)
-    return [tuple(row) for row in conn.execute(query.order_by(v.visible_from))]
 
 
 def read_present(conn: sa.Connection, connection: str) -> dt.datetime:

@@ -26,7 +26,8 @@ from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees, read_mapping
 from perfcopilot_goals.storage.erasure import erase_employee
-from perfcopilot_goals.storage.users_check import read_mapping_conflicts, read_users_check
+from perfcopilot_goals.storage.roster import read_conflicts
+from perfcopilot_goals.storage.users_check import read_users_check
 from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.scripted_faults import Script
@@ -90,7 +91,7 @@ def look(database: Database, asana: Sandbox) -> UsersSeen | GoalsError | None:
 
 def conflicts(database: Database) -> list[str]:
     with database.connect("reading") as conn:
-        return read_mapping_conflicts(conn, "acme")
+        return [row.employee_id for row in read_conflicts(conn, "acme")]
 
 
 def gone(database: Database) -> list[str]:

@@ -13,11 +13,11 @@ from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees, map_employee, map_unmapped
 from perfcopilot_goals.storage.erasure import erase_employee
+from perfcopilot_goals.storage.roster import read_conflicts
 from perfcopilot_goals.storage.roster_and_settings import read_states
 from perfcopilot_goals.storage.status import read_plan
 from perfcopilot_goals.storage.users_check import (
     UsersCheck,
-    read_mapping_conflicts,
     read_users_check,
     record_gone_users,
     record_users_check,
@@ -44,7 +44,7 @@ def record(database: Database, *employee_ids: str, users: int = 3, name: str = "
 
 def conflicts(database: Database, name: str = "acme") -> list[str]:
     with database.connect("reading") as conn:
-        return read_mapping_conflicts(conn, name)
+        return [row.employee_id for row in read_conflicts(conn, name)]
 
 
 def check(database: Database, name: str = "acme") -> UsersCheck:
