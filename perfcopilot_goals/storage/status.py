@@ -96,8 +96,8 @@ def read_failed_syncs(conn: sa.Connection, failed_with: Collection[str]) -> list
     """The enabled connections whose latest sync failed with one of these errors, by one statement.
 
     A roster that was imported after the last change of the settings counts as a change of them. That is so if its
-    oldest entry is newer than they are. Where a guard refused the sync, any change of the roster counts, and nothing
-    else: the mapping may have changed while the sync ran, or it may have left nobody with a goal.
+    oldest entry is newer than they are. Where a guard refused the sync, only the roster counts, and any change of it.
+    The mapping may have changed while the sync ran, or it may have left nobody with a goal.
     """
     c, s, e, r = _CONNECTIONS.c, _SYNCS.c, _EMPLOYEES.c, _ROSTER_CHANGES.c
     imported_at = sa.select(sa.func.min(e.updated_at)).where(e.connection == c.connection).scalar_subquery()
