@@ -231,7 +231,7 @@ def test_b23_a_sync_as_fast_as_it_may_be_is_never_rejected(connect: Connect, clo
         for gid in world.goals:
             client.get(f"/goals/{gid}", {})
         assert (asana.count(), asana.rejected) == (180, 0)
-    assert clock.now - 1_000 == pytest.approx(170 * 60 / 140)
+    assert clock.now - 1_000 == pytest.approx(180 * 60 / 140)
 
 
 def failing_users(**options: Any) -> Script:
