@@ -83,14 +83,17 @@ class Pacer:
     def acquire(self, stop: threading.Event, on_wait: Callable[[float], None] = lambda _: None) -> None:
         """Return when a request may leave. `on_wait` gets the seconds before each wait."""
         while True:
-            wait = self._reserve()
+            slot = self._reserve()
+            wait = slot - self.clock.monotonic()
             if wait > 0:
                 on_wait(wait)
                 self.clock.wait(wait, stop)
             elif stop.is_set():
                 raise Stopped
-            # The gate may have closed meanwhile. Then line up again behind it.
-            if self.clock.monotonic() >= self._closed_until:
+            # The gate may have closed meanwhile, or the machine stood still, and then all who were due wake together.
+            # Half an interval is for a wake-up that is late as usual: without a burst nobody would ever be in time.
+            now = self.clock.monotonic()
+            if now >= self._closed_until and now - slot < (self.burst - 0.5) * self._full_interval:
                 return
 
     def close_gate(self, seconds: float) -> None:
@@ -117,10 +120,11 @@ class Pacer:
 
     def _reserve(self) -> float:
         with self._lock:
-            now = self.clock.monotonic()
-            slot = max(self._next, now - (self.burst - 1) * self.interval, self._closed_until)
+            # How much a pause earns does not grow with a slower rate, or slots from before would leave as a crowd.
+            earned = (self.burst - 1) * self._full_interval
+            slot = max(self._next, self.clock.monotonic() - earned, self._closed_until)
             self._next = slot + self.interval
-            return slot - now
+            return slot
 
 
 _pacers: dict[tuple[str, Clock], Pacer] = {}

@@ -1,6 +1,7 @@
 """No minute has more requests than the token's limit, no request passes a closed gate, and retries have a budget."""
 
 import threading
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -46,6 +47,43 @@ class Crowd(FakeClock):
 
     def wait(self, seconds: float, stop: threading.Event) -> None:
         self.ends.append(self.now + seconds)
+
+
+class Stalled:
+    """A clock for threads, moved by the test: whoever is due by then wakes, however late that is."""
+
+    def __init__(self, threads: int) -> None:
+        self.now = 1_000.0
+        self.left: list[float] = []
+        self._threads = threads
+        self._ends: list[float] = []
+        self._moved = threading.Condition()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float, stop: threading.Event) -> None:
+        with self._moved:
+            end = self.now + seconds
+            self._ends.append(end)
+            self._moved.notify_all()
+            self._moved.wait_for(lambda: self.now >= end)
+            self._ends.remove(end)
+
+    def leave(self) -> None:
+        with self._moved:
+            self.left.append(self.now)
+            self._moved.notify_all()
+
+    def move(self, seconds: float) -> None:
+        """Moves the time, and returns when every thread has left or waits for a later moment."""
+        with self._moved:
+            self.now += seconds
+            self._moved.notify_all()
+            assert self._moved.wait_for(self._is_settled, 30)
+
+    def _is_settled(self) -> bool:
+        return len(self.left) + sum(end > self.now for end in self._ends) == self._threads
 
 
 def departures(pacer: Pacer, clock: FakeClock, pauses: list[float]) -> list[float]:
@@ -118,6 +156,41 @@ def test_after_a_pause_a_burst_leaves_at_once_and_the_next_one_waits(rate: int, 
         assert sum(clock.waits) == pytest.approx(0, abs=1e-6)
         pacer.acquire(NEVER)
         assert sum(clock.waits) == pytest.approx(pacer.interval)
+
+
+@pytest.mark.parametrize(
+    ("rate", "threads", "moves"),
+    [
+        pytest.param(1_500, 50, [1.5], id="a stall in the middle"),
+        pytest.param(1_500, 50, [30.0], id="a stall longer than all waits"),
+        pytest.param(1_500, 50, [0.5, 0.01, 0.5, 0.01, 0.5], id="one stall after the other"),
+        pytest.param(150, 50, [8.0, 0.1], id="a slow token"),
+        pytest.param(60, 40, [20.0, 20.0], id="a small burst"),
+        pytest.param(15, 20, [30.0, 30.0, 0.5], id="no burst"),
+        pytest.param(1, 3, [239.0, 2.0], id="one a minute"),
+    ],
+)
+def test_those_that_wake_late_do_not_leave_as_one_crowd(rate: int, threads: int, moves: list[float]) -> None:
+    """A machine that stood still for 1.5 seconds once sent 38 requests within 50 ms where ten were promised."""
+    clock = Stalled(threads)
+    pacer = Pacer(rate, clock)
+
+    def ask() -> None:
+        pacer.acquire(NEVER)
+        clock.leave()
+
+    workers = [threading.Thread(target=ask) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    clock.move(0)
+    for seconds in moves:
+        clock.move(seconds)
+    while len(clock.left) < threads:
+        clock.move(pacer.interval / 2)
+    for worker in workers:
+        worker.join()
+    assert max(Counter(clock.left).values()) <= pacer.burst
+    assert most_in_a_minute(clock.left) <= rate
 
 
 def test_a_wait_is_reported_before_it_begins() -> None:
