@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NoReturn
 
 from perfcopilot_goals.asana.address import check_base_url
@@ -81,7 +82,7 @@ class AsanaClient:
     def get(self, path: str, params: Mapping[str, str]) -> Any:
         """The decoded JSON of a 200. Raises `Refused` if Asana says no, and one of our errors for all else."""
         for attempt in range(1, ATTEMPTS + 1):
-            self.pacer.acquire(self.stop, self._record_wait)
+            self.pacer.acquire(self.stop, partial(self._before_wait, path))
             self._check_deadline(path, 0)
             if attempt == 1:
                 self._budget.count_first_try()
@@ -142,14 +143,16 @@ class AsanaClient:
         if failure.asked_wait is not None:
             # Never earlier than asked; a little later at random, so that the workers do not all come back at once.
             wait = failure.asked_wait + self._jitter() * min(1.0 + failure.asked_wait / 10, 10.0)
+        if failure.is_throttled:
+            # Also if this request is given up: the others must wait. Its own wait is never cut, since one that is
+            # longer than the time left is not waited.
+            self.pacer.close_gate(min(wait, max(GRACE_SECONDS, self._deadline - self.clock.monotonic())))
         if attempt == ATTEMPTS:
             self._give_up(path, failure, f"after {ATTEMPTS} attempts")
         self._check_deadline(path, wait, failure.asked_wait)
         if not self._budget.take():
             self._give_up(path, failure, "and the sync's budget for retries is spent")
-        if failure.is_throttled:
-            self.pacer.close_gate(wait)
-        else:
+        if not failure.is_throttled:
             self._record_wait(wait)
             self.clock.wait(wait, self.stop)
 
@@ -167,6 +170,11 @@ class AsanaClient:
             raise AsanaUnavailableError(
                 f"GET {path}: the sync's own deadline would pass{asked}; nothing was written. Try again later"
             )
+
+    def _before_wait(self, path: str, seconds: float) -> None:
+        """Record a wait for the token's pace or gate, or raise if it would pass the deadline."""
+        self._check_deadline(path, seconds, self.pacer.closed_for)
+        self._record_wait(seconds)
 
     def _record_wait(self, seconds: float) -> None:
         with self.lock:

@@ -81,7 +81,7 @@ class Pacer:
             self._next = max(self._next, self.clock.monotonic() + self.interval)
 
     def acquire(self, stop: threading.Event, on_wait: Callable[[float], None] = lambda _: None) -> None:
-        """Return when a request may leave. `on_wait` gets the seconds before each wait."""
+        """Return when a request may leave. `on_wait` gets the seconds before each wait, and may raise."""
         while True:
             slot = self._reserve()
             wait = slot - self.clock.monotonic()
@@ -108,6 +108,12 @@ class Pacer:
                 self.interval = min(self.interval / SLOWED_TO, self._full_interval / SLOWEST)
             self._closed_until = max(self._closed_until, now + seconds)
             self._next = max(self._next, self._closed_until)
+
+    @property
+    def closed_for(self) -> float | None:
+        """The seconds until the gate opens; None if it is open."""
+        left = self._closed_until - self.clock.monotonic()
+        return left if left > 0 else None
 
     @property
     def slowed_to(self) -> float:

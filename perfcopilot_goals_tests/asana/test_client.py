@@ -193,6 +193,62 @@ def test_a15_when_every_second_request_is_rejected_the_budget_ends_the_sync(conn
         assert asana.count() - firsts <= 0.2 * firsts + 10
 
 
+@pytest.mark.parametrize(
+    ("gets", "asked", "why"),
+    [
+        pytest.param(1, 30, "after 4 attempts", id="attempts"),
+        pytest.param(4, 30, "budget for retries", id="budget"),
+        pytest.param(1, 1_000, "deadline would pass", id="deadline"),
+    ],
+)
+def test_who_asks_after_a_429_that_ended_a_request_waits_as_asana_asked(
+    gets: int, asked: int, why: str, connect: Connect, clock: FakeClock
+) -> None:
+    """The last 429 of a request once closed no gate, and the next list was asked for at once."""
+    with serve(flat_world(3)) as asana:
+        asana.faults = stamped = Stamped(throttled(str(asked)), clock)
+        client = connect(asana, jitter=lambda: 0.0)
+        for number in range(gets):
+            with raises(AsanaUnavailableError, why if number == gets - 1 else "after 4 attempts"):
+                client.get("/users/me", {})
+        asana.faults = again = Stamped(faults.header("X-Fine", "1"), clock)
+        assert len(parse_goals(connect(asana))) == 3
+    waited = again.moments[0] - stamped.moments[-1]
+    assert waited == pytest.approx(min(asked, GRACE_SECONDS), abs=0.1)
+
+
+def test_a_429_that_ends_a_sync_does_not_hold_the_token_for_longer_than_a_sync_may_wait(connect: Connect) -> None:
+    with serve(flat_world(3), faults=throttled("9" * 12, times=1)) as asana:
+        with raises(AsanaUnavailableError, "deadline would pass"):
+            parse_goals(connect(asana))
+        assert len(parse_goals(connect(asana))) == 3
+
+
+def test_a_wait_behind_the_gate_that_would_pass_the_deadline_is_not_begun(connect: Connect, clock: FakeClock) -> None:
+    with serve(flat_world(3)) as asana:
+        client = connect(asana)
+        clock.now += 400
+        client.pacer.close_gate(600)
+        with raises(AsanaUnavailableError, "the sync's own deadline would pass", "Asana asked to wait 600 s"):
+            parse_goals(client)
+        assert (clock.waits, asana.count(), client.stats.waited_seconds) == ([], 0, 0)
+
+
+def test_who_waits_for_a_turn_does_not_go_on_to_wait_behind_a_gate_past_the_deadline(connect: Connect) -> None:
+    class Throttled(FakeClock):
+        def wait(self, seconds: float, stop: threading.Event) -> None:
+            super().wait(seconds, stop)
+            if len(self.waits) == 1:
+                client.pacer.close_gate(GRACE_SECONDS)
+
+    clock = Throttled()
+    with serve(flat_world(3)) as asana:
+        client = connect(asana, requests_per_minute=1, clock=clock)
+        with raises(AsanaUnavailableError, "deadline would pass", "Asana asked to wait 900 s"):
+            parse_goals(client)
+        assert (len(clock.waits), asana.count()) == (1, 0)
+
+
 def test_a15_clients_of_one_token_wait_together_when_one_is_throttled(connect: Connect, clock: FakeClock) -> None:
     with serve(flat_world(3), faults=(stamped := Stamped(throttled("30", times=1), clock))) as asana:
         first, second = connect(asana), connect(asana)
