@@ -17,7 +17,7 @@ from perfcopilot_goals.asana.pacing import ATTEMPTS, Stopped, SystemClock
 from perfcopilot_goals.asana.responses import Refused, parse_retry_after
 from perfcopilot_goals.asana.routes import GOAL_RELATIONSHIPS
 from perfcopilot_goals.asana.walk import walk_subgoals
-from perfcopilot_goals.errors import AsanaContractError, AsanaUnavailableError, GoalsError
+from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, AsanaUnavailableError, GoalsError
 from perfcopilot_goals.sandbox import Fault, Raw, Request, Response
 from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.asana.canaries import BODY, TOKEN, assert_tells_nothing, raises
@@ -384,6 +384,22 @@ def test_a_refusal_is_known_by_its_status_whatever_its_body(status: int, connect
             assert (caught.value.status, caught.value.is_unknown_route) == (status, False)
             assert asana.count() == number
             assert BODY not in f"{caught.value}{caught.value!r}{caught.value.args}"
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 451])
+@pytest.mark.parametrize("content_type", ["text/html", "Text/HTML; charset=utf-8"])
+def test_a_refusal_as_a_page_for_people_is_not_asanas(status: int, content_type: str, connect: Connect) -> None:
+    """A proxy's 403 once said that the token's user may not read the workspace."""
+    page = faults.reply(status, BODY.encode(), content_type=content_type)
+    with serve(flat_world(3), faults=page) as asana:
+        with raises(AsanaContractError, "GET /goals", f"status {status}", "something in between", "proxy") as caught:
+            parse_goals(connect(asana))
+        assert asana.count() == 1
+    assert caught.value.status == status
+    for other in ("text/plain", ""):
+        refused = faults.reply(status, b"", content_type=other)
+        with serve(flat_world(3), faults=refused) as asana, raises(AsanaAccessError, f"answered {status}"):
+            parse_goals(connect(asana))
 
 
 @pytest.mark.parametrize("status", [201, 405, 409, 410, 412, 413, 414, 418, 422, 424])
