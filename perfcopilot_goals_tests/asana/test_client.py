@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcopilot_goals.asana.client import GRACE_SECONDS, AsanaClient
-from perfcopilot_goals.asana.listing import fetch_goals
+from perfcopilot_goals.asana.identity import fetch_identity, fetch_workspace
+from perfcopilot_goals.asana.listing import ask_for_goals, fetch_goals, fetch_users
 from perfcopilot_goals.asana.pacing import ATTEMPTS, Stopped, SystemClock
 from perfcopilot_goals.asana.responses import Refused, parse_retry_after
 from perfcopilot_goals.asana.routes import GOAL_RELATIONSHIPS
+from perfcopilot_goals.asana.single_goals import fetch_single_goals
 from perfcopilot_goals.asana.walk import walk_subgoals
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, AsanaUnavailableError, GoalsError
 from perfcopilot_goals.sandbox import Fault, Raw, Request, Response
@@ -317,6 +319,30 @@ def test_an_error_knows_the_status_that_caused_it(connect: Connect) -> None:
     with serve(flat_world(1), faults=faults.hang_up()) as asana, pytest.raises(AsanaUnavailableError) as caught:
         connect(asana).get("/users", {"workspace": WORKSPACE})
     assert caught.value.status is None
+
+
+ASKING: dict[str, Callable[[AsanaClient], object]] = {
+    "goals": parse_goals,
+    "one goal": lambda client: ask_for_goals(client, WORKSPACE),
+    "users": lambda client: fetch_users(client, WORKSPACE),
+    "identity": fetch_identity,
+    "workspace": lambda client: fetch_workspace(client, WORKSPACE),
+    "sub-goals": lambda client: walk_subgoals(client, ["1001", "1002"], FIELDS),
+    "single goals": lambda client: fetch_single_goals(client, ["1001"], FIELDS),
+}
+
+
+@pytest.mark.parametrize("ask", ASKING.values(), ids=ASKING)
+@pytest.mark.parametrize("status", [401, 409, 503])
+def test_whatever_was_asked_the_error_knows_the_status(
+    ask: Callable[[AsanaClient], object], status: int, connect: Connect
+) -> None:
+    with (
+        serve(flat_world(2), faults=faults.status(status, BODY), routes="both") as asana,
+        pytest.raises(GoalsError) as caught,
+    ):
+        ask(connect(asana))
+    assert caught.value.status == status
 
 
 @pytest.mark.fault("B41", "A11")
