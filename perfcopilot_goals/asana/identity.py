@@ -21,7 +21,7 @@ class Identity:
 
 def fetch_identity(client: AsanaClient) -> Identity:
     """The token's identity, in one request."""
-    with explained("(none)", ME):
+    with explained(None, ME):
         return _parse_identity(client.get("/users/me", {"opt_fields": "name,workspaces.name"}))
 
 

@@ -164,6 +164,15 @@ def _refusal_of_workspace(refused: Refused, workspace_gid: str | None, request: 
             f"{answered}: Asana does not accept the token; nothing was written",
             action="Renew the token that the connection's token_ref names",
         )
+    if refused.is_unknown_route or (refused.status == 404 and workspace_gid is None):
+        return AsanaContractError(
+            f"{answered}, no such route; nothing was written", action="Check the connection's base URL"
+        )
+    if workspace_gid is None and refused.status in (402, 403, 451):
+        return AsanaAccessError(
+            f"{answered}: Asana does not let this token use its API; nothing was written",
+            action="Ask Asana's administrator of your company to allow it, or use another user's token",
+        )
     if refused.status == 402:
         return AsanaAccessError(
             f"{answered}: the workspace's plan does not include Goals; nothing was written",
@@ -173,10 +182,6 @@ def _refusal_of_workspace(refused: Refused, workspace_gid: str | None, request: 
         return AsanaAccessError(
             f"{answered}: the token's user may not read workspace {workspace_gid}; nothing was written",
             action="Invite that user, or use the token of one who has access",
-        )
-    if refused.is_unknown_route:
-        return AsanaContractError(
-            f"{answered}, no such route; nothing was written", action="Check the connection's base URL"
         )
     if refused.status == 404 or refused.is_about_workspace:
         return GoalsConfigError(
