@@ -160,16 +160,14 @@ class AsanaClient:
         if failure.is_contract:
             raise AsanaContractError(f"GET {path}: Asana sent {failure.what}, {why}; nothing was written")
         gave_up = AsanaUnavailableError(
-            f"GET {path}: {failure.what}, {why}; nothing was written. Try again later", action=failure.action
+            f"GET {path}: {failure.what}, {why}; nothing was written", action=failure.action
         )
         raise gave_up.answered(failure.status)
 
     def _check_deadline(self, path: str, wait: float, asked_wait: float | None = None) -> None:
         if self.clock.monotonic() + wait > self._deadline:
             asked = f"; Asana asked to wait {asked_wait:.0f} s" if asked_wait is not None else ""
-            raise AsanaUnavailableError(
-                f"GET {path}: the sync's own deadline would pass{asked}; nothing was written. Try again later"
-            )
+            raise AsanaUnavailableError(f"GET {path}: the sync's own deadline would pass{asked}; nothing was written")
 
     def _before_wait(self, path: str, seconds: float) -> None:
         """Record a wait for the token's pace or gate, or raise if it would pass the deadline."""

@@ -49,7 +49,7 @@ def fetch_list(
         except Refused as refused:
             if not refused.is_expired_offset:
                 raise
-    raise AsanaUnavailableError(f"{request}: the offset expired twice; nothing was written", action="Try again later")
+    raise AsanaUnavailableError(f"{request}: the offset expired twice; nothing was written")
 
 
 def _fetch_pages(
