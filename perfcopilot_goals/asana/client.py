@@ -46,7 +46,10 @@ class RequestStats:
 
 
 class AsanaClient:
-    """The API as one sync uses it. Safe to share between threads."""
+    """The API as one sync uses it. Safe to share between threads.
+
+    It gives up when twice the time that its requests need at the token's limit has passed, and `grace_seconds` more.
+    """
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class AsanaClient:
         clock: Clock = SYSTEM_CLOCK,
         jitter: Callable[[], float] = random.random,
         request_seconds: float = REQUEST_SECONDS,
+        grace_seconds: float = GRACE_SECONDS,
         proxy: str | None = None,
     ) -> None:
         if not re.fullmatch(r"[\x21-\x7e]+", token):
@@ -69,10 +73,11 @@ class AsanaClient:
         self.stats = RequestStats()
         self.stop = threading.Event()
         self.lock = threading.Lock()
-        self._transport = Transport(base_url, token, request_seconds, self.stop, proxy)
+        self._transport = Transport(base_url, token, min(request_seconds, grace_seconds), self.stop, proxy)
         self._jitter = jitter
         self._budget = RetryBudget()
-        self._deadline = self.clock.monotonic() + GRACE_SECONDS
+        self._grace_seconds = grace_seconds
+        self._deadline = self.clock.monotonic() + grace_seconds
 
     def expect(self, requests: int) -> None:
         """Announce more requests: the deadline moves by twice the time they need at the token's limit."""
@@ -110,7 +115,7 @@ class AsanaClient:
         began = self.clock.monotonic()
         other = copy.copy(self)
         other._budget = RetryBudget()
-        other._deadline = began + GRACE_SECONDS
+        other._deadline = began + self._grace_seconds
         try:
             yield other
         finally:
