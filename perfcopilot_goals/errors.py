@@ -154,6 +154,7 @@ class AsanaUnavailableError(GoalsError):
     """429, 5xx, timeouts or resets, once the request's attempts, the sync's retry budget or its deadline ran out."""
 
     exit_code = 75
+    default_action = "Try again later"
     retryable = True
 
 

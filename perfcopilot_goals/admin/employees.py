@@ -11,7 +11,7 @@ from perfcopilot_goals import services
 from perfcopilot_goals.admin.site import Ask, Site, go_to, status_of
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.services.roster import Page, RosterRow
-from perfcopilot_goals.services.sync_access import refuse_to_wait
+from perfcopilot_goals.services.sync_access import PAGE_GRACE_SECONDS, refuse_to_wait
 
 # Users in the browser's own list of choices. More would make the page slow; the search finds the others.
 _USERS_LISTED = 500
@@ -38,7 +38,12 @@ def suggest(site: Site, ask: Ask) -> Response:
     name = ask.form.get("connection")
     try:
         found = services.mapping.suggest_mapping(
-            site.database, site.settings, name, apply=False, on_wait=refuse_to_wait
+            site.database,
+            site.settings,
+            name,
+            apply=False,
+            grace_seconds=PAGE_GRACE_SECONDS,
+            on_wait=refuse_to_wait,
         )
     except GoalsError as error:
         return render(site, ask, _Refused(message=error.text), status_of(error))

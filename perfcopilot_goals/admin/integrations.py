@@ -15,7 +15,7 @@ from perfcopilot_goals.admin.syncs import describe
 from perfcopilot_goals.core.failure_advice import advise
 from perfcopilot_goals.domain.connection import SUBGOAL_ROUTES, Connection
 from perfcopilot_goals.errors import GoalsConfigError, GoalsError, GoalsStoreError
-from perfcopilot_goals.services.sync_access import refuse_to_wait
+from perfcopilot_goals.services.sync_access import PAGE_GRACE_SECONDS, refuse_to_wait
 
 # Stands for the form for a new connection; no connection is called that.
 NEW = ""
@@ -82,7 +82,9 @@ def test(site: Site, ask: Ask) -> Response:
     name = ask.form.get("connection")
     _find(site, name)
     try:
-        found = services.connections.check_connection(site.database, site.settings, name, on_wait=refuse_to_wait)
+        found = services.connections.check_connection(
+            site.database, site.settings, name, grace_seconds=PAGE_GRACE_SECONDS, on_wait=refuse_to_wait
+        )
     except GoalsError as error:
         return _render(site, ask, _Refused(name, message=error.text), status=status_of(error))
     return _render(site, ask, tested=found)

@@ -27,13 +27,15 @@ def check_base_url(base_url: str, allowed_hosts: Collection[str] = ()) -> str:
     if not is_loopback(address.host):
         if address.host != ASANA_HOST and address.host not in allowed_hosts:
             raise _refused(
-                f"has a host that is not {ASANA_HOST}; the token is sent nowhere else. "
-                "If the host is right, name it in PERFCOPILOT_ASANA_HOSTS"
+                f"has a host that is not {ASANA_HOST}, and the token is sent nowhere else",
+                ". If the host is right, name it in PERFCOPILOT_ASANA_HOSTS",
             )
         if address.scheme != "https":
             raise _refused("is not https; off this machine the token travels encrypted only")
     return base_url.rstrip("/")
 
 
-def _refused(reason: str) -> GoalsConfigError:
-    return GoalsConfigError(f"the base URL {reason}; Asana's is {DEFAULT_BASE_URL}. No request was sent")
+def _refused(reason: str, or_else: str = "") -> GoalsConfigError:
+    return GoalsConfigError(
+        f"the base URL {reason}; no request was sent", action=f"Asana's is {DEFAULT_BASE_URL}{or_else}"
+    )

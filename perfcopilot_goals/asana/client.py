@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NoReturn
 
 from perfcopilot_goals.asana.address import check_base_url
@@ -45,7 +46,10 @@ class RequestStats:
 
 
 class AsanaClient:
-    """The API as one sync uses it. Safe to share between threads."""
+    """The API as one sync uses it. Safe to share between threads.
+
+    It gives up when twice the time that its requests need at the token's limit has passed, and `grace_seconds` more.
+    """
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class AsanaClient:
         clock: Clock = SYSTEM_CLOCK,
         jitter: Callable[[], float] = random.random,
         request_seconds: float = REQUEST_SECONDS,
+        grace_seconds: float = GRACE_SECONDS,
         proxy: str | None = None,
     ) -> None:
         if not re.fullmatch(r"[\x21-\x7e]+", token):
@@ -68,10 +73,11 @@ class AsanaClient:
         self.stats = RequestStats()
         self.stop = threading.Event()
         self.lock = threading.Lock()
-        self._transport = Transport(base_url, token, request_seconds, self.stop, proxy)
+        self._transport = Transport(base_url, token, min(request_seconds, grace_seconds), self.stop, proxy)
         self._jitter = jitter
         self._budget = RetryBudget()
-        self._deadline = self.clock.monotonic() + GRACE_SECONDS
+        self._grace_seconds = grace_seconds
+        self._deadline = self.clock.monotonic() + grace_seconds
 
     def expect(self, requests: int) -> None:
         """Announce more requests: the deadline moves by twice the time they need at the token's limit."""
@@ -81,7 +87,7 @@ class AsanaClient:
     def get(self, path: str, params: Mapping[str, str]) -> Any:
         """The decoded JSON of a 200. Raises `Refused` if Asana says no, and one of our errors for all else."""
         for attempt in range(1, ATTEMPTS + 1):
-            self.pacer.acquire(self.stop, self._record_wait)
+            self.pacer.acquire(self.stop, partial(self._before_wait, path))
             self._check_deadline(path, 0)
             if attempt == 1:
                 self._budget.count_first_try()
@@ -109,7 +115,7 @@ class AsanaClient:
         began = self.clock.monotonic()
         other = copy.copy(self)
         other._budget = RetryBudget()
-        other._deadline = began + GRACE_SECONDS
+        other._deadline = began + self._grace_seconds
         try:
             yield other
         finally:
@@ -142,14 +148,16 @@ class AsanaClient:
         if failure.asked_wait is not None:
             # Never earlier than asked; a little later at random, so that the workers do not all come back at once.
             wait = failure.asked_wait + self._jitter() * min(1.0 + failure.asked_wait / 10, 10.0)
+        if failure.is_throttled:
+            # Also if this request is given up: the others must wait. Its own wait is never cut, since one that is
+            # longer than the time left is not waited.
+            self.pacer.close_gate(min(wait, max(GRACE_SECONDS, self._deadline - self.clock.monotonic())))
         if attempt == ATTEMPTS:
             self._give_up(path, failure, f"after {ATTEMPTS} attempts")
         self._check_deadline(path, wait, failure.asked_wait)
         if not self._budget.take():
             self._give_up(path, failure, "and the sync's budget for retries is spent")
-        if failure.is_throttled:
-            self.pacer.close_gate(wait)
-        else:
+        if not failure.is_throttled:
             self._record_wait(wait)
             self.clock.wait(wait, self.stop)
 
@@ -157,16 +165,19 @@ class AsanaClient:
         if failure.is_contract:
             raise AsanaContractError(f"GET {path}: Asana sent {failure.what}, {why}; nothing was written")
         gave_up = AsanaUnavailableError(
-            f"GET {path}: {failure.what}, {why}; nothing was written. Try again later", action=failure.action
+            f"GET {path}: {failure.what}, {why}; nothing was written", action=failure.action
         )
         raise gave_up.answered(failure.status)
 
     def _check_deadline(self, path: str, wait: float, asked_wait: float | None = None) -> None:
         if self.clock.monotonic() + wait > self._deadline:
             asked = f"; Asana asked to wait {asked_wait:.0f} s" if asked_wait is not None else ""
-            raise AsanaUnavailableError(
-                f"GET {path}: the sync's own deadline would pass{asked}; nothing was written. Try again later"
-            )
+            raise AsanaUnavailableError(f"GET {path}: the sync's own deadline would pass{asked}; nothing was written")
+
+    def _before_wait(self, path: str, seconds: float) -> None:
+        """Record a wait for the token's pace or gate, or raise if it would pass the deadline."""
+        self._check_deadline(path, seconds, self.pacer.closed_for)
+        self._record_wait(seconds)
 
     def _record_wait(self, seconds: float) -> None:
         with self.lock:

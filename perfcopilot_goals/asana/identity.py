@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from perfcopilot_goals.asana.client import AsanaClient
-from perfcopilot_goals.asana.listing import refusal_of_workspace
-from perfcopilot_goals.asana.responses import Refused
+from perfcopilot_goals.asana.listing import explained
 from perfcopilot_goals.errors import AsanaContractError
 
 ME = "GET /users/me"
@@ -22,19 +21,15 @@ class Identity:
 
 def fetch_identity(client: AsanaClient) -> Identity:
     """The token's identity, in one request."""
-    try:
+    with explained(None, ME):
         return _parse_identity(client.get("/users/me", {"opt_fields": "name,workspaces.name"}))
-    except Refused as refused:
-        raise refusal_of_workspace(refused, "(none)", ME) from None
 
 
 def fetch_workspace(client: AsanaClient, workspace_gid: str) -> None:
     """Ask for one workspace, in one request. If the token does not see it, this fails as a sync would."""
     path = f"/workspaces/{workspace_gid}"
-    try:
+    with explained(workspace_gid, f"GET {path}"):
         client.get(path, {})
-    except Refused as refused:
-        raise refusal_of_workspace(refused, workspace_gid, f"GET {path}") from None
 
 
 def _parse_identity(response: Any) -> Identity:

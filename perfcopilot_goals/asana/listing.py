@@ -4,7 +4,8 @@ An offset lives 15 minutes, so a list is read to its end before anything else is
 `next_page.uri` would send the token wherever it points.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from perfcopilot_goals.asana.client import AsanaClient
@@ -48,7 +49,7 @@ def fetch_list(
         except Refused as refused:
             if not refused.is_expired_offset:
                 raise
-    raise AsanaUnavailableError(f"{request}: the offset expired twice; nothing was written", action="Try again later")
+    raise AsanaUnavailableError(f"{request}: the offset expired twice; nothing was written")
 
 
 def _fetch_pages(
@@ -104,19 +105,15 @@ def fetch_goals(
     client: AsanaClient, workspace_gid: str, fields: Sequence[str], on_page: OnPage = lambda _: None
 ) -> list[dict[str, Any]]:
     """Every goal of the workspace that the token can see, with these fields."""
-    try:
-        params = {"workspace": workspace_gid, "opt_fields": ",".join(fields)}
+    params = {"workspace": workspace_gid, "opt_fields": ",".join(fields)}
+    with explained(workspace_gid, "GET /goals"):
         return fetch_list(client, "/goals", params, on_page=on_page)
-    except Refused as refused:
-        raise refusal_of_workspace(refused, workspace_gid, "GET /goals") from None
 
 
 def ask_for_goals(client: AsanaClient, workspace_gid: str) -> None:
     """Ask for one goal of the workspace, in one request. If Goals do not answer there, this fails as a sync would."""
-    try:
+    with explained(workspace_gid, "GET /goals"):
         parse_data(client.get("/goals", {"workspace": workspace_gid, "limit": "1"}), "GET /goals")
-    except Refused as refused:
-        raise refusal_of_workspace(refused, workspace_gid, "GET /goals") from None
 
 
 def fetch_users(client: AsanaClient, workspace_gid: str) -> list[dict[str, Any]]:
@@ -125,10 +122,8 @@ def fetch_users(client: AsanaClient, workspace_gid: str) -> list[dict[str, Any]]
     Users who were removed from the workspace are not listed. An empty list is an error: it has at least the token's
     own user.
     """
-    try:
+    with explained(workspace_gid, "GET /users"):
         users = fetch_list(client, "/users", {"workspace": workspace_gid, "opt_fields": USER_FIELDS})
-    except Refused as refused:
-        raise refusal_of_workspace(refused, workspace_gid, "GET /users").answered(refused.status) from None
     if not users:
         raise AsanaContractError(
             "GET /users: the workspace has no users, not even the token's; nothing was written",
@@ -150,13 +145,33 @@ def _refusal_of_page(request: str, page: int) -> AsanaContractError:
     )
 
 
-def refusal_of_workspace(refused: Refused, workspace_gid: str, request: str) -> GoalsError:
-    """The error for a refused request about the whole workspace, with what to do."""
+@contextmanager
+def explained(workspace_gid: str | None, request: str) -> Iterator[None]:
+    """Raises the error that says what to do where a request about the whole workspace is refused.
+
+    The workspace is None where the request names none.
+    """
+    try:
+        yield
+    except Refused as refused:
+        raise _refusal_of_workspace(refused, workspace_gid, request).answered(refused.status) from None
+
+
+def _refusal_of_workspace(refused: Refused, workspace_gid: str | None, request: str) -> GoalsError:
     answered = f"{request} answered {refused.status}"
     if refused.status == 401:
         return AsanaAccessError(
             f"{answered}: Asana does not accept the token; nothing was written",
             action="Renew the token that the connection's token_ref names",
+        )
+    if refused.is_unknown_route or (refused.status == 404 and workspace_gid is None):
+        return AsanaContractError(
+            f"{answered}, no such route; nothing was written", action="Check the connection's base URL"
+        )
+    if workspace_gid is None and refused.status in (402, 403, 451):
+        return AsanaAccessError(
+            f"{answered}: Asana does not let this token use its API; nothing was written",
+            action="Ask Asana's administrator of your company to allow it, or use another user's token",
         )
     if refused.status == 402:
         return AsanaAccessError(
@@ -167,10 +182,6 @@ def refusal_of_workspace(refused: Refused, workspace_gid: str, request: str) -> 
         return AsanaAccessError(
             f"{answered}: the token's user may not read workspace {workspace_gid}; nothing was written",
             action="Invite that user, or use the token of one who has access",
-        )
-    if refused.is_unknown_route:
-        return AsanaContractError(
-            f"{answered}, no such route; nothing was written", action="Check the connection's base URL"
         )
     if refused.status == 404 or refused.is_about_workspace:
         return GoalsConfigError(

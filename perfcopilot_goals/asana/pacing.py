@@ -59,35 +59,41 @@ SYSTEM_CLOCK = SystemClock()
 class Pacer:
     """Spaces requests so that at most `requests_per_minute` leave in any 60 seconds.
 
-    Up to `burst` leave at once; after that one every `interval` seconds. The burst is taken out of the rate, so both
-    together stay within the minute's limit.
+    One leaves every `interval` seconds. After a pause up to `burst` leave at once. The burst is taken out of the rate,
+    so both together stay within the minute's limit.
     """
 
     def __init__(self, requests_per_minute: int, clock: Clock) -> None:
         self.clock = clock
         self._lock = threading.Lock()
-        self.set_rate(requests_per_minute)
-        self._next = clock.monotonic() - self.burst * self.interval
-        self._closed_until = self._next
+        self._next = self._closed_until = clock.monotonic()
+        self.begin(requests_per_minute)
 
-    def set_rate(self, requests_per_minute: int) -> None:
-        """Use this rate from now on."""
+    def begin(self, requests_per_minute: int) -> None:
+        """Use this rate from now on; the first request waits for an interval, and there is no burst yet.
+
+        Another process may have used the token until just now, and nothing here knows what it sent.
+        """
         with self._lock:
             self.burst = max(1, min(BURST, requests_per_minute // 10))
             self.interval = 60.0 / max(requests_per_minute - self.burst, requests_per_minute / 2)
             self._full_interval = self.interval
+            self._next = max(self._next, self.clock.monotonic() + self.interval)
 
     def acquire(self, stop: threading.Event, on_wait: Callable[[float], None] = lambda _: None) -> None:
-        """Return when a request may leave. `on_wait` gets the seconds before each wait."""
+        """Return when a request may leave. `on_wait` gets the seconds before each wait, and may raise."""
         while True:
-            wait = self._reserve()
+            slot = self._reserve()
+            wait = slot - self.clock.monotonic()
             if wait > 0:
                 on_wait(wait)
                 self.clock.wait(wait, stop)
             elif stop.is_set():
                 raise Stopped
-            # The gate may have closed meanwhile. Then line up again behind it.
-            if self.clock.monotonic() >= self._closed_until:
+            # The gate may have closed meanwhile, or the machine stood still, and then all who were due wake together.
+            # Half an interval is for a wake-up that is late as usual: without a burst nobody would ever be in time.
+            now = self.clock.monotonic()
+            if now >= self._closed_until and now - slot < (self.burst - 0.5) * self._full_interval:
                 return
 
     def close_gate(self, seconds: float) -> None:
@@ -104,20 +110,27 @@ class Pacer:
             self._next = max(self._next, self._closed_until)
 
     @property
+    def closed_for(self) -> float | None:
+        """The seconds until the gate opens; None if it is open."""
+        left = self._closed_until - self.clock.monotonic()
+        return left if left > 0 else None
+
+    @property
     def slowed_to(self) -> float:
         """The share of the rate that is left after rejections; 1.0 if there were none."""
         return self._full_interval / self.interval
 
     def seconds_for(self, requests: int) -> float:
         """How long that many requests take at this pace, without the server's own time."""
-        return max(0, requests - self.burst) * self.interval
+        return requests * self.interval
 
     def _reserve(self) -> float:
         with self._lock:
-            now = self.clock.monotonic()
-            slot = max(self._next, now - (self.burst - 1) * self.interval, self._closed_until)
+            # How much a pause earns does not grow with a slower rate, or slots from before would leave as a crowd.
+            earned = (self.burst - 1) * self._full_interval
+            slot = max(self._next, self.clock.monotonic() - earned, self._closed_until)
             self._next = slot + self.interval
-            return slot - now
+            return slot
 
 
 _pacers: dict[tuple[str, Clock], Pacer] = {}
@@ -126,10 +139,10 @@ _pacers: dict[tuple[str, Clock], Pacer] = {}
 def pacer_for(token: str, requests_per_minute: int, clock: Clock) -> Pacer:
     """The process's one pacer for this token. Connections that share a token share its limit.
 
-    Where they set different rates, the latest call counts.
+    Call it whenever the token was taken: see `Pacer.begin`. Where they set different rates, the latest call counts.
     """
     pacer = _pacers.setdefault((token_identity(token), clock), Pacer(requests_per_minute, clock))
-    pacer.set_rate(requests_per_minute)
+    pacer.begin(requests_per_minute)
     return pacer
 
 

@@ -26,11 +26,17 @@ class Response:
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def content_type(self) -> str:
+        """The media type in lower case; "" if the response names none."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
     def decode(self) -> Any:
         """The body as JSON. Raises `Retryable` if it looks cut, `AsanaContractError` if it is something else."""
-        content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if content_type and not content_type.endswith("json"):
-            raise AsanaContractError(f"a response of content-type {content_type[:40]!r} came where JSON was agreed")
+        if self.content_type and not self.content_type.endswith("json"):
+            raise AsanaContractError(
+                f"a response of content-type {self.content_type[:40]!r} came where JSON was agreed"
+            )
         try:
             # JSON is UTF-8 whatever a charset header claims.
             return json.loads(self.body.decode("utf-8-sig"))
@@ -92,12 +98,19 @@ def error_of(path: str, response: Response) -> Retryable | Refused | AsanaContra
     if status in (408, 429) or status >= 500:
         what = "429, over the token's rate limit" if status == 429 else f"status {status}"
         return Retryable(what, status=status, asked_wait=parse_retry_after(response.headers))
+    if status in (401, 402, 403, 451) and response.content_type == "text/html":
+        # Asana refuses in JSON. A page for people is a company proxy's, and says nothing of the token or the goal.
+        return AsanaContractError(
+            f"GET {path}: status {status} with content-type 'text/html' came from something in between; nothing was "
+            "written",
+            action="Check the proxy or the connection's base URL",
+        ).answered(status)
     if status in (400, 401, 402, 403, 404, 451):
         return Refused(status, _error_messages(response))
     kind = "a redirect, which is not followed" if 300 <= status < 400 else "not agreed"
     return AsanaContractError(
         f"GET {path}: status {status} is {kind}; nothing was written", action="Check the connection's base URL"
-    )
+    ).answered(status)
 
 
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:

@@ -91,7 +91,7 @@ def fetch_subgoals(client: AsanaClient, goal_gid: str, fields: Sequence[str], ro
         raise AsanaAccessError(
             f"{request} answered {refused.status}: Asana no longer accepts the token or its plan; nothing was written",
             action="Check the token that the connection's token_ref names",
-        ) from None
+        ).answered(refused.status) from None
     # The unfiltered list holds projects and tasks too. A server that ignores the filter must not make them key results.
     return [
         _unwrap(relation, request) for relation in relations if relation.get("resource_subtype", "subgoal") == "subgoal"

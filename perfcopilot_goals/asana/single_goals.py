@@ -38,13 +38,15 @@ def _fetch(client: AsanaClient, gid: str, fields: str) -> dict[str, Any] | int:
         response = client.get(f"/goals/{gid}", {"opt_fields": fields})
     except Refused as refused:
         if refused.is_unknown_route or refused.status == 400:
-            raise AsanaContractError(f"{request} answered {refused.status}: Asana refused the request itself") from None
+            raise AsanaContractError(f"{request} answered {refused.status}: Asana refused the request itself").answered(
+                refused.status
+            ) from None
         if refused.status in (403, 404):
             return refused.status
         raise AsanaAccessError(
             f"{request} answered {refused.status}: Asana does not accept the token or its plan",
             action="Check the token that the connection's token_ref names",
-        ) from None
+        ).answered(refused.status) from None
     goal = response.get("data") if isinstance(response, dict) else None
     if not isinstance(goal, dict) or goal.get("gid") != gid:
         raise AsanaContractError(f"{request}: `data` is missing or is another goal")

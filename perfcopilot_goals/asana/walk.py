@@ -266,7 +266,7 @@ class _Walker:
         first = next(iter(self.failed.values()))
         return AsanaUnavailableError(
             f"the sub-goals of {goals} could not be read; {first.message}", action=first.action
-        )
+        ).answered(first.status)
 
     def _keep(self, gid: str, subgoals: Subgoals) -> None:
         visible = [subgoal for subgoal in subgoals if subgoal]

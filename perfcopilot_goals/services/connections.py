@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from perfcopilot_goals.asana.address import DEFAULT_BASE_URL, check_base_url
+from perfcopilot_goals.asana.client import GRACE_SECONDS
 from perfcopilot_goals.asana.identity import Identity, fetch_identity, fetch_workspace
 from perfcopilot_goals.asana.listing import ask_for_goals
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
@@ -132,6 +133,7 @@ def check_connection(
     *,
     asks_goals: bool = False,
     clock: Clock = SYSTEM_CLOCK,
+    grace_seconds: float = GRACE_SECONDS,
     on_wait: Callable[[str], None] = lambda _: None,
 ) -> ConnectionCheck:
     """Asks Asana whose token it is, which workspaces it sees, and whether the connection's workspace can be read.
@@ -141,7 +143,8 @@ def check_connection(
     """
     row = find_connection(database, name)
     gid = require_workspace(row) if (row.workspace_gid or "").strip() else None
-    with open_client(database, row, settings, clock=clock, on_wait=on_wait) as client:
+    with open_client(database, row, settings, clock=clock, grace_seconds=grace_seconds, on_wait=on_wait) as client:
+        client.expect(2 + asks_goals)
         identity = fetch_identity(client)
         if gid is None:
             return ConnectionCheck(name, gid, identity, "not_set")

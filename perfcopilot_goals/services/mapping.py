@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from perfcopilot_goals.asana.client import AsanaClient
+from perfcopilot_goals.asana.client import GRACE_SECONDS, AsanaClient
 from perfcopilot_goals.asana.listing import fetch_users
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
 from perfcopilot_goals.core.mapping_conflicts import MappingConflict, find_conflicts
@@ -136,6 +136,7 @@ def suggest_mapping(
     *,
     apply: bool,
     clock: Clock = SYSTEM_CLOCK,
+    grace_seconds: float = GRACE_SECONDS,
     on_wait: Callable[[str], None] = lambda _: None,
 ) -> Suggested:
     """Asks Asana for its users and suggests one for each unmapped employee; `apply` maps the exact matches.
@@ -144,7 +145,10 @@ def suggest_mapping(
     """
     connection = find_connection(database, name)
     workspace_gid = require_workspace(connection)
-    with open_client(database, connection, settings, clock=clock, on_wait=on_wait) as client:
+    with open_client(
+        database, connection, settings, clock=clock, grace_seconds=grace_seconds, on_wait=on_wait
+    ) as client:
+        client.expect(1)
         listed = parse_users(fetch_users(client, workspace_gid))
         with database.connect("matching the roster") as conn:
             users = _without_erased(conn, name, listed)

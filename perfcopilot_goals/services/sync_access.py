@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 
 from perfcopilot_goals.asana.address import check_base_url
-from perfcopilot_goals.asana.client import AsanaClient
+from perfcopilot_goals.asana.client import GRACE_SECONDS, AsanaClient
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock, token_identity
 from perfcopilot_goals.domain.actions import IMPORT, SET_WORKSPACE
 from perfcopilot_goals.domain.connection import Connection
@@ -20,6 +20,9 @@ from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import has_employees
 from perfcopilot_goals.storage.locks import WAIT_SECONDS, token_lock
+
+# A person at a page does not wait as long as a sync. Meanwhile the page holds the token.
+PAGE_GRACE_SECONDS = 30.0
 
 
 def require_workspace(connection: Connection) -> str:
@@ -66,6 +69,7 @@ def open_client(
     settings: Settings,
     *,
     clock: Clock = SYSTEM_CLOCK,
+    grace_seconds: float = GRACE_SECONDS,
     on_wait: Callable[[str], None] = lambda _: None,
 ) -> Iterator[AsanaClient]:
     """The connection's client, for as long as we hold the token. A wrong setting is a `GoalsConfigError` before any
@@ -73,7 +77,7 @@ def open_client(
 
     While somebody else uses the token, `on_wait` gets a line to show, at once and then every half minute. That wait
     may be long. The client is made after it, because the client's deadline starts then. Every error names the
-    connection.
+    connection. `grace_seconds` is how long trouble of Asana's may hold up the client.
     """
     try:
         token = load_token(connection.token_ref, connection.connection, settings)
@@ -93,6 +97,7 @@ def open_client(
                     requests_per_minute=connection.requests_per_minute,
                     allowed_hosts=settings.asana_hosts,
                     clock=clock,
+                    grace_seconds=grace_seconds,
                     proxy=settings.asana_proxy,
                 )
             ) as client,

@@ -1,15 +1,18 @@
 """The employees on the page: suggested, mapped many at once, unmapped, searched and paged."""
 
+import time
+
 import psycopg
 import pytest
 
 from perfcopilot_goals.asana.pacing import token_identity
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.sandbox import Sandbox, roster_csv
-from perfcopilot_goals.services.connections import create_connection
+from perfcopilot_goals.services.connections import change_connection, create_connection
 from perfcopilot_goals.services.roster_import import import_roster
 from perfcopilot_goals.services.tokens import store_token
 from perfcopilot_goals.storage.locks import token_lock
+from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.admin.conftest import TOKEN
 from perfcopilot_goals_tests.admin.filling import audited, connect
 from perfcopilot_goals_tests.admin.reading import Document
@@ -138,6 +141,26 @@ def test_swapped_users_are_warned_of(company: Page) -> None:
     text = suggested(browser).text
     assert "May be mapped to somebody else" in text
     assert "another Asana user has this employee's e-mail, and that Asana user has another employee's" in text
+
+
+def test_the_page_does_not_wait_when_asana_asks_for_ten_minutes(company: Page, asana: Sandbox) -> None:
+    """It once hung for as long as a sync may wait, and no sync could use the token meanwhile."""
+    # A token of its own, because its gate stays closed.
+    token_ref = store_token(company.settings, "acme", "throttled-token")
+    change_connection(company.database, company.settings, "acme", {"token_ref": token_ref})
+    asana.faults = faults.status(429, retry_after="600")
+    browser = company.administrator()
+    forms = [
+        browser.open("/admin").form("/admin/connections/test", connection="acme"),
+        open_tab(browser).form("/admin/employees/suggest"),
+    ]
+    began = time.monotonic()
+    for form in forms:
+        response = browser.send(form)
+        assert response.status_code == 503
+        assert "Asana asked to wait 6" in Document(response.text).text
+    assert time.monotonic() - began < 10
+    assert len(asana.requests) == 1, "the second form knows already that Asana asked to wait"
 
 
 def test_while_a_sync_has_the_token_the_page_does_not_wait(company: Page) -> None:

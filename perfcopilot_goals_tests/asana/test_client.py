@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcopilot_goals.asana.client import GRACE_SECONDS, AsanaClient
-from perfcopilot_goals.asana.listing import fetch_goals
+from perfcopilot_goals.asana.identity import fetch_identity, fetch_workspace
+from perfcopilot_goals.asana.listing import ask_for_goals, fetch_goals, fetch_users
 from perfcopilot_goals.asana.pacing import ATTEMPTS, Stopped, SystemClock
 from perfcopilot_goals.asana.responses import Refused, parse_retry_after
 from perfcopilot_goals.asana.routes import GOAL_RELATIONSHIPS
+from perfcopilot_goals.asana.single_goals import fetch_single_goals
 from perfcopilot_goals.asana.walk import walk_subgoals
-from perfcopilot_goals.errors import AsanaContractError, AsanaUnavailableError, GoalsError
+from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, AsanaUnavailableError, GoalsError
 from perfcopilot_goals.sandbox import Fault, Raw, Request, Response
 from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.asana.canaries import BODY, TOKEN, assert_tells_nothing, raises
@@ -193,6 +195,62 @@ def test_a15_when_every_second_request_is_rejected_the_budget_ends_the_sync(conn
         assert asana.count() - firsts <= 0.2 * firsts + 10
 
 
+@pytest.mark.parametrize(
+    ("gets", "asked", "why"),
+    [
+        pytest.param(1, 30, "after 4 attempts", id="attempts"),
+        pytest.param(4, 30, "budget for retries", id="budget"),
+        pytest.param(1, 1_000, "deadline would pass", id="deadline"),
+    ],
+)
+def test_who_asks_after_a_429_that_ended_a_request_waits_as_asana_asked(
+    gets: int, asked: int, why: str, connect: Connect, clock: FakeClock
+) -> None:
+    """The last 429 of a request once closed no gate, and the next list was asked for at once."""
+    with serve(flat_world(3)) as asana:
+        asana.faults = stamped = Stamped(throttled(str(asked)), clock)
+        client = connect(asana, jitter=lambda: 0.0)
+        for number in range(gets):
+            with raises(AsanaUnavailableError, why if number == gets - 1 else "after 4 attempts"):
+                client.get("/users/me", {})
+        asana.faults = again = Stamped(faults.header("X-Fine", "1"), clock)
+        assert len(parse_goals(connect(asana))) == 3
+    waited = again.moments[0] - stamped.moments[-1]
+    assert waited == pytest.approx(min(asked, GRACE_SECONDS), abs=0.1)
+
+
+def test_a_429_that_ends_a_sync_does_not_hold_the_token_for_longer_than_a_sync_may_wait(connect: Connect) -> None:
+    with serve(flat_world(3), faults=throttled("9" * 12, times=1)) as asana:
+        with raises(AsanaUnavailableError, "deadline would pass"):
+            parse_goals(connect(asana))
+        assert len(parse_goals(connect(asana))) == 3
+
+
+def test_a_wait_behind_the_gate_that_would_pass_the_deadline_is_not_begun(connect: Connect, clock: FakeClock) -> None:
+    with serve(flat_world(3)) as asana:
+        client = connect(asana)
+        clock.now += 400
+        client.pacer.close_gate(600)
+        with raises(AsanaUnavailableError, "the sync's own deadline would pass", "Asana asked to wait 600 s"):
+            parse_goals(client)
+        assert (clock.waits, asana.count(), client.stats.waited_seconds) == ([], 0, 0)
+
+
+def test_who_waits_for_a_turn_does_not_go_on_to_wait_behind_a_gate_past_the_deadline(connect: Connect) -> None:
+    class Throttled(FakeClock):
+        def wait(self, seconds: float, stop: threading.Event) -> None:
+            super().wait(seconds, stop)
+            if len(self.waits) == 1:
+                client.pacer.close_gate(GRACE_SECONDS)
+
+    clock = Throttled()
+    with serve(flat_world(3)) as asana:
+        client = connect(asana, requests_per_minute=1, clock=clock)
+        with raises(AsanaUnavailableError, "deadline would pass", "Asana asked to wait 900 s"):
+            parse_goals(client)
+        assert (len(clock.waits), asana.count()) == (1, 0)
+
+
 def test_a15_clients_of_one_token_wait_together_when_one_is_throttled(connect: Connect, clock: FakeClock) -> None:
     with serve(flat_world(3), faults=(stamped := Stamped(throttled("30", times=1), clock))) as asana:
         first, second = connect(asana), connect(asana)
@@ -231,7 +289,7 @@ def test_b23_a_sync_as_fast_as_it_may_be_is_never_rejected(connect: Connect, clo
         for gid in world.goals:
             client.get(f"/goals/{gid}", {})
         assert (asana.count(), asana.rejected) == (180, 0)
-    assert clock.now - 1_000 == pytest.approx(170 * 60 / 140)
+    assert clock.now - 1_000 == pytest.approx(180 * 60 / 140)
 
 
 def failing_users(**options: Any) -> Script:
@@ -261,6 +319,30 @@ def test_an_error_knows_the_status_that_caused_it(connect: Connect) -> None:
     with serve(flat_world(1), faults=faults.hang_up()) as asana, pytest.raises(AsanaUnavailableError) as caught:
         connect(asana).get("/users", {"workspace": WORKSPACE})
     assert caught.value.status is None
+
+
+ASKING: dict[str, Callable[[AsanaClient], object]] = {
+    "goals": parse_goals,
+    "one goal": lambda client: ask_for_goals(client, WORKSPACE),
+    "users": lambda client: fetch_users(client, WORKSPACE),
+    "identity": fetch_identity,
+    "workspace": lambda client: fetch_workspace(client, WORKSPACE),
+    "sub-goals": lambda client: walk_subgoals(client, ["1001", "1002"], FIELDS),
+    "single goals": lambda client: fetch_single_goals(client, ["1001"], FIELDS),
+}
+
+
+@pytest.mark.parametrize("ask", ASKING.values(), ids=ASKING)
+@pytest.mark.parametrize("status", [401, 409, 503])
+def test_whatever_was_asked_the_error_knows_the_status(
+    ask: Callable[[AsanaClient], object], status: int, connect: Connect
+) -> None:
+    with (
+        serve(flat_world(2), faults=faults.status(status, BODY), routes="both") as asana,
+        pytest.raises(GoalsError) as caught,
+    ):
+        ask(connect(asana))
+    assert caught.value.status == status
 
 
 @pytest.mark.fault("B41", "A11")
@@ -328,6 +410,22 @@ def test_a_refusal_is_known_by_its_status_whatever_its_body(status: int, connect
             assert (caught.value.status, caught.value.is_unknown_route) == (status, False)
             assert asana.count() == number
             assert BODY not in f"{caught.value}{caught.value!r}{caught.value.args}"
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 451])
+@pytest.mark.parametrize("content_type", ["text/html", "Text/HTML; charset=utf-8"])
+def test_a_refusal_as_a_page_for_people_is_not_asanas(status: int, content_type: str, connect: Connect) -> None:
+    """A proxy's 403 once said that the token's user may not read the workspace."""
+    page = faults.reply(status, BODY.encode(), content_type=content_type)
+    with serve(flat_world(3), faults=page) as asana:
+        with raises(AsanaContractError, "GET /goals", f"status {status}", "something in between", "proxy") as caught:
+            parse_goals(connect(asana))
+        assert asana.count() == 1
+    assert caught.value.status == status
+    for other in ("text/plain", ""):
+        refused = faults.reply(status, b"", content_type=other)
+        with serve(flat_world(3), faults=refused) as asana, raises(AsanaAccessError, f"answered {status}"):
+            parse_goals(connect(asana))
 
 
 @pytest.mark.parametrize("status", [201, 405, 409, 410, 412, 413, 414, 418, 422, 424])

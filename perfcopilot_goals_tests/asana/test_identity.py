@@ -4,7 +4,7 @@ import pytest
 
 from perfcopilot_goals.asana.identity import fetch_identity, fetch_workspace
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, GoalsConfigError, GoalsError
-from perfcopilot_goals.sandbox import Sandbox
+from perfcopilot_goals.sandbox import Fault, Sandbox
 from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.asana.canaries import BODY, raises
 from perfcopilot_goals_tests.asana.conftest import Connect
@@ -25,6 +25,29 @@ def test_a_token_tells_its_user_and_the_workspaces_it_sees(connect: Connect) -> 
 def test_a_workspace_that_is_not_seen_fails_as_a_sync_would(gid: str, kind: type[GoalsError], connect: Connect) -> None:
     with serve(flat_world(1), faults=faults.closed("99")) as asana, raises(kind, f"GET /workspaces/{gid}"):
         fetch_workspace(connect(asana), gid)
+
+
+@pytest.mark.parametrize(
+    "fault", [faults.html(404), faults.status(404, f"Not Found {BODY}")], ids=["a page", "no reason"]
+)
+def test_a_base_url_without_its_path_is_reported_as_such(fault: Fault, connect: Connect) -> None:
+    """`--base-url https://app.asana.com` once said that Asana knows no workspace (none) for this token."""
+    with (
+        serve(flat_world(1), faults=fault) as asana,
+        raises(AsanaContractError, "GET /users/me answered 404", "base URL") as caught,
+    ):
+        fetch_identity(connect(asana))
+    assert "workspace" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [402, 403, 451])
+def test_a_token_that_may_not_use_the_api_is_reported_without_a_workspace(status: int, connect: Connect) -> None:
+    with (
+        serve(flat_world(1), faults=faults.status(status, BODY)) as asana,
+        raises(AsanaAccessError, f"GET /users/me answered {status}: Asana does not let this token use its API") as no,
+    ):
+        fetch_identity(connect(asana))
+    assert "workspace" not in str(no.value)
 
 
 def test_a_workspace_that_is_seen_is_one_request(connect: Connect) -> None:

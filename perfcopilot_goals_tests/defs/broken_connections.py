@@ -15,7 +15,7 @@ BROKEN = {
     "no-roster": ("GoalsConfigError", "Import one: perfcopilot-goals employee import {name} FILE.csv"),
     "no-token": ("GoalsConfigError", "connection set {name} --token-ref env:NAME"),
     "refused-token": ("AsanaAccessError", "Renew the token that the connection's token_ref names"),
-    "asana-down": ("AsanaUnavailableError", ""),
+    "asana-down": ("AsanaUnavailableError", "Try again later"),
 }
 # How the settings of each differ from one that works. Beside it, `no-roster` has no employees.
 SETTINGS: dict[str, dict[str, Any]] = {

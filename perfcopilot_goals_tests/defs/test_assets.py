@@ -190,7 +190,7 @@ def test_a_base_url_on_another_host_is_never_asked(running: Running) -> None:
     change(running, base_url="https://app.asana.com.evil.example/api/1.0")
     result = running.sync()
     assert error_code(result) == "GoalsConfigError"
-    assert "No request was sent" in failure(result)
+    assert "no request was sent" in failure(result)
 
 
 def edited(changes: dict[str, Any]) -> Fault:
