@@ -11,7 +11,7 @@ from perfcopilot_goals import services
 from perfcopilot_goals.admin.site import Ask, Site, go_to, status_of
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.services.roster import Page, RosterRow
-from perfcopilot_goals.services.sync_access import PAGE_GRACE_SECONDS, refuse_to_wait
+from perfcopilot_goals.services.sync_access import PAGE_LIST_SECONDS, refuse_to_wait
 
 # Users in the browser's own list of choices. More would make the page slow; the search finds the others.
 _USERS_LISTED = 500
@@ -42,7 +42,7 @@ def suggest(site: Site, ask: Ask) -> Response:
             site.settings,
             name,
             apply=False,
-            grace_seconds=PAGE_GRACE_SECONDS,
+            grace_seconds=PAGE_LIST_SECONDS,
             on_wait=refuse_to_wait,
         )
     except GoalsError as error:

@@ -87,6 +87,8 @@ class AsanaClient:
     def get(self, path: str, params: Mapping[str, str]) -> Any:
         """The decoded JSON of a 200. Raises `Refused` if Asana says no, and one of our errors for all else."""
         for attempt in range(1, ATTEMPTS + 1):
+            # Before it lines up: a place that is taken and not used would delay all who come later.
+            self._check_wait(path, self.pacer.seconds_to_next)
             self.pacer.acquire(self.stop, partial(self._before_wait, path))
             self._check_deadline(path, 0)
             if attempt == 1:
@@ -154,7 +156,8 @@ class AsanaClient:
             self.pacer.close_gate(min(wait, max(GRACE_SECONDS, self._deadline - self.clock.monotonic())))
         if attempt == ATTEMPTS:
             self._give_up(path, failure, f"after {ATTEMPTS} attempts")
-        self._check_deadline(path, wait, failure.asked_wait)
+        asked = "" if failure.asked_wait is None else f"; Asana asked to wait {failure.asked_wait:.0f} s"
+        self._check_deadline(path, wait, asked)
         if not self._budget.take():
             self._give_up(path, failure, "and the sync's budget for retries is spent")
         if not failure.is_throttled:
@@ -169,14 +172,17 @@ class AsanaClient:
         )
         raise gave_up.answered(failure.status)
 
-    def _check_deadline(self, path: str, wait: float, asked_wait: float | None = None) -> None:
+    def _check_deadline(self, path: str, wait: float, why: str = "") -> None:
         if self.clock.monotonic() + wait > self._deadline:
-            asked = f"; Asana asked to wait {asked_wait:.0f} s" if asked_wait is not None else ""
-            raise AsanaUnavailableError(f"GET {path}: the sync's own deadline would pass{asked}; nothing was written")
+            raise AsanaUnavailableError(f"GET {path}: the sync's own deadline would pass{why}; nothing was written")
+
+    def _check_wait(self, path: str, seconds: float) -> None:
+        """Raise if a wait for the token's pace or gate would pass the deadline."""
+        held = self.pacer.closed_for
+        self._check_deadline(path, seconds, f"; after a 429 no request leaves for {held:.0f} s" if held else "")
 
     def _before_wait(self, path: str, seconds: float) -> None:
-        """Record a wait for the token's pace or gate, or raise if it would pass the deadline."""
-        self._check_deadline(path, seconds, self.pacer.closed_for)
+        self._check_wait(path, seconds)
         self._record_wait(seconds)
 
     def _record_wait(self, seconds: float) -> None:

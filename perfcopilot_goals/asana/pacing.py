@@ -110,10 +110,14 @@ class Pacer:
             self._next = max(self._next, self._closed_until)
 
     @property
-    def closed_for(self) -> float | None:
-        """The seconds until the gate opens; None if it is open."""
-        left = self._closed_until - self.clock.monotonic()
-        return left if left > 0 else None
+    def closed_for(self) -> float:
+        """The seconds until the gate opens; 0 if it is open."""
+        return max(0.0, self._closed_until - self.clock.monotonic())
+
+    @property
+    def seconds_to_next(self) -> float:
+        """How long a request that lines up now would wait."""
+        return max(0.0, self._next - self.clock.monotonic())
 
     @property
     def slowed_to(self) -> float:

@@ -17,7 +17,7 @@ from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.startup import starting
 
 PORT = 3001
-SECRET_CHARS = 16
+PROXY_SECRET_CHARS = 16
 
 
 @click.command("admin")
@@ -30,9 +30,9 @@ def admin(session: Session, port: int, host: str) -> None:
     Prints a link that lets one browser in. Behind a login proxy, the proxy says who is who.
     """
     secret = session.settings.admin_proxy_secret
-    if secret is not None and len(secret) < SECRET_CHARS:
+    if secret is not None and len(secret) < PROXY_SECRET_CHARS:
         raise GoalsConfigError(
-            f"PERFCOPILOT_ADMIN_PROXY_SECRET is shorter than {SECRET_CHARS} characters, so it could be guessed",
+            f"PERFCOPILOT_ADMIN_PROXY_SECRET is shorter than {PROXY_SECRET_CHARS} characters, so it could be guessed",
             action="Make one with openssl rand -hex 32, and give it to the login proxy, too",
         )
     if secret is None and not is_loopback(host):
@@ -57,12 +57,13 @@ class PageDagster:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._lock = threading.Lock()
+        self._starting = threading.Lock()
+        self._partitions = threading.Lock()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start_sync(self, connection: str, record: Callable[[], None]) -> bool:
         """Record that a sync starts, and start it; False, and no record, if one that was started here still runs."""
-        with self._lock:
+        with self._starting:
             earlier = self._running.get(connection)
             if earlier is not None and earlier.poll() is None:
                 return False
@@ -74,5 +75,5 @@ class PageDagster:
     @contextmanager
     def open_partitions(self) -> Iterator[Callable[..., None]]:
         """As the command line does."""
-        with self._lock, open_partitions(self._session) as set_partition:
+        with self._partitions, open_partitions(self._session) as set_partition:
             yield set_partition

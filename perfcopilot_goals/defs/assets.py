@@ -80,6 +80,7 @@ def _slice_asset(*kinds: str, **reads: list[str]) -> Callable[[Callable[..., Sli
             own = {"asana": asana} if "asana" in parameters else {}
             with as_failures(connection, asana.failure_recorder(connection, run_id)):
                 made = function(*args, **inputs, **own)
+                made.fetched_from = asana.connection
             # Dagster takes equal code and equal inputs for equal rows, and knows nothing of what Asana has changed.
             return dg.Output(made, data_version=dg.DataVersion(run_id) if asks_asana else None)
 
@@ -133,7 +134,7 @@ def raw_workspace_goals(
     # Counted by the roster as it is now, so that a loss ends the sync before its first write.
     counts = count_owners(goals.rows, select_owned_goals(goals.rows, employee_of), employee_of)
     users = asana.check_users(connection)
-    return Slice(goals.rows, asana.notes() | pages | users | goals.notes() | counts, connection)
+    return Slice(goals.rows, asana.notes() | pages | users | goals.notes() | counts)
 
 
 @_slice_asset("pandas")
@@ -162,8 +163,7 @@ def subgoals(
         raise refusal
     erased = store.read("reading who was erased", read_erased, name)
     found = parse_subgoals(walk.subgoals, erased.has_user, walk.route)
-    notes = asana.notes() | walk.notes() | found.notes() | {"lists_walked": len(goal_gids)}
-    return Slice(found.rows, notes, asana.connection)
+    return Slice(found.rows, asana.notes() | walk.notes() | found.notes() | {"lists_walked": len(goal_gids)})
 
 
 @_slice_asset("pandas")

@@ -143,7 +143,7 @@ def connection_checks_sensor(ui_url: str) -> dg.SensorDefinition:
         since = _looked_since(context.cursor, now)
         report_unevaluated(context.instance, since, ui_url)
         return dg.SensorResult(
-            asset_events=[*map(_evaluation, results)],
+            asset_events=[_evaluation(result) for result in results],
             skip_reason=_summary(results),
             cursor=now.isoformat(),
         )

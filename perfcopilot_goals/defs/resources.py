@@ -85,31 +85,34 @@ class AsanaResource(dg.ConfigurableResource[Any]):
     def client_for(self, connection: Connection) -> AsanaClient:
         """The run's client, once it holds the token's lock.
 
+        The wait for the token may be long. If the settings were changed meanwhile, the client has the new ones.
         Raises `GoalsConfigError`, before any request, if a setting is missing.
         """
-        if self._client is None:
+        while self._client is None:
             database, settings = self.store.database, self.store.settings
             opened = open_client(database, connection, settings, clock=self.clock, on_wait=self._report_wait)
-            self._client = self._open.enter_context(opened)
-            self._connection = connection
+            client = self._open.enter_context(opened)
+            now = self.store.read("reading the connection", read_connection, connection.connection)
+            if now.has_access_of(connection):
+                self._client, self._connection = client, now
+            else:
+                self._open.close()
+                connection = now
         return self._client
 
     @property
     def connection(self) -> Connection | None:
-        """The connection as the run fetches from it: with the settings of when its first fetch began."""
+        """The connection with the settings that the run fetches with; None before it has a client."""
         return self._connection
 
     def begin_sync(self, connection: Connection, run_id: str) -> Connection:
         """Enter the sync into the sync log; its `synced_at` is now, when the fetch begins.
 
-        Returns the connection as it is now: the wait for the token may have been long, and its settings mended since.
+        Returns the connection with the settings that the run fetches with.
         """
         with self.store.database.connect("entering the sync") as conn:
             begin_sync(conn, connection.connection, run_id)
-            now = read_connection(conn, connection.connection)
-        # The client asks the base URL and has the token of before.
-        self._connection = replace(now, base_url=connection.base_url)
-        return self._connection
+        return self._connection or connection
 
     def check_users(self, connection: Connection) -> dict[str, Any]:
         """Compares the mapping with Asana's users, once a day; returns notes, and never fails the sync."""

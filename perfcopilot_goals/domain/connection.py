@@ -18,6 +18,11 @@ class Connection:
     enabled: bool
     check_users: bool = True
 
+    def has_access_of(self, other: "Connection") -> bool:
+        """Whether both ask the same Asana with the same token, at the same rate."""
+        mine, theirs = ((c.base_url, c.token_ref, c.requests_per_minute) for c in (self, other))
+        return mine == theirs
+
     def has_workspace_of(self, other: "Connection") -> bool:
         """Whether both name the same workspace of the same Asana."""
         return (self.workspace_gid, self.base_url) == (other.workspace_gid, other.base_url)

@@ -153,7 +153,7 @@ def _breaches(cases: pd.DataFrame) -> str:
 class Slice:
     """What an asset hands over to be stored: its rows, and notes on how they came about (only counts and ids).
 
-    `fetched_from` is the connection whose settings rows from Asana were fetched with.
+    `fetched_from` is the connection with the settings that the run fetched with; None if it has fetched nothing.
     """
 
     rows: pd.DataFrame

@@ -21,8 +21,10 @@ from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import has_employees
 from perfcopilot_goals.storage.locks import WAIT_SECONDS, token_lock
 
-# A person at a page does not wait as long as a sync. Meanwhile the page holds the token.
+# A person at a page does not wait as long as a sync. Meanwhile the page holds the token. The longer one is for the list
+# of all users: ten thousand are a hundred pages.
 PAGE_GRACE_SECONDS = 30.0
+PAGE_LIST_SECONDS = 120.0
 
 
 def require_workspace(connection: Connection) -> str:

@@ -134,7 +134,7 @@ def vacuum(database: Database, connection: str, tables: list[tuple[str, str]]) -
     doing = "cleaning up after an erasure"
     for schema, table in tables:
         if schema == SCHEMA:
-            with database.connect(doing, maintenance=True) as conn:
+            with database.connect(doing) as conn:
                 _renew_statistics_if_empty(conn, connection, table)
         with database.connect(doing, autocommit=True, maintenance=True) as conn:
             driver(conn).execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(schema, table)))
@@ -146,9 +146,13 @@ def _renew_statistics_if_empty(conn: sa.Connection, connection: str, name: str) 
     They are renewed from a row that nobody else ever sees: it goes in the transaction that brings it. Until then nobody
     else writes to the table, so nothing else goes with it.
     """
-    lock = sql.SQL("lock table {} in share row exclusive mode")
+    has_rows = sa.select(sa.exists().select_from(sql_table(name)))
+    if conn.scalar(has_rows):
+        return
+    # Syncs that write queue up behind a lock that waits, so it waits for less time than they do.
+    lock = sql.SQL("set local lock_timeout = '5s'; lock table {} in share row exclusive mode")
     driver(conn).execute(lock.format(sql.Identifier(SCHEMA, name)))
-    if conn.scalar(sa.select(sa.exists().select_from(sql_table(name)))):
+    if conn.scalar(has_rows):
         return
     table = sa.Table(name, sa.MetaData(), schema=SCHEMA, autoload_with=conn)
     row = {

@@ -166,7 +166,7 @@ def _check_still_true(conn: sa.Connection, table: str, replacement: Replacement)
         )
     if replacement.roster is not None and roster_digest(read_mapping(conn, connection)) != replacement.roster:
         raise GoalsGuardError(
-            f"{table} was not written: who is mapped to whom has changed since this sync began",
+            f"{table} was not written: its goals were picked by an earlier state of who is mapped to whom",
             connection=connection,
             action=action,
         )

@@ -15,6 +15,7 @@ from perfcopilot_goals.storage.users_check import read_users_check
 _CONNECTIONS = sql_table("connections")
 _EMPLOYEES = sql_table("employees")
 _ROSTER_CHANGES = sql_table("roster_changes")
+_ERASED = sql_table("erased")
 _ROWS = sql_table("mapped_goal_rows")
 _BLOCKS = sql_table("prompt_blocks")
 _SYNCS = sql_table("syncs")
@@ -96,12 +97,13 @@ def read_failed_syncs(conn: sa.Connection, failed_with: Collection[str]) -> list
     """The enabled connections whose latest sync failed with one of these errors, by one statement.
 
     A roster that was imported after the last change of the settings counts as a change of them. That is so if its
-    oldest entry is newer than they are. Where a guard refused the sync, only the roster counts, and any change of it.
-    The mapping may have changed while the sync ran, or it may have left nobody with a goal.
+    oldest entry is newer than they are. Where a guard refused the sync, only the roster counts: any change of it, and
+    an erasure. The mapping may have changed while the sync ran, or it may have left nobody with a goal.
     """
-    c, s, e, r = _CONNECTIONS.c, _SYNCS.c, _EMPLOYEES.c, _ROSTER_CHANGES.c
+    c, s, e, r, x = _CONNECTIONS.c, _SYNCS.c, _EMPLOYEES.c, _ROSTER_CHANGES.c, _ERASED.c
     imported_at = sa.select(sa.func.min(e.updated_at)).where(e.connection == c.connection).scalar_subquery()
-    roster_changed_at = sa.select(r.changed_at).where(r.connection == c.connection).scalar_subquery()
+    roster_changed_at = sa.select(sa.func.max(r.changed_at)).where(r.connection == c.connection).scalar_subquery()
+    erased_at = sa.select(sa.func.max(x.erased_at)).where(x.connection == c.connection).scalar_subquery()
     latest = (
         sa.select(s.started_at, s.state, s.error_code)
         .where(s.connection == c.connection)
@@ -110,7 +112,11 @@ def read_failed_syncs(conn: sa.Connection, failed_with: Collection[str]) -> list
         .lateral("latest")
     )
     is_guarded = latest.c.error_code == "GoalsGuardError"
-    changed_at = sa.case((is_guarded, roster_changed_at), else_=sa.func.greatest(c.updated_at, imported_at))
+    # Without a roster nothing has changed since the connection was added.
+    changed_at = sa.case(
+        (is_guarded, sa.func.greatest(c.created_at, roster_changed_at, erased_at)),
+        else_=sa.func.greatest(c.updated_at, imported_at),
+    )
     query = (
         sa.select(c.connection, changed_at, latest.c.started_at)
         .join_from(_CONNECTIONS, latest, sa.true())

@@ -231,7 +231,7 @@ def test_a_wait_behind_the_gate_that_would_pass_the_deadline_is_not_begun(connec
         client = connect(asana)
         clock.now += 400
         client.pacer.close_gate(600)
-        with raises(AsanaUnavailableError, "the sync's own deadline would pass", "Asana asked to wait 600 s"):
+        with raises(AsanaUnavailableError, "the sync's own deadline would pass", "after a 429 no request leaves for 600 s"):
             parse_goals(client)
         assert (clock.waits, asana.count(), client.stats.waited_seconds) == ([], 0, 0)
 
@@ -246,9 +246,20 @@ def test_who_waits_for_a_turn_does_not_go_on_to_wait_behind_a_gate_past_the_dead
     clock = Throttled()
     with serve(flat_world(3)) as asana:
         client = connect(asana, requests_per_minute=1, clock=clock)
-        with raises(AsanaUnavailableError, "deadline would pass", "Asana asked to wait 900 s"):
+        with raises(AsanaUnavailableError, "deadline would pass", "after a 429 no request leaves for 900 s"):
             parse_goals(client)
         assert (len(clock.waits), asana.count()) == (1, 0)
+
+
+def test_requests_that_cannot_wait_take_no_place_from_those_that_come_later(connect: Connect) -> None:
+    clock = FakeClock()
+    with serve(flat_world(3)) as asana:
+        client = connect(asana, requests_per_minute=60, clock=clock)
+        client.pacer.close_gate(2 * GRACE_SECONDS)
+        for _ in range(1000):
+            with raises(AsanaUnavailableError, "deadline would pass"):
+                parse_goals(client)
+        assert client.pacer.seconds_to_next == 2 * GRACE_SECONDS
 
 
 def test_a15_clients_of_one_token_wait_together_when_one_is_throttled(connect: Connect, clock: FakeClock) -> None:

@@ -18,7 +18,7 @@ from perfcopilot_goals.defs.progress import Progress
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.sandbox import Fault, Goal, Request, Response, Sandbox
 from perfcopilot_goals.settings import load_settings
-from perfcopilot_goals.storage.connections import remove_connection, set_connection
+from perfcopilot_goals.storage.connections import read_connection, remove_connection, set_connection
 from perfcopilot_goals.storage.locks import token_lock
 from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.clock import FakeClock
@@ -388,7 +388,7 @@ def test_a_roster_that_changes_while_the_sync_runs_is_noticed(running: Running) 
     watching(running, lambda _: running.map("E3", "3"))
     result = running.sync()
     assert error_code(result) == "GoalsGuardError"
-    assert "who is mapped to whom has changed since this sync began" in failure(result)
+    assert "its goals were picked by an earlier state of who is mapped to whom" in failure(result)
     assert f"perfcopilot-goals sync {running.name}, or the job sync_goals in the UI" in failure(result)
     assert running.rows("prompt_blocks") == []
     assert running.sync().success
@@ -407,6 +407,27 @@ def test_goals_that_were_taken_from_an_employee_while_the_sync_ran_do_not_come_b
     assert "A stranger's goal" in running.block("E1")
 
 
+def test_a_workspace_that_is_changed_after_everything_was_fetched_gets_no_block_of_the_other_one(
+    running: Running, real_instance: dg.DagsterInstance
+) -> None:
+    """The run goes on for a moment after its last request."""
+    with psycopg.connect(running.database.url, autocommit=True) as admin:
+        admin.execute(
+            "create function perfcopilot_goals.turn() returns trigger language plpgsql as "
+            "'begin update perfcopilot_goals.connections set workspace_gid = ''78''; return null; end'"
+        )
+        admin.execute(
+            "create trigger turn after insert on perfcopilot_goals.subgoals execute function perfcopilot_goals.turn()"
+        )
+        try:
+            result = running.sync()
+        finally:
+            admin.execute("drop function perfcopilot_goals.turn() cascade")
+    assert error_code(result) == "GoalsConfigError"
+    assert running.rows("subgoals")
+    assert not running.rows("mapped_goal_rows")
+
+
 @pytest.mark.parametrize("moment", ["goals listed", "goals walked"])
 def test_a_workspace_that_is_changed_while_a_sync_runs_gets_nothing_of_the_other_one(
     running: Running, moment: str
@@ -423,16 +444,23 @@ def test_a_workspace_that_is_changed_while_a_sync_runs_gets_nothing_of_the_other
     assert bool(running.rows("raw_workspace_goals")) is (moment == "goals walked")
 
 
-def test_a_workspace_that_is_mended_while_a_sync_waits_for_the_token_is_the_one_that_it_fetches(
-    running: Running,
+@pytest.mark.parametrize(
+    "wrong",
+    [{"workspace_gid": "78"}, {"base_url": "http://127.0.0.1:9/api/1.0"}, {"requests_per_minute": 1}],
+    ids=["workspace", "base-url", "rate"],
+)
+def test_settings_that_are_mended_while_a_sync_waits_for_the_token_are_those_that_it_uses(
+    running: Running, wrong: dict[str, Any]
 ) -> None:
-    change(running, workspace_gid="78")
+    with running.database.connect("reading") as conn:
+        right = read_connection(conn, running.name)
+    change(running, **wrong)
     with ExitStack() as held:
         held.enter_context(token_lock(running.database, token_identity(TOKEN)))
 
         def mend(progress: Progress | str) -> None:
             if "waiting until it is done" in str(progress):
-                change(running, workspace_gid="77")
+                change(running, **{name: getattr(right, name) for name in wrong})
                 held.close()
 
         running.definitions = build_definitions(load_settings(), report=mend, clock=FakeClock())

@@ -20,6 +20,7 @@ from perfcopilot_goals.settings import Settings, load_settings
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees
+from perfcopilot_goals.storage.erased import remember_erased
 from perfcopilot_goals.storage.sync_log import begin_sync, fail_sync
 from perfcopilot_goals_tests.defs.running_instance import Running, error_code
 from perfcopilot_goals_tests.storage.examples import add
@@ -275,6 +276,30 @@ def test_a_sync_that_a_change_of_the_mapping_ended_is_made_again_once(
     running.definitions = definitions
     assert running.sync().success
     assert evaluate("fixed_connection_sensor", running, definitions).run_requests == []
+
+
+def test_a_connection_that_never_had_a_roster_does_not_stop_the_sensor_after_a_guard_refused_its_sync(
+    running: Running, definitions: dg.Definitions
+) -> None:
+    add(running.database, "never-imported")
+    with running.database.connect("failing") as conn:
+        begin_sync(conn, "never-imported", "run-1")
+        fail_sync(conn, "never-imported", "run-1", "GoalsGuardError")
+    assert evaluate("fixed_connection_sensor", running, definitions).run_requests == []
+
+
+def test_a_sync_that_an_erasure_ended_is_made_again(running: Running, definitions: dg.Definitions) -> None:
+    """Also one of somebody who is off the roster, which it does not change."""
+    with running.database.connect("erasing") as conn:
+        remember_erased(conn, running.name, {"employee_id": "E9"})
+    with running.database.connect("failing") as conn:
+        begin_sync(conn, running.name, "run-1")
+        fail_sync(conn, running.name, "run-1", "GoalsGuardError")
+    assert evaluate("fixed_connection_sensor", running, definitions).run_requests == []
+    with running.database.connect("erasing") as conn:
+        remember_erased(conn, running.name, {"employee_id": "E8"})
+    requests = evaluate("fixed_connection_sensor", running, definitions).run_requests or []
+    assert [request.partition_key for request in requests] == [running.name]
 
 
 def test_somebody_added_to_a_roster_mends_no_wrong_gid(running: Running, definitions: dg.Definitions) -> None:
