@@ -231,7 +231,9 @@ def test_a_wait_behind_the_gate_that_would_pass_the_deadline_is_not_begun(connec
         client = connect(asana)
         clock.now += 400
         client.pacer.close_gate(600)
-        with raises(AsanaUnavailableError, "the sync's own deadline would pass", "after a 429 no request leaves for 600 s"):
+        with raises(
+            AsanaUnavailableError, "the sync's own deadline would pass", "after a 429 no request leaves for 600 s"
+        ):
             parse_goals(client)
         assert (clock.waits, asana.count(), client.stats.waited_seconds) == ([], 0, 0)
 

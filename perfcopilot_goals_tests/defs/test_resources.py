@@ -7,9 +7,11 @@ import pytest
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK
 from perfcopilot_goals.defs.progress import Progress
 from perfcopilot_goals.defs.resources import AsanaResource, StoreResource
+from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.errors import AsanaUnavailableError, GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.services.sync_access import require_workspace
 from perfcopilot_goals.settings import load_settings
+from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals_tests.clock import FakeClock
 from perfcopilot_goals_tests.defs.running_instance import TOKEN, Running
 from perfcopilot_goals_tests.storage.examples import connection
@@ -67,9 +69,15 @@ def test_the_settings_that_were_handed_in_count_and_not_the_environment(
         assert other.execute("select count(*) from perfcopilot_goals.syncs").fetchone() == (0,)
 
 
+def settings_of(running: Running, **changes: str) -> Connection:
+    """The connection as it is stored, after these changes."""
+    with running.database.connect("changing") as conn:
+        return set_connection(conn, running.name, changes)
+
+
 def test_a_run_has_one_client_and_reports_its_stats_once(running: Running) -> None:
     asana = AsanaResource(store=StoreResource(settings=load_settings()), report=lambda _: None, clock=SYSTEM_CLOCK)
-    settings = connection(running.name, base_url=running.asana.base_url)
+    settings = settings_of(running)
     client = asana.client_for(settings)
     assert asana.client_for(settings) is client
     client.get("/users/me", {})
@@ -91,7 +99,7 @@ def test_a_run_goes_through_the_proxy_that_is_set(running: Running, monkeypatch:
     monkeypatch.setenv("PERFCOPILOT_ASANA_PROXY", "http://somebody:secret-of-the-proxy@127.0.0.1:1")
     asana = AsanaResource(store=StoreResource(settings=load_settings()), report=lambda _: None, clock=FakeClock())
     with pytest.raises(AsanaUnavailableError, match="the proxy that PERFCOPILOT_ASANA_PROXY names") as caught:
-        asana.client_for(connection(running.name)).get("/users/me", {})
+        asana.client_for(settings_of(running, base_url="https://app.asana.com/api/1.0")).get("/users/me", {})
     assert "secret-of-the-proxy" not in f"{asana!r} {caught.value!r}"
     asana.teardown_after_execution(dg.build_init_resource_context())
 
@@ -100,7 +108,7 @@ def test_a_run_goes_through_the_proxy_that_is_set(running: Running, monkeypatch:
 def test_neither_resource_shows_a_token_or_a_url(running: Running, database_url: str) -> None:
     store = StoreResource(settings=load_settings())
     asana = AsanaResource(store=store, report=lambda _: None, clock=SYSTEM_CLOCK)
-    asana.client_for(connection(running.name, base_url=running.asana.base_url))
+    asana.client_for(settings_of(running))
     assert store.database
     for shown in (repr(store), repr(asana)):
         assert TOKEN not in shown
