@@ -10,7 +10,6 @@ else in this room gets them from `build_definitions`.
 
 import functools
 import os
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
@@ -19,7 +18,6 @@ from perfcopilot_goals.startup import starting
 
 with starting():
     import sqlalchemy.dialects
-    import sqlalchemy.exc
 
     # The path that dagster.yaml documents.
     from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
@@ -40,9 +38,6 @@ with starting():
     from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, as_store_errors, driver, has_table
     from perfcopilot_goals.storage.sessions import STATEMENT_SECONDS
 
-# A connection that was used within so many seconds is taken to be alive. SQLAlchemy's `pool_pre_ping` would ask before
-# each of 440 uses in a sync of fifty goals, a tenth of the sync's CPU.
-TRUSTED_SECONDS = 1.0
 Part = PostgresRunStorage | PostgresEventLogStorage | PostgresScheduleStorage
 # How many connections each part of the storage keeps. Dagster keeps one. It needs two at a time to store an event with
 # tags, such as an observation, and logging in for the second one was almost half of that event's cost.
@@ -62,7 +57,7 @@ def dagster_url(database: Database) -> str:
 
 
 class SchemaPlugin(sqlalchemy.CreateEnginePlugin):
-    """Puts each connection of an engine into Dagster's schema, keeps some, and checks that a kept one is alive.
+    """Puts each connection of an engine into Dagster's schema, keeps some, and checks before a use that it is alive.
 
     Its errors do not quote parameters: Dagster prints those of an event that it could not store, ids and all.
 
@@ -79,13 +74,11 @@ class SchemaPlugin(sqlalchemy.CreateEnginePlugin):
 
     def handle_pool_kwargs(self, pool_cls: type[sqlalchemy.Pool], pool_args: dict[str, Any]) -> None:
         if "pool_size" in pool_args:
-            pool_args["pool_size"] = KEPT_CONNECTIONS
+            pool_args |= {"pool_size": KEPT_CONNECTIONS, "pre_ping": True}
 
     def engine_created(self, engine: sqlalchemy.Engine) -> None:
         engine.hide_parameters = True
         event.listen(engine, "connect", _enter_schema, insert=True)
-        # On Dagster's engines alone: the look begins a transaction, in which our own could not choose their isolation.
-        event.listen(engine, "checkout", _ensure_alive)
 
 
 sqlalchemy.dialects.plugins.register(SchemaPlugin.NAME, __name__, SchemaPlugin.__name__)
@@ -95,26 +88,6 @@ def _enter_schema(conn: Any, _: object) -> None:
     with conn.cursor() as cursor:
         cursor.execute(f"set search_path = {DAGSTER_SCHEMA}")
     conn.commit()
-
-
-class RunStorage(PostgresRunStorage):
-    """Does not ask the catalog again, at each read, for columns that its tables have had since they were made."""
-
-    def has_run_stats_index_cols(self) -> bool:
-        return True
-
-
-class ScheduleStorage(PostgresScheduleStorage):
-    """Does not ask the catalog for its tables. Dagster does so ten times at each tick of a sensor."""
-
-    def has_instigators_table(self) -> bool:
-        return True
-
-    def _has_instigators_table(self, conn: sqlalchemy.Connection) -> bool:
-        return True
-
-    def has_secondary_index_table(self) -> bool:
-        return True
 
 
 class InstanceStorage(DagsterPostgresStorage):
@@ -136,8 +109,6 @@ class InstanceStorage(DagsterPostgresStorage):
             has_tables = all(has_table(lock, DAGSTER_SCHEMA, table) for table in MAIN_TABLES)
             url = dagster_url(database)
             storage = cls(url, should_autocreate_tables=not has_tables, inst_data=inst_data)
-        storage._run_storage = RunStorage(url, should_autocreate_tables=False)
-        storage._schedule_storage = ScheduleStorage(url, should_autocreate_tables=False)
         for part in (storage._run_storage, storage._event_log_storage, storage._schedule_storage):
             part._engine = _kept_engine(os.getpid(), type(part), part.postgres_url)
         return storage
@@ -166,19 +137,6 @@ def _kept_engine(_: int, part: type[Part], url: str) -> sqlalchemy.Engine:
     kept = part(url, should_autocreate_tables=False)
     kept.optimize_for_webserver(1_000 * STATEMENT_SECONDS, pool_recycle=3600, max_overflow=20)
     return kept._engine
-
-
-def _ensure_alive(conn: Any, record: Any, _: object) -> None:
-    """Check a connection that was kept: after a restart of Postgres the pool has to open another one."""
-    now = time.monotonic()
-    is_fresh = now - record.info.get("used_at", now) < TRUSTED_SECONDS
-    record.info["used_at"] = now
-    if not is_fresh:
-        try:
-            with conn.cursor() as cursor:
-                cursor.execute("select 1")
-        except Exception as error:
-            raise sqlalchemy.exc.DisconnectionError from error
 
 
 class _InLocalState:

@@ -118,44 +118,33 @@ def match_users(context: dg.OpExecutionContext, config: MatchConfig, asana: Asan
         context.log.info(line)
 
 
-@dg.job(
-    name=INSPECT_JOB,
-    partitions_def=connections_partitions,
-    executor_def=dg.in_process_executor,
-    description="Use it when a connection fails or is new: asks Asana whose token it is, which workspaces it sees, "
+def _job(name: str, op: dg.OpDefinition, description: str) -> dg.JobDefinition:
+    """A job of one step for one connection."""
+    return dg.GraphDefinition(name=name, node_defs=[op]).to_job(
+        description=description, partitions_def=connections_partitions, executor_def=dg.in_process_executor
+    )
+
+
+inspect_connection = _job(
+    INSPECT_JOB,
+    ask_asana,
+    "Use it when a connection fails or is new: asks Asana whose token it is, which workspaces it sees, "
     "whether the connection's workspace is one of them and has Goals, and how many requests the next sync needs. The "
     "run's log is the answer. Changes nothing.",
 )
-def inspect_connection() -> None:
-    """One step."""
-    ask_asana()
-
-
-@dg.job(
-    name=SET_JOB,
-    partitions_def=connections_partitions,
-    executor_def=dg.in_process_executor,
-    description="Use it when a connection has no workspace GID or a wrong one: sets the GID, after asking Asana "
+set_workspace = _job(
+    SET_JOB,
+    change_connection,
+    "Use it when a connection has no workspace GID or a wrong one: sets the GID, after asking Asana "
     "whether the token sees that workspace. Also enables or disables the connection. fixed_connection_sensor then "
     "syncs it again within half a minute.",
 )
-def set_workspace() -> None:
-    """One step."""
-    change_connection()
-
-
-@dg.job(
-    name=MATCH_JOB,
-    partitions_def=connections_partitions,
-    executor_def=dg.in_process_executor,
-    description="Use it when every_employee_is_mapped names somebody: compares the e-mails of unmapped employees with "
+match_employees = _job(
+    MATCH_JOB,
+    match_users,
+    "Use it when every_employee_is_mapped names somebody: compares the e-mails of unmapped employees with "
     "those of Asana's users. The run's log has counts and ids. With apply it maps the exact matches, and only those.",
 )
-def match_employees() -> None:
-    """One step."""
-    match_users()
-
-
 JOBS = [inspect_connection, set_workspace, match_employees]
 
 
