@@ -111,7 +111,7 @@ def end_first_pass(service: Service) -> None:
 
     A tick that is under way would put its own cursor in place of this one, so it is set until one stays for a tick.
     """
-    cursor = render_observed(Observed(dt.datetime.now(dt.UTC), after=None))
+    cursor = render_observed(Observed(dt.datetime.now(dt.UTC)))
     selector = REPOSITORY | {"sensorName": "roster_and_settings_sensor"}
     while not is_first_pass_over(service, selector):
         service.ask(SET_CURSOR, selector=selector, cursor=cursor)
@@ -122,7 +122,7 @@ def is_first_pass_over(service: Service, selector: dict[str, str]) -> bool:
     """Whether the sensor observes only changes by now."""
     state = service.ask(CURSOR, selector=selector)["sensorOrError"]["sensorState"]
     cursor = state["typeSpecificData"]["lastCursor"]
-    return parse_observed(cursor, dt.datetime.now(dt.UTC)).after is None
+    return parse_observed(cursor).before != Observed().before
 
 
 def cpu_share(service: Service, window: float) -> dict[str, float]:

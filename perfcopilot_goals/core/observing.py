@@ -1,8 +1,7 @@
 """What the sensor of settings and rosters has observed, and what it observes next.
 
-The first pass goes through all connections by name, some at each tick. From then on only changes are read. A change is
-noted with the time at which its transaction began, and seen when it commits. So each look goes back by `OVERLAP`, and
-remembers what it saw in that time.
+A change is noted with the time at which its transaction began, and seen when it commits. So each look goes back by
+`OVERLAP`, and remembers what it saw in that time. The first look goes back to the beginning.
 """
 
 import datetime as dt
@@ -14,6 +13,7 @@ from perfcopilot_goals.domain.roster_and_settings import RosterAndSettings
 
 # As long as a transaction of ours can last: `CONNECTION_SECONDS` of the storage.
 OVERLAP = dt.timedelta(minutes=15)
+_BEGINNING = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
 # connection -> table -> a text that changes whenever the rows of that connection in that table change
 Versions = Mapping[str, Mapping[str, str]]
@@ -23,29 +23,25 @@ Versions = Mapping[str, Mapping[str, str]]
 class Observed:
     """What was observed so far.
 
-    `until`: all changes that were committed before it. `after`: the first pass has come to this connection; None when
-    it is over. `seen`: versions from the last `OVERLAP`. `disabled`: observed as a whole when they are enabled.
+    Every change that was committed `before` then, and what was `seen` of those that are read again.
     """
 
-    until: dt.datetime
-    after: str | None = ""
+    before: dt.datetime = _BEGINNING
     seen: Versions = field(default_factory=dict)
-    disabled: tuple[str, ...] = ()
 
     @property
     def since(self) -> dt.datetime:
         """The moment after which changes have to be read again."""
-        return self.until - OVERLAP
+        return self.before - OVERLAP
 
 
-def parse_observed(cursor: str | None, now: dt.datetime) -> Observed:
+def parse_observed(cursor: str | None) -> Observed:
     """What the cursor says. Begins anew if there is none, or none of this form."""
     try:
         given = json.loads(cursor or "")
-        until = dt.datetime.fromisoformat(given["until"])
-        return Observed(until, given["after"], given["seen"], tuple(given["disabled"]))
+        return Observed(dt.datetime.fromisoformat(given["before"]), given["seen"])
     except (ValueError, KeyError, TypeError):
-        return Observed(now)
+        return Observed()
 
 
 def render_observed(observed: Observed) -> str:
@@ -53,57 +49,25 @@ def render_observed(observed: Observed) -> str:
     return json.dumps(asdict(observed), default=dt.datetime.isoformat)
 
 
-def observe_page(
-    observed: Observed, page: list[RosterAndSettings], limit: int
-) -> tuple[list[tuple[str, str]], Observed]:
-    """The first pass: observes every table of these connections. A page of less than `limit` is the last one."""
-    enabled = {state.connection: state.versions for state in page if state.enabled}
-    recent = {state.connection: state.versions_since(observed.since) for state in page if state.enabled}
-    return [(name, table) for name, versions in enabled.items() for table in versions], replace(
-        observed,
-        after=page[-1].connection if len(page) == limit else None,
-        seen={**observed.seen, **{name: versions for name, versions in recent.items() if versions}},
-        disabled=(*observed.disabled, *(state.connection for state in page if not state.enabled)),
-    )
-
-
 def observe_changes(
     observed: Observed, states: Iterable[RosterAndSettings], now: dt.datetime, limit: int
 ) -> tuple[list[tuple[str, str]], Observed]:
-    """What changed since, at most `limit` slices; what is left over is read again at the next tick.
+    """What changed since, as (connection, table), at most `limit`; what is left over is read again at the next tick.
 
-    `states` are the connections that changed after `observed.since`, and those that were disabled.
+    `states` are the enabled connections that changed after `observed.since`.
     """
     found = list(states)
-    enabled = [state for state in found if state.enabled]
-    # Whatever happened to a connection while it was disabled has not been observed.
-    changes = {
-        state.connection: state.versions
-        if state.connection in observed.disabled
-        else state.versions_since(observed.since)
-        for state in enabled
-    }
-    changed = find_changed(changes, observed.seen, limit)
-    seen = {name: dict(tables) for name, tables in observed.seen.items()}
-    for name, table in changed:
-        seen.setdefault(name, {})[table] = changes[name][table]
-    if len(changed) == limit:
-        return changed, replace(observed, seen=seen)
-    recent = {state.connection: state.versions_since(now - OVERLAP) for state in enabled}
-    return changed, Observed(
-        until=now,
-        after=None,
-        seen={name: versions for name, versions in recent.items() if versions},
-        disabled=tuple(state.connection for state in found if not state.enabled),
-    )
-
-
-def find_changed(now: Versions, seen: Versions, limit: int) -> list[tuple[str, str]]:
-    """The slices that changed since they were last seen, as (connection, table), sorted; at most `limit`."""
+    versions = {state.connection: state.versions_since(observed.since) for state in found}
     changed = [
-        (connection, table)
-        for connection, versions in sorted(now.items())
-        for table, version in sorted(versions.items())
-        if seen.get(connection, {}).get(table) != version
-    ]
-    return changed[:limit]
+        (name, table)
+        for name, tables in sorted(versions.items())
+        for table, version in sorted(tables.items())
+        if observed.seen.get(name, {}).get(table) != version
+    ][:limit]
+    if len(changed) == limit:
+        seen = {name: dict(tables) for name, tables in observed.seen.items()}
+        for name, table in changed:
+            seen.setdefault(name, {})[table] = versions[name][table]
+        return changed, replace(observed, seen=seen)
+    recent = {state.connection: state.versions_since(now - OVERLAP) for state in found}
+    return changed, Observed(before=now, seen={name: tables for name, tables in recent.items() if tables})

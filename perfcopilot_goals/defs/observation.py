@@ -9,17 +9,15 @@ import datetime as dt
 import dagster as dg
 import sqlalchemy as sa
 
-from perfcopilot_goals.core.observing import Observed, observe_changes, observe_page, parse_observed, render_observed
+from perfcopilot_goals.core.observing import observe_changes, parse_observed, render_observed
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.roster_and_settings import RosterAndSettings
-from perfcopilot_goals.storage.roster_and_settings import count_enabled, read_changed_states, read_now, read_states
+from perfcopilot_goals.storage.roster_and_settings import count_enabled, read_changed_states, read_now
 
 # Nothing waits for an observation, and every tick costs Dagster the same, also if nothing changed.
 SENSOR_SECONDS = 60
 # An observation costs Dagster some 10 ms, and a tick has a minute; the next tick observes the rest.
 PER_TICK = 500
-# Two tables each.
-CONNECTIONS_PER_TICK = PER_TICK // 2
 
 
 @dg.sensor(
@@ -33,23 +31,16 @@ def roster_and_settings_sensor(
 ) -> dg.SensorResult | dg.SkipReason:
     """One observation for each table and connection that changed; the cursor says up to when that is done."""
 
-    def read(conn: sa.Connection) -> tuple[int, dt.datetime, Observed, list[RosterAndSettings]]:
-        now = read_now(conn)
-        observed = parse_observed(context.cursor, now)
-        if observed.after is None:
-            states = read_changed_states(conn, observed.since, observed.disabled)
-        else:
-            states = read_states(conn, observed.after, CONNECTIONS_PER_TICK)
-        return count_enabled(conn), now, observed, states
+    observed = parse_observed(context.cursor)
+
+    def read(conn: sa.Connection) -> tuple[int, dt.datetime, list[RosterAndSettings]]:
+        return count_enabled(conn), read_now(conn), read_changed_states(conn, observed.since)
 
     found = store.read_or_skip("reading connections and rosters", read)
     if isinstance(found, dg.SkipReason):
         return found
-    count, now, observed, states = found
-    if observed.after is None:
-        changed, observed = observe_changes(observed, states, now, PER_TICK)
-    else:
-        changed, observed = observe_page(observed, states, CONNECTIONS_PER_TICK)
+    count, now, states = found
+    changed, observed = observe_changes(observed, states, now, PER_TICK)
     by_name = {state.connection: state for state in states}
     return dg.SensorResult(
         asset_events=[_observation(by_name[name], table) for name, table in changed],

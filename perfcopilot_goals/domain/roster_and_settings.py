@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RosterAndSettings:
-    """One connection: when its roster and its settings changed, and how many employees it has.
+    """One enabled connection: when its roster and its settings changed, and how many employees it has.
 
     `employees_changed_at` is the newest row's; None if there are none. `roster_changed_at` also counts a removal.
     """
 
     connection: str
-    enabled: bool
     has_workspace_gid: bool
     connection_changed_at: dt.datetime
     roster_changed_at: dt.datetime
@@ -29,6 +28,10 @@ class RosterAndSettings:
         }
 
     def versions_since(self, moment: dt.datetime) -> dict[str, str]:
-        """Those of the tables that changed after this moment."""
-        changed_at = {"connections": self.connection_changed_at, "employees": self.roster_changed_at}
-        return {table: version for table, version in self.versions.items() if changed_at[table] > moment}
+        """Those of the tables that may have changed unobserved after this moment.
+
+        With new settings the roster, too: a disabled connection, which somebody may have enabled, is not observed.
+        """
+        if self.connection_changed_at > moment:
+            return self.versions
+        return {"employees": self.versions["employees"]} if self.roster_changed_at > moment else {}

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from perfcopilot_goals.core.observing import Observed
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsGuardError
 from perfcopilot_goals.storage.connections import set_connection
@@ -14,7 +15,7 @@ from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees, map_employee, map_unmapped
 from perfcopilot_goals.storage.erasure import erase_employee
 from perfcopilot_goals.storage.roster import read_conflicts
-from perfcopilot_goals.storage.roster_and_settings import read_states
+from perfcopilot_goals.storage.roster_and_settings import read_changed_states
 from perfcopilot_goals.storage.status import read_plan
 from perfcopilot_goals.storage.users_check import (
     UsersCheck,
@@ -73,7 +74,7 @@ def test_a_check_records_its_conflicts_its_moment_and_the_number_of_users(databa
 
 def test_a_check_moves_no_updated_at(database: Database) -> None:
     with database.connect("reading") as conn:
-        versions = [state.versions for state in read_states(conn)]
+        versions = [state.versions for state in read_changed_states(conn, Observed().since)]
     before = everything(database)
     record(database, "E1")
     ours = ("mapping_conflict", "users_checked_at", "users_seen")
@@ -83,7 +84,7 @@ def test_a_check_moves_no_updated_at(database: Database) -> None:
     }
     assert after == before, "neither an updated_at nor another connection's row"
     with database.connect("reading") as conn:
-        assert [state.versions for state in read_states(conn)] == versions
+        assert [state.versions for state in read_changed_states(conn, Observed().since)] == versions
 
 
 START_OF_DAY = "date_trunc('day', now() at time zone 'UTC') at time zone 'UTC'"
