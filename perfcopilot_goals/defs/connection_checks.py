@@ -6,8 +6,7 @@ would start one; the sensor's tick costs one statement, and many runs that ended
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
@@ -29,7 +28,7 @@ from perfcopilot_goals.defs.partitions import PARTITION_TAG
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.defs.unevaluated_checks import report_unevaluated
 from perfcopilot_goals.domain.actions import SYNC_JOB
-from perfcopilot_goals.domain.connection_health import ConnectionHealth, EndedRun
+from perfcopilot_goals.domain.connection_health import EndedRun
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.storage.blocks import read_truncated
 from perfcopilot_goals.storage.connection_health import read_connection_health, read_logged_runs
@@ -54,17 +53,9 @@ _DESCRIPTIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Overview:
-    """All connections as of one moment, with how many employees of each are truncated."""
-
-    health: Sequence[ConnectionHealth]
-    truncated: Mapping[str, int]
-    now: dt.datetime
-
-
-def look_at_connections(store: StoreResource, instance: dg.DagsterInstance, now: dt.datetime) -> Overview:
-    """Reads how all connections stand: by the sync log, and by Dagster where a run ended without a word in it."""
+def evaluate_connections(store: StoreResource, instance: dg.DagsterInstance, ui_url: str) -> list[dg.AssetCheckResult]:
+    """The results of the three checks: by the sync log, and by Dagster where a run ended without a word in it."""
+    now = dt.datetime.now(dt.UTC)
     # Dagster first: a sync enters its failure into the log before its run ends.
     runs = _runs_without_success(instance, now)
     with store.database.connect("reading how the connections stand", snapshot=True) as conn:
@@ -73,20 +64,13 @@ def look_at_connections(store: StoreResource, instance: dg.DagsterInstance, now:
         logged = read_logged_runs(conn, [run.run_id for run in runs])
     # A run that was cancelled before it began has nothing to say.
     silent = [run for run in runs if logged.get(run.run_id, "" if run.is_canceled else "running") == "running"]
-    return Overview(with_ended_runs(health, silent), truncated, now)
-
-
-def evaluate(overview: Overview, ui_url: str) -> list[dg.AssetCheckResult]:
-    """The results of the three checks."""
-    judged = judge(overview.health)
-    table = render_table(judged, overview.now, f"{ui_url}/runs/")
-    numbers = count_judged(judged)
+    judged = judge(with_ended_runs(health, silent))
+    more = {"table": dg.MetadataValue.md(render_table(judged, now, f"{ui_url}/runs/")), **count_judged(judged)}
     has_failed = any(one.kind == FAILED for one in judged)
-    more = {"table": dg.MetadataValue.md(table), **numbers}
     return [
         check_result(ASSET, "every_connection_works", every_connection_works(judged), more, is_error=has_failed),
-        check_result(ASSET, "no_connection_is_truncated", no_connection_is_truncated(overview.truncated)),
-        check_result(ASSET, "no_connection_is_stale", no_connection_is_stale(overview.health, overview.now)),
+        check_result(ASSET, "no_connection_is_truncated", no_connection_is_truncated(truncated)),
+        check_result(ASSET, "no_connection_is_stale", no_connection_is_stale(health, now)),
     ]
 
 
@@ -98,7 +82,7 @@ def connection_checks(ui_url: str) -> dg.AssetChecksDefinition:
     def run(context: dg.AssetCheckExecutionContext, store: StoreResource) -> Iterator[dg.AssetCheckResult]:
         selected = {key.name for key in context.selected_asset_check_keys}
         with as_failures("(all)", not_recorded):
-            results = evaluate(look_at_connections(store, context.instance, dt.datetime.now(dt.UTC)), ui_url)
+            results = evaluate_connections(store, context.instance, ui_url)
         yield from (result for result in results if result.check_name in selected)
 
     return run
@@ -136,7 +120,7 @@ def connection_checks_sensor(ui_url: str) -> dg.SensorDefinition:
         if not _has_run_ended(context.instance, context.cursor):
             return dg.SensorResult(skip_reason="No run has ended since the last look.", cursor=context.cursor)
         try:
-            results = evaluate(look_at_connections(store, context.instance, now), ui_url)
+            results = evaluate_connections(store, context.instance, ui_url)
         except GoalsError as error:
             # The cursor stays, so that the next tick looks again.
             return dg.SensorResult(skip_reason=str(error), cursor=context.cursor)
