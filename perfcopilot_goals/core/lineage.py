@@ -21,6 +21,19 @@ def roster_digest(asana_user_of: Mapping[str, str | None]) -> str:
     return hashlib.sha256(json.dumps(mapped).encode()).hexdigest()
 
 
+def without_later_mappings(now: Mapping[str, str | None], earlier: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The roster as it is now, in which whoever was mapped since the earlier one is still unmapped.
+
+    A sync that picked goals by the earlier roster has none of theirs, so a block would say that they have no goals.
+    """
+    return {employee_id: gid if earlier.get(employee_id) == gid else None for employee_id, gid in now.items()}
+
+
+def keeps_mappings(now: Mapping[str, str | None], earlier: Mapping[str, str | None]) -> bool:
+    """Whether everybody who was mapped earlier is now mapped to the same Asana user. Others may have been added."""
+    return all(now.get(employee_id) == gid for employee_id, gid in earlier.items() if gid)
+
+
 def check_inputs(table: str, sources: Mapping[str, Source]) -> None:
     """Raise `GoalsGuardError` if an input was made from another state of a second input than the present one."""
     for name, source in sources.items():

@@ -11,7 +11,7 @@ from pydantic import PrivateAttr
 
 from perfcopilot_goals.asana.pacing import Clock
 from perfcopilot_goals.core.digests import digest_slice
-from perfcopilot_goals.core.lineage import ROSTER, check_inputs, roster_digest
+from perfcopilot_goals.core.lineage import ROSTER, check_inputs, roster_digest, without_later_mappings
 from perfcopilot_goals.core.receipt import require_balance
 from perfcopilot_goals.core.receipt_text import receipt_markdown
 from perfcopilot_goals.defs.columns import column_lineage
@@ -46,6 +46,8 @@ class SliceIOManager(dg.ConfigurableIOManager):
     allow_empty: bool = False
     # By input: where its slice came from. `load_input` fills it, and `handle_output` of the same step reads it.
     _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
+    # The roster as the run first read it. A whole sync uses that one to its end.
+    _roster: Roster | None = PrivateAttr(default=None)
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame | Connection | Roster:
         name, connection = context.asset_key.path[-1], context.partition_key
@@ -57,9 +59,10 @@ class SliceIOManager(dg.ConfigurableIOManager):
             with self.store.database.connect(f"reading {name}") as conn:
                 row = read_connection(conn, connection)
                 if name == ROSTER:
-                    roster = read_mapping(conn, connection)
-                    self._sources[ROSTER] = Source(roster_digest(roster), None, {}, {})
-                    return roster
+                    now = read_mapping(conn, connection)
+                    self._roster = now if self._roster is None else self._roster
+                    self._sources[ROSTER] = Source(roster_digest(self._roster), None, {}, {})
+                    return without_later_mappings(now, self._roster)
                 return row
 
     def handle_output(self, context: dg.OutputContext, obj: Slice) -> None:
@@ -89,6 +92,7 @@ class SliceIOManager(dg.ConfigurableIOManager):
                 | ({"allow_empty": True} if self.allow_empty else {}),
                 is_last=self._is_last(context, table),
                 roster=_roster_of(sources),
+                mapping=self._roster,
                 fetched_from=obj.fetched_from,
                 allow_empty=self.allow_empty,
                 history_days=self.store.settings.history_days,

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from perfcopilot_goals.core.lineage import roster_digest
+from perfcopilot_goals.core.lineage import keeps_mappings, roster_digest
 from perfcopilot_goals.domain.actions import SYNC
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.limits import HISTORY_DAYS
@@ -49,9 +49,9 @@ _WAITS = (0.5, 2.0)
 class Replacement:
     """Which slice is replaced, by which sync. `inputs` and `notes` go into the sync log; `is_last` completes the sync.
 
-    `roster` is the digest of the mapping that the rows were made with. `fetched_from` is the connection as it was when
-    they were fetched. `allow_empty` switches off the guard that keeps goals from being replaced by none. Closed
-    versions are kept for `history_days`.
+    The rows were made with the roster in `mapping`; where only its digest is known, that is in `roster`. `fetched_from`
+    is the connection as it was when they were fetched. `allow_empty` switches off the guard that keeps goals from being
+    replaced by none. Closed versions are kept for `history_days`.
     """
 
     connection: str
@@ -63,6 +63,7 @@ class Replacement:
     allow_empty: bool = False
     history_days: int = HISTORY_DAYS
     roster: str | None = None
+    mapping: Mapping[str, str | None] | None = None
     fetched_from: Connection | None = None
 
 
@@ -84,7 +85,7 @@ def replace_slice(
 
     - a sync that began later has written;
     - somebody was erased since the fetch began;
-    - the mapping is another one than the rows were made with;
+    - somebody whom the rows are about was unmapped, or mapped to another user;
     - goals would be replaced by none;
     - the counts of a whole sync do not add up.
     """
@@ -164,12 +165,18 @@ def _check_still_true(conn: sa.Connection, table: str, replacement: Replacement)
             connection=connection,
             action=action,
         )
-    if replacement.roster is not None and roster_digest(read_mapping(conn, connection)) != replacement.roster:
+    if replacement.roster is not None and not _is_roster_kept(read_mapping(conn, connection), replacement):
         raise GoalsGuardError(
             f"{table} was not written: its goals were picked by an earlier state of who is mapped to whom",
             connection=connection,
             action=action,
         )
+
+
+def _is_roster_kept(now: Mapping[str, str | None], replacement: Replacement) -> bool:
+    if replacement.mapping is None:
+        return roster_digest(now) == replacement.roster
+    return keeps_mappings(now, replacement.mapping)
 
 
 def read_slice(conn: sa.Connection, table: str, connection: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
