@@ -1,13 +1,13 @@
 """The sample company: some forty employees and, in their Asana, every case that a sync must get right.
 
 It is the same on every machine. `sample_company` says who owns what. Awkward texts come from `awkward`, ordinary ones
-from `wording`. Add an owner here when a case needs many goals or a relation between goals.
+from `generated`. Add an owner here when a case needs many goals or a relation between goals.
 """
 
 from typing import Any
 
 from perfcopilot_goals.sandbox.awkward import THEMES
-from perfcopilot_goals.sandbox.wording import goal_name, person_name
+from perfcopilot_goals.sandbox.generated import goal_name, person_name
 from perfcopilot_goals.sandbox.world import Employee, Goal, Person, World
 
 WORKSPACE_GID = "1201000000000001"
