@@ -10,8 +10,7 @@ import re
 import ssl
 from collections.abc import Sequence
 
-from requests.exceptions import ProxyError
-from urllib3.exceptions import ConnectTimeoutError, InvalidHeader, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, InvalidHeader, NameResolutionError, NewConnectionError, ProxyError
 
 from perfcopilot_goals.asana.bounds import CONNECT_SECONDS, OutOfTime
 from perfcopilot_goals.asana.responses import Retryable
@@ -64,7 +63,7 @@ def explain(error: BaseException, host: str, *, is_proxied: bool, has_begun: boo
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:
-    """The error and its causes: `requests` wraps what urllib3 wraps."""
+    """The error and its causes: urllib3 wraps what http.client, ssl and the socket raise."""
     chain = []
     while error is not None:
         chain.append(error)
