@@ -9,7 +9,6 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 # Seconds before attempts 2, 3 and 4. Asana's window is a minute, so after a 429 without Retry-After a shorter wait only
 # burns quota. A server error usually passes sooner.
@@ -31,29 +30,21 @@ class Stopped(Exception):
     """The sync is being given up, so waiting ends here."""
 
 
-class Clock(Protocol):
-    """Time as the client sees it."""
+class Clock:
+    """The machine's clock: time as the client sees it. The tests have one that they move."""
 
     def monotonic(self) -> float:
         """Seconds since some fixed moment. Never goes back."""
-
-    def wait(self, seconds: float, stop: threading.Event) -> None:
-        """Wait that long; raises `Stopped` as soon as `stop` is set."""
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def monotonic(self) -> float:
         return time.monotonic()
 
     def wait(self, seconds: float, stop: threading.Event) -> None:
+        """Wait that long; raises `Stopped` as soon as `stop` is set."""
         if stop.wait(seconds):
             raise Stopped
 
 
 # One for the process. Pacers are kept by token and clock, and a token must not have two.
-SYSTEM_CLOCK = SystemClock()
+SYSTEM_CLOCK = Clock()
 
 
 class Pacer:
