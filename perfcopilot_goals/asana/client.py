@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NoReturn
 
-from perfcopilot_goals.asana.address import check_base_url
-from perfcopilot_goals.asana.http import REQUEST_SECONDS, Transport
+from perfcopilot_goals.asana.http import REQUEST_SECONDS, Transport, check_base_url
 from perfcopilot_goals.asana.pacing import (
     ATTEMPTS,
     FAILED_BACKOFF,

@@ -5,7 +5,6 @@ headers. The numbers below are ours, chosen from Asana's published limits.
 """
 
 import hashlib
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -115,10 +114,6 @@ class Pacer:
         """The share of the rate that is left after rejections; 1.0 if there were none."""
         return self._full_interval / self.interval
 
-    def seconds_for(self, requests: int) -> float:
-        """How long that many requests take at this pace, without the server's own time."""
-        return requests * self.interval
-
     def _reserve(self) -> float:
         with self._lock:
             # How much a pause earns does not grow with a slower rate, or slots from before would leave as a crowd.
@@ -173,7 +168,7 @@ class RetryBudget:
             return is_left
 
 
-def backoff(waits: tuple[float, ...], attempt: int, jitter: Callable[[], float] = random.random) -> float:
+def backoff(waits: tuple[float, ...], attempt: int, jitter: Callable[[], float]) -> float:
     """Seconds to wait after attempt number `attempt` (from 1): at random between half of its wait and all of it."""
     wait = waits[min(attempt, len(waits)) - 1]
     return wait / 2 + jitter() * wait / 2
