@@ -42,8 +42,7 @@ _held: dict[ServerFiles, int] = {}
 
 def local_database_url(settings: Settings) -> str:
     """The URL of the local Postgres' database. The server runs from now on, at least until this process ends."""
-    with _process_lock, _as_store_errors():
-        files = locate(settings)
+    with _located(settings) as files:
         make_folders(settings, files)
         _become_user(files)
         response, port = process.ask(files, DATABASE)
@@ -55,8 +54,7 @@ def local_database_url(settings: Settings) -> str:
 
 def keep_running(settings: Settings) -> None:
     """From now on only `stop_local_postgres` stops the server, not the exit of its last user. Starts nothing."""
-    with _process_lock, _as_store_errors():
-        files = locate(settings)
+    with _located(settings) as files:
         make_folders(settings, files)
         with locked(files.start_lock):
             files.keep_marker.touch(mode=0o600)
@@ -64,16 +62,13 @@ def keep_running(settings: Settings) -> None:
 
 def stop_local_postgres(settings: Settings) -> bool:
     """Stop the server even if it has users, and undo `keep_running`. Returns whether anything ran."""
-    with _process_lock, _as_store_errors():
-        files = locate(settings)
-        with _start_locked(files):
-            return _stop(files)
+    with _located(settings) as files, _start_locked(files):
+        return _stop(files)
 
 
 def remove_local_postgres(settings: Settings) -> None:
     """Stop the server and delete all of its files, the database too, inside the home and outside."""
-    with _process_lock, _as_store_errors():
-        files = locate(settings)
+    with _located(settings) as files:
         with _start_locked(files):
             _stop(files)
             for folder in {files.base, files.notes}:
@@ -113,13 +108,15 @@ def _stop(files: ServerFiles) -> bool:
 
 
 @contextmanager
-def _as_store_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise GoalsStoreError(f"local Postgres: {error.filename}: {error.strerror}", "58030") from None
-    except psycopg.Error as error:
-        raise GoalsStoreError("local Postgres: setting up its database failed", error.sqlstate or "") from None
+def _located(settings: Settings) -> Iterator[ServerFiles]:
+    """This home's server, for one thread at a time. Failures become errors of ours."""
+    with _process_lock:
+        try:
+            yield locate(settings)
+        except OSError as error:
+            raise GoalsStoreError(f"local Postgres: {error.filename}: {error.strerror}", "58030") from None
+        except psycopg.Error as error:
+            raise GoalsStoreError("local Postgres: setting up its database failed", error.sqlstate or "") from None
 
 
 def _become_user(files: ServerFiles) -> None:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
-from socketserver import TCPServer, ThreadingMixIn
+from socketserver import ThreadingTCPServer
 from types import TracebackType
 from typing import Any, Self
 
@@ -123,7 +123,7 @@ class Sandbox:
 
 
 # Not http.server.HTTPServer, because its bind looks the host's name up in DNS.
-class _LoopbackServer(ThreadingMixIn, TCPServer):
+class _LoopbackServer(ThreadingTCPServer):
     """Listens at once, and responds in `serve_forever`. It counts requests; /sandbox/stats reads the counts."""
 
     daemon_threads = True
