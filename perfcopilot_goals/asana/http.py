@@ -1,7 +1,7 @@
 """One GET with urllib3: send it where a token may be sent, and read all of its body within bounds.
 
 Nothing is retried or followed here. A response that arrived whole is returned, whatever its status; if none did,
-`connect_errors` says why. `bounds` limits how long a server is waited for, and how much is read.
+`responses` says why. `bounds` limits how long a server is waited for, and how much is read.
 """
 
 import http.client
@@ -20,9 +20,8 @@ from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager
 from urllib3.exceptions import HTTPError
 
 from perfcopilot_goals.asana.bounds import CONNECT_SECONDS, POOLS, OutOfTime, TLSContext, TooLong, begin_request
-from perfcopilot_goals.asana.connect_errors import BAD_LENGTH, explain
 from perfcopilot_goals.asana.pacing import Stopped
-from perfcopilot_goals.asana.responses import Response, Retryable
+from perfcopilot_goals.asana.responses import BAD_LENGTH, Response, Retryable, explain
 from perfcopilot_goals.domain.web_address import basic_credentials, is_loopback, parse_web_address
 from perfcopilot_goals.errors import AsanaContractError, GoalsConfigError
 
