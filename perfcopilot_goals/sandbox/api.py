@@ -38,10 +38,9 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where an offset leads: behind row number `position`, which was `border`."""
+    """Where an offset of the list that was `asked` for leads: behind row number `position`, which was `border`."""
 
-    path: str
-    query: Mapping[str, str]
+    asked: tuple[str, Mapping[str, str]]
     position: int
     border: str
     expires_at: float
@@ -71,7 +70,7 @@ class Pager:
             return rows[start:], {"next_page": None}
         offset = secrets.token_urlsafe(32)
         expires_at = self._clock() + LIFETIME_SECONDS
-        self._places[offset] = _Place(request.path, _without_offset(request), end, rows[end - 1].gid, expires_at)
+        self._places[offset] = _Place(_without_offset(request), end, rows[end - 1].gid, expires_at)
         return rows[start:end], {"next_page": request.next_page(offset)}
 
     def _limit(self, request: Request) -> int | None:
@@ -87,7 +86,7 @@ class Pager:
         if offset is None:
             return 0
         place = self._places.get(offset)
-        if place is None or (place.path, place.query) != (request.path, _without_offset(request)):
+        if place is None or place.asked != _without_offset(request):
             raise Refusal(400, "offset: Your pagination token is invalid.")
         if place.expires_at < self._clock():
             raise Refusal(400, "offset: Your pagination token has expired.")
@@ -97,8 +96,8 @@ class Pager:
         return gids.index(place.border) + 1 if place.border in gids else place.position - 1
 
 
-def _without_offset(request: Request) -> dict[str, str]:
-    return {name: value for name, value in request.query.items() if name != "offset"}
+def _without_offset(request: Request) -> tuple[str, dict[str, str]]:
+    return request.path, {name: value for name, value in request.query.items() if name != "offset"}
 
 
 @dataclass(slots=True)

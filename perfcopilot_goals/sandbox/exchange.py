@@ -9,7 +9,6 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from email.message import Message
-from functools import cached_property
 from http.client import responses
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode
@@ -45,8 +44,8 @@ class Request:
     def path(self) -> str:
         return self.target.partition("?")[0]
 
-    @cached_property
-    def query(self) -> Mapping[str, str]:
+    @property
+    def query(self) -> dict[str, str]:
         """The parameters. An empty value is kept: `offset=` is not the same as no offset."""
         return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
 
