@@ -1,6 +1,6 @@
 """Waits for a server no longer than the request has left, takes no more bytes, and ends when the sync is given up.
 
-The timeouts of urllib3 apply to each read. A server that sends a byte now and then could hold a request for ever: in
+The timeouts of `requests` apply to each read. A server that sends a byte now and then could hold a request for ever: in
 body or headers, in the TLS handshake, in a proxy's reply. So `POOLS` and `TLSContext` do every such wait in `_wait`,
 which knows the bounds of this thread's request. Two waits are not interrupted: resolving a name, and opening a TCP
 connection, which has five seconds.

@@ -1,4 +1,4 @@
-"""One GET with urllib3: send it where a token may be sent, and read all of its body within bounds.
+"""One GET with `requests`: send it where a token may be sent, and read all of its body within bounds.
 
 Nothing is retried or followed here. A response that arrived whole is returned, whatever its status; if none did,
 `responses` says why. `bounds` limits how long a server is waited for, and how much is read.
@@ -12,11 +12,14 @@ import ssl
 import threading
 import zlib
 from collections.abc import Collection, Mapping
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
 import certifi
-from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import BaseHTTPResponse, ProxyManager
 from urllib3.exceptions import HTTPError
 
 from perfcopilot_goals.asana.bounds import CONNECT_SECONDS, POOLS, OutOfTime, TLSContext, TooLong, begin_request
@@ -79,38 +82,32 @@ class Transport:
         self.stop = stop
         self._base_url = base_url
         self._address = parse_web_address(base_url)
-        self._proxy = proxy if self._address.scheme == "https" else None
-        self._connections = _connections(self._address.scheme, token, self._proxy)
+        self._is_proxied = proxy is not None and self._address.scheme == "https"
+        self._session = _session(self._address.scheme, token, proxy)
 
     def get(self, path: str, params: Mapping[str, str]) -> Response:
         """The response to one GET, with its whole body. Redirects are not followed."""
         has_begun = False
         begin_request(self.request_seconds, _HEAD_BYTES + BODY_BYTES, self.stop)
         try:
-            with self._connections.request(
-                "GET",
-                f"{self._base_url}{path}",
-                fields=params,
-                timeout=CONNECT_SECONDS,
-                retries=False,
-                redirect=False,
-                preload_content=False,
+            with self._session.get(
+                f"{self._base_url}{path}", params=params, timeout=CONNECT_SECONDS, allow_redirects=False, stream=True
             ) as response:
                 has_begun = True
-                return Response(response.status, response.headers, _read_body(response))
+                return Response(response.status_code, response.raw.headers, _read_body(response.raw))
         except TooLong:
             raise _too_long() from None
         # ValueError: http.client tries to read a chunk whose size is negative.
         except (HTTPError, http.client.HTTPException, OSError, ValueError, OutOfTime) as error:
             if self.stop.is_set():
                 raise Stopped from None
-            failure = explain(error, self._address.host, is_proxied=self._proxy is not None, has_begun=has_begun)
+            failure = explain(error, self._address.host, is_proxied=self._is_proxied, has_begun=has_begun)
         # Raised outside the except block: the library's error may quote the request, and would be kept as the context.
         raise failure
 
     def close(self) -> None:
         """Close the kept-alive connections."""
-        self._connections.clear()
+        self._session.close()
 
 
 def _read_body(response: BaseHTTPResponse) -> bytes:
@@ -137,28 +134,53 @@ def _too_long() -> AsanaContractError:
     return AsanaContractError(f"a response of more than {BODY_BYTES // 1024 // 1024} MiB came; the rest was not read")
 
 
-def _connections(scheme: str, token: str, proxy: str | None) -> PoolManager:
-    """The kept-alive connections. Unlike `requests`, urllib3 takes no proxy, issuer or token from the environment."""
-    settings: dict[str, Any] = {
-        "num_pools": 1,
-        "maxsize": IN_FLIGHT,
-        "headers": {
-            "Authorization": f"Bearer {token}",
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-            "User-Agent": "perfcopilot-goals",
-        },
-        "ssl_context": _tls_context() if scheme == "https" else None,
+def _session(scheme: str, token: str, proxy: str | None) -> requests.Session:
+    session = _Session()
+    # Otherwise the environment's proxies, certificates and .netrc decide which token is sent, and where.
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers = {
+        "Authorization": f"Bearer {token}",
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip",
+        "User-Agent": "perfcopilot-goals",
     }
-    if proxy is None:
-        manager = PoolManager(**settings)
-    else:
-        # User and password for the proxy never go to Asana.
-        credentials, _, place = urlsplit(proxy).netloc.rpartition("@")
-        proxy_headers = {"Proxy-Authorization": f"Basic {basic_credentials(credentials)}"} if credentials else None
-        manager = ProxyManager(f"http://{place}", proxy_headers=proxy_headers, **settings)
-    manager.pool_classes_by_scheme = POOLS
-    return manager
+    credentials, _, place = urlsplit(proxy or "").netloc.rpartition("@")
+    if proxy:
+        session.proxies = {"https": f"http://{place}"}
+    session.mount(f"{scheme}://", _Adapter(_tls_context() if scheme == "https" else None, credentials))
+    return session
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """No redirect has a target. Even if told not to follow it, `requests` reads it whole and parses its target."""
+
+
+class _Adapter(HTTPAdapter):
+    """The connections to one server, directly or through a proxy."""
+
+    def __init__(self, context: ssl.SSLContext | None, proxy_credentials: str) -> None:
+        self._context = context
+        self._proxy_credentials = proxy_credentials
+        super().__init__(pool_connections=1, pool_maxsize=IN_FLIGHT, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> ProxyManager:
+        manager: ProxyManager = super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        """Does nothing: the context has all issuers. In `requests` this loads them anew for each connection."""
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        """User and password for the proxy. They never go to Asana."""
+        credentials = self._proxy_credentials
+        return {"Proxy-Authorization": f"Basic {basic_credentials(credentials)}"} if credentials else {}
 
 
 def _tls_context() -> ssl.SSLContext:

@@ -13,7 +13,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from urllib3.exceptions import ConnectTimeoutError, InvalidHeader, NameResolutionError, NewConnectionError, ProxyError
+from requests.exceptions import ProxyError
+from urllib3.exceptions import ConnectTimeoutError, InvalidHeader, NameResolutionError, NewConnectionError
 
 from perfcopilot_goals.asana.bounds import CONNECT_SECONDS, OutOfTime
 from perfcopilot_goals.domain.web_address import is_loopback
@@ -182,7 +183,7 @@ def explain(error: BaseException, host: str, *, is_proxied: bool, has_begun: boo
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:
-    """The error and its causes: urllib3 wraps what http.client, ssl and the socket raise."""
+    """The error and its causes: `requests` wraps what urllib3 wraps."""
     chain = []
     while error is not None:
         chain.append(error)

@@ -240,7 +240,8 @@ class _Walker:
             return refused.status
         except AsanaUnavailableError as error:
             self.failed[gid] = error
-            if not self.client.may_go_on():
+            # Stopped by the worker that got it, whose budget another worker's first try may have lifted since.
+            if self.client.stop.is_set() or not self.client.may_go_on():
                 raise self._failure() from None
             return 0
         return 200
