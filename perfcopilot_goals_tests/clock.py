@@ -2,10 +2,10 @@
 
 import threading
 
-from perfcopilot_goals.asana.pacing import Stopped
+from perfcopilot_goals.asana.pacing import Clock, Stopped
 
 
-class FakeClock:
+class FakeClock(Clock):
     """Time stands still until somebody waits. Safe to share between threads; each wait moves it for all."""
 
     def __init__(self) -> None:

@@ -10,13 +10,13 @@ import random
 import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NoReturn
 
-from perfcopilot_goals.asana.address import check_base_url
-from perfcopilot_goals.asana.http import REQUEST_SECONDS, Transport
+from perfcopilot_goals.asana.http import REQUEST_SECONDS, Transport, check_base_url
 from perfcopilot_goals.asana.pacing import (
     ATTEMPTS,
     FAILED_BACKOFF,
@@ -123,6 +123,18 @@ class AsanaClient:
         finally:
             with self.lock:
                 self._deadline += self.clock.monotonic() - began
+
+    @contextmanager
+    def workers(self, count: int) -> Iterator[ThreadPoolExecutor]:
+        """Threads to send requests from. If the block fails, they give up what they are doing."""
+        with ThreadPoolExecutor(count, thread_name_prefix="asana") as workers:
+            try:
+                yield workers
+            except BaseException:
+                # Also on Ctrl-C: workers waiting for their turn, a retry or a response would keep the process alive.
+                self.stop.set()
+                workers.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def close(self) -> None:
         """Stop the workers that wait, and close the kept-alive connections."""

@@ -1,7 +1,7 @@
-"""One GET with `requests`: send it, and read all of its body within bounds.
+"""One GET with `requests`: send it where a token may be sent, and read all of its body within bounds.
 
 Nothing is retried or followed here. A response that arrived whole is returned, whatever its status; if none did,
-`connect_errors` says why. `bounds` limits how long a server is waited for, and how much is read.
+`responses` says why. `bounds` limits how long a server is waited for, and how much is read.
 """
 
 import http.client
@@ -11,7 +11,7 @@ import re
 import ssl
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,12 +23,13 @@ from urllib3 import BaseHTTPResponse, ProxyManager
 from urllib3.exceptions import HTTPError
 
 from perfcopilot_goals.asana.bounds import CONNECT_SECONDS, POOLS, OutOfTime, TLSContext, TooLong, begin_request
-from perfcopilot_goals.asana.connect_errors import BAD_LENGTH, explain
 from perfcopilot_goals.asana.pacing import Stopped
-from perfcopilot_goals.asana.responses import Response, Retryable
-from perfcopilot_goals.domain.web_address import basic_credentials, parse_web_address
+from perfcopilot_goals.asana.responses import BAD_LENGTH, Response, Retryable, explain
+from perfcopilot_goals.domain.web_address import basic_credentials, is_loopback, parse_web_address
 from perfcopilot_goals.errors import AsanaContractError, GoalsConfigError
 
+ASANA_HOST = "app.asana.com"
+DEFAULT_BASE_URL = f"https://{ASANA_HOST}/api/1.0"
 REQUEST_SECONDS = 60.0
 BODY_BYTES = 8 * 1024 * 1024
 # Headers come on top of the body; http.client takes a hundred of them.
@@ -36,6 +37,36 @@ _HEAD_BYTES = 1024 * 1024
 # Asana allows 50 GETs in flight per token.
 IN_FLIGHT = 50
 _CHUNK = 64 * 1024
+
+
+def check_base_url(base_url: str, allowed_hosts: Collection[str] = ()) -> str:
+    """The URL without a trailing slash, or `GoalsConfigError` if the token may not be sent there.
+
+    It may be sent to Asana, to a loopback address, and to a host that the operator allowed by name. Otherwise anybody
+    who can edit a connection could have it sent to a host of their own. A URL with a user, a query or a fragment is
+    refused. So is one that two libraries read differently, such as `https://app.asana.com\\@evil`.
+    """
+    try:
+        address = parse_web_address(base_url)
+    except ValueError as error:
+        raise _refused(str(error)) from None
+    if address.query is not None or address.fragment is not None or "@" in base_url:
+        raise _refused("has a query, a fragment or an @, which an API's address does not have")
+    if not is_loopback(address.host):
+        if address.host != ASANA_HOST and address.host not in allowed_hosts:
+            raise _refused(
+                f"has a host that is not {ASANA_HOST}, and the token is sent nowhere else",
+                ". If the host is right, name it in PERFCOPILOT_ASANA_HOSTS",
+            )
+        if address.scheme != "https":
+            raise _refused("is not https; off this machine the token travels encrypted only")
+    return base_url.rstrip("/")
+
+
+def _refused(reason: str, or_else: str = "") -> GoalsConfigError:
+    return GoalsConfigError(
+        f"the base URL {reason}; no request was sent", action=f"Asana's is {DEFAULT_BASE_URL}{or_else}"
+    )
 
 
 class Transport:

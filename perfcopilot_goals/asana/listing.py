@@ -90,9 +90,7 @@ def parse_data(response: Any, request: str) -> Sequence[dict[str, Any]]:
 
 
 def _parse_offset(response: dict[str, Any], request: str, paged: bool) -> str | None:
-    if "next_page" not in response and not paged:
-        return None
-    next_page = response.get("next_page", "missing")
+    next_page = response.get("next_page", "missing" if paged else None)
     if next_page is None:
         return None
     offset = next_page.get("offset") if isinstance(next_page, dict) else None

@@ -5,11 +5,9 @@ headers. The numbers below are ours, chosen from Asana's published limits.
 """
 
 import hashlib
-import random
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 # Seconds before attempts 2, 3 and 4. Asana's window is a minute, so after a 429 without Retry-After a shorter wait only
 # burns quota. A server error usually passes sooner.
@@ -31,29 +29,21 @@ class Stopped(Exception):
     """The sync is being given up, so waiting ends here."""
 
 
-class Clock(Protocol):
-    """Time as the client sees it."""
+class Clock:
+    """The machine's clock: time as the client sees it. The tests have one that they move."""
 
     def monotonic(self) -> float:
         """Seconds since some fixed moment. Never goes back."""
-
-    def wait(self, seconds: float, stop: threading.Event) -> None:
-        """Wait that long; raises `Stopped` as soon as `stop` is set."""
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def monotonic(self) -> float:
         return time.monotonic()
 
     def wait(self, seconds: float, stop: threading.Event) -> None:
+        """Wait that long; raises `Stopped` as soon as `stop` is set."""
         if stop.wait(seconds):
             raise Stopped
 
 
 # One for the process. Pacers are kept by token and clock, and a token must not have two.
-SYSTEM_CLOCK = SystemClock()
+SYSTEM_CLOCK = Clock()
 
 
 class Pacer:
@@ -124,10 +114,6 @@ class Pacer:
         """The share of the rate that is left after rejections; 1.0 if there were none."""
         return self._full_interval / self.interval
 
-    def seconds_for(self, requests: int) -> float:
-        """How long that many requests take at this pace, without the server's own time."""
-        return requests * self.interval
-
     def _reserve(self) -> float:
         with self._lock:
             # How much a pause earns does not grow with a slower rate, or slots from before would leave as a crowd.
@@ -182,7 +168,7 @@ class RetryBudget:
             return is_left
 
 
-def backoff(waits: tuple[float, ...], attempt: int, jitter: Callable[[], float] = random.random) -> float:
+def backoff(waits: tuple[float, ...], attempt: int, jitter: Callable[[], float]) -> float:
     """Seconds to wait after attempt number `attempt` (from 1): at random between half of its wait and all of it."""
     wait = waits[min(attempt, len(waits)) - 1]
     return wait / 2 + jitter() * wait / 2

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from perfcopilot_goals.asana.client import AsanaClient
@@ -17,12 +18,11 @@ SUBGOALS, GOAL_RELATIONSHIPS, AUTO = "subgoals", "goal_relationships", "auto"
 Subgoals = list[dict[str, Any]]
 
 
+@dataclass(eq=False)
 class NoRoute(Exception):
     """No sub-goal route is left to ask. `error` says what happened and what to do."""
 
-    def __init__(self, error: GoalsError) -> None:
-        super().__init__()
-        self.error = error
+    error: GoalsError
 
 
 class RouteInUse:

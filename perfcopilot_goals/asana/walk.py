@@ -14,11 +14,9 @@ read.
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
-from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from perfcopilot_goals.asana.client import AsanaClient
@@ -150,31 +148,18 @@ class _Walker:
         if not goal_gids:
             return
         was_stopped = False
-        left = iter(goal_gids)
+        left = deque(goal_gids)
         asked: dict[Future[Subgoals], str] = {}
-        finished: SimpleQueue[Future[Subgoals]] = SimpleQueue()
-        with ThreadPoolExecutor(min(IN_FLIGHT, len(goal_gids)), thread_name_prefix="asana") as workers:
-
-            def ask(how_many: int) -> None:
-                for gid in islice(left, how_many):
-                    future = workers.submit(self._read_or_stop, read, gid)
-                    asked[future] = gid
-                    future.add_done_callback(finished.put)
-
-            try:
-                ask(LINED_UP)
-                while asked:
-                    done = finished.get()
+        with self.client.workers(min(IN_FLIGHT, len(goal_gids))) as workers:
+            while left or asked:
+                while left and len(asked) < LINED_UP:
+                    gid = left.popleft()
+                    asked[workers.submit(self._read_or_stop, read, gid)] = gid
+                for done in wait(asked, return_when=FIRST_COMPLETED).done:
                     try:
                         self._settle(asked.pop(done), done.result)
                     except Stopped:
                         was_stopped = True  # by the worker that failed, whose error is among those to come
-                    ask(1)
-            except BaseException:
-                # Also on Ctrl-C: workers waiting for their turn, a retry or a response would keep the process alive.
-                self.client.stop.set()
-                workers.shutdown(wait=False, cancel_futures=True)
-                raise
         if was_stopped:
             raise Stopped
 
@@ -255,7 +240,8 @@ class _Walker:
             return refused.status
         except AsanaUnavailableError as error:
             self.failed[gid] = error
-            if not self.client.may_go_on():
+            # Stopped by the worker that got it, whose budget another worker's first try may have lifted since.
+            if self.client.stop.is_set() or not self.client.may_go_on():
                 raise self._failure() from None
             return 0
         return 200

@@ -7,6 +7,7 @@ decides who may do what, and when.
 import os
 import socket
 import time
+from pathlib import Path
 from typing import Literal
 
 import psycopg
@@ -14,7 +15,7 @@ import psycopg
 from perfcopilot_goals.errors import GoalsStoreError
 from perfcopilot_goals.local_postgres.files import ServerFiles, write_private
 from perfcopilot_goals.local_postgres.locks import is_locked, locked
-from perfcopilot_goals.local_postgres.programs import PROGRAM_SECONDS, find_programs, popen, run
+from perfcopilot_goals.local_postgres.programs import find_programs, run
 
 # Enough to recover from a crash, or to shut down with a long checkpoint.
 WAIT_SECONDS = 30.0
@@ -106,7 +107,7 @@ def _launch(files: ServerFiles, use_last_port: bool) -> int:
         with locked(files.alive_lock) as alive:
             # The shell ends at once and leaves the server to process 1. So it is no child of ours and outlives us. It
             # has only these two of our files open, so a program that reads our output to its end does not wait for it.
-            popen(files, ["/bin/sh", "-c", '"$@" >&2 &', "sh", *server], log, alive).wait(PROGRAM_SECONDS)
+            run(files, Path("/bin/sh"), "-c", '"$@" >&2 &', "sh", *server, errors=log, inherited=(alive,))
         return length
     finally:
         os.close(log)

@@ -71,36 +71,34 @@ def initialise(files: ServerFiles, password: str) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def run(files: ServerFiles, program: Path, *arguments: str, inherited: tuple[int, ...] = ()) -> str:
-    """Run a program as the server's user. Returns "" if it succeeded, otherwise the last line that it wrote."""
-    with popen(files, [str(program), *arguments], subprocess.PIPE, *inherited) as process:
-        try:
-            errors = process.communicate(timeout=PROGRAM_SECONDS)[1].decode("utf-8", "replace").strip().splitlines()
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise GoalsStoreError(f"local Postgres: {program.name} took over {PROGRAM_SECONDS:.0f} seconds") from None
-        except BaseException:
-            process.kill()
-            raise
-    return "" if process.returncode == 0 else (errors or [f"exit code {process.returncode}"])[-1]
+def run(
+    files: ServerFiles, program: Path, *arguments: str, errors: int = subprocess.PIPE, inherited: tuple[int, ...] = ()
+) -> str:
+    """Run a program as the server's user, in the server's folder, in a session of its own.
 
-
-def popen(files: ServerFiles, command: list[str], errors: int, *inherited: int) -> subprocess.Popen[bytes]:
-    """Start the command as the server's user, in the server's folder, in a session of its own."""
-    return subprocess.Popen(
-        command,
-        cwd=files.base,
-        # Not the caller's environment: its PG variables would count, and its locale would translate the messages.
-        env={"PATH": "/usr/bin:/bin", "HOME": str(files.base), "LC_ALL": "C"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=errors,
-        pass_fds=inherited,
-        start_new_session=True,
-        user=files.user.pw_uid if files.user else None,
-        group=files.user.pw_gid if files.user else None,
-        extra_groups=[] if files.user else None,
-    )
+    Returns "" if it succeeded, otherwise the last line that it wrote. `errors` is a file for these lines instead.
+    """
+    try:
+        done = subprocess.run(
+            [str(program), *arguments],
+            cwd=files.base,
+            # Not the caller's environment: its PG variables would count, and its locale would translate the messages.
+            env={"PATH": "/usr/bin:/bin", "HOME": str(files.base), "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            pass_fds=inherited,
+            start_new_session=True,
+            user=files.user.pw_uid if files.user else None,
+            group=files.user.pw_gid if files.user else None,
+            extra_groups=[] if files.user else None,
+            timeout=PROGRAM_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise GoalsStoreError(f"local Postgres: {program.name} took over {PROGRAM_SECONDS:.0f} seconds") from None
+    lines = (done.stderr or b"").decode("utf-8", "replace").strip().splitlines()
+    return "" if done.returncode == 0 else (lines or [f"exit code {done.returncode}"])[-1]
 
 
 def _can_run(files: ServerFiles, tree: Path) -> bool:

@@ -8,15 +8,12 @@ Asana's documentation, independently of each other.
 """
 
 from perfcopilot_goals.sandbox.company import sample_company
-from perfcopilot_goals.sandbox.exchange import Fault, Raw, Request, Response
+from perfcopilot_goals.sandbox.exchange import Fault, Raw, Request, Response, now_and_then
 from perfcopilot_goals.sandbox.generated import generated_world
 from perfcopilot_goals.sandbox.server import Sandbox
-from perfcopilot_goals.sandbox.traffic import Call
-from perfcopilot_goals.sandbox.trouble import now_and_then
 from perfcopilot_goals.sandbox.world import Employee, Goal, Person, World, roster_csv
 
 __all__ = [
-    "Call",
     "Employee",
     "Fault",
     "Goal",

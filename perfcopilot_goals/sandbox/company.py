@@ -1,13 +1,13 @@
 """The sample company: some forty employees and, in their Asana, every case that a sync must get right.
 
 It is the same on every machine. `sample_company` says who owns what. Awkward texts come from `awkward`, ordinary ones
-from `wording`. Add an owner here when a case needs many goals or a relation between goals.
+from `generated`. Add an owner here when a case needs many goals or a relation between goals.
 """
 
 from typing import Any
 
 from perfcopilot_goals.sandbox.awkward import THEMES
-from perfcopilot_goals.sandbox.wording import goal_name, person_name
+from perfcopilot_goals.sandbox.generated import goal_name, person_name
 from perfcopilot_goals.sandbox.world import Employee, Goal, Person, World
 
 WORKSPACE_GID = "1201000000000001"
@@ -24,7 +24,6 @@ class _Company:
 
     def __init__(self) -> None:
         self.world = World(WORKSPACE_GID, "Thimble & Daughters (sample)", people={})
-        self.goals: list[Goal] = []
 
     def person(self, name: str, email: str | None) -> str:
         gid = f"1202{len(self.world.people) + 1:012d}"
@@ -46,7 +45,7 @@ class _Company:
 
     def goal(self, owner_gid: str | None, *parent_gids: str, name: str | None = None, **fields: Any) -> str:
         """Add an ordinary goal with these fields changed; returns its GID."""
-        number = len(self.goals)
+        number = len(self.world.goals)
         start_on, due_on = DATES[number % len(DATES)]
         ordinary: dict[str, Any] = {
             "html_notes": DESCRIPTION,
@@ -55,13 +54,13 @@ class _Company:
             "status_type": STATUS_TYPES[number % len(STATUS_TYPES)],
         }
         gid = f"1205{number + 1:012d}"
-        self.goals.append(Goal(gid, goal_name(number) if name is None else name, owner_gid, **(ordinary | fields)))
-        for parent_gid in parent_gids:
-            self.world.subgoals.setdefault(parent_gid, []).append(gid)
+        name = goal_name(number) if name is None else name
+        self.world.add(Goal(gid, name, owner_gid, **(ordinary | fields)), *parent_gids)
         return gid
 
     def finished(self) -> World:
-        in_list_order = [self.goals[position * STRIDE % len(self.goals)] for position in range(len(self.goals))]
+        goals = list(self.world.goals.values())
+        in_list_order = [goals[position * STRIDE % len(goals)] for position in range(len(goals))]
         self.world.goals = {goal.gid: goal for goal in in_list_order}
         return self.world
 

@@ -1,13 +1,43 @@
-"""A world of any size, for measurements and load. The same arguments always give the same world.
+"""A world of any size, for measurements and load, and the word lists that ordinary names are made from.
 
-It is cheap: 100,000 goals take about a second. Awkward data is in `company`.
+The same arguments always give the same world. It is cheap: 100,000 goals take about a second. Awkward data is in
+`company`. Add words at the ends of the lists, because a goal's number picks its words.
 """
 
-from perfcopilot_goals.sandbox.wording import goal_name
 from perfcopilot_goals.sandbox.world import Employee, Goal, Person, World
 
 DESCRIPTION = "<body>" + "Agreed with the team in the planning week, and looked at every month. " * 3 + "</body>"
 STATUS_TYPES = (None, "on_track", "at_risk", "off_track", "achieved", "partial", "missed", "dropped")
+
+VERBS = (
+    "Grow", "Cut", "Launch", "Simplify", "Document", "Automate", "Double", "Stabilize", "Pilot", "Review", "Migrate",
+)  # fmt: skip
+OBJECTS = (
+    "web traffic", "onboarding time", "the partner portal", "invoice handling", "support backlog", "trial sign-ups",
+    "release checks", "supplier terms", "the pricing page", "warehouse returns", "the hiring loop", "energy use",
+    "customer interviews",
+)  # fmt: skip
+MEASURES = (
+    "by 10%", "by 30%", "before the summer", "in three regions", "for new customers", "with fewer steps", "by year end",
+)  # fmt: skip
+
+GIVEN_NAMES = (
+    "Ada", "Bruno", "Chiara", "Dmitri", "Elif", "Farid", "Greta", "Hugo", "Ingrid", "Jonas", "Kavya", "Lorenzo", "Mina",
+    "Noor", "Oskar", "Priya", "Quentin", "Rosa", "Stellan", "Tomoko", "Ulla", "Viktor", "Wanda", "Xenia", "Yusuf",
+    "Zelda",
+)  # fmt: skip
+# Nobody has these names: they are things on a kitchen shelf.
+FAMILY_NAMES = ("Thimble", "Marzipan", "Colander", "Nutmeg", "Trivet", "Caraway", "Ladle")
+
+
+def goal_name(number: int) -> str:
+    """A goal's name. The lists' lengths share no factor, so the first 1,001 names all differ."""
+    return f"{VERBS[number % 11]} {OBJECTS[number % 13]} {MEASURES[number % 7]}"
+
+
+def person_name(number: int) -> str:
+    """A made-up person's name; numbers below 182 all differ."""
+    return f"{GIVEN_NAMES[number % 26]} {FAMILY_NAMES[number % 7]}"
 
 
 def generated_world(

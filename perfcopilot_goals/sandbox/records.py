@@ -1,14 +1,56 @@
-"""The world's objects as Asana's full JSON, and what Asana selects of them when no `opt_fields` is sent.
+"""The world's objects as Asana's full JSON, and the part of them that `opt_fields` or Asana's default selects.
 
 Add a key here when the product starts to read it. Most of the others that Asana's published record has are left out.
+
+`opt_fields` replaces the default selection; it never adds to it. The GID always comes. A bare object (`owner`) gives
+its GID and resource type. A dotted path (`owner.name`) gives its GID and that field, and then the bare name adds
+nothing. Unknown names are dropped silently, and a path through null gives null.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from hashlib import blake2b
+from typing import Any, TypeAlias
 
 from perfcopilot_goals.sandbox.exchange import Json
-from perfcopilot_goals.sandbox.fields import parse
 from perfcopilot_goals.sandbox.world import Goal, Person, World
+
+Selection: TypeAlias = Mapping[str, "Selection"]
+
+BARE_OBJECT: Mapping[str, Mapping[str, Any]] = {"resource_type": {}}
+
+
+@lru_cache(maxsize=256)
+def parse(opt_fields: str) -> Selection:
+    """The tree of names in comma-separated paths. Of what Asana understands, `(a|b)` and `this.` are left out."""
+    tree: dict[str, Any] = {}
+    for path in opt_fields.split(","):
+        below = tree
+        for name in path.strip().split("."):
+            below = below.setdefault(name, {})
+    return tree
+
+
+def select(record: Json, selection: Selection) -> Json:
+    """The chosen part of one record."""
+    chosen: Json = {"gid": record["gid"]} if "gid" in record else {}
+    for name, below in selection.items():
+        if name not in record:
+            continue
+        value = record[name]
+        if below and not isinstance(value, dict | list | None):
+            continue  # a path into a plain value selects nothing
+        chosen[name] = _narrow(value, below)
+    return chosen
+
+
+def _narrow(value: Any, below: Selection) -> Any:
+    if isinstance(value, list):
+        return [_narrow(element, below) for element in value]
+    if isinstance(value, dict):
+        return select(value, below or BARE_OBJECT)
+    return value
+
 
 NAMED = parse("resource_type,name")
 USER_FULL = parse("resource_type,name,email,workspaces.resource_type,workspaces.name")

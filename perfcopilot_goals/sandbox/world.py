@@ -56,6 +56,10 @@ class World:
     hidden: set[str] = field(default_factory=set)
     roster: list[Employee] = field(default_factory=list)
 
+    @property
+    def gid(self) -> str:
+        return self.workspace_gid
+
     def add(self, goal: Goal, *parent_gids: str) -> None:
         """Append a goal to the list, as a sub-goal of each parent named."""
         self.goals[goal.gid] = goal
@@ -76,13 +80,14 @@ class World:
             if goal_gid in children:
                 children.remove(goal_gid)
 
-    def visible(self, goal_gids: Iterable[str]) -> list[str]:
-        """The goals that exist and that the token may see, in the same order."""
+    def visible(self, goal_gids: Iterable[str] | None = None) -> list[Goal]:
+        """The goals that exist and that the token may see: these, or all that there are, in order."""
         # A copy before any loop: a test may delete a goal while another thread responds.
-        gids = list(goal_gids)
-        if goal_gids is not self.goals:
-            gids = [gid for gid in gids if gid in self.goals]
-        return [gid for gid in gids if gid not in self.hidden] if self.hidden else gids
+        if goal_gids is None:
+            goals = list(self.goals.values())
+        else:
+            goals = [goal for gid in list(goal_gids) if (goal := self.goals.get(gid))]
+        return [goal for goal in goals if goal.gid not in self.hidden] if self.hidden else goals
 
     def owned_by(self, person_gid: str) -> list[str]:
         """The goals that a person owns, in list order; hidden ones too."""

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from perfcopilot_goals.asana.address import DEFAULT_BASE_URL, check_base_url
 from perfcopilot_goals.asana.client import GRACE_SECONDS
-from perfcopilot_goals.asana.identity import Identity, fetch_identity, fetch_workspace
+from perfcopilot_goals.asana.http import DEFAULT_BASE_URL, check_base_url
 from perfcopilot_goals.asana.listing import ask_for_goals
+from perfcopilot_goals.asana.objects import Identity, fetch_identity, fetch_workspace
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
 from perfcopilot_goals.core.roster import check_gid
 from perfcopilot_goals.domain.actions import INSPECT

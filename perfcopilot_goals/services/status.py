@@ -62,7 +62,7 @@ def plan_sync(database: Database, connection: str) -> SyncPlan:
     with database.connect("reading the plan", snapshot=True) as conn:
         row = read_connection(conn, connection)
         parts = read_plan(conn, connection, row.subgoal_route)
-    seconds = Pacer(row.requests_per_minute, SYSTEM_CLOCK).seconds_for(parts.requests)
+    seconds = parts.requests * Pacer(row.requests_per_minute, SYSTEM_CLOCK).interval
     return SyncPlan(connection, parts, row.requests_per_minute, seconds)
 
 

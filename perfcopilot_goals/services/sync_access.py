@@ -7,8 +7,8 @@ Dagster in here, because commands that ask Asana need not wait for its import.
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 
-from perfcopilot_goals.asana.address import check_base_url
 from perfcopilot_goals.asana.client import GRACE_SECONDS, AsanaClient
+from perfcopilot_goals.asana.http import check_base_url
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock, token_identity
 from perfcopilot_goals.domain.actions import IMPORT, SET_WORKSPACE
 from perfcopilot_goals.domain.connection import Connection

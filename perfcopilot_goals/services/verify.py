@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from perfcopilot_goals.asana.single_goals import fetch_single_goals
+from perfcopilot_goals.asana.objects import fetch_single_goals
 from perfcopilot_goals.core.block_comparison import LineResult, Version, choose_version, compare_block
 from perfcopilot_goals.core.block_text import find_block
 from perfcopilot_goals.core.digests import digest_text

@@ -7,7 +7,7 @@ at once and not by the next sync.
 from collections.abc import Callable
 from typing import Any
 
-from perfcopilot_goals.asana.identity import fetch_identity
+from perfcopilot_goals.asana.objects import fetch_identity
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
 from perfcopilot_goals.core.roster import check_gid
 from perfcopilot_goals.domain.actions import INSPECT, SET_JOB

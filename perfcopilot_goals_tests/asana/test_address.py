@@ -2,8 +2,8 @@
 
 import pytest
 
-from perfcopilot_goals.asana.address import check_base_url
 from perfcopilot_goals.asana.client import AsanaClient
+from perfcopilot_goals.asana.http import check_base_url
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.settings import load_settings
 from perfcopilot_goals_tests.asana.canaries import BODY, TOKEN, assert_tells_nothing, raises

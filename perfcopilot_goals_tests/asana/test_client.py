@@ -12,12 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcopilot_goals.asana.client import GRACE_SECONDS, AsanaClient
-from perfcopilot_goals.asana.identity import fetch_identity, fetch_workspace
 from perfcopilot_goals.asana.listing import ask_for_goals, fetch_goals, fetch_users
-from perfcopilot_goals.asana.pacing import ATTEMPTS, Stopped, SystemClock
+from perfcopilot_goals.asana.objects import fetch_identity, fetch_single_goals, fetch_workspace
+from perfcopilot_goals.asana.pacing import ATTEMPTS, Clock, Stopped
 from perfcopilot_goals.asana.responses import Refused, parse_retry_after
 from perfcopilot_goals.asana.routes import GOAL_RELATIONSHIPS
-from perfcopilot_goals.asana.single_goals import fetch_single_goals
 from perfcopilot_goals.asana.walk import walk_subgoals
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, AsanaUnavailableError, GoalsError
 from perfcopilot_goals.sandbox import Fault, Raw, Request, Response
@@ -475,7 +474,7 @@ def test_the_request_stats_count_requests_pages_throttles_and_waits(connect: Con
 @pytest.mark.parametrize("status", [429, 503])
 def test_f3_closing_a_client_ends_a_back_off_on_the_real_clock(status: int, connect: Connect) -> None:
     with serve(flat_world(3), faults=faults.status(status, retry_after="600")) as asana:
-        client = connect(asana, clock=SystemClock())
+        client = connect(asana, clock=Clock())
         threading.Timer(0.2, client.close).start()
         before = time.monotonic()
         with pytest.raises(Stopped) as caught:

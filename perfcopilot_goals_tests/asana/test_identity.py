@@ -2,7 +2,7 @@
 
 import pytest
 
-from perfcopilot_goals.asana.identity import fetch_identity, fetch_workspace
+from perfcopilot_goals.asana.objects import fetch_identity, fetch_workspace
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, GoalsConfigError, GoalsError
 from perfcopilot_goals.sandbox import Fault, Sandbox
 from perfcopilot_goals_tests import scripted_faults as faults

@@ -13,10 +13,10 @@ from perfcopilot_goals.asana.pacing import (
     BURST,
     FAILED_BACKOFF,
     THROTTLED_BACKOFF,
+    Clock,
     Pacer,
     RetryBudget,
     Stopped,
-    SystemClock,
     backoff,
     pacer_for,
     token_identity,
@@ -49,7 +49,7 @@ class Crowd(FakeClock):
         self.ends.append(self.now + seconds)
 
 
-class Stalled:
+class Stalled(Clock):
     """A clock for threads, moved by the test: whoever is due by then wakes, however late that is."""
 
     def __init__(self, threads: int) -> None:
@@ -269,7 +269,7 @@ def test_a_stopped_request_does_not_leave(asked: int) -> None:
 
 
 def test_f3_a_wait_on_the_real_clock_ends_when_it_is_stopped() -> None:
-    clock, stop = SystemClock(), threading.Event()
+    clock, stop = Clock(), threading.Event()
     threading.Timer(0.05, stop.set).start()
     before = clock.monotonic()
     with pytest.raises(Stopped):
@@ -283,7 +283,7 @@ def test_the_time_predicted_for_many_requests_is_the_time_they_take(rate: int) -
     pacer = Pacer(rate, clock)
     for _ in range(300):
         pacer.acquire(NEVER)
-    assert clock.now - 1_000 == pytest.approx(pacer.seconds_for(300))
+    assert clock.now - 1_000 == pytest.approx(300 * pacer.interval)
 
 
 def test_a_token_has_one_pacer_whatever_connections_share_it() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from perfcopilot_goals.asana.single_goals import fetch_single_goals
+from perfcopilot_goals.asana.objects import fetch_single_goals
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, AsanaUnavailableError, GoalsError
 from perfcopilot_goals.sandbox import Fault
 from perfcopilot_goals_tests import scripted_faults as faults

@@ -9,7 +9,7 @@ import pytest
 
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.http import IN_FLIGHT
-from perfcopilot_goals.asana.pacing import SystemClock
+from perfcopilot_goals.asana.pacing import Clock
 from perfcopilot_goals.asana.routes import AUTO, GOAL_RELATIONSHIPS, SUBGOALS
 from perfcopilot_goals.asana.walk import Walk, walk_subgoals
 from perfcopilot_goals.core.subgoal_refusals import refusal_of_lists
@@ -635,7 +635,7 @@ def test_f2_ctrl_c_ends_the_walk_though_every_worker_waits_for_its_turn(connect:
     with serve(family_world(200, 0), routes="both") as asana:
         before = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
-            walk(connect(asana, clock=SystemClock(), requests_per_minute=150), asana, on_goal=interrupt)
+            walk(connect(asana, clock=Clock(), requests_per_minute=150), asana, on_goal=interrupt)
         assert time.monotonic() - before < 2
         assert asana.count() == 2
     assert workers_alive() == []

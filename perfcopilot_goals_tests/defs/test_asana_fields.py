@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from perfcopilot_goals.asana.client import AsanaClient
-from perfcopilot_goals.asana.identity import fetch_identity, fetch_workspace
 from perfcopilot_goals.asana.listing import fetch_users
+from perfcopilot_goals.asana.objects import fetch_identity, fetch_workspace
 from perfcopilot_goals_tests.defs.running_instance import TOKEN, Running
 from perfcopilot_goals_tests.published_description import load_description, published_fields
 

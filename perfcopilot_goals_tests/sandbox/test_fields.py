@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from perfcopilot_goals.sandbox import Goal, Person, Sandbox, World
-from perfcopilot_goals.sandbox.fields import parse, select
+from perfcopilot_goals.sandbox.records import parse, select
 from perfcopilot_goals_tests.sandbox.asking import ask
 
 RECORD = {

@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from perfcopilot_goals.sandbox import Request, Response, Sandbox, World
-from perfcopilot_goals.sandbox.limits import MESSAGE
+from perfcopilot_goals.sandbox.traffic import TOO_MANY
 from perfcopilot_goals_tests.sandbox.asking import Clock, ask, message_of
 
 
@@ -14,7 +14,7 @@ def test_a_burst_passes_and_the_next_call_gets_a_retry_after(world: World) -> No
         assert [ask(asana, "/users/me").status_code for _ in range(3)] == [200, 200, 200]
         refused = ask(asana, "/users/me")
         assert refused.status_code == 429
-        assert message_of(refused) == MESSAGE
+        assert message_of(refused) == TOO_MANY
         clock.now += int(refused.headers["Retry-After"])
         assert ask(asana, "/users/me").status_code == 200
         assert (asana.count(), asana.rejected) == (5, 1)
