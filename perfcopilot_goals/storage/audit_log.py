@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from perfcopilot_goals.core.erasure import MARK
 from perfcopilot_goals.core.similarity import address_of
-from perfcopilot_goals.schemas.sql_tables import sql_table
+from perfcopilot_goals.schemas.tables import sql_table
 
 _AUDIT = sql_table("audit_log")
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from perfcopilot_goals.core.prompts import Block, Line, render_block
 from perfcopilot_goals.domain.block import BlockHistory, BlockVersion
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.sql_tables import sql_table
+from perfcopilot_goals.schemas.tables import sql_table
 from perfcopilot_goals.storage.employees import no_such_employee
 from perfcopilot_goals.storage.sync_log import read_source
 

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from perfcopilot_goals.domain.connection_health import ConnectionHealth
-from perfcopilot_goals.schemas.sql_tables import any_of, sql_table
+from perfcopilot_goals.schemas.tables import any_of, sql_table
 
 _CONNECTIONS = sql_table("connections")
 _EMPLOYEES = sql_table("employees")

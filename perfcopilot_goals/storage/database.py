@@ -3,7 +3,7 @@
 All SQL of the product runs on connections from here. They are pooled, have time limits, and are in UTC. Every error of
 the driver becomes one of ours: its message quotes rows, parameters and addresses, so only its SQLSTATE gets out.
 
-Statements are SQLAlchemy's, over the tables of `schemas.sql_tables`. COPY, DDL, Dagster's rows and reads of the catalog
+Statements are SQLAlchemy's, over the tables of `schemas.tables`. COPY, DDL, Dagster's rows and reads of the catalog
 are plain SQL on the driver's own connection (`driver`).
 """
 

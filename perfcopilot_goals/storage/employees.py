@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 from perfcopilot_goals.core.roster import shared_gids
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.sql_tables import any_of, ordered, sql_table
+from perfcopilot_goals.schemas.tables import any_of, ordered, sql_table
 from perfcopilot_goals.storage.erased import read_erased
 from perfcopilot_goals.storage.locks import lock_roster
 from perfcopilot_goals.storage.versions import withdraw_employees

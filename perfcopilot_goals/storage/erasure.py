@@ -16,7 +16,7 @@ from perfcopilot_goals.core.similarity import address_of
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.domain.sync import SLICE_TABLES, VERSION_TABLES
 from perfcopilot_goals.schemas import SCHEMA
-from perfcopilot_goals.schemas.sql_tables import any_of, sql_table
+from perfcopilot_goals.schemas.tables import any_of, sql_table
 from perfcopilot_goals.storage.audit_log import redact_audit_log
 from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.employees import no_such_employee, read_employees

@@ -15,7 +15,7 @@ from psycopg import sql
 from perfcopilot_goals.core.erasure import spellings
 from perfcopilot_goals.core.similarity import address_of, fold
 from perfcopilot_goals.schemas import SCHEMA
-from perfcopilot_goals.schemas.sql_tables import sql_table
+from perfcopilot_goals.schemas.tables import sql_table
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
 from perfcopilot_goals.storage.local_files import local_files

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from perfcopilot_goals.domain.roster_and_settings import RosterAndSettings
-from perfcopilot_goals.schemas.sql_tables import any_of, ordered, sql_table
+from perfcopilot_goals.schemas.tables import any_of, ordered, sql_table
 
 _CONNECTIONS = sql_table("connections")
 _EMPLOYEES = sql_table("employees")

@@ -20,8 +20,7 @@ from perfcopilot_goals.domain.limits import HISTORY_DAYS
 from perfcopilot_goals.domain.sync import Source
 from perfcopilot_goals.errors import GoalsConfigError, GoalsGuardError, GoalsStoreError
 from perfcopilot_goals.schemas import SCHEMA
-from perfcopilot_goals.schemas.sql_tables import ordered, sql_table
-from perfcopilot_goals.schemas.tables import frame, own_columns, tables
+from perfcopilot_goals.schemas.tables import frame, ordered, own_columns, sql_table, tables
 from perfcopilot_goals.storage.connections import has_connection, read_connection
 from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.employees import read_mapping

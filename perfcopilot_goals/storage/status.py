@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from perfcopilot_goals.domain.limits import PAGE_SIZE
 from perfcopilot_goals.domain.sync import FailedSync
-from perfcopilot_goals.schemas.sql_tables import any_of, sql_table
+from perfcopilot_goals.schemas.tables import any_of, sql_table
 from perfcopilot_goals.storage.sync_log import read_failed_sync, read_last_route, read_last_sync, read_source
 from perfcopilot_goals.storage.users_check import read_users_check
 

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from perfcopilot_goals.core.receipt import build_receipt
 from perfcopilot_goals.domain.sync import INTERRUPTED, Source, Sync
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.sql_tables import sql_table
+from perfcopilot_goals.schemas.tables import sql_table
 
 _SYNCS = sql_table("syncs")
 _CONNECTIONS = sql_table("connections")

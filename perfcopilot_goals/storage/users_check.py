@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.errors import GoalsGuardError
-from perfcopilot_goals.schemas.sql_tables import any_of, ordered, sql_table
+from perfcopilot_goals.schemas.tables import any_of, ordered, sql_table
 
 _CONNECTIONS = sql_table("connections")
 _EMPLOYEES = sql_table("employees")
