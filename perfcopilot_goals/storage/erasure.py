@@ -1,7 +1,7 @@
 """Removes one person from the product's own tables.
 
-This module says which rows are a person's. `dagster_rows` removes what Dagster keeps of them, and `local_files` what
-files hold. `erased` keeps digests of who was erased.
+This module says which rows are a person's. `dagster_history` removes what Dagster and its files keep of them.
+`erased` keeps digests of who was erased.
 """
 
 import datetime as dt
