@@ -1,24 +1,19 @@
-"""How connections stand: the status of each, which were corrected since they failed, what the next sync costs."""
+"""How one connection stands, and what its next sync costs."""
 
 import datetime as dt
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from perfcopilot_goals.domain.limits import PAGE_SIZE
-from perfcopilot_goals.domain.sync import FailedSync
-from perfcopilot_goals.schemas.tables import any_of, sql_table
+from perfcopilot_goals.schemas.tables import sql_table
 from perfcopilot_goals.storage.sync_log import read_failed_sync, read_last_route, read_last_sync, read_source
 from perfcopilot_goals.storage.users_check import read_users_check
 
 _CONNECTIONS = sql_table("connections")
 _EMPLOYEES = sql_table("employees")
-_ROSTER_CHANGES = sql_table("roster_changes")
-_ERASED = sql_table("erased")
 _ROWS = sql_table("mapped_goal_rows")
 _BLOCKS = sql_table("prompt_blocks")
-_SYNCS = sql_table("syncs")
 
 
 @dataclass(frozen=True)
@@ -91,39 +86,6 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
         failed_at=failed.finished_at if failed else None,
         failed_with=failed.error_code if failed else None,
     )
-
-
-def read_failed_syncs(conn: sa.Connection, failed_with: Collection[str]) -> list[FailedSync]:
-    """The enabled connections whose latest sync failed with one of these errors, by one statement.
-
-    A roster that was imported after the last change of the settings counts as a change of them. That is so if its
-    oldest entry is newer than they are. Where a guard refused the sync, only the roster counts: any change of it, and
-    an erasure. The mapping may have changed while the sync ran, or it may have left nobody with a goal.
-    """
-    c, s, e, r, x = _CONNECTIONS.c, _SYNCS.c, _EMPLOYEES.c, _ROSTER_CHANGES.c, _ERASED.c
-    imported_at = sa.select(sa.func.min(e.updated_at)).where(e.connection == c.connection).scalar_subquery()
-    roster_changed_at = sa.select(sa.func.max(r.changed_at)).where(r.connection == c.connection).scalar_subquery()
-    erased_at = sa.select(sa.func.max(x.erased_at)).where(x.connection == c.connection).scalar_subquery()
-    latest = (
-        sa.select(s.started_at, s.state, s.error_code)
-        .where(s.connection == c.connection)
-        .order_by(s.started_at.desc())
-        .limit(1)
-        .lateral("latest")
-    )
-    is_guarded = latest.c.error_code == "GoalsGuardError"
-    # Without a roster nothing has changed since the connection was added.
-    changed_at = sa.case(
-        (is_guarded, sa.func.greatest(c.created_at, roster_changed_at, erased_at)),
-        else_=sa.func.greatest(c.updated_at, imported_at),
-    )
-    query = (
-        sa.select(c.connection, changed_at, latest.c.started_at)
-        .join_from(_CONNECTIONS, latest, sa.true())
-        .where(c.enabled, latest.c.state == "failed", latest.c.error_code == any_of(failed_with))
-        .order_by(c.connection)
-    )
-    return [FailedSync(*row) for row in conn.execute(query)]
 
 
 def read_plan(conn: sa.Connection, connection: str, route: str) -> Plan:
