@@ -1,7 +1,7 @@
 """Removes one person from the product's own tables.
 
 This module says which rows are a person's. `dagster_history` removes what Dagster and its files keep of them.
-`erased` keeps digests of who was erased.
+`employees` keeps digests of who was erased.
 """
 
 import datetime as dt
@@ -19,8 +19,7 @@ from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.tables import any_of, sql_table
 from perfcopilot_goals.storage.audit_log import redact_audit_log
 from perfcopilot_goals.storage.database import Database, driver
-from perfcopilot_goals.storage.employees import no_such_employee, read_employees
-from perfcopilot_goals.storage.erased import known_by, read_erased, remember_erased
+from perfcopilot_goals.storage.employees import known_by, no_such_employee, read_employees, read_erased, remember_erased
 from perfcopilot_goals.storage.users_check import forget_users_check
 
 _RAW, _OWNED, _SUBGOALS, _MAPPED, _BLOCKS = map(sql_table, SLICE_TABLES)

@@ -23,8 +23,7 @@ from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.tables import frame, ordered, own_columns, sql_table, tables
 from perfcopilot_goals.storage.connections import has_connection, read_connection
 from perfcopilot_goals.storage.database import Database, driver
-from perfcopilot_goals.storage.employees import read_mapping
-from perfcopilot_goals.storage.erased import has_erasure_since
+from perfcopilot_goals.storage.employees import has_erasure_since, read_mapping
 from perfcopilot_goals.storage.locks import lock_slices
 from perfcopilot_goals.storage.sync_log import (
     Write,

@@ -9,13 +9,12 @@ import pytest
 
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsGuardError
-from perfcopilot_goals.storage.all_connections import read_states
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees, map_employee, map_unmapped
 from perfcopilot_goals.storage.erasure import erase_employee
 from perfcopilot_goals.storage.roster import read_conflicts
-from perfcopilot_goals.storage.status import read_plan
+from perfcopilot_goals.storage.status import read_plan, read_states
 from perfcopilot_goals.storage.users_check import (
     UsersCheck,
     read_users_check,
