@@ -14,7 +14,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -89,7 +89,7 @@ def open_session(url: str, monotonic: Callable[[], float], sleep: Callable[[floa
                 conn.close()
                 raise
         waited = monotonic() - began
-        left = cause.wait_seconds - waited
+        left = (cause.passes_in or 0) - waited
         if left <= 0:
             # Raised outside the `except`: the driver's error quotes addresses and must not become the context.
             raise ConnectFailed(cause, waited)
@@ -112,33 +112,25 @@ def _parameters(url: str, connect_timeout: int) -> dict[str, Any]:
 
 def _begin_session(conn: psycopg.Connection, url: str, parameters: dict[str, Any]) -> None:
     """Check that the session is ours alone, then give it our limits and UTC."""
-
-    @contextmanager
-    def another() -> Iterator[psycopg.Connection]:
-        with psycopg.connect(**parameters) as other, ended_after(other, float(parameters["connect_timeout"])):
-            yield other
-
     with ended_after(conn, 3 * CONNECT_SECONDS):
         if url not in _checked_urls:
-            _check_sessions(conn, another)
+            _check_sessions(conn, parameters)
             _checked_urls.add(url)
         # By `set`, because poolers refuse `options` at the start-up.
         conn.execute(_session_settings(str(parameters["options"]), conn.info.server_version))
     conn.autocommit = False
 
 
-def _check_sessions(
-    conn: psycopg.Connection, open_another: Callable[[], AbstractContextManager[psycopg.Connection]]
-) -> None:
-    """Raise `GoalsConfigError` if a connection like these does not keep a session of Postgres to itself.
+def _check_sessions(conn: psycopg.Connection, parameters: dict[str, Any]) -> None:
+    """Raise `GoalsConfigError` if a connection with these parameters does not keep a session of Postgres to itself.
 
-    Both are in autocommit. Without a pooler one query is enough: the session's number is the one named at the login,
+    Without a pooler one query is enough: the session's number is the one named at the login,
     and a pooler makes up another one there.
     """
     pid, _ = _place(conn)
     if pid == conn.info.backend_pid:
         return
-    with open_another() as other:
+    with psycopg.connect(**parameters) as other, ended_after(other, float(parameters["connect_timeout"])):
         if _share_sessions(conn, other):
             raise GoalsConfigError(
                 "the database's address is that of a connection pooler in transaction mode, where locks do not hold; "
