@@ -126,14 +126,12 @@ def frame(table: str, rows: Iterable[Sequence[Any]], columns: Sequence[str] | No
 
 def stamp(rows: pd.DataFrame, connection: str, synced_at: dt.datetime, run_id: str) -> pd.DataFrame:
     """The rows, with the three columns that every slice has in front."""
-    stamps = pd.DataFrame(
-        {
-            "connection": pd.Series(connection, index=rows.index, dtype="object"),
-            "synced_at": pd.Series(synced_at, index=rows.index, dtype="datetime64[us, UTC]"),
-            "run_id": pd.Series(run_id, index=rows.index, dtype="object"),
-        }
-    )
-    return pd.concat([stamps, rows], axis=1)
+    stamps = {
+        "connection": pd.Series(connection, index=rows.index, dtype="object"),
+        "synced_at": pd.Series(synced_at, index=rows.index, dtype="datetime64[us, UTC]"),
+        "run_id": pd.Series(run_id, index=rows.index, dtype="object"),
+    }
+    return pd.concat([pd.DataFrame(stamps), rows], axis=1)
 
 
 def validate(table: str, rows: pd.DataFrame) -> pd.DataFrame:

@@ -55,7 +55,7 @@ def begin_sync(conn: sa.Connection, connection: str, run_id: str, synced_at: dt.
         sa.func.now(),
         sa.literal("running"),
     ).where(_CONNECTIONS.c.connection == connection)
-    entered = conn.scalar(
+    entered: dt.datetime | None = conn.scalar(
         postgresql.insert(_SYNCS)
         .from_select([c.connection, c.run_id, c.synced_at, c.started_at, c.state], row)
         .on_conflict_do_update(
@@ -66,8 +66,7 @@ def begin_sync(conn: sa.Connection, connection: str, run_id: str, synced_at: dt.
     )
     if entered is None:
         raise was_removed(connection)
-    moment: dt.datetime = entered
-    return moment.astimezone(dt.UTC)
+    return entered.astimezone(dt.UTC)
 
 
 def began_at(conn: sa.Connection, connection: str, run_id: str) -> dt.datetime:

@@ -39,13 +39,9 @@ def read_users_check(conn: sa.Connection, connection: str) -> UsersCheck:
     c, e = _CONNECTIONS.c, _EMPLOYEES.c
     roster = sa.select(sa.func.count()).where(e.connection == c.connection).scalar_subquery()
     is_older = _day(c.users_checked_at) < _day(sa.func.clock_timestamp())
-    row = conn.execute(
-        sa.select(
-            c.users_checked_at,
-            sa.func.coalesce(c.users_seen, roster),
-            sa.and_(c.check_users, sa.func.coalesce(is_older, True)),
-        ).where(c.connection == connection)
-    ).first()
+    is_due = sa.and_(c.check_users, sa.func.coalesce(is_older, True))
+    query = sa.select(c.users_checked_at, sa.func.coalesce(c.users_seen, roster), is_due)
+    row = conn.execute(query.where(c.connection == connection)).first()
     return UsersCheck(*row) if row else UsersCheck(None, 0, is_due=False)
 
 
@@ -62,23 +58,15 @@ def record_users_check(
         c.workspace_gid.is_not_distinct_from(connection.workspace_gid),
         c.base_url == connection.base_url,
     )
-    recorded = conn.scalar(
-        sa.update(_CONNECTIONS)
-        .where(*is_the_same)
-        .values(users_checked_at=sa.func.clock_timestamp(), users_seen=users)
-        .returning(c.connection)
-    )
-    if recorded is None:
+    checked = {"users_checked_at": sa.func.clock_timestamp(), "users_seen": users}
+    if not conn.execute(sa.update(_CONNECTIONS).where(*is_the_same).values(checked)).rowcount:
         raise GoalsGuardError(
             "the workspace was changed while its users were being fetched; nothing was recorded about them",
             connection=connection.connection,
         )
     kind = sa.literal(dict(conflicts), JSONB)[e.employee_id].astext
-    conn.execute(
-        sa.update(_EMPLOYEES)
-        .where(e.connection == connection.connection, e.mapping_conflict.is_distinct_from(kind))
-        .values(mapping_conflict=kind)
-    )
+    is_other = (e.connection == connection.connection, e.mapping_conflict.is_distinct_from(kind))
+    conn.execute(sa.update(_EMPLOYEES).where(*is_other).values(mapping_conflict=kind))
 
 
 def record_gone_users(conn: sa.Connection, connection: str, gids: Collection[str]) -> list[str]:
@@ -99,15 +87,11 @@ def forget_users_check(conn: sa.Connection, connection: str) -> None:
 
     For when the comparison is out of date: the workspace changed, or somebody was erased whom a conflict may be about.
     """
-    c, e = _CONNECTIONS.c, _EMPLOYEES.c
-    conn.execute(
-        sa.update(_CONNECTIONS).where(c.connection == connection).values(users_checked_at=None, users_seen=None)
-    )
-    conn.execute(
-        sa.update(_EMPLOYEES)
-        .where(e.connection == connection, e.mapping_conflict.is_not(None))
-        .values(mapping_conflict=None)
-    )
+    e = _EMPLOYEES.c
+    unchecked = sa.update(_CONNECTIONS).values(users_checked_at=None, users_seen=None)
+    conn.execute(unchecked.where(_CONNECTIONS.c.connection == connection))
+    has_conflict = (e.connection == connection, e.mapping_conflict.is_not(None))
+    conn.execute(sa.update(_EMPLOYEES).where(*has_conflict).values(mapping_conflict=None))
 
 
 def forget_gone_users(conn: sa.Connection, connection: str) -> None:
