@@ -108,11 +108,7 @@ def delete_checks(conn: sa.Connection, cutoff: dt.datetime) -> None:
     """
     if not has_table(conn, DAGSTER_SCHEMA, "asset_check_executions"):
         return
-    tables = {
-        "checks": _table("asset_check_executions"),
-        "events": _table("event_logs"),
-        "runs": _table("runs"),
-    }
+    tables = {"checks": _table("asset_check_executions"), "events": _table("event_logs"), "runs": _table("runs")}
     # A result without a run has an empty run id.
     for statement in (
         "delete from {checks} c where run_id <> '' and not exists (select from {runs} r where r.run_id = c.run_id)",

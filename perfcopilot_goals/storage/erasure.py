@@ -99,7 +99,7 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
         running_syncs=conn.scalar(running) or 0,
         is_unmapped=person.asana_user_gid is None,
         is_email_shared=is_shared,
-        audited=_leave_audit_log(conn, connection, theirs, address),
+        audited=redact_audit_log(conn, connection, theirs, address),
     )
 
 
@@ -119,8 +119,8 @@ def redact_sync_log(conn: sa.Connection, connection: str, redact: Callable[[Any]
     changed = 0
     syncs = conn.execute(sa.select(c.run_id, c.counts, c.receipt).where(c.connection == connection)).all()
     for run_id, counts, receipt in syncs:
-        redacted = {"counts": redact(counts)} | ({"receipt": redact(receipt)} if receipt is not None else {})
-        if (redacted["counts"], redacted.get("receipt")) != (counts, receipt):
+        redacted = {"counts": redact(counts), "receipt": receipt and redact(receipt)}
+        if redacted != {"counts": counts, "receipt": receipt}:
             this_sync = (c.connection == connection, c.run_id == run_id)
             conn.execute(sa.update(_SYNCS).where(*this_sync).values(redacted))
             changed += 1
@@ -178,17 +178,6 @@ def _unmanage(conn: sa.Connection, connection: str, address: str, others: Iterab
     e = _EMPLOYEES.c
     update = sa.update(_EMPLOYEES).where(e.connection == connection, e.employee_id == any_of(reports))
     return conn.execute(update.values(manager_email=None, updated_at=sa.func.now())).rowcount
-
-
-def _leave_audit_log(conn: sa.Connection, connection: str, ids: Collection[str], address: str) -> int:
-    """Take the ids out of the audit log, and the address as that of an actor; returns how many entries changed.
-
-    In another connection's entries the address stays if its roster has somebody with it: they were not erased there.
-    """
-    e = _EMPLOYEES.c
-    rosters = conn.execute(sa.select(e.connection, e.email)).all() if address else []
-    elsewhere = {name for name, email in rosters if address_of(email) == address} - {connection}
-    return redact_audit_log(conn, connection, ids, address, elsewhere)
 
 
 def _their_gids(conn: sa.Connection, connection: str, person: Employee) -> tuple[set[str], set[str]]:

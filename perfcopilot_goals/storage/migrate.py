@@ -15,9 +15,8 @@ from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver,
 from perfcopilot_goals.storage.sessions import LOCK_SECONDS
 
 HEAD = "0007"
-_MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals migration', 0))"
-_GIVE_UP = f"set local lock_timeout = '{LOCK_SECONDS}s'"
+_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def ensure_migrated(database: Database) -> None:
@@ -56,7 +55,7 @@ def _ensure_migrated(database: Database) -> None:
                     conn.execute(sa.schema.CreateSchema(name))
         with database.connect("migrating the schema", maintenance=True) as conn:
             # Everybody who reads a table waits behind a migration that waits for it.
-            driver(conn).execute(_GIVE_UP)
+            driver(conn).execute(f"set local lock_timeout = '{LOCK_SECONDS}s'")
             _upgrade(conn)
 
 
@@ -69,8 +68,7 @@ def _read_version(conn: sa.Connection) -> str | None:
 
 
 def _check_known(version: str | None) -> None:
-    known = {path.stem.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py")}
-    if version is not None and version not in known:
+    if version is not None and not any((_MIGRATIONS / "versions").glob(f"{version}_*.py")):
         raise GoalsConfigError(
             f"the database's tables are at version {version}, which this program does not know",
             action="Upgrade the program: it is older than the tables",
