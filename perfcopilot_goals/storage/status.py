@@ -129,7 +129,10 @@ def _count(table: sa.Table, connection: str, *conditions: sa.ColumnElement[bool]
 
 def read_connection_health(conn: sa.Connection) -> list[ConnectionHealth]:
     """Every enabled connection, by name."""
-    c, e, latest, syncs = _CONNECTIONS.c, _EMPLOYEES.c, _latest_sync(), _syncs_from_the_latest()
+    c, e, latest = _CONNECTIONS.c, _EMPLOYEES.c, _latest_sync()
+    # `offset 0` has Postgres go through the syncs from the latest on. Otherwise it takes those that fit to be rare, and
+    # unpacks the `counts` of all: that took 8 s for 10,000 connections of 15 syncs.
+    syncs = _syncs().offset(0).correlate(_CONNECTIONS).subquery()
     tables = syncs.c.counts["tables"]
     complete_at = sa.select(syncs.c.synced_at).where(syncs.c.state == "complete", tables.has_key("prompt_blocks"))
     unread_lists = tables["subgoals"]["notes"]["unread_lists"].astext.cast(sa.Integer)
@@ -234,20 +237,12 @@ def _read(conn: sa.Connection, states: sa.Select[Any]) -> list[RosterAndSettings
     return [RosterAndSettings(*row) for row in conn.execute(query)]
 
 
-def _latest_sync() -> sa.FromClause:
-    """The connection's latest sync."""
-    return _syncs().limit(1).lateral("latest")
-
-
-def _syncs_from_the_latest() -> sa.Subquery:
-    """The connection's syncs, the latest first, to take the first that fits.
-
-    `offset 0` has Postgres go through them one by one. Otherwise it takes those that fit to be rare, and unpacks the
-    `counts` of all: that took 8 s for 10,000 connections of 15 syncs.
-    """
-    return _syncs().offset(0).correlate(_CONNECTIONS).subquery()
-
-
 def _syncs() -> sa.Select[Any]:
+    """The connection's syncs, the latest first."""
     s = _SYNCS.c
     return sa.select(_SYNCS).where(s.connection == _CONNECTIONS.c.connection).order_by(s.started_at.desc())
+
+
+def _latest_sync() -> sa.FromClause:
+    """The latest of them."""
+    return _syncs().limit(1).lateral("latest")
