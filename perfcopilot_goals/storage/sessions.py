@@ -124,8 +124,8 @@ def _begin_session(conn: psycopg.Connection, url: str, parameters: dict[str, Any
 def _check_sessions(conn: psycopg.Connection, parameters: dict[str, Any]) -> None:
     """Raise `GoalsConfigError` if a connection with these parameters does not keep a session of Postgres to itself.
 
-    Without a pooler one query is enough: the session's number is the one named at the login,
-    and a pooler makes up another one there.
+    Without a pooler one query is enough: the session's number is the one named at the login, and a pooler makes up
+    another one there.
     """
     pid, _ = _place(conn)
     if pid == conn.info.backend_pid:
