@@ -32,8 +32,7 @@ from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.schemas.tables import Slice, tables
 from perfcopilot_goals.services.sync_access import require_employees, require_workspace
 from perfcopilot_goals.storage.blocks import read_block_history
-from perfcopilot_goals.storage.employees import read_mapping
-from perfcopilot_goals.storage.erased import read_erased
+from perfcopilot_goals.storage.employees import read_erased, read_mapping
 from perfcopilot_goals.storage.slices import read_slice
 from perfcopilot_goals.storage.sync_log import read_last_route
 

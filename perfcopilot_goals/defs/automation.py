@@ -19,8 +19,7 @@ from perfcopilot_goals.domain.ids import show_ids
 from perfcopilot_goals.domain.sync import SLICE_TABLES, FailedSync
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.storage.connections import read_enabled
-from perfcopilot_goals.storage.roster_and_settings import count_enabled
-from perfcopilot_goals.storage.status import read_failed_syncs
+from perfcopilot_goals.storage.status import count_enabled, read_failed_syncs
 
 # One process for the five steps: with a process each, imports cost more than the sync of a small company.
 sync_goals = dg.define_asset_job(

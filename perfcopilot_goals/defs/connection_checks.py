@@ -31,7 +31,7 @@ from perfcopilot_goals.domain.actions import SYNC_JOB
 from perfcopilot_goals.domain.connection_health import EndedRun
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.storage.blocks import read_truncated
-from perfcopilot_goals.storage.connection_health import read_connection_health, read_logged_runs
+from perfcopilot_goals.storage.status import read_connection_health, read_logged_runs
 
 ASSET = "connections"
 CHECK_JOB = "check_connections"

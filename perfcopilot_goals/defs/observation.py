@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from perfcopilot_goals.core.observing import observe_changes, parse_observed, render_observed
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.roster_and_settings import RosterAndSettings
-from perfcopilot_goals.storage.roster_and_settings import count_enabled, read_changed_states, read_now
+from perfcopilot_goals.storage.status import count_enabled, read_changed_states, read_now
 
 # Nothing waits for an observation, and every tick costs Dagster the same, also if nothing changed.
 SENSOR_SECONDS = 60

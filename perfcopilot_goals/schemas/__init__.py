@@ -1,6 +1,6 @@
 """The tables, each declared once.
 
-`models` declares them; `tables` and `sql_tables` derive the rest. `lineage` says which columns a column comes from.
+`models` declares them; `tables` derives the rest. `lineage` says which columns a column comes from.
 `dictionary` writes `docs/tables.md`.
 """
 

@@ -8,9 +8,6 @@ from collections.abc import Mapping
 
 RAW, OWNED, SUBGOALS, ROWS = "raw_workspace_goals", "owned_goals", "subgoals", "mapped_goal_rows"
 
-# table -> column -> (table, column) of what it comes from
-ColumnSources = Mapping[str, tuple[tuple[str, str], ...]]
-
 
 def _same(names: str, *tables: str) -> dict[str, tuple[tuple[str, str], ...]]:
     return {name: tuple((table, name) for table in tables) for name in names.split()}
@@ -20,7 +17,8 @@ _OWNER = ((RAW, "owner_gid"), ("employees", "asana_user_gid"))
 _OWNERS_GOALS = ((RAW, "owner_gid"), (RAW, "goal_gid"))
 _LINES = tuple((ROWS, name) for name in ("kind", "position", "name", "status"))
 
-SOURCES: Mapping[str, ColumnSources] = {
+# table -> column -> (table, column) of what it comes from
+SOURCES: Mapping[str, Mapping[str, tuple[tuple[str, str], ...]]] = {
     RAW: {"html_notes_chars": ((RAW, "html_notes"),)},
     OWNED: {
         **_same("goal_gid name due_on start_on status_type", RAW),

@@ -1,52 +1,39 @@
 """What is derived from the models beside this file.
 
-Validation, the column order of a load, Dagster's column schema, the fields asked of Asana, and `docs/tables.md`. What
-a column's value *means* stays in `core`, how it is stored in `storage`.
+Validation, the tables that statements are written over, the column order of a load, Dagster's column schema, the fields
+asked of Asana, and `docs/tables.md`. What a column's value *means* stays in `core`, how it is stored in `storage`.
 """
 
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import pandas as pd
 import pandera.pandas as pa
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.errors import GoalsSchemaError
-from perfcopilot_goals.schemas import models
+from perfcopilot_goals.schemas import SCHEMA
+from perfcopilot_goals.schemas.models import MODELS
 
 SLICE_COLUMNS = ("connection", "synced_at", "run_id")
 
-# pandera's name of a type -> Postgres' and pandas' names. Text, dates and JSON stay objects, so that None stays None.
-_TYPES = {
-    "str": ("text", "object"),
-    "int64": ("integer", "int64"),
-    "Int64": ("integer", "Int64"),
-    "bool": ("boolean", "bool"),
-    "date": ("date", "object"),
-    "object": ("jsonb", "object"),
-    "datetime64[us, UTC]": ("timestamp with time zone", "datetime64[us, UTC]"),
+# pandera's name of a type -> Postgres', SQLAlchemy's and pandas' type. Text, dates and JSON stay objects, so that None
+# stays None.
+_TYPES: dict[str, tuple[str, sa.types.TypeEngine[Any], str]] = {
+    "str": ("text", sa.Text(), "object"),
+    "int64": ("integer", sa.Integer(), "int64"),
+    "Int64": ("integer", sa.Integer(), "Int64"),
+    "bool": ("boolean", sa.Boolean(), "bool"),
+    "date": ("date", sa.Date(), "object"),
+    "object": ("jsonb", postgresql.JSONB(none_as_null=True), "object"),
+    "datetime64[us, UTC]": ("timestamp with time zone", sa.DateTime(timezone=True), "datetime64[us, UTC]"),
 }
-
-_MODELS: dict[str, type[pa.DataFrameModel]] = {
-    "raw_workspace_goals": models.RawWorkspaceGoals,
-    "owned_goals": models.OwnedGoals,
-    "subgoals": models.Subgoals,
-    "mapped_goal_rows": models.MappedGoalRows,
-    "prompt_blocks": models.PromptBlocks,
-    "block_versions": models.BlockVersions,
-    "goal_versions": models.GoalVersions,
-    "connections": models.Connections,
-    "employees": models.Employees,
-    "roster_changes": models.RosterChanges,
-    "syncs": models.Syncs,
-    "erased": models.Erased,
-    "erasure_keys": models.ErasureKeys,
-    "audit_log": models.AuditLog,
-}
+_metadata = sa.MetaData(SCHEMA)
 
 
 @dataclass(frozen=True)
@@ -63,10 +50,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its model and what is derived from it."""
+    """One table: what validates its rows, what statements are written over, and what is derived from its model."""
 
     name: str
-    model: type[pa.DataFrameModel]
+    schema: pa.DataFrameSchema
+    sql: sa.Table
     grain: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
@@ -81,20 +69,43 @@ class Table:
         return [column.asana for column in self.columns if column.asana and column.asana != "gid"]
 
 
-@cache
+def _table(name: str, model: type[pa.DataFrameModel], key: tuple[str, ...]) -> Table:
+    schema = model.to_schema()
+    schema.unique = list(key)
+    sql, columns = sa.Table(name, _metadata), []
+    for column_name, column in schema.columns.items():
+        pg_type, sql_type, dtype = _TYPES[str(column.dtype)]
+        is_key = column_name in key
+        # A whole number in a key counts by itself, in the database.
+        is_counted = is_key and pg_type == "integer"
+        sql.append_column(sa.Column(column_name, sql_type, primary_key=is_key, autoincrement=is_counted))
+        asana = (column.metadata or {}).get("asana")
+        columns.append(Column(column_name, pg_type, dtype, column.nullable, column.description or "", asana))
+    return Table(name, schema, sql, (model.__doc__ or "").strip(), key, tuple(columns))
+
+
+# Made once, when this is imported: a statement must not mix two tables of the same name.
+_TABLES = {name: _table(name, model, tuple(key.split())) for name, (model, key) in MODELS.items()}
+
+
 def tables() -> dict[str, Table]:
     """Every table by name. The five asset tables come first, in the order of the pipeline."""
-    return {name: _table(name, model) for name, model in _MODELS.items()}
+    return _TABLES
 
 
-def _table(name: str, model: type[pa.DataFrameModel]) -> Table:
-    schema = model.to_schema()
-    columns = []
-    for column_name, column in schema.columns.items():
-        pg_type, dtype = _TYPES[str(column.dtype)]
-        asana = (column.metadata or {}).get("asana")
-        columns.append(Column(str(column_name), pg_type, dtype, column.nullable, column.description or "", asana))
-    return Table(name, model, (model.__doc__ or "").strip(), tuple(schema.unique or ()), tuple(columns))
+def sql_table(name: str) -> sa.Table:
+    """The table as SQLAlchemy has it, for the statements of `storage`."""
+    return _TABLES[name].sql
+
+
+def ordered(column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """The column to order by: by its characters, the same in every database whatever its language."""
+    return column.collate("C")
+
+
+def any_of(values: Iterable[str]) -> sa.ColumnElement[Any]:
+    """Any of these texts, to compare a column with: one parameter, however many they are."""
+    return sa.any_(sa.literal(list(values), postgresql.ARRAY(sa.Text)))
 
 
 def own_columns(table: str) -> list[str]:
@@ -115,20 +126,18 @@ def frame(table: str, rows: Iterable[Sequence[Any]], columns: Sequence[str] | No
 
 def stamp(rows: pd.DataFrame, connection: str, synced_at: dt.datetime, run_id: str) -> pd.DataFrame:
     """The rows, with the three columns that every slice has in front."""
-    stamps = pd.DataFrame(
-        {
-            "connection": pd.Series(connection, index=rows.index, dtype="object"),
-            "synced_at": pd.Series(synced_at, index=rows.index, dtype="datetime64[us, UTC]"),
-            "run_id": pd.Series(run_id, index=rows.index, dtype="object"),
-        }
-    )
-    return pd.concat([stamps, rows], axis=1)
+    stamps = {
+        "connection": pd.Series(connection, index=rows.index, dtype="object"),
+        "synced_at": pd.Series(synced_at, index=rows.index, dtype="datetime64[us, UTC]"),
+        "run_id": pd.Series(run_id, index=rows.index, dtype="object"),
+    }
+    return pd.concat([pd.DataFrame(stamps), rows], axis=1)
 
 
 def validate(table: str, rows: pd.DataFrame) -> pd.DataFrame:
     """The rows as pandera returns them, or `GoalsSchemaError` with the column, rule and count of each breach."""
     try:
-        return tables()[table].model.to_schema().validate(rows, lazy=True)
+        return tables()[table].schema.validate(rows, lazy=True)
     except pa.errors.SchemaErrors as error:
         breaches = _breaches(error.failure_cases)
     except (TypeError, ValueError):

@@ -4,9 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from perfcopilot_goals.core.reports import find_reports
-from perfcopilot_goals.storage.blocks import StoredBlock, read_block
+from perfcopilot_goals.storage.blocks import Goal, StoredBlock, read_block, read_goals
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.employee_goals import Goal, read_goals
 from perfcopilot_goals.storage.employees import no_such_employee, read_rosters
 from perfcopilot_goals.storage.roster import Page, Person, read_people, read_person
 from perfcopilot_goals.storage.sync_log import read_failed_sync

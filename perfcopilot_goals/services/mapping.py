@@ -28,8 +28,7 @@ from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.audit_log import add_audit_entry
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.employees import map_employee, map_unmapped, read_employees
-from perfcopilot_goals.storage.erased import read_erased
+from perfcopilot_goals.storage.employees import map_employee, map_unmapped, read_employees, read_erased
 from perfcopilot_goals.storage.locks import lock_roster
 from perfcopilot_goals.storage.users_check import read_users_check, record_gone_users, record_users_check
 

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from perfcopilot_goals.core.retention import choose_expired
 from perfcopilot_goals.settings import Settings
+from perfcopilot_goals.storage.dagster_history import delete_checks, delete_printed, delete_ticks
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.retention import delete_checks, delete_printed, delete_ticks
 from perfcopilot_goals.storage.sync_log import delete_syncs, read_sync_log
 
 

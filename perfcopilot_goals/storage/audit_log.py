@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from perfcopilot_goals.core.erasure import MARK
 from perfcopilot_goals.core.similarity import address_of
-from perfcopilot_goals.schemas.sql_tables import sql_table
+from perfcopilot_goals.schemas.tables import sql_table
 
 _AUDIT = sql_table("audit_log")
+_EMPLOYEES = sql_table("employees")
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,16 @@ def forget_subjects(conn: sa.Connection, connection: str) -> None:
     conn.execute(sa.update(_AUDIT).where(a.connection == connection).values(subject=[]))
 
 
-def redact_audit_log(
-    conn: sa.Connection, connection: str, ids: Collection[str], address: str = "", elsewhere: Collection[str] = ()
-) -> int:
+def redact_audit_log(conn: sa.Connection, connection: str, ids: Collection[str], address: str = "") -> int:
     """Take a person out of the log; returns how many entries changed.
 
     `ids` leave the subjects of the connection's entries. A mark replaces an actor who has the person's `address`,
-    except in the entries of the connections `elsewhere`. An empty address is nobody's.
+    except in the entries of another connection whose roster has somebody with it: they were not erased there. An empty
+    address is nobody's.
     """
-    a = _AUDIT.c
+    a, e = _AUDIT.c, _EMPLOYEES.c
+    rosters = conn.execute(sa.select(e.connection, e.email)).all() if address else []
+    elsewhere = {name for name, email in rosters if address_of(email) == address} - {connection}
     changed = 0
     rows = conn.execute(sa.select(a.connection, a.entry, a.actor, a.subject)).all()
     for name, entry, actor, subject in rows:

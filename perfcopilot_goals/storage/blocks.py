@@ -1,8 +1,9 @@
-"""An employee's block: as it is stored, why there is none, what came before it, and built again from stored rows."""
+"""An employee's block: as it is stored, why there is none, the goals in it, and built again from stored rows."""
 
 import datetime as dt
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,8 +11,9 @@ import sqlalchemy as sa
 from perfcopilot_goals.core.prompts import Block, Line, render_block
 from perfcopilot_goals.domain.block import BlockHistory, BlockVersion
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.sql_tables import sql_table
-from perfcopilot_goals.storage.employees import no_such_employee
+from perfcopilot_goals.schemas import SCHEMA
+from perfcopilot_goals.schemas.tables import sql_table
+from perfcopilot_goals.storage.employees import no_such_employee, read_mapping
 from perfcopilot_goals.storage.sync_log import read_source
 
 _EMPLOYEES = sql_table("employees")
@@ -20,6 +22,7 @@ _ROWS = sql_table("mapped_goal_rows")
 _BLOCKS = sql_table("prompt_blocks")
 _BLOCK_VERSIONS = sql_table("block_versions")
 _GOAL_VERSIONS = sql_table("goal_versions")
+_GOAL_COLUMNS = ("goal_gid", "name", "start_on", "due_on", "status_type", "status")
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,23 @@ class StoredBlock:
     synced_at: dt.datetime
     run_id: str
     roster_changed: bool
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One goal, or one key result, which is a goal that supports another one.
+
+    `status_type` is Asana's word, `status` the one that reviews use. `description` is Asana's markup, up to 1,000
+    characters of it; a key result has none here.
+    """
+
+    name: str
+    start_on: dt.date | None
+    due_on: dt.date | None
+    status_type: str | None
+    status: str
+    description: str | None = None
+    key_results: list["Goal"] = field(default_factory=list)
 
 
 def read_truncated(conn: sa.Connection) -> dict[str, dict[str, int]]:
@@ -64,12 +84,10 @@ def read_block(conn: sa.Connection, connection: str, employee_id: str) -> Stored
 
 def no_block(conn: sa.Connection, connection: str, employee_id: str) -> GoalsConfigError:
     """The error that says why the employee has no block."""
-    e = _EMPLOYEES.c
-    query = sa.select(e.asana_user_gid).where(e.connection == connection, e.employee_id == employee_id)
-    row = conn.execute(query).first()
-    if row is None:
+    gid_of = read_mapping(conn, connection)
+    if employee_id not in gid_of:
         return no_such_employee(connection, employee_id)
-    if row[0] is None:
+    if gid_of[employee_id] is None:
         return GoalsConfigError(
             f"employee {employee_id} is not mapped to an Asana user, so there is no block",
             connection=connection,
@@ -80,6 +98,21 @@ def no_block(conn: sa.Connection, connection: str, employee_id: str) -> GoalsCon
         connection=connection,
         action="Next: perfcopilot-goals sync {connection}",
     )
+
+
+def read_goals(conn: sa.Connection, connection: str, employee_id: str) -> list[Goal]:
+    """The employee's goals in the order of their block."""
+    key_results: dict[str, list[Goal]] = defaultdict(list)
+    for goal_gid, *row in conn.execute(_of_view("goal_key_results", _GOAL_COLUMNS, connection, employee_id)):
+        key_results[goal_gid].append(Goal(*row))
+    goals = conn.execute(_of_view("goals", (*_GOAL_COLUMNS, "description"), connection, employee_id))
+    return [replace(Goal(*row), key_results=key_results[goal_gid]) for goal_gid, *row in goals]
+
+
+def _of_view(name: str, columns: Sequence[str], connection: str, employee_id: str) -> sa.Select[Any]:
+    view = sa.table(name, *map(sa.column, ("connection", "employee_id", "position", *columns)), schema=SCHEMA).c
+    query = sa.select(*(view[column] for column in columns)).order_by(view.position, view.goal_gid)
+    return query.where(view.connection == connection, view.employee_id == employee_id)
 
 
 def read_block_history(conn: sa.Connection, connection: str) -> BlockHistory:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.sync import SLICE_TABLES, VERSION_TABLES
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.sql_tables import sql_table
+from perfcopilot_goals.schemas.tables import sql_table
 from perfcopilot_goals.storage.audit_log import forget_subjects
 from perfcopilot_goals.storage.locks import lock_slices
 from perfcopilot_goals.storage.users_check import forget_gone_users, forget_users_check

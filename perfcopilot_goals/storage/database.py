@@ -3,7 +3,7 @@
 All SQL of the product runs on connections from here. They are pooled, have time limits, and are in UTC. Every error of
 the driver becomes one of ours: its message quotes rows, parameters and addresses, so only its SQLSTATE gets out.
 
-Statements are SQLAlchemy's, over the tables of `schemas.sql_tables`. COPY, DDL, Dagster's rows and reads of the catalog
+Statements are SQLAlchemy's, over the tables of `schemas.tables`. COPY, DDL, Dagster's rows and reads of the catalog
 are plain SQL on the driver's own connection (`driver`).
 """
 
@@ -104,16 +104,13 @@ class Database:
             engine.dispose()
 
     def _check_out(self, doing: str) -> sa.Connection:
-        failure: GoalsError
         try:
             with as_store_errors(doing):
                 return self._engine().connect()
-        except ConnectFailed as failed:
-            failure = connect_failure(doing, failed.cause, failed.waited_seconds)
         except GoalsError as error:
-            failure = error
-            failure.__context__ = None
-        raise failure
+            # It may have been raised while the pool dropped a lost connection, whose error quotes the address.
+            error.__context__ = None
+            raise
 
     def _engine(self) -> sa.Engine:
         key = (os.getpid(), self)
@@ -210,6 +207,9 @@ def as_store_errors(doing: str) -> Iterator[None]:
     """Errors of a driver and of SQLAlchemy become `GoalsStoreError`; `doing` says in it what was attempted."""
     try:
         yield
+        return
+    except ConnectFailed as failed:
+        failure = connect_failure(doing, failed.cause, failed.waited_seconds)
     except (psycopg.Error, sa.exc.DBAPIError) as error:
         raised = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         # Dagster's driver, psycopg2, calls it `pgcode`.
@@ -217,8 +217,8 @@ def as_store_errors(doing: str) -> Iterator[None]:
         reason = f"Postgres said SQLSTATE {state} ({type(raised).__name__})" if state else "Postgres did not respond"
         action = f"Check {URL} and that Postgres runs" if state[:2] in ("", "08", "28", "3D", "57") else None
         failure = GoalsStoreError(f"{doing}: {reason}", state, action=action)
-        try:
-            raise failure
-        finally:
-            # The driver's error quotes rows. `from None` would only hide it; this drops it.
-            failure.__context__ = None
+    try:
+        raise failure
+    finally:
+        # The driver's error quotes rows. `from None` would only hide it; this drops it.
+        failure.__context__ = None

@@ -1,12 +1,12 @@
 """Removes one person from the product's own tables.
 
-This module says which rows are a person's. `dagster_rows` removes what Dagster keeps of them, and `local_files` what
-files hold. `erased` keeps digests of who was erased.
+This module says which rows are a person's. `dagster_history` removes what Dagster and its files keep of them.
+`employees` keeps digests of who was erased.
 """
 
 import datetime as dt
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,11 +16,10 @@ from perfcopilot_goals.core.similarity import address_of
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.domain.sync import SLICE_TABLES, VERSION_TABLES
 from perfcopilot_goals.schemas import SCHEMA
-from perfcopilot_goals.schemas.sql_tables import any_of, sql_table
+from perfcopilot_goals.schemas.tables import any_of, sql_table
 from perfcopilot_goals.storage.audit_log import redact_audit_log
 from perfcopilot_goals.storage.database import Database, driver
-from perfcopilot_goals.storage.employees import no_such_employee, read_employees
-from perfcopilot_goals.storage.erased import known_by, read_erased, remember_erased
+from perfcopilot_goals.storage.employees import known_by, no_such_employee, read_employees, read_erased, remember_erased
 from perfcopilot_goals.storage.users_check import forget_users_check
 
 _RAW, _OWNED, _SUBGOALS, _MAPPED, _BLOCKS = map(sql_table, SLICE_TABLES)
@@ -28,10 +27,9 @@ _BLOCK_VERSIONS, _GOAL_VERSIONS = map(sql_table, VERSION_TABLES)
 _EMPLOYEES = sql_table("employees")
 _SYNCS = sql_table("syncs")
 
-# A row that every table takes, whatever its checks.
-_PLACEHOLDERS: dict[str, Any] = {"state": "failed"}
-_PLACEHOLDERS_BY_TYPE: dict[type, Any] = {
-    str: "-",
+# Values that every table takes, whatever its checks: `failed` is also a state of a sync.
+_PLACEHOLDERS: dict[type, Any] = {
+    str: "failed",
     int: 0,
     bool: False,
     dict: {},
@@ -79,14 +77,19 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
         raise no_such_employee(connection, employee_id, ", so nothing was erased")
     goals, gids = _their_gids(conn, connection, person)
     rows = _delete_rows(conn, connection, person, goals)
-    their_subgoals = (_SUBGOALS.c.connection == connection, _is_of(_SUBGOALS.c.owner_gid, person.asana_user_gid))
+    their_subgoals = (_SUBGOALS.c.connection == connection, _SUBGOALS.c.owner_gid == _user_of(person))
     disowned = conn.execute(sa.update(_SUBGOALS).where(*their_subgoals).values(owner_gid=None)).rowcount
-    is_shared = _remember(conn, connection, person, list(roster.values()))
-    unmanaged = 0 if is_shared else _unmanage(conn, connection, person, list(roster.values()))
+    address = address_of(person.email)
+    is_shared = address != "" and any(address_of(other.email) == address for other in roster.values())
+    if is_shared:
+        # Left out of everything below: kept as an erased person's, it would keep out whoever shares it.
+        person, address = replace(person, email=""), ""
+    remember_erased(conn, connection, known_by(person))
+    unmanaged = _unmanage(conn, connection, address, roster.values())
     forget_users_check(conn, connection)
     gids -= _shared_gids(conn, connection, gids)
     running = sa.select(sa.func.count()).where(_SYNCS.c.connection == connection, _SYNCS.c.state == "running")
-    theirs = {employee_id, *([person.asana_user_gid] if person.asana_user_gid else [])}
+    theirs = {employee_id, _user_of(person)} - {""}
     return Erasure(
         rows,
         ids=frozenset(theirs | gids),
@@ -96,21 +99,16 @@ def erase_employee(conn: sa.Connection, connection: str, employee_id: str) -> Er
         running_syncs=conn.scalar(running) or 0,
         is_unmapped=person.asana_user_gid is None,
         is_email_shared=is_shared,
-        audited=_leave_audit_log(conn, connection, theirs, "" if is_shared else address_of(person.email)),
+        audited=redact_audit_log(conn, connection, theirs, address),
     )
 
 
 def _delete_rows(conn: sa.Connection, connection: str, person: Employee, goals: Collection[str]) -> dict[str, int]:
     """Delete the person's rows of every table, and the sub-goals of their goals; returns how many, by table."""
-    conditions = {
-        _RAW: _is_of(_RAW.c.owner_gid, person.asana_user_gid),
-        _SUBGOALS: _SUBGOALS.c.goal_gid == any_of(goals),
-    }
+    conditions = {_RAW: _RAW.c.owner_gid == _user_of(person), _SUBGOALS: _SUBGOALS.c.goal_gid == any_of(goals)}
     rows = {}
     for table in (_RAW, _OWNED, _SUBGOALS, _MAPPED, _BLOCKS, _BLOCK_VERSIONS, _GOAL_VERSIONS, _EMPLOYEES):
-        is_theirs = conditions.get(table)
-        if is_theirs is None:
-            is_theirs = _is_of(table.c.employee_id, person.employee_id)
+        is_theirs = table.c.employee_id == person.employee_id if "employee_id" in table.c else conditions[table]
         rows[table.name] = conn.execute(sa.delete(table).where(table.c.connection == connection, is_theirs)).rowcount
     return rows
 
@@ -121,8 +119,8 @@ def redact_sync_log(conn: sa.Connection, connection: str, redact: Callable[[Any]
     changed = 0
     syncs = conn.execute(sa.select(c.run_id, c.counts, c.receipt).where(c.connection == connection)).all()
     for run_id, counts, receipt in syncs:
-        redacted = {"counts": redact(counts)} | ({"receipt": redact(receipt)} if receipt is not None else {})
-        if (redacted["counts"], redacted.get("receipt")) != (counts, receipt):
+        redacted = {"counts": redact(counts), "receipt": receipt and redact(receipt)}
+        if redacted != {"counts": counts, "receipt": receipt}:
             this_sync = (c.connection == connection, c.run_id == run_id)
             conn.execute(sa.update(_SYNCS).where(*this_sync).values(redacted))
             changed += 1
@@ -156,7 +154,7 @@ def _renew_statistics_if_empty(conn: sa.Connection, connection: str, name: str) 
         return
     table = sa.Table(name, sa.MetaData(), schema=SCHEMA, autoload_with=conn)
     row = {
-        column.name: _PLACEHOLDERS.get(column.name) or _PLACEHOLDERS_BY_TYPE[column.type.python_type]
+        column.name: _PLACEHOLDERS[column.type.python_type]
         for column in table.columns
         if not column.nullable and column.server_default is None and column.identity is None
     }
@@ -174,44 +172,22 @@ def _former_employee(conn: sa.Connection, connection: str, employee_id: str) -> 
     return Employee(employee_id, "", "", None) if conn.scalar(sa.select(sa.or_(*has_versions))) else None
 
 
-def _remember(conn: sa.Connection, connection: str, person: Employee, others: list[Employee]) -> bool:
-    """Leave the digests, without an e-mail that a colleague shares: it would keep them out. Returns if it is shared."""
-    ids = dict(known_by(person))
-    is_shared = "email" in ids and any(known_by(other).get("email") == ids["email"] for other in others)
-    if is_shared:
-        del ids["email"]
-    remember_erased(conn, connection, ids)
-    return is_shared
-
-
-def _unmanage(conn: sa.Connection, connection: str, person: Employee, others: list[Employee]) -> int:
+def _unmanage(conn: sa.Connection, connection: str, address: str, others: Iterable[Employee]) -> int:
     """Remove the person's address from the employees whose manager they are; returns how many that were."""
-    address = address_of(person.email)
     reports = [e.employee_id for e in others if address and address_of(e.manager_email) == address]
     e = _EMPLOYEES.c
     update = sa.update(_EMPLOYEES).where(e.connection == connection, e.employee_id == any_of(reports))
     return conn.execute(update.values(manager_email=None, updated_at=sa.func.now())).rowcount
 
 
-def _leave_audit_log(conn: sa.Connection, connection: str, ids: Collection[str], address: str) -> int:
-    """Take the ids out of the audit log, and the address as that of an actor; returns how many entries changed.
-
-    In another connection's entries the address stays if its roster has somebody with it: they were not erased there.
-    """
-    e = _EMPLOYEES.c
-    rosters = conn.execute(sa.select(e.connection, e.email)).all() if address else []
-    elsewhere = {name for name, email in rosters if address_of(email) == address} - {connection}
-    return redact_audit_log(conn, connection, ids, address, elsewhere)
-
-
 def _their_gids(conn: sa.Connection, connection: str, person: Employee) -> tuple[set[str], set[str]]:
     """The person's goals, and the same with everything below them and what was theirs once."""
-    goals = _gids(conn, connection, _RAW.c.goal_gid, _is_of(_RAW.c.owner_gid, person.asana_user_gid))
+    goals = _gids(conn, connection, _RAW.c.goal_gid, _RAW.c.owner_gid == _user_of(person))
     for table in (_OWNED, _MAPPED):
-        goals |= _gids(conn, connection, table.c.goal_gid, _is_of(table.c.employee_id, person.employee_id))
+        goals |= _gids(conn, connection, table.c.goal_gid, table.c.employee_id == person.employee_id)
     below = _gids(conn, connection, _SUBGOALS.c.subgoal_gid, _SUBGOALS.c.goal_gid == any_of(goals))
     for column in (_MAPPED.c.row_gid, _GOAL_VERSIONS.c.row_gid, _GOAL_VERSIONS.c.goal_gid):
-        below |= _gids(conn, connection, column, _is_of(column.table.c.employee_id, person.employee_id))
+        below |= _gids(conn, connection, column, column.table.c.employee_id == person.employee_id)
     return goals, goals | below
 
 
@@ -226,10 +202,6 @@ def _gids(conn: sa.Connection, connection: str, column: sa.Column[Any], conditio
     return set(conn.scalars(sa.select(column).where(column.table.c.connection == connection, condition)))
 
 
-def _is_of(column: sa.Column[Any], value: str | None) -> sa.ColumnElement[bool]:
-    """Whether the column has this value; never for None.
-
-    SQLAlchemy would make `column == None` an `is null`, but goals without an owner do not belong to a person without a
-    user.
-    """
-    return column == sa.literal(value, sa.Text)
+def _user_of(person: Employee) -> str:
+    """Their Asana user; without one the empty text, which owns nothing: the goals without an owner have null there."""
+    return person.asana_user_gid or ""

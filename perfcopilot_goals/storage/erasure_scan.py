@@ -15,10 +15,10 @@ from psycopg import sql
 from perfcopilot_goals.core.erasure import spellings
 from perfcopilot_goals.core.similarity import address_of, fold
 from perfcopilot_goals.schemas import SCHEMA
-from perfcopilot_goals.schemas.sql_tables import sql_table
+from perfcopilot_goals.schemas.tables import sql_table
 from perfcopilot_goals.settings import Settings
+from perfcopilot_goals.storage.dagster_history import local_files
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
-from perfcopilot_goals.storage.local_files import local_files
 
 _SCHEMAS = [SCHEMA, DAGSTER_SCHEMA]
 _EMPLOYEES = sql_table("employees")
@@ -74,24 +74,15 @@ class _Search:
 
 def _values(database: Database, settings: Settings) -> Iterator[tuple[str, str]]:
     with database.connect("searching the database", snapshot=True, maintenance=True) as conn:
-        for schema, table, columns in _tables(conn):
-            yield from _rows(conn, schema, table, columns)
+        for schema in _SCHEMAS:
+            for (_, table), columns in sorted(sa.inspect(conn).get_multi_columns(schema=schema).items()):
+                yield from _rows(conn, schema, str(table), [column["name"] for column in columns])
         for column, values in driver(conn).execute(_STATISTICS, [_SCHEMAS]):
             yield f"statistics of {column}", values
     for path in local_files(settings):
         place = str(path.relative_to(settings.home))
         yield place, place
         yield place, path.read_bytes().decode("utf-8", "replace")
-
-
-def _tables(conn: sa.Connection) -> list[tuple[str, str, list[str]]]:
-    query = (
-        "select nspname, relname, array_agg(attname::text order by attnum) from pg_class c "
-        "join pg_namespace n on n.oid = relnamespace join pg_attribute a on attrelid = c.oid "
-        "where nspname = any(%s) and relkind in ('r', 'p') and attnum > 0 and not attisdropped "
-        "group by 1, 2 order by 1, 2"
-    )
-    return driver(conn).execute(query, [_SCHEMAS]).fetchall()
 
 
 def _rows(conn: sa.Connection, schema: str, table: str, columns: list[str]) -> Iterator[tuple[str, str]]:

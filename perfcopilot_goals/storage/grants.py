@@ -81,9 +81,6 @@ revoke all on schema {goals}, {dagster} from public, {users};
 revoke all on all tables in schema {goals}, {dagster} from public, {users};
 revoke all on all sequences in schema {goals}, {dagster} from public, {users};
 grant usage on schema {goals} to {users};
-"""
-
-_DAGSTER = """\
 grant usage on schema {dagster} to {prefix}_loader, {prefix}_administrator;
 grant select, insert, update, delete on all tables in schema {dagster} to {prefix}_loader, {prefix}_administrator;
 grant usage, select on all sequences in schema {dagster} to {prefix}_loader, {prefix}_administrator;
@@ -111,7 +108,7 @@ def render_grants(prefix: str = DEFAULT_PREFIX, *, mapping_by_loader: bool = Fal
     ]
     if mapping_by_loader:
         grants.append(f"grant {MAPPING_RIGHT} on {SCHEMA}.employees to {prefix}_loader;")
-    return "\n".join([_HEAD.format(**names) + _DAGSTER.format(**names).rstrip("\n"), *grants, ""])
+    return "\n".join([_HEAD.format(**names).rstrip("\n"), *grants, ""])
 
 
 def make_roles(database: Database, prefix: str = DEFAULT_PREFIX, *, mapping_by_loader: bool = False) -> list[str]:

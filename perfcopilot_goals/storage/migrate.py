@@ -7,7 +7,6 @@ query finds out whether the database is already at `HEAD`.
 from pathlib import Path
 
 import sqlalchemy as sa
-from psycopg import sql
 
 from perfcopilot_goals.errors import NO_RIGHT, GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.schemas import SCHEMA
@@ -17,7 +16,7 @@ from perfcopilot_goals.storage.sessions import LOCK_SECONDS
 
 HEAD = "0007"
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals migration', 0))"
-_GIVE_UP = f"set local lock_timeout = '{LOCK_SECONDS}s'"
+_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def ensure_migrated(database: Database) -> None:
@@ -52,12 +51,11 @@ def _ensure_migrated(database: Database) -> None:
         with database.connect("creating the schemas") as conn:
             for name in (SCHEMA, DAGSTER_SCHEMA):
                 # Looked up first: even "if not exists" needs the right to create schemas.
-                exists = driver(conn).execute("select to_regnamespace(%s) is not null", [name]).fetchone()
-                if not exists or not exists[0]:
-                    driver(conn).execute(sql.SQL("create schema {}").format(sql.Identifier(name)))
+                if not sa.inspect(conn).has_schema(name):
+                    conn.execute(sa.schema.CreateSchema(name))
         with database.connect("migrating the schema", maintenance=True) as conn:
             # Everybody who reads a table waits behind a migration that waits for it.
-            driver(conn).execute(_GIVE_UP)
+            driver(conn).execute(f"set local lock_timeout = '{LOCK_SECONDS}s'")
             _upgrade(conn)
 
 
@@ -65,14 +63,12 @@ def _read_version(conn: sa.Connection) -> str | None:
     """The migration that the tables are at; None if there are no tables yet."""
     if not has_table(conn, SCHEMA, "alembic_version"):
         return None
-    query = sql.SQL("select version_num from {}").format(sql.Identifier(SCHEMA, "alembic_version"))
-    row = driver(conn).execute(query).fetchone()
-    return str(row[0]) if row else None
+    version: str | None = conn.scalar(sa.select(sa.table("alembic_version", sa.column("version_num"), schema=SCHEMA)))
+    return version
 
 
 def _check_known(version: str | None) -> None:
-    known = {path.stem.partition("_")[0] for path in (_migrations() / "versions").glob("[0-9]*.py")}
-    if version is not None and version not in known:
+    if version is not None and not any((_MIGRATIONS / "versions").glob(f"{version}_*.py")):
         raise GoalsConfigError(
             f"the database's tables are at version {version}, which this program does not know",
             action="Upgrade the program: it is older than the tables",
@@ -84,11 +80,7 @@ def _upgrade(conn: sa.Connection) -> None:
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
-    config.set_main_option("script_location", str(_migrations()))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     # An object rather than a URL: Alembic would interpolate a URL, and its password may hold a %.
     config.attributes["conn"] = conn
     command.upgrade(config, "head")
-
-
-def _migrations() -> Path:
-    return Path(__file__).parent / "migrations"

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from perfcopilot_goals.core.reasons import reason_now
 from perfcopilot_goals.domain.employee import Employee
-from perfcopilot_goals.schemas.sql_tables import any_of, ordered, sql_table
+from perfcopilot_goals.schemas.tables import any_of, ordered, sql_table
 from perfcopilot_goals.storage.sync_log import read_source
 
 _RAW = "raw_workspace_goals"

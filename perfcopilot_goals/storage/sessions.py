@@ -1,6 +1,11 @@
 """Opens a session of Postgres, waits for a database that is coming up, and gives the session our limits.
 
 Add here what every session needs at its start. `database` says what is done in one, and keeps them for the next use.
+
+Locks, time limits and the search path belong to a session. A pooler in session mode (PgBouncer's default) gives each
+client one session of Postgres until it leaves, and everything works. In transaction mode the next transaction may run
+in another session: a token's lock would keep nobody out and stay behind. Such an address is refused before anything is
+written.
 """
 
 import logging
@@ -16,8 +21,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.storage.connect_errors import Cause, find_cause
-from perfcopilot_goals.storage.poolers import check_sessions
 
 CONNECT_SECONDS = 10
 # The pause between two tries to connect to a database that is coming up.
@@ -39,6 +44,13 @@ _NEVER_IDLE_OUT = {"idle_session_timeout": "0"}
 _KEEPALIVES = {"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 3}
 # Addresses that this process has already checked: each client gets a session of its own there.
 _checked_urls: set[str] = set()
+_ROUNDS = 3
+# The session that answers, and the number of this transaction in it.
+_PLACE = (
+    "select pid, split_part(virtualtransaction, '/', 2)::bigint from pg_locks "
+    "where pid = pg_backend_pid() and locktype = 'virtualxid'"
+)
+_STATEMENT_MODE = "transaction blocks not allowed"
 _log = logging.getLogger("perfcopilot_goals")
 
 
@@ -77,7 +89,7 @@ def open_session(url: str, monotonic: Callable[[], float], sleep: Callable[[floa
                 conn.close()
                 raise
         waited = monotonic() - began
-        left = cause.wait_seconds - waited
+        left = (cause.passes_in or 0) - waited
         if left <= 0:
             # Raised outside the `except`: the driver's error quotes addresses and must not become the context.
             raise ConnectFailed(cause, waited)
@@ -100,19 +112,62 @@ def _parameters(url: str, connect_timeout: int) -> dict[str, Any]:
 
 def _begin_session(conn: psycopg.Connection, url: str, parameters: dict[str, Any]) -> None:
     """Check that the session is ours alone, then give it our limits and UTC."""
-
-    @contextmanager
-    def another() -> Iterator[psycopg.Connection]:
-        with psycopg.connect(**parameters) as other, ended_after(other, float(parameters["connect_timeout"])):
-            yield other
-
     with ended_after(conn, 3 * CONNECT_SECONDS):
         if url not in _checked_urls:
-            check_sessions(conn, another)
+            _check_sessions(conn, parameters)
             _checked_urls.add(url)
         # By `set`, because poolers refuse `options` at the start-up.
         conn.execute(_session_settings(str(parameters["options"]), conn.info.server_version))
     conn.autocommit = False
+
+
+def _check_sessions(conn: psycopg.Connection, parameters: dict[str, Any]) -> None:
+    """Raise `GoalsConfigError` if a connection with these parameters does not keep a session of Postgres to itself.
+
+    Without a pooler one query is enough: the session's number is the one named at the login, and a pooler makes up
+    another one there.
+    """
+    pid, _ = _place(conn)
+    if pid == conn.info.backend_pid:
+        return
+    with psycopg.connect(**parameters) as other, ended_after(other, float(parameters["connect_timeout"])):
+        if _share_sessions(conn, other):
+            raise GoalsConfigError(
+                "the database's address is that of a connection pooler in transaction mode, where locks do not hold; "
+                "nothing was written",
+                action="Use the direct address of Postgres, or the pooler in session mode, in PERFCOPILOT_DATABASE_URL "
+                "(PgBouncer: pool_mode = session; hosted: often another port, or the host without -pooler)",
+            )
+
+
+def _share_sessions(one: psycopg.Connection, other: psycopg.Connection) -> bool:
+    """Whether `one` ever changes its session, or somebody else uses that session between two of its transactions.
+
+    A pooler without other clients would give `one` the same session each time. So `other` tries to take it away, by
+    holding a transaction open. Some poolers then hand out the session that was given back last. Others hand them out in
+    turn, so `other` first runs through one more of them in each round. With many clients, it is their transactions that
+    come between.
+    """
+    try:
+        for turns in range(_ROUNDS):
+            pid, number = _place(one)
+            if any(_place(other)[0] == pid for _ in range(turns)):
+                return True
+            with other.transaction():
+                # `other` asks first: if the pooler has only one session, `one` would wait for it for ever.
+                if _place(other)[0] == pid or _place(one) != (pid, number + 1):
+                    return True
+    except psycopg.Error as error:
+        if _STATEMENT_MODE in str(error):
+            return True
+        # In session mode `one` has the pooler's last session, and `other` waited for it in vain.
+        raise psycopg.errors.TooManyConnections("too many connections") from None
+    return False
+
+
+def _place(conn: psycopg.Connection) -> tuple[int, int]:
+    pid, number = conn.execute(_PLACE).fetchone() or (0, 0)
+    return pid, number
 
 
 def _session_settings(options: str, server_version: int) -> sql.Composed:

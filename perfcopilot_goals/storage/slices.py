@@ -20,12 +20,10 @@ from perfcopilot_goals.domain.limits import HISTORY_DAYS
 from perfcopilot_goals.domain.sync import Source
 from perfcopilot_goals.errors import GoalsConfigError, GoalsGuardError, GoalsStoreError
 from perfcopilot_goals.schemas import SCHEMA
-from perfcopilot_goals.schemas.sql_tables import ordered, sql_table
-from perfcopilot_goals.schemas.tables import frame, own_columns, tables
+from perfcopilot_goals.schemas.tables import frame, ordered, own_columns, sql_table, tables
 from perfcopilot_goals.storage.connections import has_connection, read_connection
 from perfcopilot_goals.storage.database import Database, driver
-from perfcopilot_goals.storage.employees import read_mapping
-from perfcopilot_goals.storage.erased import has_erasure_since
+from perfcopilot_goals.storage.employees import has_erasure_since, read_mapping
 from perfcopilot_goals.storage.locks import lock_slices
 from perfcopilot_goals.storage.sync_log import (
     Write,
@@ -81,13 +79,9 @@ def replace_slice(
     log tells whether the commit went through.
 
     Raises `GoalsConfigError` if the connection is gone, or has another workspace than the rows were fetched from.
-    Raises `GoalsGuardError` in five cases:
-
-    - a sync that began later has written;
-    - somebody was erased since the fetch began;
-    - somebody whom the rows are about was unmapped, or mapped to another user;
-    - goals would be replaced by none;
-    - the counts of a whole sync do not add up.
+    Raises `GoalsGuardError` if a sync that began later has written, somebody was erased since the fetch began, somebody
+    whom the rows are about was unmapped or mapped to another user, goals would be replaced by none, or the counts of a
+    whole sync do not add up.
     """
     write_id = str(uuid.uuid4())
     for wait in _WAITS:
@@ -128,48 +122,42 @@ def _replace(database: Database, table: str, rows: pd.DataFrame, replacement: Re
 
 
 def _check_writable(conn: sa.Connection, table: str, replacement: Replacement) -> None:
-    """Raise if the write would bring back what was removed or erased, undo a newer sync, or be of another workspace."""
-    connection = replacement.connection
+    """Raise if the write would bring back what was removed or erased, undo a newer sync, or be somebody else's goals.
+
+    Whoever unmaps an employee or maps them to another user, or changes the workspace, holds the connection's lock. So
+    after this, nothing changes before the commit.
+    """
+    connection, fetched_from = replacement.connection, replacement.fetched_from
+    began_at = f"{replacement.synced_at:%Y-%m-%d %H:%M:%S} UTC"
+    again = f"Nothing is lost; run the whole sync again: {SYNC}"
     if not has_connection(conn, connection):
         # Its rows would come back to life with a new connection of the same name.
         raise was_removed(connection)
     if has_newer_write(conn, connection, table, replacement.synced_at):
         raise GoalsGuardError(
-            f"{table} was not written: a sync that began after {replacement.synced_at:%Y-%m-%d %H:%M:%S} UTC has "
-            "already written it",
+            f"{table} was not written: a sync that began after {began_at} has already written it",
             connection=connection,
             action="Nothing is lost; the newer rows stand. If the database's clock was set back, sync again once it "
             "has caught up",
         )
     if has_erasure_since(conn, connection, replacement.synced_at):
         raise GoalsGuardError(
-            f"{table} was not written: an employee was erased after {replacement.synced_at:%Y-%m-%d %H:%M:%S} UTC, "
-            "when this fetch began, and could be in its rows",
+            f"{table} was not written: an employee was erased after {began_at}, when this fetch began, and could be in "
+            "its rows",
             connection=connection,
             action="Nothing else is lost; run the whole sync again",
         )
-    _check_still_true(conn, table, replacement)
-
-
-def _check_still_true(conn: sa.Connection, table: str, replacement: Replacement) -> None:
-    """Raise if the workspace or the mapping changed since: the rows would be somebody else's goals.
-
-    Whoever unmaps an employee or maps them to another user, or changes the workspace, holds the connection's lock. So
-    after this, nothing changes before the commit.
-    """
-    connection, fetched_from = replacement.connection, replacement.fetched_from
-    action = f"Nothing is lost; run the whole sync again: {SYNC}"
     if fetched_from is not None and not fetched_from.has_workspace_of(read_connection(conn, connection)):
         raise GoalsConfigError(
             f"{table} was not written: the workspace was changed while the sync ran",
             connection=connection,
-            action=action,
+            action=again,
         )
     if replacement.roster is not None and not _is_roster_kept(read_mapping(conn, connection), replacement):
         raise GoalsGuardError(
             f"{table} was not written: its goals were picked by an earlier state of who is mapped to whom",
             connection=connection,
-            action=action,
+            action=again,
         )
 
 

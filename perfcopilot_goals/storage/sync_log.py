@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from perfcopilot_goals.core.receipt import build_receipt
 from perfcopilot_goals.domain.sync import INTERRUPTED, Source, Sync
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.sql_tables import sql_table
+from perfcopilot_goals.schemas.tables import sql_table
 
 _SYNCS = sql_table("syncs")
 _CONNECTIONS = sql_table("connections")
@@ -55,7 +55,7 @@ def begin_sync(conn: sa.Connection, connection: str, run_id: str, synced_at: dt.
         sa.func.now(),
         sa.literal("running"),
     ).where(_CONNECTIONS.c.connection == connection)
-    entered = conn.scalar(
+    entered: dt.datetime | None = conn.scalar(
         postgresql.insert(_SYNCS)
         .from_select([c.connection, c.run_id, c.synced_at, c.started_at, c.state], row)
         .on_conflict_do_update(
@@ -66,8 +66,7 @@ def begin_sync(conn: sa.Connection, connection: str, run_id: str, synced_at: dt.
     )
     if entered is None:
         raise was_removed(connection)
-    moment: dt.datetime = entered
-    return moment.astimezone(dt.UTC)
+    return entered.astimezone(dt.UTC)
 
 
 def began_at(conn: sa.Connection, connection: str, run_id: str) -> dt.datetime:
@@ -114,9 +113,7 @@ def fail_sync(
         row.on_conflict_do_update(
             index_elements=[c.connection, c.run_id],
             set_={
-                c.state: row.excluded.state,
-                c.finished_at: row.excluded.finished_at,
-                c.error_code: row.excluded.error_code,
+                **{column: row.excluded[column.name] for column in (c.state, c.finished_at, c.error_code)},
                 c.requests: c.requests + row.excluded.requests,
                 c.throttled: c.throttled + row.excluded.throttled,
                 c.counts: c.counts.op("-", return_type=JSONB())(sa.literal("remedy", sa.Text)) + row.excluded.counts,
@@ -139,7 +136,7 @@ def record_write(conn: sa.Connection, connection: str, run_id: str, table: str, 
     }
     if is_last:
         values |= {c.state: "complete", c.finished_at: sa.func.clock_timestamp(), c.error_code: None}
-    conn.execute(sa.update(_SYNCS).where(c.connection == connection, c.run_id == run_id).values(values))
+    conn.execute(sa.update(_SYNCS).where(_is_of(connection, run_id)).values(values))
 
 
 def store_receipt(conn: sa.Connection, connection: str, run_id: str) -> None:
@@ -147,12 +144,10 @@ def store_receipt(conn: sa.Connection, connection: str, run_id: str) -> None:
 
     `GoalsGuardError` if the sync's counts do not add up.
     """
-    c = _SYNCS.c
     sync = read_sync(conn, connection, run_id)
     receipt = build_receipt(sync) if sync else None
     if receipt is not None:
-        this_sync = (c.connection == connection, c.run_id == run_id)
-        conn.execute(sa.update(_SYNCS).where(*this_sync).values(receipt=receipt))
+        conn.execute(sa.update(_SYNCS).where(_is_of(connection, run_id)).values(receipt=receipt))
 
 
 def read_source(conn: sa.Connection, connection: str, table: str) -> Source | None:
@@ -172,9 +167,9 @@ def read_source(conn: sa.Connection, connection: str, table: str) -> Source | No
 
 def read_rows_before(conn: sa.Connection, connection: str, run_id: str, table: str, write_id: str) -> int | None:
     """How many rows this very write replaced; None if it was not committed, as when the line was cut before."""
-    c, write = _SYNCS.c, _WRITES[table]
-    this_write = (c.connection == connection, c.run_id == run_id, write["write_id"].astext == write_id)
-    rows: int | None = conn.scalar(sa.select(write["rows_before"]).where(*this_write))
+    write = _WRITES[table]
+    is_this_write = sa.and_(_is_of(connection, run_id), write["write_id"].astext == write_id)
+    rows: int | None = conn.scalar(sa.select(write["rows_before"]).where(is_this_write))
     return rows
 
 
@@ -187,8 +182,7 @@ def has_newer_write(conn: sa.Connection, connection: str, table: str, synced_at:
 
 def read_sync(conn: sa.Connection, connection: str, run_id: str) -> Sync | None:
     """The sync of that run, if there was one."""
-    c = _SYNCS.c
-    found = conn.execute(sa.select(*_COLUMNS).where(c.connection == connection, c.run_id == run_id)).first()
+    found = conn.execute(sa.select(*_COLUMNS).where(_is_of(connection, run_id))).first()
     return Sync(*found) if found else None
 
 
@@ -198,10 +192,9 @@ def read_last_sync(conn: sa.Connection, connection: str, state: str | None = Non
     A complete one counts only if it wrote blocks. Its `synced_at` says how fresh they are, also after a run that only
     rendered them again from older goals.
     """
-    c = _SYNCS.c
-    query = sa.select(*_COLUMNS).where(c.connection == connection).order_by(c.started_at.desc()).limit(1)
+    query = _latest(connection, *_COLUMNS)
     if state is not None:
-        query = query.where(c.state == state)
+        query = query.where(_SYNCS.c.state == state)
     if state == "complete":
         query = query.where(_WRITES.has_key("prompt_blocks"))
     found = conn.execute(query).first()
@@ -241,16 +234,24 @@ def delete_syncs(conn: sa.Connection, syncs: Iterable[Sync]) -> int:
 def read_receipt(conn: sa.Connection, connection: str, run_id: str | None = None) -> dict[str, Any] | None:
     """The receipt of that run, or the connection's latest one; None if there is none."""
     c = _SYNCS.c
-    query = sa.select(c.receipt).where(c.connection == connection, c.receipt.is_not(None))
-    if run_id is not None:
-        query = query.where(c.run_id == run_id)
-    receipt: dict[str, Any] | None = conn.scalar(query.order_by(c.started_at.desc()).limit(1))
+    of_run = c.run_id == run_id if run_id is not None else sa.true()
+    receipt: dict[str, Any] | None = conn.scalar(_latest(connection, c.receipt).where(c.receipt.is_not(None), of_run))
     return receipt
 
 
 def read_last_route(conn: sa.Connection, connection: str) -> str | None:
     """The sub-goal route of the connection's last complete sync; None before the first."""
     c = _SYNCS.c
-    found_one = (c.connection == connection, c.state == "complete", c.subgoal_route.is_not(None))
-    route: str | None = conn.scalar(sa.select(c.subgoal_route).where(*found_one).order_by(c.started_at.desc()).limit(1))
+    found_one = (c.state == "complete", c.subgoal_route.is_not(None))
+    route: str | None = conn.scalar(_latest(connection, c.subgoal_route).where(*found_one))
     return route
+
+
+def _latest(connection: str, *columns: sa.Column[Any]) -> sa.Select[Any]:
+    """These columns of the connection's latest sync."""
+    c = _SYNCS.c
+    return sa.select(*columns).where(c.connection == connection).order_by(c.started_at.desc()).limit(1)
+
+
+def _is_of(connection: str, run_id: str) -> sa.ColumnElement[bool]:
+    return sa.and_(_SYNCS.c.connection == connection, _SYNCS.c.run_id == run_id)

@@ -7,13 +7,14 @@ setting or the roster.
 import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.errors import GoalsGuardError
-from perfcopilot_goals.schemas.sql_tables import any_of, ordered, sql_table
+from perfcopilot_goals.schemas.tables import any_of, ordered, sql_table
 
 _CONNECTIONS = sql_table("connections")
 _EMPLOYEES = sql_table("employees")
@@ -39,13 +40,9 @@ def read_users_check(conn: sa.Connection, connection: str) -> UsersCheck:
     c, e = _CONNECTIONS.c, _EMPLOYEES.c
     roster = sa.select(sa.func.count()).where(e.connection == c.connection).scalar_subquery()
     is_older = _day(c.users_checked_at) < _day(sa.func.clock_timestamp())
-    row = conn.execute(
-        sa.select(
-            c.users_checked_at,
-            sa.func.coalesce(c.users_seen, roster),
-            sa.and_(c.check_users, sa.func.coalesce(is_older, True)),
-        ).where(c.connection == connection)
-    ).first()
+    is_due = sa.and_(c.check_users, sa.func.coalesce(is_older, True))
+    query = sa.select(c.users_checked_at, sa.func.coalesce(c.users_seen, roster), is_due)
+    row = conn.execute(query.where(c.connection == connection)).first()
     return UsersCheck(*row) if row else UsersCheck(None, 0, is_due=False)
 
 
@@ -57,39 +54,24 @@ def record_users_check(
     `connection` is as it was when its users were fetched. `GoalsGuardError` if it has another workspace by now.
     """
     c, e = _CONNECTIONS.c, _EMPLOYEES.c
-    is_the_same = (
-        c.connection == connection.connection,
-        c.workspace_gid.is_not_distinct_from(connection.workspace_gid),
-        c.base_url == connection.base_url,
-    )
-    recorded = conn.scalar(
-        sa.update(_CONNECTIONS)
-        .where(*is_the_same)
-        .values(users_checked_at=sa.func.clock_timestamp(), users_seen=users)
-        .returning(c.connection)
-    )
-    if recorded is None:
+    name, workspace_gid = connection.connection, connection.workspace_gid
+    is_the_same = (c.workspace_gid.is_not_distinct_from(workspace_gid), c.base_url == connection.base_url)
+    checked_at = sa.func.clock_timestamp()
+    if not _update(conn, _CONNECTIONS, name, *is_the_same, users_checked_at=checked_at, users_seen=users):
         raise GoalsGuardError(
             "the workspace was changed while its users were being fetched; nothing was recorded about them",
-            connection=connection.connection,
+            connection=name,
         )
     kind = sa.literal(dict(conflicts), JSONB)[e.employee_id].astext
-    conn.execute(
-        sa.update(_EMPLOYEES)
-        .where(e.connection == connection.connection, e.mapping_conflict.is_distinct_from(kind))
-        .values(mapping_conflict=kind)
-    )
+    _update(conn, _EMPLOYEES, name, e.mapping_conflict.is_distinct_from(kind), mapping_conflict=kind)
 
 
 def record_gone_users(conn: sa.Connection, connection: str, gids: Collection[str]) -> list[str]:
     """Record which employees' users are gone, and since when; returns those employees. `gids` are the workspace's."""
     e = _EMPLOYEES.c
     is_there, was_gone = e.asana_user_gid == any_of(gids), e.asana_gone_at.is_not(None)
-    conn.execute(
-        sa.update(_EMPLOYEES)
-        .where(e.connection == connection, is_there == was_gone)
-        .values(asana_gone_at=sa.case((e.asana_gone_at.is_(None), sa.func.now())))
-    )
+    gone_at = sa.case((e.asana_gone_at.is_(None), sa.func.now()))
+    _update(conn, _EMPLOYEES, connection, is_there == was_gone, asana_gone_at=gone_at)
     query = sa.select(e.employee_id).where(e.connection == connection, was_gone).order_by(ordered(e.employee_id))
     return list(conn.scalars(query))
 
@@ -99,22 +81,21 @@ def forget_users_check(conn: sa.Connection, connection: str) -> None:
 
     For when the comparison is out of date: the workspace changed, or somebody was erased whom a conflict may be about.
     """
-    c, e = _CONNECTIONS.c, _EMPLOYEES.c
-    conn.execute(
-        sa.update(_CONNECTIONS).where(c.connection == connection).values(users_checked_at=None, users_seen=None)
-    )
-    conn.execute(
-        sa.update(_EMPLOYEES)
-        .where(e.connection == connection, e.mapping_conflict.is_not(None))
-        .values(mapping_conflict=None)
-    )
+    _update(conn, _CONNECTIONS, connection, users_checked_at=None, users_seen=None)
+    _update(conn, _EMPLOYEES, connection, _EMPLOYEES.c.mapping_conflict.is_not(None), mapping_conflict=None)
 
 
 def forget_gone_users(conn: sa.Connection, connection: str) -> None:
     """Drop the record of whose Asana user is gone: it is about another workspace."""
-    e = _EMPLOYEES.c
-    are_gone = (e.connection == connection, e.asana_gone_at.is_not(None))
-    conn.execute(sa.update(_EMPLOYEES).where(*are_gone).values(asana_gone_at=None))
+    _update(conn, _EMPLOYEES, connection, _EMPLOYEES.c.asana_gone_at.is_not(None), asana_gone_at=None)
+
+
+def _update(
+    conn: sa.Connection, table: sa.Table, connection: str, *conditions: sa.ColumnElement[bool], **values: Any
+) -> int:
+    """Change these of the connection's rows; returns how many."""
+    rows = sa.update(table).where(table.c.connection == connection, *conditions)
+    return conn.execute(rows.values(values)).rowcount
 
 
 def _day(moment: sa.ColumnElement[dt.datetime]) -> sa.ColumnElement[dt.date]:

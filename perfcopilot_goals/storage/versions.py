@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from perfcopilot_goals.domain.block import BlockVersion
 from perfcopilot_goals.domain.sync import VERSION_TABLES
-from perfcopilot_goals.schemas.sql_tables import any_of, sql_table
+from perfcopilot_goals.schemas.tables import any_of, sql_table
 from perfcopilot_goals.storage.locks import lock_slices
 
 _STAMPS = ("visible_from", "visible_to", "first_synced_at", "last_synced_at", "run_id")

@@ -19,8 +19,7 @@ from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.settings import Settings, load_settings
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.employees import import_employees
-from perfcopilot_goals.storage.erased import remember_erased
+from perfcopilot_goals.storage.employees import import_employees, remember_erased
 from perfcopilot_goals.storage.sync_log import begin_sync, fail_sync
 from perfcopilot_goals_tests.defs.running_instance import Running, error_code
 from perfcopilot_goals_tests.storage.examples import add

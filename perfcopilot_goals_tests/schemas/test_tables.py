@@ -11,10 +11,12 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.dialects import postgresql
 
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsSchemaError
-from perfcopilot_goals.schemas.tables import frame, own_columns, stamp, tables, validate
+from perfcopilot_goals.schemas import SCHEMA
+from perfcopilot_goals.schemas.tables import frame, own_columns, sql_table, stamp, tables, validate
 from perfcopilot_goals_tests.core.examples import CANARY, MONDAY, attempt, chain, error_texts, one_in
 
 RAW = "raw_workspace_goals"
@@ -219,3 +221,15 @@ def test_a_stamp_puts_its_columns_first_and_leaves_the_types_alone(table: str) -
 def test_a_stamp_of_another_time_zone_is_the_same_moment_in_utc() -> None:
     tokyo = MONDAY.astimezone(dt.timezone(dt.timedelta(hours=9)))
     assert stamp(frame(RAW, ROWS[RAW]), "acme", tokyo, "run-1").equals(rows_of(RAW))
+
+
+@pytest.mark.parametrize("name", tables())
+def test_a_table_for_statements_has_the_columns_types_and_key_of_its_model(name: str) -> None:
+    table, declared = sql_table(name), tables()[name]
+    assert (table.schema, table.name) == (SCHEMA, name)
+    assert table.c.keys() == declared.column_names
+    assert {column.name for column in table.primary_key} == set(declared.key)
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    types = [column.type.compile(dialect).lower() for column in table.c]
+    assert types == [column.pg_type for column in declared.columns]
+    assert sql_table(name) is table

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.local_postgres import local_database_url
-from perfcopilot_goals.schemas.sql_tables import sql_table
+from perfcopilot_goals.schemas.tables import sql_table
 from perfcopilot_goals.services.databases import open_database
 from perfcopilot_goals.settings import Settings, load_settings
 from perfcopilot_goals.storage.database import KEPT_CONNECTIONS, Database, driver, parse_database_url

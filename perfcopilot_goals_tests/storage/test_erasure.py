@@ -17,8 +17,7 @@ from perfcopilot_goals.schemas.tables import frame
 from perfcopilot_goals.storage.audit_log import add_audit_entry
 from perfcopilot_goals.storage.connections import remove_connection
 from perfcopilot_goals.storage.database import Database, driver
-from perfcopilot_goals.storage.employees import import_employees, map_employee, read_employees
-from perfcopilot_goals.storage.erased import read_erased
+from perfcopilot_goals.storage.employees import import_employees, map_employee, read_employees, read_erased
 from perfcopilot_goals.storage.erasure import Erasure, erase_employee, redact_sync_log, vacuum
 from perfcopilot_goals.storage.sync_log import begin_sync
 from perfcopilot_goals_tests.core.examples import error_texts

@@ -89,7 +89,7 @@ def test_the_application_finds_goals_and_key_results_apart(database: Database, v
 
 def test_the_version_that_one_query_looks_for_is_alembics_newest() -> None:
     config = Config()
-    config.set_main_option("script_location", str(migrate._migrations()))
+    config.set_main_option("script_location", str(migrate._MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 

@@ -15,8 +15,7 @@ from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import import_employees, map_employee, map_unmapped
 from perfcopilot_goals.storage.erasure import erase_employee
 from perfcopilot_goals.storage.roster import read_conflicts
-from perfcopilot_goals.storage.roster_and_settings import read_changed_states
-from perfcopilot_goals.storage.status import read_plan
+from perfcopilot_goals.storage.status import read_changed_states, read_plan
 from perfcopilot_goals.storage.users_check import (
     UsersCheck,
     read_users_check,

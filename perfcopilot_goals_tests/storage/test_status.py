@@ -6,8 +6,8 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from perfcopilot_goals.domain.connection_health import ConnectionHealth
-from perfcopilot_goals.storage.connection_health import read_connection_health
 from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.status import read_connection_health
 from perfcopilot_goals_tests.storage.examples import MONDAY, add
 
 BLOCKS: dict[str, object] = {"prompt_blocks": {}}
