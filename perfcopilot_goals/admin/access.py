@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from perfcopilot_goals import services
 from perfcopilot_goals.admin.sessions import Sessions
-from perfcopilot_goals.core.similarity import address_of
+from perfcopilot_goals.domain.employee import address_of
 from perfcopilot_goals.services.databases import Database
 from perfcopilot_goals.settings import Settings
 

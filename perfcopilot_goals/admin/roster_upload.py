@@ -13,7 +13,7 @@ from starlette.responses import Response
 from perfcopilot_goals import services
 from perfcopilot_goals.admin.employees import match_again, render
 from perfcopilot_goals.admin.site import Ask, Site, go_to
-from perfcopilot_goals.core.roster_text import decode_roster
+from perfcopilot_goals.core.roster import decode_roster
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.services.roster_import import RosterImport
 

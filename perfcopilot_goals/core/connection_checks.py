@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from perfcopilot_goals.core.checks import CheckResult, about_ids
 from perfcopilot_goals.domain.actions import IMPORT, SET_WORKSPACE, SYNC
-from perfcopilot_goals.domain.connection_health import ConnectionHealth, EndedRun
+from perfcopilot_goals.domain.connection import ConnectionHealth, EndedRun
 from perfcopilot_goals.domain.sync import INTERRUPTED
 from perfcopilot_goals.errors import EXIT_CODES
 

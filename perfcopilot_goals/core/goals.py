@@ -1,7 +1,6 @@
-"""The workspace's list of goals, from Asana's JSON to rows of `raw_workspace_goals`."""
+"""The workspace's goals, from Asana's JSON to rows of `raw_workspace_goals`; and those that employees own."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 
 import pandas as pd
 
@@ -19,38 +18,22 @@ from perfcopilot_goals.core.responses import (
     storable,
 )
 from perfcopilot_goals.domain.actions import INSPECT
-from perfcopilot_goals.domain.limits import DESCRIPTION_CHARS
+from perfcopilot_goals.domain.limits import DESCRIPTION_CHARS, GOALS_PER_EMPLOYEE
 from perfcopilot_goals.errors import AsanaContractError
-from perfcopilot_goals.schemas.tables import frame
+from perfcopilot_goals.schemas.tables import Slice, frame
 
 # Asked for in addition to the table's own fields, to notice a goal of another workspace.
 WORKSPACE_FIELD = "workspace"
 
 
-@dataclass(frozen=True)
-class GoalList:
-    """Rows of `raw_workspace_goals`, and counts for the receipt.
-
-    `listed` goals were on Asana's list. `erased` of them belong to erased people, and `repeated` came once more.
-    """
-
-    rows: pd.DataFrame
-    listed: int
-    erased: int
-    repeated: int
-
-    def notes(self) -> dict[str, int]:
-        """What the sync log records."""
-        return {"listed": self.listed, "erased": self.erased, "repeated_goals": self.repeated}
-
-
 def parse_goals(
     responses: Iterable[Response], workspace_gid: str, is_erased: Callable[[str | None], bool] = lambda _: False
-) -> GoalList:
-    """The goals in the order of Asana's list.
+) -> Slice:
+    """Rows of `raw_workspace_goals` in the order of Asana's list.
 
     A list can change while its pages are read. A goal that came twice keeps its first place and its last content.
-    Goals of an erased owner are left out; the others keep their place in Asana's list.
+    Goals of an erased owner are left out; the others keep their place in Asana's list. The notes count the goals
+    listed, those `erased` of them, and how many came once more.
     """
     responses = list(responses)
     with response_to("GET /goals"):
@@ -62,7 +45,8 @@ def parse_goals(
                 erased += 1
             else:
                 rows.append((gid, position, *_columns(goal, workspace_gid)))
-    return GoalList(frame("raw_workspace_goals", rows), len(goals), erased, repeated=len(responses) - len(goals))
+    notes = {"listed": len(goals), "erased": erased, "repeated_goals": len(responses) - len(goals)}
+    return Slice(frame("raw_workspace_goals", rows), notes)
 
 
 def _columns(goal: Response, workspace_gid: str) -> tuple[object, ...]:
@@ -93,3 +77,19 @@ def _check_workspace(goal: Response, workspace_gid: str) -> None:
             f"goal {parse_gid(goal)} belongs to another workspace than {workspace_gid}, the one asked for",
             action=f"Check the connection's workspace GID and base URL: {INSPECT}",
         )
+
+
+def select_owned_goals(raw_goals: pd.DataFrame, employee_of: Mapping[str, str]) -> pd.DataFrame:
+    """Rows of `owned_goals`: each employee's first 200 goals, in the order of Asana's list.
+
+    `employee_of` maps an Asana user's gid to an employee's id. Names and e-mail addresses never decide: two people can
+    share a name, and a wrong match puts one person's goals into another's review.
+    """
+    owned = raw_goals[raw_goals["owner_gid"].isin(list(employee_of))].sort_values("position", kind="stable")
+    owned = owned.assign(employee_id=owned["owner_gid"].map(employee_of).astype("object"))
+    per_employee = owned.groupby("employee_id", sort=False)["goal_gid"]
+    owned = owned.assign(owned_rank=per_employee.cumcount() + 1, owned_total=per_employee.transform("size"))
+    listed = owned[owned["owned_rank"] <= GOALS_PER_EMPLOYEE].rename(columns={"html_notes": "description"})
+    listed = listed.assign(truncated=listed["owned_total"] > GOALS_PER_EMPLOYEE)
+    empty = frame("owned_goals", [])
+    return listed[list(empty.columns)].astype(empty.dtypes.to_dict()).reset_index(drop=True)

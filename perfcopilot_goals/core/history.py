@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from perfcopilot_goals.core.block_text import parse_line
+from perfcopilot_goals.core.prompts import parse_line
 from perfcopilot_goals.domain.block import BlockVersion
 from perfcopilot_goals.errors import GoalsConfigError
 

@@ -4,25 +4,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from perfcopilot_goals.core.block_text import parse_line
+from perfcopilot_goals.core.block_comparison import LineResult
 from perfcopilot_goals.core.mapping import map_status
-from perfcopilot_goals.core.prompts import safe_name
+from perfcopilot_goals.core.prompts import parse_line, safe_name
 from perfcopilot_goals.core.responses import parse_owner_gid, parse_status_type, parse_text, response_to
-from perfcopilot_goals.domain.gid import goal_permalink
+from perfcopilot_goals.domain.ids import goal_permalink
 
 # What is asked of Asana.
 LIVE_FIELDS = ("name", "owner", "current_status_update.status_type")
 
 UNCHANGED, CHANGED, GONE, NOT_SHOWN = "unchanged", "changed", "gone", "not_shown"
-
-
-@dataclass(frozen=True)
-class CitedLine:
-    """A stored line of a block: the goal or key result that it is about, and its text."""
-
-    gid: str
-    is_goal: bool
-    text: str
 
 
 @dataclass(frozen=True)
@@ -39,21 +30,23 @@ class LiveGoal:
 
 
 def compare_live(
-    lines: Iterable[CitedLine], goals: Mapping[str, Mapping[str, Any] | int], owner_gid: str | None
+    lines: Iterable[LineResult], goals: Mapping[str, Mapping[str, Any] | int], owner_gid: str | None
 ) -> list[LiveGoal]:
-    """Each cited goal and key result once, in the order of the lines.
+    """Each goal and key result that the lines are about once, in the order of the lines.
 
     `goals` has what Asana sent, or the status with which it refused. `owner_gid` is the employee's Asana user; None if
     they have none, and then owners are not compared. Who owns a key result is no part of a block.
     """
     found: dict[str, LiveGoal] = {}
     for line in lines:
+        if line.gid is None:
+            continue
         goal = goals[line.gid]
         if isinstance(goal, int):
             result, changes = (GONE if goal == 404 else NOT_SHOWN), {}
         else:
             with response_to(f"GET /goals/{line.gid}"):
-                changes = _changes(line, goal, owner_gid if line.is_goal else None)
+                changes = _changes(line, goal, owner_gid if line.key_result_gid is None else None)
             result = CHANGED if changes else UNCHANGED
         if line.gid not in found or found[line.gid].result == UNCHANGED:
             found[line.gid] = LiveGoal(line.gid, goal_permalink(line.gid), result, changes)
@@ -61,9 +54,9 @@ def compare_live(
 
 
 def _changes(
-    line: CitedLine, goal: Mapping[str, Any], owner_gid: str | None
+    line: LineResult, goal: Mapping[str, Any], owner_gid: str | None
 ) -> dict[str, tuple[str | None, str | None]]:
-    stored = parse_line(line.text)
+    stored = parse_line(line.closest or line.text)
     is_now: dict[str, tuple[str | None, str | None]] = {}
     if stored.kind is not None:
         is_now["name"] = (stored.name, safe_name(parse_text(goal, "name")))

@@ -14,13 +14,13 @@ from perfcopilot_goals.asana.client import GRACE_SECONDS, AsanaClient
 from perfcopilot_goals.asana.listing import fetch_users
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
 from perfcopilot_goals.core.mapping_conflicts import MappingConflict, find_conflicts
-from perfcopilot_goals.core.mapping_problems import find_mapping_problems
 from perfcopilot_goals.core.roster import check_gid
-from perfcopilot_goals.core.similarity import fold
+from perfcopilot_goals.core.roster_changes import find_mapping_problems
 from perfcopilot_goals.core.suggestions import EXACT, AsanaUser, Suggestion, parse_users, suggest_users
 from perfcopilot_goals.domain.audit import MAPPED, UNMAPPED
 from perfcopilot_goals.domain.connection import Connection
-from perfcopilot_goals.domain.gid import is_gid
+from perfcopilot_goals.domain.employee import fold
+from perfcopilot_goals.domain.ids import is_gid
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.services.connections import find_connection
 from perfcopilot_goals.services.sync_access import open_client, require_workspace

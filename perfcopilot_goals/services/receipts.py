@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from perfcopilot_goals.core.receipt_text import receipt_rows
+from perfcopilot_goals.core.receipt import receipt_rows
 from perfcopilot_goals.domain.sync import SLICE_TABLES, Sync
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.storage.connections import read_connection

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from perfcopilot_goals.core.roster import RosterFile, parse_roster, refusal_of_lines, render_roster
+from perfcopilot_goals.core.roster import RosterFile, decode_roster, parse_roster, refusal_of_lines, render_roster
 from perfcopilot_goals.core.roster_changes import Changes, plan_import
-from perfcopilot_goals.core.roster_text import decode_roster
 from perfcopilot_goals.domain.audit import IMPORTED_ROSTER
 from perfcopilot_goals.errors import GoalsConfigError, GoalsError
 from perfcopilot_goals.storage.audit_log import add_audit_entry

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from perfcopilot_goals.domain.connection_health import ConnectionHealth
+from perfcopilot_goals.domain.connection import ConnectionHealth
 from perfcopilot_goals.schemas.sql_tables import any_of, sql_table
 
 _CONNECTIONS = sql_table("connections")

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from perfcopilot_goals.core.similarity import address_of
-from perfcopilot_goals.domain.employee import Employee
+from perfcopilot_goals.domain.employee import Employee, address_of
 from perfcopilot_goals.schemas.sql_tables import sql_table
 from perfcopilot_goals.storage.locks import lock_slices
 

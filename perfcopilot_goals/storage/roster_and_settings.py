@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from perfcopilot_goals.domain.roster_and_settings import RosterAndSettings
+from perfcopilot_goals.domain.connection import RosterAndSettings
 from perfcopilot_goals.schemas.sql_tables import any_of, ordered, sql_table
 
 _CONNECTIONS = sql_table("connections")

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from perfcopilot_goals.core.observing import (
+from perfcopilot_goals.core.automation import (
     OVERLAP,
     Observed,
     find_changed,
@@ -11,7 +11,7 @@ from perfcopilot_goals.core.observing import (
     parse_observed,
     render_observed,
 )
-from perfcopilot_goals.domain.roster_and_settings import RosterAndSettings
+from perfcopilot_goals.domain.connection import RosterAndSettings
 
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)

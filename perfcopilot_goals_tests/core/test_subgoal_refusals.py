@@ -1,9 +1,9 @@
-"""Whether a sync goes on with lists that were not read: row by row of the table in `core.subgoal_refusals`."""
+"""Whether a sync goes on with lists that were not read: row by row of the table in `core.key_results`."""
 
 import pytest
 
-from perfcopilot_goals.core.subgoal_refusals import refusal_of_lists
-from perfcopilot_goals.domain.subgoal_lists import Unread
+from perfcopilot_goals.core.key_results import refusal_of_lists
+from perfcopilot_goals.domain.connection import Unread
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, GoalsError
 
 NOT_FOUND, GOAL_UNKNOWN, FORBIDDEN = Unread
