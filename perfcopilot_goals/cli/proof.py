@@ -34,11 +34,11 @@ _REASONS = {
 @pass_session
 def receipt(session: Session, name: str, run_id: str | None, as_json: bool) -> None:
     """Print the receipt of a sync: what Asana listed, what became of each goal, what was left out and why."""
-    found = services.receipts.find_receipt(session.database, name, run_id)
+    found = services.status.find_receipt(session.database, name, run_id)
     if as_json:
         print_json({**found.content, "failed_with": found.failed_with})
     else:
-        rows = services.receipts.receipt_rows(found.content, digests=True)
+        rows = services.status.receipt_rows(found.content, digests=True)
         width = max(len(label) for label, _ in rows)
         echo(*(f"{label:<{width}}  {text}" for label, text in rows))
     if found.failed_with:

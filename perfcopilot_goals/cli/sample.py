@@ -66,7 +66,7 @@ class Sample:
                 services.connections.create_connection(database, settings, name, given)
             # Also if an earlier demo was killed before this.
             if not services.roster.list_employees(database, name):
-                services.roster_import.import_roster(database, name, roster_csv(asana.world))
+                services.roster.import_roster(database, name, roster_csv(asana.world))
         return tuple(name for name in services.status.find_never_synced(database) if name in wanted)
 
 

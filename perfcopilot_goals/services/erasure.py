@@ -15,7 +15,8 @@ from perfcopilot_goals.storage.erasure_scan import scan_for_leftovers
 from perfcopilot_goals.storage.local_files import redact_files
 from perfcopilot_goals.storage.roster import read_conflicts
 
-__all__ = ["ErasedPerson", "Erasure", "erase_person", "has_doubtful_mapping", "scan_for_leftovers"]
+# Named here for the rooms that may not import storage.
+__all__ = ["scan_for_leftovers"]
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,6 @@ from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import read_mapping
 from perfcopilot_goals.storage.versions import read_block_versions
 
-__all__ = ["Verification", "check_live", "verify_file", "verify_past", "verify_present"]
-
 AS_STORED, ROWS_DIFFER, VERSION_DIFFERS, IN_NO_VERSION = "as_stored", "rows_differ", "version_differs", "in_no_version"
 
 
