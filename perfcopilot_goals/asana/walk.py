@@ -9,7 +9,7 @@ it. If the other says no more, the goal is at fault. If the other has the list, 
 route in use is gone. One goal settles that for all. Then the walk asks the other route for every list that it has not
 read.
 
-`core.key_results` decides whether a sync may go on without the lists that were not read.
+`core.goals` decides whether a sync may go on without the lists that were not read.
 """
 
 from collections import deque

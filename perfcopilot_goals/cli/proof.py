@@ -34,15 +34,15 @@ _REASONS = {
 @pass_session
 def receipt(session: Session, name: str, run_id: str | None, as_json: bool) -> None:
     """Print the receipt of a sync: what Asana listed, what became of each goal, what was left out and why."""
-    found = services.status.find_receipt(session.database, name, run_id)
+    content, failed_with = services.status.find_receipt(session.database, name, run_id)
     if as_json:
-        print_json({**found.content, "failed_with": found.failed_with})
+        print_json({**content, "failed_with": failed_with})
     else:
-        rows = services.status.receipt_rows(found.content, digests=True)
+        rows = services.status.receipt_rows(content, digests=True)
         width = max(len(label) for label, _ in rows)
         echo(*(f"{label:<{width}}  {text}" for label, text in rows))
-    if found.failed_with:
-        echo(f"The last sync of {name} failed ({found.failed_with}); this receipt is of an earlier one.", err=True)
+    if failed_with:
+        echo(f"The last sync of {name} failed ({failed_with}); this receipt is of an earlier one.", err=True)
 
 
 @click.command("verify")

@@ -73,7 +73,8 @@ class Sample:
 def show_blocks(session: Session) -> None:
     """Prints some of the stored blocks, long ones without their middle, and what to do next."""
     for employee_id, what in SHOWN.items():
-        lines = services.prompts.find_prompt(session.database, DEMO, employee_id).stored.block.split("\n")
+        stored, _ = services.prompts.find_prompt(session.database, DEMO, employee_id)
+        lines = stored.block.split("\n")
         echo("", f"{employee_id}: {what}")
         left_out = len(lines) - LINES_SHOWN
         if left_out > 1:

@@ -137,10 +137,9 @@ def render_blocks(
     """Rows of `prompt_blocks`: one for each of these employee ids, with or without goals."""
     block_history = block_history or BlockHistory()
     lines: dict[str, list[Line]] = {}
+    ordered = mapped_rows.sort_values("position", kind="stable")
     columns = ["employee_id", "kind", "goal_gid", "row_gid", "name", "status"]
-    for employee_id, kind, goal_gid, row_gid, name, status in mapped_rows.sort_values("position", kind="stable")[
-        columns
-    ].itertuples(index=False, name=None):
+    for employee_id, kind, goal_gid, row_gid, name, status in ordered[columns].itertuples(index=False, name=None):
         line = Line(goal_gid, row_gid if kind == "key_result" else None, name, status)
         lines.setdefault(employee_id, []).append(line)
 

@@ -14,8 +14,13 @@ import pandas as pd
 
 from perfcopilot_goals.asana.listing import fetch_goals
 from perfcopilot_goals.asana.walk import walk_subgoals
-from perfcopilot_goals.core.goals import WORKSPACE_FIELD, parse_goals, select_owned_goals
-from perfcopilot_goals.core.key_results import parse_subgoals, refusal_of_lists
+from perfcopilot_goals.core.goals import (
+    WORKSPACE_FIELD,
+    parse_goals,
+    parse_subgoals,
+    refusal_of_lists,
+    select_owned_goals,
+)
 from perfcopilot_goals.core.mapping import map_rows
 from perfcopilot_goals.core.prompts import count_reasons, render_blocks
 from perfcopilot_goals.core.receipt import count_blocks, count_owners

@@ -6,11 +6,7 @@ from dataclasses import dataclass
 ERASED_KINDS = ("employee_id", "asana_user_gid", "email")
 
 # How the e-mails of roster and Asana can contradict a mapping; `core.mapping_conflicts` says when.
-EMAIL_OF_ANOTHER_USER, USER_OF_ANOTHER_EMPLOYEE, BOTH = MAPPING_CONFLICTS = (
-    "email_of_another_user",
-    "user_of_another_employee",
-    "both",
-)
+MAPPING_CONFLICTS = ("email_of_another_user", "user_of_another_employee", "both")
 
 
 @dataclass(frozen=True)

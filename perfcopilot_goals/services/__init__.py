@@ -17,7 +17,6 @@ if TYPE_CHECKING:
         connections,
         databases,
         erasure,
-        goals,
         mapping,
         prompts,
         retention,

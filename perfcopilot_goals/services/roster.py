@@ -1,11 +1,12 @@
 """The roster: as people read it, as a file that they import or export, and what the mapping lacks."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from perfcopilot_goals.core.reports import find_reports
 from perfcopilot_goals.core.roster import RosterFile, decode_roster, parse_roster, refusal_of_lines, render_roster
 from perfcopilot_goals.core.roster_changes import Changes, plan_import
 from perfcopilot_goals.domain.audit import IMPORTED_ROSTER
@@ -14,14 +15,16 @@ from perfcopilot_goals.errors import GoalsConfigError, GoalsError
 from perfcopilot_goals.storage.audit_log import add_audit_entry
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.employees import import_employees, read_employees, remove_employees
+from perfcopilot_goals.storage.employees import import_employees, read_employees, read_rosters, remove_employees
 from perfcopilot_goals.storage.erased import read_erased
 from perfcopilot_goals.storage.locks import lock_roster
 from perfcopilot_goals.storage.roster import (
     Page,
+    Person,
     RosterRow,
     Waiting,
     read_conflicts,
+    read_people,
     read_roster_page,
     read_unmapped,
     read_waiting,
@@ -81,6 +84,22 @@ def list_waiting(database: Database, connection: str) -> Waiting:
     """Goals whose owner is no employee, as of the latest list of goals."""
     with database.connect("reading the goals") as conn:
         return read_waiting(conn, connection)
+
+
+def list_reports(database: Database, email: str) -> dict[str, frozenset[str]]:
+    """By connection, whoever reports to this address, directly or through others. Only connections with any."""
+    with database.connect("reading the rosters") as conn:
+        rosters = read_rosters(conn)
+    reports = {name: find_reports(email, roster) for name, roster in rosters.items()}
+    return {name: employee_ids for name, employee_ids in reports.items() if employee_ids}
+
+
+def list_people(
+    database: Database, connection: str, page: Page, only: Collection[str] | None = None
+) -> tuple[list[Person], int]:
+    """A page of the connection's employees, and how many the search finds. `only` names the ids that may be seen."""
+    with database.connect("reading the roster", snapshot=True) as conn:
+        return read_people(conn, connection, page, only)
 
 
 def read_roster_file(path: Path) -> str:

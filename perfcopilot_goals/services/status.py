@@ -33,14 +33,6 @@ class SyncPlan:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Receipt:
-    """A sync's receipt. `failed_with` is the error's class where the connection's latest sync failed after it."""
-
-    content: Mapping[str, Any]
-    failed_with: str | None
-
-
 def describe_connections(database: Database, connection: str | None = None) -> list[ConnectionStatus]:
     """The status of each connection, or of the one named, as of one moment; `GoalsConfigError` if it does not exist."""
     with database.connect("reading the status", snapshot=True) as conn:
@@ -84,10 +76,13 @@ def find_running(database: Database, connection: str) -> Sync | None:
     return last if last and last.state == "running" else None
 
 
-def find_receipt(database: Database, connection: str, run_id: str | None = None) -> Receipt:
+def find_receipt(
+    database: Database, connection: str, run_id: str | None = None
+) -> tuple[Mapping[str, Any], str | None]:
     """The receipt of that run, or of the sync that wrote the present blocks; `GoalsConfigError` says why there is none.
 
-    A run that wrote only some of the tables has no receipt, because it did not see what Asana listed.
+    Beside the latter the error's class where the connection's latest sync failed after it. A run that wrote only some
+    of the tables has no receipt, because it did not see what Asana listed.
     """
     with database.connect("reading the receipt", snapshot=True) as conn:
         read_connection(conn, connection)
@@ -96,7 +91,7 @@ def find_receipt(database: Database, connection: str, run_id: str | None = None)
         content = read_receipt(conn, connection, sync.run_id) if sync else None
         if content is None:
             raise _no_receipt(conn, connection, run_id, sync, failed)
-    return Receipt(content, failed.error_code if failed and run_id is None else None)
+    return content, failed.error_code if failed and run_id is None else None
 
 
 def _no_receipt(

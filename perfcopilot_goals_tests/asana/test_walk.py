@@ -12,7 +12,7 @@ from perfcopilot_goals.asana.http import IN_FLIGHT
 from perfcopilot_goals.asana.pacing import SystemClock
 from perfcopilot_goals.asana.routes import AUTO, GOAL_RELATIONSHIPS, SUBGOALS
 from perfcopilot_goals.asana.walk import Walk, walk_subgoals
-from perfcopilot_goals.core.key_results import refusal_of_lists
+from perfcopilot_goals.core.goals import refusal_of_lists
 from perfcopilot_goals.domain.connection import Unread
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, AsanaUnavailableError, GoalsError
 from perfcopilot_goals.sandbox import Fault, Raw, Request, Response, Sandbox

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.key_results import parse_subgoals
+from perfcopilot_goals.core.goals import parse_subgoals
 from perfcopilot_goals.errors import AsanaContractError
 from perfcopilot_goals.schemas.tables import stamp, validate
 from perfcopilot_goals_tests.core.examples import (

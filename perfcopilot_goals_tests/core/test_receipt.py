@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.goals import parse_goals, select_owned_goals
-from perfcopilot_goals.core.key_results import parse_subgoals
+from perfcopilot_goals.core.goals import parse_goals, parse_subgoals, select_owned_goals
 from perfcopilot_goals.core.mapping import map_rows
 from perfcopilot_goals.core.prompts import render_blocks
 from perfcopilot_goals.core.receipt import (

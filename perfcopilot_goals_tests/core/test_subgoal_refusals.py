@@ -1,8 +1,8 @@
-"""Whether a sync goes on with lists that were not read: row by row of the table in `core.key_results`."""
+"""Whether a sync goes on with lists that were not read: row by row of the table in `core.goals`."""
 
 import pytest
 
-from perfcopilot_goals.core.key_results import refusal_of_lists
+from perfcopilot_goals.core.goals import refusal_of_lists
 from perfcopilot_goals.domain.connection import Unread
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, GoalsError
 
