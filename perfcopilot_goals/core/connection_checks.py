@@ -48,9 +48,7 @@ def with_ended_runs(connections: Iterable[ConnectionHealth], ended: Collection[E
 
     A killed run leaves its sync `running` in the sync log, or never came to enter one.
     """
-    latest: dict[str, EndedRun] = {}
-    for run in sorted(ended, key=lambda run: run.started_at):
-        latest[run.connection] = run
+    latest = {run.connection: run for run in sorted(ended, key=lambda run: run.started_at)}
     return [_with_ended_run(health, latest.get(health.connection)) for health in connections]
 
 

@@ -146,16 +146,11 @@ def refusal_of_lists(
     `read` and `unread` are the goals that were walked, `with_key_results` those that have key results stored. The first
     row that fits decides:
 
-    ==================================================================  ==================================
-    lists                                                               result
-    ==================================================================  ==================================
-    none read, at least one 403                                         `AsanaAccessError`.
-    none read, two or more, all of them 404, none of which names a goal `AsanaContractError`.
-    403 for more than 5 and more than a tenth of `with_key_results`     `AsanaAccessError`, or None with
-                                                                        `allow_empty`.
-    anything else: no list, all read, single goals hidden, deleted or
-    gone without a reason, all goals deleted by name                    None.
-    ==================================================================  ==================================
+    1. None read, at least one 403: `AsanaAccessError`.
+    2. None read, two or more, all of them 404, none of which names a goal: `AsanaContractError`.
+    3. 403 for more than 5 and more than a tenth of `with_key_results`: `AsanaAccessError`, or None with `allow_empty`.
+    4. Anything else (no list, all read, single goals hidden, deleted or gone without a reason, all goals deleted by
+       name): None.
 
     A goal without stored key results has none to lose, so its 403 counts only in the first row.
     """

@@ -9,7 +9,7 @@ read before an employee was mapped. They would look complete but lack goals, so 
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -52,7 +52,8 @@ def digest_slice(table: str, rows: pd.DataFrame) -> str:
     digest = hashlib.sha256(_line([table, *names]))
     ordered = rows[names].sort_values(key, kind="stable")
     for start in range(0, len(ordered), _CHUNK):
-        for row in _plain_rows(ordered.iloc[start : start + _CHUNK]):
+        chunk = ordered.iloc[start : start + _CHUNK].astype(object)
+        for row in chunk.mask(chunk.isna(), None).itertuples(index=False, name=None):
             digest.update(_line(row))
     return digest.hexdigest()
 
@@ -60,11 +61,6 @@ def digest_slice(table: str, rows: pd.DataFrame) -> str:
 def digest_text(text: str) -> str:
     """The digest of a block, in hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _plain_rows(rows: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
-    """The rows as plain Python values, with None for every missing one."""
-    return rows.astype(object).mask(rows.isna(), None).itertuples(index=False, name=None)
 
 
 def _line(values: Any) -> bytes:

@@ -164,11 +164,7 @@ def render_blocks(
 
 
 def reason_of_block(goals_owned: int, *, had_goals: bool, is_gone: bool) -> str:
-    """The reason that is stored with a block.
-
-    `had_goals`: the last block that was not empty was followed only by empty ones. `is_gone`: the employee's Asana user
-    was found missing from the workspace.
-    """
+    """The reason that is stored with a block; `BlockHistory` says what the two facts mean."""
     if goals_owned > GOALS_PER_EMPLOYEE:
         return "truncated"
     if goals_owned:
@@ -179,10 +175,7 @@ def reason_of_block(goals_owned: int, *, had_goals: bool, is_gone: bool) -> str:
 
 
 def reason_now(block_reason: str | None, *, is_mapped: bool, is_gone: bool) -> str:
-    """The reason by what is known now, which may be more than when the block was made.
-
-    `block_reason` is the stored one, None if the employee has no block.
-    """
+    """The reason by what is known now, which may be more than when the block, if there is one, was made."""
     if not is_mapped:
         return "unmapped"
     if block_reason in (None, "ok", "truncated"):

@@ -19,8 +19,6 @@ from perfcopilot_goals.domain.ids import show_ids
 from perfcopilot_goals.domain.sync import SLICE_TABLES, Sync
 from perfcopilot_goals.errors import GoalsGuardError
 
-COMPLETE, COMPLETE_BUT_FOR = "complete", "complete but for"
-
 _RAW, _OWNED, _SUBGOALS, _ROWS, _BLOCKS = SLICE_TABLES
 # What a goal of Asana's list can be, in words. A goal is exactly one of these.
 _GOALS = {
@@ -135,7 +133,7 @@ def build_receipt(sync: Sync) -> dict[str, Any] | None:
         "started_at": sync.started_at.isoformat(),
         "finished_at": sync.finished_at.isoformat() if sync.finished_at else None,
         "seconds": (sync.finished_at - sync.started_at).total_seconds() if sync.finished_at else None,
-        "result": COMPLETE_BUT_FOR if but_for else COMPLETE,
+        "result": "complete but for" if but_for else "complete",
         "but_for": but_for,
         "goals": goals,
         "lists": {

@@ -65,13 +65,9 @@ def erase_person(database: Database, settings: Settings, connection: str, employ
         **{f"{DAGSTER_SCHEMA}.{table}, ids only": rows for table, rows in dagster.items()},
         "files of runs, ids only": files,
     }
-    return ErasedPerson(erasure, removed, _clean_up(database, connection, tables))
-
-
-def _clean_up(database: Database, connection: str, tables: list[tuple[str, str]]) -> GoalsStoreError | None:
-    """Vacuum the tables; returns the error if that fails, because the person is erased all the same."""
     try:
         vacuum(database, connection, tables)
     except GoalsStoreError as error:
-        return error
-    return None
+        # Returned, because the person is erased all the same.
+        return ErasedPerson(erasure, removed, error)
+    return ErasedPerson(erasure, removed, None)

@@ -64,7 +64,6 @@ def set_mapping(
     """Maps an employee to an Asana user, or with None unlinks them; `GoalsConfigError` if that cannot be.
 
     Returns the user that they were mapped to before. If that is another one, their block is gone until the next sync.
-
     If `actor` is given, the audit log gets an entry.
     """
     with database.connect("changing the roster") as conn:
@@ -83,10 +82,7 @@ def set_mapping(
 def save_mappings(
     database: Database, name: str, gid_of: Mapping[str, str], *, actor: str, dry_run: bool = False
 ) -> dict[str, str]:
-    """Maps all of these employees, each of them unmapped so far, or none; returns what is wrong, by employee id.
-
-    With `dry_run` nothing is written.
-    """
+    """Maps all of these employees, each of them unmapped so far, or none; returns what is wrong, by employee id."""
     with database.connect("changing the roster") as conn:
         read_connection(conn, name)
         lock_roster(conn, name)

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 
 from perfcopilot_goals.asana.single_goals import fetch_single_goals
 from perfcopilot_goals.core.block_comparison import LineResult, Version, choose_version, compare_block, find_block
-from perfcopilot_goals.core.history import format_instant
+from perfcopilot_goals.core.history import LIVE_FIELDS, LiveGoal, compare_live, format_instant
 from perfcopilot_goals.core.lineage import digest_text
-from perfcopilot_goals.core.live_goals import LIVE_FIELDS, LiveGoal, compare_live
 from perfcopilot_goals.core.prompts import Block
 from perfcopilot_goals.domain.block import BlockVersion
 from perfcopilot_goals.services.prompts import find_past_block
@@ -101,10 +100,7 @@ def check_live(
     *,
     on_wait: Callable[[str], None] = lambda _: None,
 ) -> Verification:
-    """The verification with what Asana now says of the cited goals, one request each.
-
-    Waits while a sync uses the token, as a sync does.
-    """
+    """The verification with what Asana now says of the cited goals, one request each; waits as a sync does."""
     with database.connect("reading the connection") as conn:
         connection = read_connection(conn, verification.connection)
         owner_gid = read_mapping(conn, verification.connection).get(verification.employee_id)

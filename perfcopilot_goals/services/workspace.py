@@ -49,20 +49,16 @@ def set_workspace(
     if "workspace_gid" in changes and not even_if_unseen:
         gid = check_gid(changes["workspace_gid"], "the workspace GID")
         with open_client(database, row, settings, clock=clock, on_wait=on_wait) as client:
-            _check_seen(name, gid, list(fetch_identity(client).workspaces))
+            seen = list(fetch_identity(client).workspaces)
+        if gid not in seen:
+            raise GoalsConfigError(
+                f"the token does not see workspace {gid}; nothing was changed. It sees {show_ids(seen) or 'none'}",
+                connection=name,
+                action=f"Give one of those, or even_if_unseen: true. To see their names: {INSPECT}",
+            )
     command = f"perfcopilot-goals connection set {name} --workspace-gid GID, or --enable, or --disable"
     with needs_right(SET_JOB, "change connections", command, "perfcopilot-goals grants --apply"):
         return change_connection(database, settings, name, changes)
-
-
-def _check_seen(name: str, gid: str, seen: list[str]) -> None:
-    if gid not in seen:
-        listed = show_ids(seen) or "none"
-        raise GoalsConfigError(
-            f"the token does not see workspace {gid}; nothing was changed. It sees {listed}",
-            connection=name,
-            action=f"Give one of those, or even_if_unseen: true. To see their names: {INSPECT}",
-        )
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Whether a sync goes on with lists that were not read: row by row of the table in `core.goals`."""
+"""Whether a sync goes on with lists that were not read: row by row of `refusal_of_lists`."""
 
 import pytest
 
