@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.scale import Scale
 from benchmarks.service import Service, dagster_dev
 from benchmarks.workplace import workplace
-from perfcopilot_goals.core.observing import Observed, parse_observed, render_observed
+from perfcopilot_goals.core.automation import Observed, parse_observed, render_observed
 
 TITLE = "Connections standing by"
 EMPLOYEES = 50

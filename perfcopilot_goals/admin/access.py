@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from perfcopilot_goals import services
 from perfcopilot_goals.admin.sessions import Sessions
-from perfcopilot_goals.core.similarity import address_of
+from perfcopilot_goals.domain.employee import address_of
 from perfcopilot_goals.services.databases import Database
 from perfcopilot_goals.settings import Settings
 
@@ -94,7 +94,7 @@ class Access:
             raise Denied("The login did not say who you are.")
         if address in self._admins:
             return Visitor(address, True, {}, self._form_key(address))
-        reports = services.goals.list_reports(self._database, address)
+        reports = services.roster.list_reports(self._database, address)
         if not reports:
             raise Denied("Nobody reports to you by the roster, and you are not among the administrators.")
         return Visitor(address, False, reports, self._form_key(address))

@@ -35,7 +35,7 @@ def show(site: Site, ask: Ask) -> Response:
     search = ask.query.get("q", "")
     only = None if ask.visitor.is_admin else ask.visitor.reports[connection]
     people = ask.page(
-        lambda limit, offset: services.goals.list_people(site.database, connection, Page(limit, offset, search), only)
+        lambda limit, offset: services.roster.list_people(site.database, connection, Page(limit, offset, search), only)
     )
     return site.render("people.html", ask, names=names, connection=connection, people=people, search=search)
 
@@ -50,7 +50,7 @@ def _names(site: Site, ask: Ask) -> list[str]:
 def _show_goals(site: Site, ask: Ask, connection: str, employee_id: str) -> Response:
     if not ask.visitor.may_see(connection, employee_id):
         raise Denied("This employee does not report to you.")
-    found = services.goals.find_goals(site.database, connection, employee_id)
+    found = services.prompts.find_goals(site.database, connection, employee_id)
     # Before the page is shown: there is no look without its entry.
     services.audit.record_look(site.database, connection, ask.visitor.actor, employee_id)
     return site.render("goals.html", ask, connection=connection, found=found, reason=REASONS[found.person.reason])

@@ -12,7 +12,7 @@ from perfcopilot_goals import services
 from perfcopilot_goals.admin.forms import Form
 from perfcopilot_goals.admin.site import Ask, Site, go_to, status_of
 from perfcopilot_goals.admin.syncs import describe
-from perfcopilot_goals.core.failure_advice import advise
+from perfcopilot_goals.domain.actions import advise
 from perfcopilot_goals.domain.connection import SUBGOAL_ROUTES, Connection
 from perfcopilot_goals.errors import GoalsConfigError, GoalsError, GoalsStoreError
 from perfcopilot_goals.services.sync_access import PAGE_GRACE_SECONDS, refuse_to_wait

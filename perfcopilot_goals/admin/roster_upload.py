@@ -13,9 +13,9 @@ from starlette.responses import Response
 from perfcopilot_goals import services
 from perfcopilot_goals.admin.employees import match_again, render
 from perfcopilot_goals.admin.site import Ask, Site, go_to
-from perfcopilot_goals.core.roster_text import decode_roster
+from perfcopilot_goals.core.roster import decode_roster
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.services.roster_import import RosterImport
+from perfcopilot_goals.services.roster import RosterImport
 
 # Some sixty thousand employees. The file comes back with the form that applies it, so it passes the page twice.
 FILE_BYTES = 8 * 2**20
@@ -53,7 +53,7 @@ def apply(site: Site, ask: Ask) -> Response:
 def download(site: Site, ask: Ask) -> Response:
     """The roster as a file that imports again without a change."""
     name = ask.query.get("connection", "")
-    text = services.roster_import.export_roster(site.database, name)
+    text = services.roster.export_roster(site.database, name)
     headers = {"Content-Disposition": f'attachment; filename="employees-{name}.csv"'}
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -84,9 +84,7 @@ def _show(site: Site, ask: Ask, text: str, *, replaces: bool, is_changed: bool =
 
 def _import(site: Site, name: str, text: str, *, replaces: bool, **more: Any) -> RosterImport:
     """Bad lines are left out and named, except where employees who are not in the file are removed."""
-    return services.roster_import.import_roster(
-        site.database, name, text, skip_bad=not replaces, replaces=replaces, **more
-    )
+    return services.roster.import_roster(site.database, name, text, skip_bad=not replaces, replaces=replaces, **more)
 
 
 def _digest(planned: RosterImport) -> str:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from perfcopilot_goals import services
 from perfcopilot_goals.admin.site import Ask, Site
-from perfcopilot_goals.core.failure_advice import advise
+from perfcopilot_goals.domain.actions import advise
 from perfcopilot_goals.domain.sync import SLICE_TABLES, Sync
 
 _IDS_SHOWN = 50

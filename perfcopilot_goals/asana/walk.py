@@ -9,7 +9,7 @@ it. If the other says no more, the goal is at fault. If the other has the list, 
 route in use is gone. One goal settles that for all. Then the walk asks the other route for every list that it has not
 read.
 
-`core.subgoal_refusals` decides whether a sync may go on without the lists that were not read.
+`core.goals` decides whether a sync may go on without the lists that were not read.
 """
 
 from collections import deque
@@ -32,8 +32,8 @@ from perfcopilot_goals.asana.routes import (
     Subgoals,
     fetch_subgoals,
 )
+from perfcopilot_goals.domain.connection import Unread
 from perfcopilot_goals.domain.ids import show_ids
-from perfcopilot_goals.domain.subgoal_lists import Unread
 from perfcopilot_goals.errors import AsanaUnavailableError
 
 # At most this many goals are asked one by one. Then all others are asked together, whatever came back.

@@ -53,14 +53,14 @@ def grants(session: Session, is_printed: bool, is_applied: bool, prefix: str, ma
     """
     if is_printed == is_applied:
         raise click.UsageError("say --print or --apply")
-    sql = services.grants.render_grants(prefix, mapping_by_loader=mapping_by_loader)
+    sql = services.databases.render_grants(prefix, mapping_by_loader=mapping_by_loader)
     if is_printed:
         echo(*sql.rstrip("\n").split("\n"))
         return
-    services.grants.check_has_roles(session.settings)
+    services.databases.check_has_roles(session.settings)
     # Dagster creates its tables when it is opened, and the loader must not create any.
     with open_instance(session):
-        roles = services.grants.make_roles(session.database, prefix, mapping_by_loader=mapping_by_loader)
+        roles = services.databases.make_roles(session.database, prefix, mapping_by_loader=mapping_by_loader)
     echo(f"Granted to {', '.join(roles)}.")
 
 

@@ -43,14 +43,14 @@ def prompt(session: Session, name: str, employee_id: str, as_of: str | None, his
 
 
 def _show_present(session: Session, name: str, employee_id: str, as_json: bool) -> None:
-    found = services.prompts.find_prompt(session.database, name, employee_id)
+    stored, failed_with = services.prompts.find_prompt(session.database, name, employee_id)
     if as_json:
-        print_json({**asdict(found.stored), "failed_with": found.failed_with})
+        print_json({**asdict(stored), "failed_with": failed_with})
     else:
-        echo(*found.stored.block.split("\n"))
-    if found.failed_with:
-        echo(f"The last sync of {name} failed ({found.failed_with}); this block is of an earlier one.", err=True)
-    if found.stored.roster_changed:
+        echo(*stored.block.split("\n"))
+    if failed_with:
+        echo(f"The last sync of {name} failed ({failed_with}); this block is of an earlier one.", err=True)
+    if stored.roster_changed:
         echo(
             f"The roster's entry of {employee_id} changed after this block was made. "
             f"Next: perfcopilot-goals sync {name}",

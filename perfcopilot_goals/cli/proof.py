@@ -12,7 +12,7 @@ from perfcopilot_goals import services
 from perfcopilot_goals.cli.progress import show_line
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json
 from perfcopilot_goals.cli.terminal import echo
-from perfcopilot_goals.domain.gid import goal_permalink
+from perfcopilot_goals.domain.ids import goal_permalink
 from perfcopilot_goals.domain.limits import LARGEST_FILE
 
 # The exit code if a block is not as stored.
@@ -34,15 +34,15 @@ _REASONS = {
 @pass_session
 def receipt(session: Session, name: str, run_id: str | None, as_json: bool) -> None:
     """Print the receipt of a sync: what Asana listed, what became of each goal, what was left out and why."""
-    found = services.receipts.find_receipt(session.database, name, run_id)
+    content, failed_with = services.status.find_receipt(session.database, name, run_id)
     if as_json:
-        print_json({**found.content, "failed_with": found.failed_with})
+        print_json({**content, "failed_with": failed_with})
     else:
-        rows = services.receipts.receipt_rows(found.content, digests=True)
+        rows = services.status.receipt_rows(content, digests=True)
         width = max(len(label) for label, _ in rows)
         echo(*(f"{label:<{width}}  {text}" for label, text in rows))
-    if found.failed_with:
-        echo(f"The last sync of {name} failed ({found.failed_with}); this receipt is of an earlier one.", err=True)
+    if failed_with:
+        echo(f"The last sync of {name} failed ({failed_with}); this receipt is of an earlier one.", err=True)
 
 
 @click.command("verify")

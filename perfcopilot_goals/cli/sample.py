@@ -66,14 +66,15 @@ class Sample:
                 services.connections.create_connection(database, settings, name, given)
             # Also if an earlier demo was killed before this.
             if not services.roster.list_employees(database, name):
-                services.roster_import.import_roster(database, name, roster_csv(asana.world))
+                services.roster.import_roster(database, name, roster_csv(asana.world))
         return tuple(name for name in services.status.find_never_synced(database) if name in wanted)
 
 
 def show_blocks(session: Session) -> None:
     """Prints some of the stored blocks, long ones without their middle, and what to do next."""
     for employee_id, what in SHOWN.items():
-        lines = services.prompts.find_prompt(session.database, DEMO, employee_id).stored.block.split("\n")
+        stored, _ = services.prompts.find_prompt(session.database, DEMO, employee_id)
+        lines = stored.block.split("\n")
         echo("", f"{employee_id}: {what}")
         left_out = len(lines) - LINES_SHOWN
         if left_out > 1:

@@ -47,15 +47,12 @@ def render_alerted(now: Truncated, webhook: str) -> str:
 
 def newly_truncated(alerted: Alerted, now: Truncated, webhook: str) -> dict[str, dict[str, int]]:
     """Truncated employees who had no alert yet, by connection. A changed number of goals is not new."""
-    new = {
-        connection: {
-            who: owned
-            for who, owned in employees.items()
-            if _digest(connection, who, webhook) not in alerted.get(connection, ())
-        }
-        for connection, employees in now.items()
-    }
-    return {connection: employees for connection, employees in new.items() if employees}
+    new: dict[str, dict[str, int]] = {}
+    for connection, employees in now.items():
+        for who, owned in employees.items():
+            if _digest(connection, who, webhook) not in alerted.get(connection, ()):
+                new.setdefault(connection, {})[who] = owned
+    return new
 
 
 def failure_text(connection: str | None, job: str, error: str, link: str) -> str:

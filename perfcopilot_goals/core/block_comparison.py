@@ -1,4 +1,4 @@
-"""Compares a block with the versions that were stored, line by line.
+"""Finds the block in a text, such as a review in which a draft was pasted, and compares it with the stored versions.
 
 A line of the given block stands in a version, was changed from a line of one, or never existed. What stands in the
 version and not in the given block is missing. Each line is told with the goal that it is about.
@@ -9,8 +9,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
+from typing import Any
 
-from perfcopilot_goals.core.block_text import parse_line
+from perfcopilot_goals.core.prompts import CLOSING, OPENING, parse_line
+from perfcopilot_goals.domain.limits import LARGEST_FILE
+from perfcopilot_goals.errors import GoalsConfigError
+
+# Of a block's lines. They are compared one by one.
+MOST_LINES = 20_000
 
 # What became of a line.
 STANDS, MOVED, OTHER_VERSION, CHANGED = "stands", "moved", "other_version", "changed"
@@ -28,7 +34,7 @@ class Version:
 
     key: str
     text: str
-    citations: Sequence[Mapping[str, object]]
+    citations: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,35 @@ class LineResult:
     differs: tuple[str, ...] = ()
     goal_gid: str | None = None
     key_result_gid: str | None = None
+
+    @property
+    def gid(self) -> str | None:
+        """The key result that the line is about, or the goal; None if it is about neither."""
+        return self.key_result_gid or self.goal_gid
+
+
+def find_block(content: bytes) -> str:
+    """The block in this file, with line feeds between its lines, from `[GOALS]` to `[/GOALS]`.
+
+    The text around it does not matter, nor do a byte order mark and the kind of line breaks. If each line of the block
+    is indented or quoted in the same way, that is taken off. `GoalsConfigError` if there is not exactly one block.
+    """
+    if len(content) > LARGEST_FILE:
+        raise _refused(f"is larger than {LARGEST_FILE // 1024 // 1024} MiB")
+    text = _decode(content).replace("\r\n", "\n").replace("\r", "\n")
+    openings, closings = text.count(OPENING), text.count(CLOSING)
+    start, end = text.find(OPENING), text.find(CLOSING)
+    if not openings and not closings:
+        raise _refused(f"has no block: neither {OPENING} nor {CLOSING} is in it")
+    if (openings, closings) != (1, 1) or end < start:
+        raise _refused(f"has no single whole block: {openings} times {OPENING}, {closings} times {CLOSING}")
+    lead = text[text.rfind("\n", 0, start) + 1 : start]
+    first, *others = text[start : end + len(CLOSING)].split("\n")
+    if len(others) > MOST_LINES:
+        raise _refused(f"has a block of more than {MOST_LINES:,} lines")
+    if lead and not lead.strip(" \t>|") and all(line.startswith(lead) for line in others):
+        others = [line.removeprefix(lead) for line in others]
+    return "\n".join([first, *others])
 
 
 def choose_version(block: str, versions: Sequence[Version]) -> Version | None:
@@ -100,21 +135,11 @@ def compare_block(block: str, version: Version, others: Iterable[Version] = ()) 
 
 
 def _lines(version: Version) -> list[Line]:
-    cited = {int(str(citation["line"])): citation for citation in version.citations}
+    gids = {citation["line"]: (citation["goal_gid"], citation["key_result_gid"]) for citation in version.citations}
     return [
-        Line(
-            version.key,
-            number,
-            text,
-            _gid(cited.get(number, {}).get("goal_gid")),
-            _gid(cited.get(number, {}).get("key_result_gid")),
-        )
+        Line(version.key, number, text, *gids.get(number, (None, None)))
         for number, text in enumerate(version.text.split("\n"), start=1)
     ]
-
-
-def _gid(value: object) -> str | None:
-    return None if value is None else str(value)
 
 
 def _place(given: Sequence[str], lines: Sequence[Line]) -> dict[int, int]:
@@ -186,3 +211,20 @@ def _changed(at: int, text: str, line: Line) -> LineResult:
     is_, was = parse_line(text), parse_line(line.text)
     differs = tuple(name for name in ("kind", "status", "name") if getattr(is_, name) != getattr(was, name))
     return LineResult(at + 1, CHANGED, text, line.version, line.text, differs, line.goal_gid, line.key_result_gid)
+
+
+def _decode(content: bytes) -> str:
+    is_utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    try:
+        return content.decode("utf-16" if is_utf16 else "utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    # Raised outside the except block: the library's error holds the file's bytes, and would be kept as the context.
+    raise _refused("is not text in UTF-8 or UTF-16")
+
+
+def _refused(why: str) -> GoalsConfigError:
+    return GoalsConfigError(
+        f"the file with the block {why}; nothing was compared",
+        action=f"Give a text file with one block in it, from {OPENING} to {CLOSING}",
+    )

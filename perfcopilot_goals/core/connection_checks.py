@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from perfcopilot_goals.core.checks import CheckResult, about_ids
 from perfcopilot_goals.domain.actions import IMPORT, SET_WORKSPACE, SYNC
-from perfcopilot_goals.domain.connection_health import ConnectionHealth, EndedRun
+from perfcopilot_goals.domain.connection import ConnectionHealth, EndedRun
 from perfcopilot_goals.domain.sync import INTERRUPTED
 from perfcopilot_goals.errors import EXIT_CODES
 
@@ -48,9 +48,7 @@ def with_ended_runs(connections: Iterable[ConnectionHealth], ended: Collection[E
 
     A killed run leaves its sync `running` in the sync log, or never came to enter one.
     """
-    latest: dict[str, EndedRun] = {}
-    for run in sorted(ended, key=lambda run: run.started_at):
-        latest[run.connection] = run
+    latest = {run.connection: run for run in sorted(ended, key=lambda run: run.started_at)}
     return [_with_ended_run(health, latest.get(health.connection)) for health in connections]
 
 

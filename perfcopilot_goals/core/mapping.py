@@ -1,5 +1,8 @@
 """Maps Asana's status words to the four statuses of a review, and goals and key results to `mapped_goal_rows`."""
 
+from collections import Counter, defaultdict
+from typing import Any
+
 import pandas as pd
 
 from perfcopilot_goals.schemas.tables import frame
@@ -27,28 +30,18 @@ def map_status(status_type: str | None) -> str:
 
 def map_rows(owned_goals: pd.DataFrame, subgoals: pd.DataFrame) -> pd.DataFrame:
     """Rows of `mapped_goal_rows`: each employee's goals by rank, each followed by its key results."""
-    children: dict[str, list[tuple[object, ...]]] = {}
+    key_results: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    columns = ["goal_gid", "subgoal_gid", "name", "start_on", "due_on", "status_type"]
     by_place = subgoals.sort_values("position", kind="stable")
-    for goal_gid, *child in by_place[
-        ["goal_gid", "subgoal_gid", "name", "start_on", "due_on", "status_type"]
-    ].itertuples(index=False, name=None):
-        children.setdefault(goal_gid, []).append(tuple(child))
+    for goal_gid, gid, name, *others in by_place[columns].itertuples(index=False, name=None):
+        key_results[goal_gid].append((gid, "key_result", name, None, *others))
 
     rows: list[tuple[object, ...]] = []
+    rows_of = Counter[str]()
     columns = ["goal_gid", "employee_id", "name", "description", "start_on", "due_on", "status_type"]
-    position = 0
-    employee = None
     by_rank = owned_goals.sort_values(["employee_id", "owned_rank"], kind="stable")
-    for gid, employee_id, name, description, start_on, due_on, word in by_rank[columns].itertuples(
-        index=False, name=None
-    ):
-        position = 0 if employee_id != employee else position
-        employee = employee_id
-        dates_and_status = (start_on, due_on, word, map_status(word))
-        rows.append((gid, gid, employee_id, "goal", position, name, description, *dates_and_status))
-        position += 1
-        for child_gid, child_name, child_start_on, child_due_on, child_word in children.get(gid, []):
-            dates_and_status = (child_start_on, child_due_on, child_word, map_status(child_word))  # type: ignore[arg-type]
-            rows.append((gid, child_gid, employee_id, "key_result", position, child_name, None, *dates_and_status))
-            position += 1
+    for goal_gid, employee_id, *goal in by_rank[columns].itertuples(index=False, name=None):
+        for gid, kind, *content, word in [(goal_gid, "goal", *goal), *key_results[goal_gid]]:
+            rows.append((goal_gid, gid, employee_id, kind, rows_of[employee_id], *content, word, map_status(word)))
+            rows_of[employee_id] += 1
     return frame("mapped_goal_rows", rows)

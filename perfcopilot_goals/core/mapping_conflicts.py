@@ -9,9 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from perfcopilot_goals.core.similarity import address_of
 from perfcopilot_goals.core.suggestions import AsanaUser
-from perfcopilot_goals.domain.employee import BOTH, EMAIL_OF_ANOTHER_USER, USER_OF_ANOTHER_EMPLOYEE, Employee
+from perfcopilot_goals.domain.employee import MAPPING_CONFLICTS, Employee, address_of
+
+EMAIL_OF_ANOTHER_USER, USER_OF_ANOTHER_EMPLOYEE, BOTH = MAPPING_CONFLICTS
 
 
 @dataclass(frozen=True)

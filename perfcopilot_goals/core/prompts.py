@@ -1,13 +1,17 @@
-"""The `[GOALS]` block of a review's prompt.
+"""The `[GOALS]` block of a review's prompt, and why it is as it is.
 
 The person under review writes the names, and a language model reads them. `safe_name` makes a name safe: it cannot
 begin a line, forge the block's frame or hide from a reader. The rest of the module lays out the lines. Kind and status
 stand before the name, so that nothing in a name can pass for ours. Any other free text that reaches a block one day
 must pass through `safe_name` too.
+
+`domain.block` has the words for why a block is as it is. If people ask about an empty block and no word answers them,
+add one there and here.
 """
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,8 +19,7 @@ from itertools import groupby
 
 import pandas as pd
 
-from perfcopilot_goals.core.reasons import reason_of_block
-from perfcopilot_goals.domain.block import BlockHistory
+from perfcopilot_goals.domain.block import BLOCK_REASONS, BlockHistory
 from perfcopilot_goals.domain.limits import GOALS_PER_EMPLOYEE
 from perfcopilot_goals.errors import GoalsSchemaError
 from perfcopilot_goals.schemas.tables import frame
@@ -24,6 +27,7 @@ from perfcopilot_goals.schemas.tables import frame
 NAME_CHARS = 300
 OPENING, CLOSING = "[GOALS]", "[/GOALS]"
 GOAL, KEY_RESULT = "- Goal", "  - KR"
+_LINE = re.compile(rf"({re.escape(GOAL)}|{re.escape(KEY_RESULT)}) \(status: ([a-z_]+)\): (.*)")
 
 # Category Cc and `\s`, which already covers the line and paragraph separators.
 _GAPS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
@@ -42,6 +46,15 @@ class Line:
     key_result_gid: str | None
     name: str
     status: str
+
+
+@dataclass(frozen=True)
+class LineParts:
+    """What a line of a block says. `kind` and `status` are None if it does not have a line's form."""
+
+    kind: str | None
+    status: str | None
+    name: str
 
 
 @dataclass(frozen=True)
@@ -92,6 +105,12 @@ def _without_square_bracket(character: str) -> str:
     return folded.translate(_ROUND) if "[" in folded or "]" in folded else character
 
 
+def parse_line(line: str) -> LineParts:
+    """The parts of a line; a line of another form is all name."""
+    found = _LINE.fullmatch(line)
+    return LineParts(*found.groups()) if found else LineParts(None, None, line)
+
+
 def render_block(lines: Iterable[Line], goals_owned: int) -> Block:
     """The block for one employee. `goals_owned` includes the goals beyond the cap."""
     text = [OPENING]
@@ -118,10 +137,9 @@ def render_blocks(
     """Rows of `prompt_blocks`: one for each of these employee ids, with or without goals."""
     block_history = block_history or BlockHistory()
     lines: dict[str, list[Line]] = {}
+    ordered = mapped_rows.sort_values("position", kind="stable")
     columns = ["employee_id", "kind", "goal_gid", "row_gid", "name", "status"]
-    for employee_id, kind, goal_gid, row_gid, name, status in mapped_rows.sort_values("position", kind="stable")[
-        columns
-    ].itertuples(index=False, name=None):
+    for employee_id, kind, goal_gid, row_gid, name, status in ordered[columns].itertuples(index=False, name=None):
         line = Line(goal_gid, row_gid if kind == "key_result" else None, name, status)
         lines.setdefault(employee_id, []).append(line)
 
@@ -143,3 +161,31 @@ def render_blocks(
         counts = (owned, goals, len(listed) - goals, owned > goals)
         rows.append((employee_id, block.text, *counts, block.citations, reason))
     return frame("prompt_blocks", rows)
+
+
+def reason_of_block(goals_owned: int, *, had_goals: bool, is_gone: bool) -> str:
+    """The reason that is stored with a block; `BlockHistory` says what the two facts mean."""
+    if goals_owned > GOALS_PER_EMPLOYEE:
+        return "truncated"
+    if goals_owned:
+        return "ok"
+    if is_gone:
+        return "asana_user_gone"
+    return "had_goals_before" if had_goals else "owns_no_goals"
+
+
+def reason_now(block_reason: str | None, *, is_mapped: bool, is_gone: bool) -> str:
+    """The reason by what is known now, which may be more than when the block, if there is one, was made."""
+    if not is_mapped:
+        return "unmapped"
+    if block_reason in (None, "ok", "truncated"):
+        return block_reason or "not_synced"
+    if is_gone:
+        return "asana_user_gone"
+    return "owns_no_goals" if block_reason == "asana_user_gone" else str(block_reason)
+
+
+def count_reasons(reasons: Iterable[str]) -> dict[str, int]:
+    """How many employees each reason has. Zeros are included, so that plots have no gaps."""
+    counts = Counter(reasons)
+    return {f"reason_{reason}": counts[reason] for reason in BLOCK_REASONS}

@@ -2,25 +2,40 @@
 
 Each asset counts what it got and what it left out. `require_balance` compares these counts with the rows that are
 about to be written. A sync that lost a goal on the way has a sum that is too small, so it writes nothing.
-`build_receipt` puts the counts of the five tables together once the last of them is written.
+`build_receipt` puts the counts of the five tables together once the last of them is written, and `receipt_rows` says
+them to people.
 
 A receipt has counts, gids and employee ids. It never has a goal's text or a person's name.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from perfcopilot_goals.core.checks import IDS_LISTED
+from perfcopilot_goals.domain.ids import show_ids
 from perfcopilot_goals.domain.sync import SLICE_TABLES, Sync
 from perfcopilot_goals.errors import GoalsGuardError
 
-COMPLETE, COMPLETE_BUT_FOR = "complete", "complete but for"
-
 _RAW, _OWNED, _SUBGOALS, _ROWS, _BLOCKS = SLICE_TABLES
-# What a goal of Asana's list can be. A goal is exactly one of these.
-GOAL_PARTS = ("owned", "beyond_cap", "ownerless", "strangers", "erased")
+# What a goal of Asana's list can be, in words. A goal is exactly one of these.
+_GOALS = {
+    "owned": "of mapped employees",
+    "beyond_cap": "beyond the cap",
+    "ownerless": "without an owner",
+    "strangers": "of people who are no mapped employees",
+    "erased": "of erased people, not stored",
+}
+GOAL_PARTS = tuple(_GOALS)
+# What blocks can lack.
+_MISSING = {
+    "employees_truncated": "employees whose block is truncated",
+    "employees_unmapped": "employees without an Asana user",
+    "lists_refused": "goals whose key results Asana did not show",
+    "subgoals_hidden": "goals with hidden sub-goals",
+}
 _REFUSED = ("refused_403", "refused_404")
 
 # By table: a count, and the counts that it must be the sum of. `rows` are the rows about to be written.
@@ -42,8 +57,6 @@ _HANDOVERS = [
     (_SUBGOALS, _ROWS, "key_results"),
     (_ROWS, _BLOCKS, "lines"),
 ]
-# A count that each asset notes. Without it, there is nothing to make a receipt of.
-_COUNTED = {_RAW: "listed", _OWNED: "goals", _SUBGOALS: "lists_walked", _ROWS: "goals", _BLOCKS: "lines"}
 
 
 def count_owners(raw_goals: pd.DataFrame, owned_goals: pd.DataFrame, users: Collection[str]) -> dict[str, int]:
@@ -96,7 +109,7 @@ def build_receipt(sync: Sync) -> dict[str, Any] | None:
     if not set(SLICE_TABLES) <= set(tables):
         return None
     notes = {table: tables[table]["notes"] for table in SLICE_TABLES}
-    if any(name not in notes[table] for table, name in _COUNTED.items()):
+    if "listed" not in notes[_RAW] or any(count not in notes[reader] for _, reader, count in _HANDOVERS):
         return None  # written by something that did not count
     listed, walked = notes[_RAW], notes[_SUBGOALS]
     goals = {
@@ -120,7 +133,7 @@ def build_receipt(sync: Sync) -> dict[str, Any] | None:
         "started_at": sync.started_at.isoformat(),
         "finished_at": sync.finished_at.isoformat() if sync.finished_at else None,
         "seconds": (sync.finished_at - sync.started_at).total_seconds() if sync.finished_at else None,
-        "result": COMPLETE_BUT_FOR if but_for else COMPLETE,
+        "result": "complete but for" if but_for else "complete",
         "but_for": but_for,
         "goals": goals,
         "lists": {
@@ -158,3 +171,73 @@ def _unbalanced(table: str, problem: str) -> GoalsGuardError:
         f"{table} was not written, because the sync's counts do not add up: {problem}; the old rows stand",
         action="Run the whole sync again; if the error stays, it is a defect of the program: report it",
     )
+
+
+def receipt_rows(
+    receipt: Mapping[str, Any], *, digests: bool, show_id: Callable[[str], str] = lambda one: one
+) -> list[tuple[str, str]]:
+    """The receipt as pairs of a label and a text, in order. `show_id` says how an id is shown."""
+    goals, lists, but_for, tables = (receipt[name] for name in ("goals", "lists", "but_for", "tables"))
+    pages = f"pages: {goals['pages']:,}, repeated: {goals['repeated']:,}"
+    sum_of_parts = " + ".join(f"{goals[part]:,}" for part in _GOALS)
+    return [
+        ("result", receipt["result"]),
+        *((f"but for {what}", _show(but_for[kind], show_id)) for kind, what in _MISSING.items() if kind in but_for),
+        ("run", receipt["run_id"]),
+        ("fetch began", receipt["synced_at"]),
+        ("seconds", f"{receipt['seconds']:.1f}"),
+        ("goals listed", f"{goals['listed']:,} ({pages}) = {sum_of_parts}"),
+        *((f"  {label}", f"{goals[part]:,}") for part, label in _GOALS.items()),
+        ("lists of sub-goals", f"{lists['walked']:,} walked, {lists['read']:,} read, {_refused(lists)} refused"),
+        ("hidden sub-goals", f"{lists['hidden_subgoals']:,}"),
+        ("requests", f"{receipt['requests']:,}, {receipt['rejected']:,} rejected"),
+        ("route", receipt["route"] or "none was needed"),
+        *((name, _show_table(tables[name], digests)) for name in SLICE_TABLES),
+    ]
+
+
+def receipt_markdown(receipt: Mapping[str, Any]) -> str:
+    """The receipt as a Markdown table, without digests.
+
+    Dagster keeps what it was shown for as long as the run. A digest there would outlive an erasure.
+    """
+    rows = receipt_rows(receipt, digests=False, show_id=_harmless)
+    return "\n".join(["| receipt | |", "| --- | --- |", *(f"| {label.strip()} | {text} |" for label, text in rows)])
+
+
+def _harmless(one: str) -> str:
+    # An id is shown as it is or not at all: an erasure would not find it in another spelling.
+    return one if re.fullmatch(r"[\w.@ -]+", one) else "(an id that is not shown here)"
+
+
+def _refused(lists: Mapping[str, int]) -> str:
+    refused = {status: lists[f"refused_{status}"] for status in (403, 404)}
+    by_status = ", ".join(f"{count:,} with {status}" for status, count in refused.items() if count)
+    return by_status or "none"
+
+
+def _show(missing: Mapping[str, Any], show_id: Callable[[str], str]) -> str:
+    ids = [_show_entry(one, show_id) for one in missing["ids"]]
+    return f"{missing['count']:,}: {show_ids(ids, missing['count'])}"
+
+
+def _show_entry(entry: Any, show_id: Callable[[str], str]) -> str:
+    """Such as `E3`, `E3 (200 of 243)`, `101 (403)` or `101 (2 hidden)`."""
+    if isinstance(entry, str):
+        return show_id(entry)
+    # Each fact by its name: Postgres does not keep the order of a JSON object.
+    match entry:
+        case {"employee_id": who, "goals_listed": listed, "goals_owned": owned}:
+            fact = f"{listed} of {owned}"
+        case {"goal_gid": who, "status": status}:
+            fact = str(status)
+        case {"goal_gid": who, "count": count}:
+            fact = f"{count} hidden"
+    return f"{show_id(who)} ({fact})"
+
+
+def _show_table(table: Mapping[str, Any], digests: bool) -> str:
+    rows = f"{table['rows']:,} rows"
+    if not digests:
+        return rows
+    return f"{rows}, SHA-256 {table['sha256'] or 'removed when somebody was erased'}"

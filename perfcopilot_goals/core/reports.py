@@ -3,8 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from perfcopilot_goals.core.similarity import address_of
-from perfcopilot_goals.domain.employee import Employee
+from perfcopilot_goals.domain.employee import Employee, address_of
 
 
 def find_reports(email: str, roster: Iterable[Employee]) -> frozenset[str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from perfcopilot_goals.domain.gid import is_gid
+from perfcopilot_goals.domain.ids import is_gid
 from perfcopilot_goals.errors import AsanaContractError
 
 Response = Mapping[str, Any]

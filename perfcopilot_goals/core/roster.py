@@ -1,20 +1,29 @@
-"""Parses a roster's file: who works here, and who they are in Asana."""
+"""Parses a roster's file, as spreadsheets save it: who works here, and who they are in Asana."""
 
+import codecs
 import csv
 import io
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from perfcopilot_goals.core.responses import storable
-from perfcopilot_goals.core.roster_text import describe_header, find_delimiter
 from perfcopilot_goals.domain.employee import Employee
-from perfcopilot_goals.domain.gid import is_gid
+from perfcopilot_goals.domain.ids import is_gid
 from perfcopilot_goals.errors import GoalsConfigError
 
 COLUMNS = ("employee_id", "full_name", "email", "asana_user_gid")
 # Optional: read if the header has it.
 MANAGER = "manager_email"
+DELIMITERS = ",;\t|"
+
+_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# The first bytes of a workbook: .xlsx, and the older .xls.
+_WORKBOOK_MARKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+# A first line by which a spreadsheet says what separates the fields. It may be quoted and padded with delimiters.
+_SEP_LINE = re.compile(r'"?sep=(?P<delimiter>[^"\r\n]*)"?(?P<rest>.*)', re.IGNORECASE)
+_NAMES_SHOWN, _NAME_CHARS = 12, 40
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,27 @@ class RosterFile:
     has_managers: bool = False
 
 
+def decode_roster(content: bytes, file_name: str) -> str:
+    """The text of a file in UTF-8, or in UTF-16 with its byte-order mark. `GoalsConfigError` says what else it is."""
+    problem = ""
+    encoding = "utf-16" if content.startswith(_UTF_16_MARKS) else "utf-8-sig"
+    if content.startswith(_WORKBOOK_MARKS):
+        problem = "is an Excel workbook, not a CSV file"
+    elif encoding == "utf-8-sig" and b"\0" in content.partition(b"\n")[0]:
+        problem = "looks like UTF-16 without a byte-order mark"
+    else:
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            problem = (
+                "is not whole UTF-16" if encoding == "utf-16" else f"is not UTF-8 (line {line}, byte {error.start})"
+            )
+    # Raised outside the except block: the decoder's error holds the file's content, and would be kept as the context.
+    save_as = 'Save it as "CSV UTF-8" and import it again'
+    raise GoalsConfigError(f"{file_name} {problem}; nothing was imported", action=save_as)
+
+
 def parse_roster(text: str) -> RosterFile:
     """The lines of a CSV file with a header. Columns may be in any order, and other columns are ignored.
 
@@ -41,7 +71,7 @@ def parse_roster(text: str) -> RosterFile:
     out without being named.
     """
     lines = io.StringIO(text.removeprefix("\ufeff"), newline="")
-    delimiter, above = find_delimiter(lines.getvalue(), COLUMNS)
+    delimiter, above = _find_delimiter(lines.getvalue())
     for _ in range(above):
         lines.readline()
     reader = csv.reader(lines, delimiter=delimiter)
@@ -92,6 +122,32 @@ def refusal_of_lines(bad: Mapping[int, str]) -> GoalsConfigError:
     return error.listing(f"line {number}: {problem}" for number, problem in sorted(bad.items()))
 
 
+def _find_delimiter(text: str) -> tuple[str, int]:
+    """What separates the fields, and how many lines are above the header: one if there is a line like `sep=;`.
+
+    Without such a line, the delimiter is the one that finds the most of `COLUMNS` in the header.
+    """
+    first = re.split(r"[\r\n]", text, maxsplit=1)[0]
+    if sep := _SEP_LINE.fullmatch(first.strip(" ")):
+        given = sep["delimiter"]
+        # A spreadsheet that saves the file again turns it into `sep=;;;`.
+        if len(set(given)) != 1 or sep["rest"].strip(DELIMITERS):
+            raise GoalsConfigError(
+                "the roster's first line is sep= but not followed by one character; nothing was imported",
+                action="Name the character that separates the fields, such as sep=;",
+            )
+        return given[0], 1
+    return max(DELIMITERS, key=lambda delimiter: (_count_found(first, delimiter), first.count(delimiter))), 0
+
+
+def _count_found(header: str, delimiter: str) -> int:
+    try:
+        names = {name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter), [])}
+    except csv.Error:
+        return 0
+    return len(names.intersection(COLUMNS))
+
+
 def _header(values: list[str], delimiter: str) -> list[str]:
     names = [name.strip().lower() for name in values]
     for problem, found in (
@@ -101,9 +157,38 @@ def _header(values: list[str], delimiter: str) -> list[str]:
         if found:
             raise GoalsConfigError(
                 f"the roster's header must name {', '.join(COLUMNS)}, each once; {problem}: {', '.join(found)}; "
-                f"{describe_header(values, delimiter, COLUMNS)}"
+                f"{_describe_header(values, delimiter)}"
             )
     return names
+
+
+def _describe_header(values: Sequence[str], delimiter: str) -> str:
+    """For an error: what the header has in place of `COLUMNS`. Anything that may be personal data is left out."""
+    shown = ["".join(filter(str.isprintable, value)).strip()[:_NAME_CHARS] for value in values]
+    shown = [name for name in shown if name]
+    text = " ".join(values)
+    names_ours = [word for word in re.findall(r"\w+", text.lower()) if word in COLUMNS]
+    if not shown:
+        return "it is empty"
+    if not names_ours and any(character == "@" or character.isdigit() for character in text):
+        return "it looks like data; put the header in a line above it"
+    if len(values) == 1 and len(names_ours) > 1:
+        between = set(re.findall(rf"(?:{'|'.join(COLUMNS)})\b(\W+)", values[0], re.IGNORECASE))
+        separator = _quote(between.pop()) if len(between) == 1 else "something unclear"
+        return (
+            f"its names are separated by {separator}, but it was read as separated by {_quote(delimiter)}; use a "
+            "comma, semicolon, tab or pipe, or name the character in a line above the header, such as sep=;"
+        )
+    more = f" and {len(shown) - _NAMES_SHOWN} more" if len(shown) > _NAMES_SHOWN else ""
+    return f"found: {', '.join(shown[:_NAMES_SHOWN])}{more}"
+
+
+def _quote(separator: str) -> str:
+    """The separator, written so that an error can name it."""
+    character = separator.strip()[:1]
+    if not character:
+        return "a tab" if "\t" in separator else "blanks"
+    return f"'{character}'" if character.isprintable() else f"U+{ord(character):04X}"
 
 
 def check_gid(gid: str, what: str) -> str:

@@ -5,13 +5,15 @@ goals into another's review. So everything else is a hint for a person to decide
 resolve. Add a rule here when people look for a match by another sign. Unless it can never be wrong, it is a hint.
 """
 
+import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 
 from perfcopilot_goals.core.responses import Response, by_gid, parse_optional_text, response_to
-from perfcopilot_goals.core.similarity import address_of, name_keys, similarity, untagged
-from perfcopilot_goals.domain.employee import Employee
+from perfcopilot_goals.domain.employee import Employee, address_of
 from perfcopilot_goals.domain.ids import show_ids
 
 EXACT, HINT, COLLISION, NOTHING = KINDS = ("exact", "hint", "collision", "nothing")
@@ -166,3 +168,31 @@ def _with_rivals(suggestions: list[Suggestion]) -> list[Suggestion]:
         replace(s, why=f"{s.why}; fits {led[s.gid]} employees") if s.gid and s.kind == HINT and led[s.gid] > 1 else s
         for s in suggestions
     ]
+
+
+def untagged(address: str) -> tuple[str, str, str]:
+    """The address without a +tag, as local part, @ and domain; three times "" if there is no address."""
+    local, at, domain = address.rpartition("@")
+    # A tag alone, as in +a@d, is no local part.
+    return local.partition("+")[0] or local, at, domain
+
+
+def similarity(one: str, other: str, *, at_least: float = 0.0) -> float:
+    """How similar two names are, from 0 to 1, in whatever order their words are; 0 if below `at_least`."""
+    # Sorted, because difflib's ratio depends on which of the two comes first.
+    first, second = sorted((" ".join(_words(one)), " ".join(_words(other))))
+    matcher = SequenceMatcher(None, first, second, autojunk=False)
+    if not first or matcher.real_quick_ratio() < at_least or matcher.quick_ratio() < at_least:
+        return 0.0
+    return min(0.99, round(matcher.ratio(), 2)) if first != second else 1.0
+
+
+def name_keys(name: str) -> set[str]:
+    """The name's words, and its initials together. Names that share none of these need no comparison."""
+    words = _words(name)
+    return {*words, "/".join(word[0] for word in words)} if words else set()
+
+
+def _words(name: str) -> list[str]:
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return sorted(word for word in re.split(r"[\s.,;()'’\"-]+", folded) if word)

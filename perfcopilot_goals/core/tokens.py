@@ -19,10 +19,7 @@ _FILLERS = "\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 
 
 def find_token_faults(text: str) -> list[str]:
-    """What is wrong with a token, stripped of white space; empty if it can be sent.
-
-    Each fault completes a sentence that begins with "the token".
-    """
+    """What is wrong with a stripped token, each as the end of a sentence on "the token"; empty if it can be sent."""
     if faults := list(_usual_faults(text)):
         return faults
     if any(character.isspace() for character in text):

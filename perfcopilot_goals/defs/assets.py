@@ -14,14 +14,16 @@ import pandas as pd
 
 from perfcopilot_goals.asana.listing import fetch_goals
 from perfcopilot_goals.asana.walk import walk_subgoals
-from perfcopilot_goals.core.goals import WORKSPACE_FIELD, parse_goals
-from perfcopilot_goals.core.key_results import parse_subgoals
+from perfcopilot_goals.core.goals import (
+    WORKSPACE_FIELD,
+    parse_goals,
+    parse_subgoals,
+    refusal_of_lists,
+    select_owned_goals,
+)
 from perfcopilot_goals.core.mapping import map_rows
-from perfcopilot_goals.core.ownership import select_owned_goals
-from perfcopilot_goals.core.prompts import render_blocks
-from perfcopilot_goals.core.reasons import count_reasons
+from perfcopilot_goals.core.prompts import count_reasons, render_blocks
 from perfcopilot_goals.core.receipt import count_blocks, count_owners
-from perfcopilot_goals.core.subgoal_refusals import refusal_of_lists
 from perfcopilot_goals.defs.columns import column_schema
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.io_manager import COLUMNS, SliceIOManager
@@ -133,7 +135,7 @@ def raw_workspace_goals(
     # Counted by the roster as it is now, so that a loss ends the sync before its first write.
     counts = count_owners(goals.rows, select_owned_goals(goals.rows, employee_of), employee_of)
     users = asana.check_users(connection)
-    return Slice(goals.rows, asana.notes() | pages | users | goals.notes() | counts)
+    return Slice(goals.rows, {**asana.notes(), **pages, **users, **goals.notes, **counts})
 
 
 @_slice_asset("pandas")
@@ -162,7 +164,7 @@ def subgoals(
         raise refusal
     erased = store.read("reading who was erased", read_erased, name)
     found = parse_subgoals(walk.subgoals, erased.has_user, walk.route)
-    return Slice(found.rows, asana.notes() | walk.notes() | found.notes() | {"lists_walked": len(goal_gids)})
+    return Slice(found.rows, {**asana.notes(), **walk.notes(), **found.notes, "lists_walked": len(goal_gids)})
 
 
 @_slice_asset("pandas")

@@ -102,15 +102,15 @@ def connections_sensor(context: dg.SensorEvaluationContext, store: StoreResource
     # Thousands of runs may be in flight, so they are read only if there is a partition to remove.
     is_any_gone = not set(existing) <= set(enabled)
     runs = context.instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT)) if is_any_gone else []
-    change = decide_partitions(enabled, existing, partitions_of(runs))
+    added, removed = decide_partitions(enabled, existing, partitions_of(runs))
     requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
-    if change.add:
-        requests.append(connections_partitions.build_add_request(change.add))
-    if change.remove:
-        requests.append(connections_partitions.build_delete_request(change.remove))
+    if added:
+        requests.append(connections_partitions.build_add_request(added))
+    if removed:
+        requests.append(connections_partitions.build_delete_request(removed))
     done = [
         f"{words} {len(names):,}: {show_ids(names)}"
-        for words, names in (("added", change.add), ("removed", change.remove))
+        for words, names in (("added", added), ("removed", removed))
         if names
     ]
     return dg.SensorResult(

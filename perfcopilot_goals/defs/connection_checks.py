@@ -28,7 +28,7 @@ from perfcopilot_goals.defs.partitions import PARTITION_TAG
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.defs.unevaluated_checks import report_unevaluated
 from perfcopilot_goals.domain.actions import SYNC_JOB
-from perfcopilot_goals.domain.connection_health import EndedRun
+from perfcopilot_goals.domain.connection import EndedRun
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.storage.blocks import read_truncated
 from perfcopilot_goals.storage.status import read_connection_health, read_logged_runs

@@ -10,10 +10,8 @@ import pandas as pd
 from pydantic import PrivateAttr
 
 from perfcopilot_goals.asana.pacing import Clock
-from perfcopilot_goals.core.digests import digest_slice
-from perfcopilot_goals.core.lineage import ROSTER, check_inputs, roster_digest, without_later_mappings
-from perfcopilot_goals.core.receipt import require_balance
-from perfcopilot_goals.core.receipt_text import receipt_markdown
+from perfcopilot_goals.core.lineage import ROSTER, check_inputs, digest_slice, roster_digest, without_later_mappings
+from perfcopilot_goals.core.receipt import receipt_markdown, require_balance
 from perfcopilot_goals.defs.columns import column_lineage
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.resources import StoreResource

@@ -20,8 +20,8 @@ from perfcopilot_goals.domain.actions import INSPECT_JOB, MATCH_JOB, SET_JOB, SY
 from perfcopilot_goals.domain.ids import show_ids
 from perfcopilot_goals.services.connections import ConnectionCheck, check_connection
 from perfcopilot_goals.services.mapping import Suggested, suggest_mapping
-from perfcopilot_goals.services.rights import needs_right
 from perfcopilot_goals.services.status import plan_sync
+from perfcopilot_goals.services.workspace import needs_right
 from perfcopilot_goals.services.workspace import set_workspace as change_workspace
 
 NAMES = (INSPECT_JOB, SET_JOB, MATCH_JOB)

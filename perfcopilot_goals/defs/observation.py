@@ -1,6 +1,6 @@
 """The sensor that observes `connections` and `employees`, which people write outside of Dagster.
 
-When one changed, the UI shows at the assets made from it that something upstream is newer. `core.observing` decides
+When one changed, the UI shows at the assets made from it that something upstream is newer. `core.automation` decides
 what is observed.
 """
 
@@ -9,9 +9,9 @@ import datetime as dt
 import dagster as dg
 import sqlalchemy as sa
 
-from perfcopilot_goals.core.observing import observe_changes, parse_observed, render_observed
+from perfcopilot_goals.core.automation import observe_changes, parse_observed, render_observed
 from perfcopilot_goals.defs.resources import StoreResource
-from perfcopilot_goals.domain.roster_and_settings import RosterAndSettings
+from perfcopilot_goals.domain.connection import RosterAndSettings
 from perfcopilot_goals.storage.status import count_enabled, read_changed_states, read_now
 
 # Nothing waits for an observation, and every tick costs Dagster the same, also if nothing changed.

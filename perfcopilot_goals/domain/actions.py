@@ -1,9 +1,11 @@
-"""What errors tell people to do where both a command and a job of the Dagster UI can do it.
+"""What people can do about errors: where both a command and a job of the Dagster UI can do it, and at the admin page.
 
-In a deployment the people in the UI have no shell, so such an error names the job too. Each text continues a sentence
+In a deployment the people in the UI have no shell, so an error names the job too. Each text continues a sentence
 of the error's `action`; `{connection}` stands for the connection's name. What only a command can do, such as another
 token reference, stays with the error that says so.
 """
+
+from perfcopilot_goals.domain.sync import INTERRUPTED
 
 INSPECT_JOB, SET_JOB, MATCH_JOB = "inspect_connection", "set_workspace", "match_employees"
 SYNC_JOB = "sync_goals"
@@ -14,3 +16,20 @@ ENABLE = f"perfcopilot-goals connection set {{connection}} --enable, or the job 
 IMPORT = "perfcopilot-goals employee import {connection} FILE.csv"
 # Not "materialize its partition": the page of an asset materializes that asset alone, which a guard may refuse.
 SYNC = f"perfcopilot-goals sync {{connection}}, or the job {SYNC_JOB} in the UI"
+
+# At the admin page, by the class of the error.
+_ADVICE = {
+    "GoalsConfigError": "A setting is missing or wrong: test the connection, correct it, and sync again",
+    "AsanaAccessError": "Asana refused the token or the workspace: test the connection, or enter a new token",
+    "AsanaContractError": "Asana's answer was not as agreed: sync again; if it stays, upgrade the program",
+    "GoalsSchemaError": "Asana sent something that the tables do not hold: upgrade the program",
+    "GoalsGuardError": "The sync would have emptied what is stored, so it was stopped: look in Asana, then sync again",
+    "GoalsStoreError": "The database did not take it: ask the people who run it",
+    "AsanaUnavailableError": "Asana was not to be reached: the next sync will try again",
+    INTERRUPTED: "The sync was interrupted: sync again",
+}
+
+
+def advise(error_code: str | None) -> str:
+    """What a person at the admin page can do about a failed sync. An unknown class is a defect of the program."""
+    return _ADVICE.get(error_code or "", "The program itself failed: the run's page in Dagster says where")

@@ -16,7 +16,7 @@ from perfcopilot_goals.domain.audit import AUDIT_ACTIONS
 from perfcopilot_goals.domain.block import BLOCK_REASONS, KINDS, STATUSES
 from perfcopilot_goals.domain.connection import SUBGOAL_ROUTES
 from perfcopilot_goals.domain.employee import ERASED_KINDS, MAPPING_CONFLICTS
-from perfcopilot_goals.domain.gid import GID_PATTERN
+from perfcopilot_goals.domain.ids import GID_PATTERN
 from perfcopilot_goals.domain.limits import DESCRIPTION_CHARS, GOALS_PER_EMPLOYEE
 from perfcopilot_goals.domain.sync import SYNC_STATES
 

@@ -1,12 +1,15 @@
-"""The database in use: the configured one, or the local Postgres."""
+"""The database in use, the configured one or the local Postgres; and its roles."""
 
+from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.local_postgres import local_database_url
 from perfcopilot_goals.services.redaction import redact, redact_credentials
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import Database, parse_database_url
+from perfcopilot_goals.storage.grants import make_roles, render_grants
 from perfcopilot_goals.storage.migrate import ensure_migrated
 
-__all__ = ["Database", "open_database", "open_migrated_database"]
+# Named here for the rooms that may not import storage.
+__all__ = ["Database", "make_roles", "render_grants"]
 
 
 def open_database(settings: Settings) -> Database:
@@ -23,3 +26,12 @@ def open_migrated_database(settings: Settings) -> Database:
     redact_credentials(database.url)
     ensure_migrated(database)
     return database
+
+
+def check_has_roles(settings: Settings) -> None:
+    """Raise `GoalsConfigError` where the database in use is the local Postgres."""
+    if settings.database_url is None:
+        raise GoalsConfigError(
+            "the local Postgres has one user and needs no roles",
+            action="Set PERFCOPILOT_DATABASE_URL to grant rights in another database",
+        )

@@ -19,7 +19,8 @@ from perfcopilot_goals.storage.erasure import Erasure, erase_employee, redact_sy
 from perfcopilot_goals.storage.erasure_scan import scan_for_leftovers
 from perfcopilot_goals.storage.roster import read_conflicts
 
-__all__ = ["ErasedPerson", "Erasure", "erase_person", "has_doubtful_mapping", "scan_for_leftovers"]
+# Named here for the rooms that may not import storage.
+__all__ = ["scan_for_leftovers"]
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,9 @@ def erase_person(database: Database, settings: Settings, connection: str, employ
         **{f"{DAGSTER_SCHEMA}.{table}, ids only": rows for table, rows in dagster.items()},
         "files of runs, ids only": files,
     }
-    return ErasedPerson(erasure, removed, _clean_up(database, connection, tables))
-
-
-def _clean_up(database: Database, connection: str, tables: list[tuple[str, str]]) -> GoalsStoreError | None:
-    """Vacuum the tables; returns the error if that fails, because the person is erased all the same."""
     try:
         vacuum(database, connection, tables)
     except GoalsStoreError as error:
-        return error
-    return None
+        # Returned, because the person is erased all the same.
+        return ErasedPerson(erasure, removed, error)
+    return ErasedPerson(erasure, removed, None)

@@ -14,13 +14,13 @@ from perfcopilot_goals.asana.client import GRACE_SECONDS, AsanaClient
 from perfcopilot_goals.asana.listing import fetch_users
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
 from perfcopilot_goals.core.mapping_conflicts import MappingConflict, find_conflicts
-from perfcopilot_goals.core.mapping_problems import find_mapping_problems
 from perfcopilot_goals.core.roster import check_gid
-from perfcopilot_goals.core.similarity import fold
+from perfcopilot_goals.core.roster_changes import find_mapping_problems
 from perfcopilot_goals.core.suggestions import EXACT, AsanaUser, Suggestion, parse_users, suggest_users
 from perfcopilot_goals.domain.audit import MAPPED, UNMAPPED
 from perfcopilot_goals.domain.connection import Connection
-from perfcopilot_goals.domain.gid import is_gid
+from perfcopilot_goals.domain.employee import fold
+from perfcopilot_goals.domain.ids import is_gid
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.services.connections import find_connection
 from perfcopilot_goals.services.sync_access import open_client, require_workspace
@@ -63,7 +63,6 @@ def set_mapping(
     """Maps an employee to an Asana user, or with None unlinks them; `GoalsConfigError` if that cannot be.
 
     Returns the user that they were mapped to before. If that is another one, their block is gone until the next sync.
-
     If `actor` is given, the audit log gets an entry.
     """
     with database.connect("changing the roster") as conn:
@@ -82,10 +81,7 @@ def set_mapping(
 def save_mappings(
     database: Database, name: str, gid_of: Mapping[str, str], *, actor: str, dry_run: bool = False
 ) -> dict[str, str]:
-    """Maps all of these employees, each of them unmapped so far, or none; returns what is wrong, by employee id.
-
-    With `dry_run` nothing is written.
-    """
+    """Maps all of these employees, each of them unmapped so far, or none; returns what is wrong, by employee id."""
     with database.connect("changing the roster") as conn:
         read_connection(conn, name)
         lock_roster(conn, name)

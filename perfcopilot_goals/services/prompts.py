@@ -1,4 +1,4 @@
-"""The stored blocks, as they go into a review's prompt now, or as readers got them at an earlier moment."""
+"""The stored blocks, as they go into a review's prompt now, or as readers got them earlier; and the goals."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -11,20 +11,11 @@ from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.storage.blocks import StoredBlock, no_block, read_block
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
+from perfcopilot_goals.storage.blocks import Goal, read_goals
+from perfcopilot_goals.storage.employees import no_such_employee
+from perfcopilot_goals.storage.roster import Person, read_person
 from perfcopilot_goals.storage.sync_log import read_failed_sync
 from perfcopilot_goals.storage.versions import read_block_version_at, read_block_versions, read_present
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """An employee's block, and what a reader should know of its age.
-
-    `failed_with` is the error's class where the connection's latest sync failed, so that the block is an earlier one's.
-    `stored.roster_changed` says that the employee's row of the roster changed after the block was made.
-    """
-
-    stored: StoredBlock
-    failed_with: str | None
 
 
 @dataclass(frozen=True)
@@ -36,13 +27,43 @@ class PastBlock:
     is_so_far: bool
 
 
-def find_prompt(database: Database, connection: str, employee_id: str) -> Prompt:
-    """The employee's block; `GoalsConfigError` says why there is none."""
+@dataclass(frozen=True)
+class EmployeeGoals:
+    """An employee, their goals and block, and what a reader should know about them.
+
+    `block` is None if there is none; the person's reason then says why. `failed_with` is the error's class where the
+    connection's latest sync failed, so that all of this is an earlier one's.
+    """
+
+    person: Person
+    goals: list[Goal]
+    block: StoredBlock | None
+    failed_with: str | None
+
+
+def find_prompt(database: Database, connection: str, employee_id: str) -> tuple[StoredBlock, str | None]:
+    """The employee's block; `GoalsConfigError` says why there is none.
+
+    Beside it the error's class where the connection's latest sync failed, so that the block is an earlier one's.
+    """
     with database.connect("reading the block", snapshot=True) as conn:
         read_connection(conn, connection)
         stored = read_block(conn, connection, employee_id)
         failed = read_failed_sync(conn, connection)
-    return Prompt(stored, failed.error_code if failed else None)
+    return stored, failed.error_code if failed else None
+
+
+def find_goals(database: Database, connection: str, employee_id: str) -> EmployeeGoals:
+    """The employee's goals, all as of one moment; `GoalsConfigError` if there is no such employee."""
+    with database.connect("reading the goals", snapshot=True) as conn:
+        person = read_person(conn, connection, employee_id)
+        if person is None:
+            raise no_such_employee(connection, employee_id)
+        block = read_block(conn, connection, employee_id) if person.synced_at else None
+        # Without a block there may still be goals of an earlier sync, from before the employee was unmapped.
+        goals = read_goals(conn, connection, employee_id) if block else []
+        failed = read_failed_sync(conn, connection)
+    return EmployeeGoals(person, goals, block, failed.error_code if failed else None)
 
 
 def find_past_block(database: Database, connection: str, employee_id: str, when: str) -> PastBlock:

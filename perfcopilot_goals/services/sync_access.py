@@ -12,7 +12,7 @@ from perfcopilot_goals.asana.http import check_base_url
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock, token_identity
 from perfcopilot_goals.domain.actions import IMPORT, SET_WORKSPACE
 from perfcopilot_goals.domain.connection import Connection
-from perfcopilot_goals.domain.gid import is_gid
+from perfcopilot_goals.domain.ids import is_gid
 from perfcopilot_goals.errors import AsanaUnavailableError, GoalsConfigError, GoalsError
 from perfcopilot_goals.services.redaction import redact, redact_credentials
 from perfcopilot_goals.services.tokens import load_token

@@ -5,11 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from perfcopilot_goals.asana.objects import fetch_single_goals
-from perfcopilot_goals.core.block_comparison import LineResult, Version, choose_version, compare_block
-from perfcopilot_goals.core.block_text import find_block
-from perfcopilot_goals.core.digests import digest_text
-from perfcopilot_goals.core.history import format_instant
-from perfcopilot_goals.core.live_goals import LIVE_FIELDS, CitedLine, LiveGoal, compare_live
+from perfcopilot_goals.core.block_comparison import LineResult, Version, choose_version, compare_block, find_block
+from perfcopilot_goals.core.history import LIVE_FIELDS, LiveGoal, compare_live, format_instant
+from perfcopilot_goals.core.lineage import digest_text
 from perfcopilot_goals.core.prompts import Block
 from perfcopilot_goals.domain.block import BlockVersion
 from perfcopilot_goals.services.prompts import find_past_block
@@ -20,8 +18,6 @@ from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import read_mapping
 from perfcopilot_goals.storage.versions import read_block_versions
-
-__all__ = ["Verification", "check_live", "verify_file", "verify_past", "verify_present"]
 
 AS_STORED, ROWS_DIFFER, VERSION_DIFFERS, IN_NO_VERSION = "as_stored", "rows_differ", "version_differs", "in_no_version"
 
@@ -104,25 +100,17 @@ def check_live(
     *,
     on_wait: Callable[[str], None] = lambda _: None,
 ) -> Verification:
-    """The verification with what Asana now says of the cited goals, one request each.
-
-    Waits while a sync uses the token, as a sync does.
-    """
+    """The verification with what Asana now says of the cited goals, one request each; waits as a sync does."""
     with database.connect("reading the connection") as conn:
         connection = read_connection(conn, verification.connection)
         owner_gid = read_mapping(conn, verification.connection).get(verification.employee_id)
-    cited = [
-        CitedLine(line.key_result_gid or line.goal_gid, line.key_result_gid is None, line.closest or line.text)
-        for line in verification.lines
-        if line.goal_gid is not None
-    ]
-    gids = list(dict.fromkeys(line.gid for line in cited))
+    gids = list(dict.fromkeys(line.gid for line in verification.lines if line.gid))
     if not gids:
         return replace(verification, live=[])
     with open_client(database, connection, settings, on_wait=on_wait) as client:
         goals = fetch_single_goals(client, gids, LIVE_FIELDS)
         # In here, so that an error about a response's shape names the connection.
-        live = compare_live(cited, goals, owner_gid)
+        live = compare_live(verification.lines, goals, owner_gid)
     return replace(verification, live=live)
 
 

@@ -1,10 +1,11 @@
-"""Which workspace a connection syncs, set by somebody who cannot see the token's workspaces by other means.
+"""Changes by jobs of the Dagster UI: which workspace a connection syncs, and what a job says that has no right to it.
 
 `services.connections` changes any setting and asks nobody. Here Asana is asked first, so that a typing error is refused
 at once and not by the next sync.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from perfcopilot_goals.asana.objects import fetch_identity
@@ -13,9 +14,8 @@ from perfcopilot_goals.core.roster import check_gid
 from perfcopilot_goals.domain.actions import INSPECT, SET_JOB
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.ids import show_ids
-from perfcopilot_goals.errors import GoalsConfigError
+from perfcopilot_goals.errors import NO_RIGHT, GoalsConfigError, GoalsStoreError
 from perfcopilot_goals.services.connections import change_connection, find_connection
-from perfcopilot_goals.services.rights import needs_right
 from perfcopilot_goals.services.sync_access import open_client
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import Database
@@ -49,17 +49,32 @@ def set_workspace(
     if "workspace_gid" in changes and not even_if_unseen:
         gid = check_gid(changes["workspace_gid"], "the workspace GID")
         with open_client(database, row, settings, clock=clock, on_wait=on_wait) as client:
-            _check_seen(name, gid, list(fetch_identity(client).workspaces))
+            seen = list(fetch_identity(client).workspaces)
+        if gid not in seen:
+            raise GoalsConfigError(
+                f"the token does not see workspace {gid}; nothing was changed. It sees {show_ids(seen) or 'none'}",
+                connection=name,
+                action=f"Give one of those, or even_if_unseen: true. To see their names: {INSPECT}",
+            )
     command = f"perfcopilot-goals connection set {name} --workspace-gid GID, or --enable, or --disable"
     with needs_right(SET_JOB, "change connections", command, "perfcopilot-goals grants --apply"):
         return change_connection(database, settings, name, changes)
 
 
-def _check_seen(name: str, gid: str, seen: list[str]) -> None:
-    if gid not in seen:
-        listed = show_ids(seen) or "none"
-        raise GoalsConfigError(
-            f"the token does not see workspace {gid}; nothing was changed. It sees {listed}",
-            connection=name,
-            action=f"Give one of those, or even_if_unseen: true. To see their names: {INSPECT}",
-        )
+@contextmanager
+def needs_right(job: str, what: str, command: str, grants: str) -> Iterator[None]:
+    """Turn Postgres' refusal of the role into an error that names the job, the command, and who may run it.
+
+    `what` continues "may not", `command` does the same for a role that may. `grants` gives the right.
+    """
+    try:
+        yield
+    except GoalsStoreError as error:
+        if error.sqlstate != NO_RIGHT:
+            raise
+        raise GoalsStoreError(
+            f"the job {job} changed nothing: the database role that runs it may not {what} (SQLSTATE {NO_RIGHT})",
+            NO_RIGHT,
+            connection=error.connection,
+            action=f"Whoever is a member of the role owner may: {command}. For the job, let them run {grants}",
+        ) from None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from perfcopilot_goals.core.erasure import MARK
-from perfcopilot_goals.core.similarity import address_of
+from perfcopilot_goals.domain.employee import address_of
 from perfcopilot_goals.schemas.tables import sql_table
 
 _AUDIT = sql_table("audit_log")

@@ -12,8 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from psycopg import sql
 
-from perfcopilot_goals.core.similarity import address_of
-from perfcopilot_goals.domain.employee import Employee
+from perfcopilot_goals.domain.employee import Employee, address_of
 from perfcopilot_goals.domain.sync import SLICE_TABLES, VERSION_TABLES
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.tables import any_of, sql_table

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from perfcopilot_goals.core.erasure import spellings
-from perfcopilot_goals.core.similarity import address_of, fold
+from perfcopilot_goals.domain.employee import address_of, fold
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.tables import sql_table
 from perfcopilot_goals.settings import Settings

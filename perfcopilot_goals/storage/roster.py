@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from perfcopilot_goals.core.reasons import reason_now
+from perfcopilot_goals.core.prompts import reason_now
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.schemas.tables import any_of, ordered, sql_table
 from perfcopilot_goals.storage.sync_log import read_source

@@ -9,7 +9,7 @@ from perfcopilot_goals.asana.pacing import token_identity
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.sandbox import Sandbox, roster_csv
 from perfcopilot_goals.services.connections import change_connection, create_connection
-from perfcopilot_goals.services.roster_import import import_roster
+from perfcopilot_goals.services.roster import import_roster
 from perfcopilot_goals.services.tokens import store_token
 from perfcopilot_goals.storage.locks import token_lock
 from perfcopilot_goals_tests import scripted_faults as faults

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from perfcopilot_goals.asana.client import AsanaClient
 from perfcopilot_goals.asana.routes import AUTO, GOAL_RELATIONSHIPS, SUBGOALS
 from perfcopilot_goals.asana.walk import PROBES, Walk, walk_subgoals
-from perfcopilot_goals.core.subgoal_refusals import refusal_of_lists
-from perfcopilot_goals.domain.subgoal_lists import Unread
+from perfcopilot_goals.core.goals import refusal_of_lists
+from perfcopilot_goals.domain.connection import Unread
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError
 from perfcopilot_goals.sandbox import Raw, Request, Response
 from perfcopilot_goals_tests import scripted_faults as faults

@@ -12,8 +12,8 @@ from perfcopilot_goals.asana.http import IN_FLIGHT
 from perfcopilot_goals.asana.pacing import Clock
 from perfcopilot_goals.asana.routes import AUTO, GOAL_RELATIONSHIPS, SUBGOALS
 from perfcopilot_goals.asana.walk import Walk, walk_subgoals
-from perfcopilot_goals.core.subgoal_refusals import refusal_of_lists
-from perfcopilot_goals.domain.subgoal_lists import Unread
+from perfcopilot_goals.core.goals import refusal_of_lists
+from perfcopilot_goals.domain.connection import Unread
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, AsanaUnavailableError, GoalsError
 from perfcopilot_goals.sandbox import Fault, Raw, Request, Response, Sandbox
 from perfcopilot_goals_tests import scripted_faults as faults

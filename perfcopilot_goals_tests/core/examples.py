@@ -14,10 +14,8 @@ import pandas as pd
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.goals import parse_goals
-from perfcopilot_goals.core.key_results import parse_subgoals
+from perfcopilot_goals.core.goals import parse_goals, parse_subgoals, select_owned_goals
 from perfcopilot_goals.core.mapping import map_rows
-from perfcopilot_goals.core.ownership import select_owned_goals
 from perfcopilot_goals.core.prompts import render_blocks
 from perfcopilot_goals.core.roster import parse_roster, refusal_of_lines
 from perfcopilot_goals.domain.employee import Employee

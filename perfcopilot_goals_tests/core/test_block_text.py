@@ -2,7 +2,8 @@
 
 import pytest
 
-from perfcopilot_goals.core.block_text import MOST_LINES, LineParts, find_block, parse_line
+from perfcopilot_goals.core.block_comparison import MOST_LINES, find_block
+from perfcopilot_goals.core.prompts import LineParts, parse_line
 from perfcopilot_goals.domain.limits import LARGEST_FILE
 from perfcopilot_goals.errors import GoalsConfigError
 

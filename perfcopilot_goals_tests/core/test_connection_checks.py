@@ -16,7 +16,7 @@ from perfcopilot_goals.core.connection_checks import (
     render_table,
     with_ended_runs,
 )
-from perfcopilot_goals.domain.connection_health import ConnectionHealth, EndedRun
+from perfcopilot_goals.domain.connection import ConnectionHealth, EndedRun
 
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)

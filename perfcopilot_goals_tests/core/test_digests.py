@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 
-from perfcopilot_goals.core.digests import digest_slice
+from perfcopilot_goals.core.lineage import digest_slice
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.schemas.tables import frame, own_columns, stamp
 from perfcopilot_goals_tests.core.examples import MONDAY, World, awkward_world, one_in, sync, worlds

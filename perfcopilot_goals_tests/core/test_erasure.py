@@ -7,8 +7,7 @@ import pytest
 
 from perfcopilot_goals.asana.walk import Walk
 from perfcopilot_goals.core.erasure import Redaction, spellings
-from perfcopilot_goals.core.goals import parse_goals
-from perfcopilot_goals.core.key_results import parse_subgoals
+from perfcopilot_goals.core.goals import parse_goals, parse_subgoals
 from perfcopilot_goals_tests.core.examples import WORKSPACE, goal_json
 
 

@@ -64,7 +64,7 @@ def test_what_asana_leaves_null_is_none_and_not_a_null_of_pandas() -> None:
 @pytest.mark.fault("C16")
 def test_no_goals_are_a_frame_with_the_tables_types() -> None:
     empty = parse_goals([], WORKSPACE)
-    assert (len(empty.rows), empty.repeated) == (0, 0)
+    assert (len(empty.rows), empty.notes["repeated_goals"]) == (0, 0)
     assert empty.rows.dtypes.to_dict() == parse_goals([goal_json("1")], WORKSPACE).rows.dtypes.to_dict()
     validate("raw_workspace_goals", stamp(empty.rows, "acme", MONDAY, "run-1"))
 
@@ -85,7 +85,7 @@ def test_a_goal_that_came_on_two_pages_is_one_row_with_its_first_place_and_its_l
         goal_json("2"),
     ]
     goals = parse_goals(pages, WORKSPACE)
-    assert goals.repeated == 2
+    assert goals.notes["repeated_goals"] == 2
     assert [(row["goal_gid"], row["position"], row["name"]) for row in records(goals.rows)] == [
         ("1", 0, "new"),
         ("2", 1, "Grow web traffic"),
@@ -220,7 +220,7 @@ def test_any_json_is_rows_that_fit_the_table_or_a_broken_contract_that_quotes_no
         assert "; nothing was written. " in goals.text
         assert CANARY not in error_texts(goals)
     else:
-        assert len(goals.rows) + goals.repeated == len(sent["data"])
+        assert len(goals.rows) + goals.notes["repeated_goals"] == len(sent["data"])
         validate("raw_workspace_goals", stamp(goals.rows, "acme", MONDAY, "run-1"))
 
 
@@ -229,6 +229,6 @@ def test_any_json_is_rows_that_fit_the_table_or_a_broken_contract_that_quotes_no
 def test_each_gid_is_one_row_and_rows_and_repeats_add_up_to_what_came(gids: list[str]) -> None:
     goals = parse_goals([goal_json(gid, name=f"{place}") for place, gid in enumerate(gids)], WORKSPACE)
     assert list(goals.rows["goal_gid"]) == list(dict.fromkeys(gids))
-    assert len(goals.rows) + goals.repeated == len(gids)
+    assert len(goals.rows) + goals.notes["repeated_goals"] == len(gids)
     last = {gid: f"{place}" for place, gid in enumerate(gids)}
     assert dict(zip(goals.rows["goal_gid"], goals.rows["name"], strict=True)) == last

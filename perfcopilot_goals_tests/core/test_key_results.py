@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.key_results import parse_subgoals
+from perfcopilot_goals.core.goals import parse_subgoals
 from perfcopilot_goals.errors import AsanaContractError
 from perfcopilot_goals.schemas.tables import stamp, validate
 from perfcopilot_goals_tests.core.examples import (
@@ -46,7 +46,7 @@ def test_a_subgoal_becomes_a_row_under_its_parent_with_every_column() -> None:
 
 def test_no_subgoals_are_a_frame_with_the_tables_types() -> None:
     empty = parse_subgoals({"1": [], "2": []})
-    assert (len(empty.rows), empty.repeated) == (0, 0)
+    assert (len(empty.rows), empty.notes["repeated_subgoals"]) == (0, 0)
     assert empty.rows.dtypes.to_dict() == parse_subgoals({"1": [goal_json("9")]}).rows.dtypes.to_dict()
     validate("subgoals", stamp(empty.rows, "acme", MONDAY, "run-1"))
 
@@ -62,7 +62,7 @@ def test_parents_and_children_stay_in_the_order_in_which_they_came() -> None:
 
 def test_a_child_that_came_twice_keeps_its_first_place_and_its_last_content() -> None:
     found = parse_subgoals({"1": [goal_json("9", name="old"), goal_json("8"), goal_json("9", name="new")]})
-    assert found.repeated == 1
+    assert found.notes["repeated_subgoals"] == 1
     assert [(row["subgoal_gid"], row["name"]) for row in records(found.rows)] == [
         ("9", "new"),
         ("8", "Grow web traffic"),
@@ -71,7 +71,7 @@ def test_a_child_that_came_twice_keeps_its_first_place_and_its_last_content() ->
 
 def test_a_child_of_two_parents_is_two_rows_and_no_repeat() -> None:
     found = parse_subgoals({"1": [goal_json("9")], "2": [goal_json("9")]})
-    assert found.repeated == 0
+    assert found.notes["repeated_subgoals"] == 0
     assert list(found.rows["goal_gid"]) == ["1", "2"]
 
 
@@ -118,5 +118,5 @@ def test_any_objects_are_rows_that_fit_the_table_or_a_broken_contract_that_quote
         assert found.text.startswith("GET /goal_relationships of goal 100: ")
         assert CANARY not in error_texts(found)
     else:
-        assert len(found.rows) + found.repeated == len(sent)
+        assert len(found.rows) + found.notes["repeated_subgoals"] == len(sent)
         validate("subgoals", stamp(found.rows, "acme", MONDAY, "run-1"))

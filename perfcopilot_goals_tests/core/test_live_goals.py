@@ -1,18 +1,20 @@
 """The lines of a block beside Asana's present goals."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from perfcopilot_goals.core.live_goals import CHANGED, GONE, NOT_SHOWN, UNCHANGED, CitedLine, LiveGoal, compare_live
+from perfcopilot_goals.core.block_comparison import STANDS, LineResult
+from perfcopilot_goals.core.history import CHANGED, GONE, NOT_SHOWN, UNCHANGED, LiveGoal, compare_live
 from perfcopilot_goals.errors import AsanaContractError
 from perfcopilot_goals_tests.core.examples import CANARY, error_texts, goal_json, owner, update, without
 
-GOAL = CitedLine("101", True, "- Goal (status: at_risk): Grow web traffic")
-KEY_RESULT = CitedLine("101", False, "  - KR (status: at_risk): Grow web traffic")
+GOAL = LineResult(2, STANDS, "- Goal (status: at_risk): Grow web traffic", goal_gid="101")
+KEY_RESULT = replace(GOAL, text="  - KR (status: at_risk): Grow web traffic", goal_gid="100", key_result_gid="101")
 
 
-def compare(line: CitedLine, now: dict[str, Any] | int, owner_gid: str | None = "11") -> LiveGoal:
+def compare(line: LineResult, now: dict[str, Any] | int, owner_gid: str | None = "11") -> LiveGoal:
     (found,) = compare_live([line], {"101": now}, owner_gid)
     return found
 

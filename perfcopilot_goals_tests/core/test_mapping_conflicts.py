@@ -4,10 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.mapping_conflicts import MappingConflict, find_conflicts
-from perfcopilot_goals.core.similarity import address_of
+from perfcopilot_goals.core.mapping_conflicts import (
+    BOTH,
+    EMAIL_OF_ANOTHER_USER,
+    USER_OF_ANOTHER_EMPLOYEE,
+    MappingConflict,
+    find_conflicts,
+)
 from perfcopilot_goals.core.suggestions import AsanaUser
-from perfcopilot_goals.domain.employee import BOTH, EMAIL_OF_ANOTHER_USER, MAPPING_CONFLICTS, USER_OF_ANOTHER_EMPLOYEE
+from perfcopilot_goals.domain.employee import MAPPING_CONFLICTS, address_of
 from perfcopilot_goals.domain.employee import Employee as RosterRow
 from perfcopilot_goals_tests.core.examples import parse_flawless_roster, usual
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from perfcopilot_goals.core.mapping_problems import find_mapping_problems
+from perfcopilot_goals.core.roster_changes import find_mapping_problems
 from perfcopilot_goals.domain.employee import Employee
 
 ROSTER = [Employee("E1", "Ana", "", "11"), Employee("E2", "Bo", "", None), Employee("E3", "Cy", "", None)]

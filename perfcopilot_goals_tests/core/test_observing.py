@@ -4,8 +4,8 @@ import datetime as dt
 
 import pytest
 
-from perfcopilot_goals.core.observing import OVERLAP, Observed, observe_changes, parse_observed, render_observed
-from perfcopilot_goals.domain.roster_and_settings import RosterAndSettings
+from perfcopilot_goals.core.automation import OVERLAP, Observed, observe_changes, parse_observed, render_observed
+from perfcopilot_goals.domain.connection import RosterAndSettings
 
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.goals import parse_goals
-from perfcopilot_goals.core.ownership import select_owned_goals
+from perfcopilot_goals.core.goals import parse_goals, select_owned_goals
 from perfcopilot_goals.schemas.tables import stamp, validate
 from perfcopilot_goals_tests.core.examples import MONDAY, WORKSPACE, goal_json, owner, records, usual
 

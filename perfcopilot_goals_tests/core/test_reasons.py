@@ -2,8 +2,7 @@
 
 import pytest
 
-from perfcopilot_goals.core.prompts import render_blocks
-from perfcopilot_goals.core.reasons import count_reasons, reason_now, reason_of_block
+from perfcopilot_goals.core.prompts import count_reasons, reason_now, reason_of_block, render_blocks
 from perfcopilot_goals.domain.block import BLOCK_REASONS, REASONS, BlockHistory
 from perfcopilot_goals_tests.core.examples import World, goal_json, owner, sync
 

@@ -8,13 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.goals import parse_goals
-from perfcopilot_goals.core.key_results import parse_subgoals
+from perfcopilot_goals.core.goals import parse_goals, parse_subgoals, select_owned_goals
 from perfcopilot_goals.core.mapping import map_rows
-from perfcopilot_goals.core.ownership import select_owned_goals
 from perfcopilot_goals.core.prompts import render_blocks
-from perfcopilot_goals.core.receipt import EQUATIONS, build_receipt, count_blocks, count_owners, require_balance
-from perfcopilot_goals.core.receipt_text import receipt_markdown, receipt_rows
+from perfcopilot_goals.core.receipt import (
+    EQUATIONS,
+    build_receipt,
+    count_blocks,
+    count_owners,
+    receipt_markdown,
+    receipt_rows,
+    require_balance,
+)
 from perfcopilot_goals.domain.sync import SLICE_TABLES, Sync
 from perfcopilot_goals.errors import GoalsGuardError
 from perfcopilot_goals_tests.core.examples import CANARY, MONDAY, WORKSPACE, World, goal_json, one_in, owner, worlds
@@ -43,9 +48,9 @@ def entries(world: World, erased: str | None = None) -> dict[str, dict[str, Any]
         "hidden_subgoals": 0,
     }
     notes: dict[str, tuple[pd.DataFrame, dict[str, Any]]] = {
-        RAW: (goals.rows, {"list_pages": 1, **goals.notes(), **owners}),
+        RAW: (goals.rows, {"list_pages": 1, **goals.notes, **owners}),
         OWNED: (owned, {"goals": len(goals.rows), **owners}),
-        SUBGOALS: (found.rows, walk | found.notes()),
+        SUBGOALS: (found.rows, {**walk, **found.notes}),
         ROWS: (rows, {"goals": len(owned), "key_results": len(found.rows)}),
         BLOCKS: (blocks, count_blocks(blocks, rows, world.asana_user_of)),
     }
@@ -179,7 +184,7 @@ def test_a_goal_that_the_selection_loses_is_refused_before_anything_is_written()
     raw = parse_goals(world.goals, WORKSPACE)
     owned = select_owned_goals(raw.rows, world.employee_of)
     lost = owned[owned["employee_id"] != "E4"]
-    notes = raw.notes() | count_owners(raw.rows, lost, world.employee_of)
+    notes = {**raw.notes, **count_owners(raw.rows, lost, world.employee_of)}
     with pytest.raises(GoalsGuardError, match=r"is 204, but listed is 205"):
         require_balance(RAW, notes, len(raw.rows))
 

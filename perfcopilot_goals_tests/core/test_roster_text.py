@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.roster_text import decode_roster
+from perfcopilot_goals.core.roster import decode_roster
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals_tests.core.examples import CANARY, attempt, error_texts, parse_flawless_roster, usual
 

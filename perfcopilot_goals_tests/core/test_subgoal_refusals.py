@@ -1,9 +1,9 @@
-"""Whether a sync goes on with lists that were not read: row by row of the table in `core.subgoal_refusals`."""
+"""Whether a sync goes on with lists that were not read: row by row of `refusal_of_lists`."""
 
 import pytest
 
-from perfcopilot_goals.core.subgoal_refusals import refusal_of_lists
-from perfcopilot_goals.domain.subgoal_lists import Unread
+from perfcopilot_goals.core.goals import refusal_of_lists
+from perfcopilot_goals.domain.connection import Unread
 from perfcopilot_goals.errors import AsanaAccessError, AsanaContractError, GoalsError
 
 NOT_FOUND, GOAL_UNKNOWN, FORBIDDEN = Unread

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.similarity import address_of, similarity
-from perfcopilot_goals.core.suggestions import AsanaUser, Suggestion, parse_users, suggest_users
-from perfcopilot_goals.domain.employee import Employee
+from perfcopilot_goals.core.suggestions import AsanaUser, Suggestion, parse_users, similarity, suggest_users
+from perfcopilot_goals.domain.employee import Employee, address_of
 from perfcopilot_goals.errors import AsanaContractError
 from perfcopilot_goals_tests.core.examples import CANARY, error_texts, usual
 from perfcopilot_goals_tests.core.rosters import TRAPS, labelled_company

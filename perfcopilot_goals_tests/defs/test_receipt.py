@@ -7,8 +7,7 @@ import dagster as dg
 import psycopg
 import pytest
 
-from perfcopilot_goals.core.goals import parse_goals
-from perfcopilot_goals.core.ownership import select_owned_goals
+from perfcopilot_goals.core.goals import parse_goals, select_owned_goals
 from perfcopilot_goals.core.receipt import count_owners
 from perfcopilot_goals.defs.assets import IO_MANAGER
 from perfcopilot_goals.defs.io_manager import SliceIOManager
@@ -117,7 +116,7 @@ def test_a_goal_lost_by_the_walk_over_the_list_ends_the_sync_before_its_first_wr
     before = running.slices()
     goals = parse_goals([goal_json("101", owner=owner("1")), goal_json("102", owner=owner("1"))], "77")
     lost = goals.rows.iloc[1:]
-    counts = goals.notes() | count_owners(lost, select_owned_goals(lost, {"1": "E1"}), {"1"})
+    counts = {**goals.notes, **count_owners(lost, select_owned_goals(lost, {"1": "E1"}), {"1"})}
 
     @dg.asset(io_manager_key=IO_MANAGER, partitions_def=connections_partitions)
     def raw_workspace_goals() -> Any:

@@ -29,9 +29,9 @@ def synced(database: Database) -> Database:
 
 
 def test_a_block_comes_as_it_is_stored(synced: Database) -> None:
-    found = find_prompt(synced, "acme", "E1")
-    assert (found.stored.block, found.stored.reason) == (BLOCK, "owns_no_goals")
-    assert (found.stored.roster_changed, found.failed_with) == (False, None)
+    stored, failed_with = find_prompt(synced, "acme", "E1")
+    assert (stored.block, stored.reason) == (BLOCK, "owns_no_goals")
+    assert (stored.roster_changed, failed_with) == (False, None)
 
 
 def test_a_block_says_that_a_later_sync_failed_and_that_the_roster_changed(synced: Database) -> None:
@@ -39,8 +39,8 @@ def test_a_block_says_that_a_later_sync_failed_and_that_the_roster_changed(synce
         import_employees(conn, "acme", [Employee("E1", "Ana", "ana@example.com", "11")])
         begin_sync(conn, "acme", "run-2")
         fail_sync(conn, "acme", "run-2", "AsanaAccessError")
-    found = find_prompt(synced, "acme", "E1")
-    assert (found.stored.block, found.stored.roster_changed, found.failed_with) == (BLOCK, True, "AsanaAccessError")
+    stored, failed_with = find_prompt(synced, "acme", "E1")
+    assert (stored.block, stored.roster_changed, failed_with) == (BLOCK, True, "AsanaAccessError")
 
 
 def test_an_earlier_block_is_not_shown_without_the_failure_that_a_sync_mends_meanwhile(synced: Database) -> None:
@@ -49,8 +49,8 @@ def test_an_earlier_block_is_not_shown_without_the_failure_that_a_sync_mends_mea
         fail_sync(conn, "acme", "run-2", "AsanaAccessError")
 
     with meanwhile(synced, "syncs", lambda conn: begin_sync(conn, "acme", "run-3")):
-        found = find_prompt(synced, "acme", "E1")
-    assert (found.stored.block, found.failed_with) == (BLOCK, "AsanaAccessError")
+        stored, failed_with = find_prompt(synced, "acme", "E1")
+    assert (stored.block, failed_with) == (BLOCK, "AsanaAccessError")
 
 
 def test_the_block_of_an_earlier_asana_user_is_not_shown(synced: Database) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.services.roster_import import ROSTER_BYTES, import_roster, read_roster_file
+from perfcopilot_goals.services.roster import ROSTER_BYTES, import_roster, read_roster_file
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import read_employees
 from perfcopilot_goals.storage.erasure import erase_employee

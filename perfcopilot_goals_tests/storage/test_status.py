@@ -5,7 +5,7 @@ import datetime as dt
 import psycopg
 from psycopg.types.json import Jsonb
 
-from perfcopilot_goals.domain.connection_health import ConnectionHealth
+from perfcopilot_goals.domain.connection import ConnectionHealth
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.status import read_connection_health
 from perfcopilot_goals_tests.storage.examples import MONDAY, add

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from perfcopilot_goals.core.observing import Observed
+from perfcopilot_goals.core.automation import Observed
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsGuardError
 from perfcopilot_goals.storage.connections import set_connection

@@ -44,8 +44,8 @@ def import_(session: Session, name: str, file: Path, *, skip_bad: bool, replaces
     """
     if replaces and skip_bad:
         raise click.UsageError("--replace with --skip-bad would remove the employees of bad lines; choose one")
-    text = services.roster_import.read_roster_file(file)
-    done = services.roster_import.import_roster(
+    text = services.roster.read_roster_file(file)
+    done = services.roster.import_roster(
         session.database, name, text, skip_bad=skip_bad, replaces=replaces, dry_run=dry_run
     )
     if dry_run:
@@ -81,7 +81,7 @@ def _show_result(name: str, changes: Changes, removed: Sequence[str]) -> None:
         )
 
 
-def _show_remarks(name: str, done: "services.roster_import.RosterImport", *, replaces: bool) -> None:
+def _show_remarks(name: str, done: "services.roster.RosterImport", *, replaces: bool) -> None:
     """Prints what else a person should know about the file; bad lines go to stderr."""
     for number, problem in sorted(done.bad.items()):
         echo(f"left out, line {number}: {problem}", err=True)
