@@ -1,7 +1,7 @@
 """The pandera models, one per table.
 
-A model's docstring is the table's grain. A column has a type, a description and whether it may be null. If Asana is its
-source, it also has the path of Asana's field. `MODELS` names the tables and their keys. Add a new column here and in a
+A model's docstring is the table's grain, and `Config.unique` its primary key. A column has a type, a description and
+whether it may be null. If Asana is its source, it also has the path of Asana's field. Add a new column here and in a
 migration; a test compares the two.
 """
 
@@ -71,6 +71,9 @@ class RawWorkspaceGoals(_Slice):
     )
     asana_status: Series[Text] = _field("Raw word of Asana's separate `status` field.", nullable=True, asana="status")
 
+    class Config:
+        unique = ["connection", "goal_gid"]
+
 
 class OwnedGoals(_Slice):
     """One row per goal that a mapped employee owns: the first 200 per employee, in the order of Asana's list."""
@@ -90,6 +93,9 @@ class OwnedGoals(_Slice):
     start_on: Series[pandas_engine.Date] = _field("Start date.", nullable=True)
     status_type: Series[Text] = _field("Raw status word of the latest posted update.", nullable=True)
 
+    class Config:
+        unique = ["connection", "goal_gid"]
+
 
 class Subgoals(_Slice):
     """One row per sub-goal of an owned goal; a sub-goal with two owned parents has two rows."""
@@ -106,6 +112,9 @@ class Subgoals(_Slice):
     status_type: Series[Text] = _field(
         "Raw status word of the latest posted update.", nullable=True, asana="current_status_update.status_type"
     )
+
+    class Config:
+        unique = ["connection", "goal_gid", "subgoal_gid"]
 
 
 class MappedGoalRows(_Slice):
@@ -125,6 +134,9 @@ class MappedGoalRows(_Slice):
     status_type: Series[Text] = _field("Asana's raw status word.", nullable=True)
     status: Series[Text] = _field("The status that reviews use.", isin=STATUSES)
 
+    class Config:
+        unique = ["connection", "goal_gid", "row_gid"]
+
 
 class PromptBlocks(_Slice):
     """One row per mapped employee, with or without goals: the `[GOALS]` block of their review's prompt."""
@@ -143,6 +155,9 @@ class PromptBlocks(_Slice):
         "earlier block had some) or `asana_user_gone`.",
         isin=BLOCK_REASONS,
     )
+
+    class Config:
+        unique = ["connection", "employee_id"]
 
 
 class _Version(_Connected):
@@ -166,6 +181,9 @@ class BlockVersions(_Version):
     reason: Series[Text] = _field("Why the block was as it was, as in `prompt_blocks`.", isin=BLOCK_REASONS)
     sha256: Series[Text] = _field("SHA-256 of the block in UTF-8, in hexadecimal.", str_matches=r"\A[0-9a-f]{64}\Z")
 
+    class Config:
+        unique = ["connection", "employee_id", "visible_from"]
+
 
 class GoalVersions(_Version):
     """One row per state that a goal or key result has been in; the open one fits the row of `mapped_goal_rows`."""
@@ -179,6 +197,9 @@ class GoalVersions(_Version):
     due_on: Series[pandas_engine.Date] = _field("Due date.", nullable=True)
     status_type: Series[Text] = _field("Asana's raw status word.", nullable=True)
     status: Series[Text] = _field("The status that reviews use.", isin=STATUSES)
+
+    class Config:
+        unique = ["connection", "goal_gid", "row_gid", "visible_from"]
 
 
 class Connections(_Connected):
@@ -199,6 +220,9 @@ class Connections(_Connected):
         nullable=True,
     )
     users_seen: Series[pd.Int64Dtype] = _field("How many users Asana listed then.", nullable=True, ge=0)
+
+    class Config:
+        unique = ["connection"]
 
 
 class Employees(_Connected):
@@ -224,11 +248,17 @@ class Employees(_Connected):
     )
     manager_email: Series[Text] = _field("E-mail address of their manager, if the roster names one.", nullable=True)
 
+    class Config:
+        unique = ["connection", "employee_id"]
+
 
 class RosterChanges(_Connected):
     """One row per connection that ever had a roster. A trigger writes it."""
 
     changed_at: Series[Instant] = _field("When an employee was last added, changed, mapped, unmapped or removed.")
+
+    class Config:
+        unique = ["connection"]
 
 
 class Syncs(_Connected):
@@ -246,6 +276,9 @@ class Syncs(_Connected):
     counts: Series[object] = _field("Counts of the sync, and for each written table its rows, time and inputs.")
     receipt: Series[object] = _field("What the sync listed, owned and left out, with digests.", nullable=True)
 
+    class Config:
+        unique = ["connection", "run_id"]
+
 
 class Erased(_Connected):
     """One row per id of an erased person: a sync recognises them by it and does not store them again."""
@@ -254,11 +287,17 @@ class Erased(_Connected):
     digest: Series[Text] = _field("HMAC-SHA-256 of connection, kind and id, in hexadecimal. Never the id.")
     erased_at: Series[Instant] = _field("When they were erased; a sync whose fetch began earlier does not write.")
 
+    class Config:
+        unique = ["connection", "kind", "digest"]
+
 
 class ErasureKeys(_Connected):
     """One row per connection with an erased person: the key of its digests in `erased`."""
 
     key: Series[Text] = _field("256 random bits in hexadecimal.")
+
+    class Config:
+        unique = ["connection"]
 
 
 class AuditLog(_Connected):
@@ -273,22 +312,24 @@ class AuditLog(_Connected):
         "taken out of it."
     )
 
+    class Config:
+        unique = ["connection", "entry"]
 
-# Every table: its model, and the columns of its primary key. The five asset tables come first, in the order of the
-# pipeline.
-MODELS: dict[str, tuple[type[pa.DataFrameModel], str]] = {
-    "raw_workspace_goals": (RawWorkspaceGoals, "connection goal_gid"),
-    "owned_goals": (OwnedGoals, "connection goal_gid"),
-    "subgoals": (Subgoals, "connection goal_gid subgoal_gid"),
-    "mapped_goal_rows": (MappedGoalRows, "connection goal_gid row_gid"),
-    "prompt_blocks": (PromptBlocks, "connection employee_id"),
-    "block_versions": (BlockVersions, "connection employee_id visible_from"),
-    "goal_versions": (GoalVersions, "connection goal_gid row_gid visible_from"),
-    "connections": (Connections, "connection"),
-    "employees": (Employees, "connection employee_id"),
-    "roster_changes": (RosterChanges, "connection"),
-    "syncs": (Syncs, "connection run_id"),
-    "erased": (Erased, "connection kind digest"),
-    "erasure_keys": (ErasureKeys, "connection"),
-    "audit_log": (AuditLog, "connection entry"),
+
+# Every table. The five asset tables come first, in the order of the pipeline.
+MODELS: dict[str, type[pa.DataFrameModel]] = {
+    "raw_workspace_goals": RawWorkspaceGoals,
+    "owned_goals": OwnedGoals,
+    "subgoals": Subgoals,
+    "mapped_goal_rows": MappedGoalRows,
+    "prompt_blocks": PromptBlocks,
+    "block_versions": BlockVersions,
+    "goal_versions": GoalVersions,
+    "connections": Connections,
+    "employees": Employees,
+    "roster_changes": RosterChanges,
+    "syncs": Syncs,
+    "erased": Erased,
+    "erasure_keys": ErasureKeys,
+    "audit_log": AuditLog,
 }

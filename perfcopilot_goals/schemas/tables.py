@@ -69,9 +69,9 @@ class Table:
         return [column.asana for column in self.columns if column.asana and column.asana != "gid"]
 
 
-def _table(name: str, model: type[pa.DataFrameModel], key: tuple[str, ...]) -> Table:
+def _table(name: str, model: type[pa.DataFrameModel]) -> Table:
     schema = model.to_schema()
-    schema.unique = list(key)
+    key = tuple(schema.unique or ())
     sql, columns = sa.Table(name, _metadata), []
     for column_name, column in schema.columns.items():
         pg_type, sql_type, dtype = _TYPES[str(column.dtype)]
@@ -85,7 +85,7 @@ def _table(name: str, model: type[pa.DataFrameModel], key: tuple[str, ...]) -> T
 
 
 # Made once, when this is imported: a statement must not mix two tables of the same name.
-_TABLES = {name: _table(name, model, tuple(key.split())) for name, (model, key) in MODELS.items()}
+_TABLES = {name: _table(name, model) for name, model in MODELS.items()}
 
 
 def tables() -> dict[str, Table]:

@@ -8,10 +8,9 @@ import sqlalchemy as sa
 from perfcopilot_goals.core.history import HistoryEntry, describe_history, format_instant, parse_as_of
 from perfcopilot_goals.domain.block import BlockVersion
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.storage.blocks import StoredBlock, no_block, read_block
+from perfcopilot_goals.storage.blocks import Goal, StoredBlock, no_block, read_block, read_goals
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.blocks import Goal, read_goals
 from perfcopilot_goals.storage.employees import no_such_employee
 from perfcopilot_goals.storage.roster import Person, read_person
 from perfcopilot_goals.storage.sync_log import read_failed_sync

@@ -15,8 +15,13 @@ from perfcopilot_goals.errors import GoalsConfigError, GoalsError
 from perfcopilot_goals.storage.audit_log import add_audit_entry
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
-from perfcopilot_goals.storage.employees import import_employees, read_employees, read_rosters, remove_employees
-from perfcopilot_goals.storage.employees import read_erased
+from perfcopilot_goals.storage.employees import (
+    import_employees,
+    read_employees,
+    read_erased,
+    read_rosters,
+    remove_employees,
+)
 from perfcopilot_goals.storage.locks import lock_roster
 from perfcopilot_goals.storage.roster import (
     Page,

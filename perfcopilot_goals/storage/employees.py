@@ -15,8 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from perfcopilot_goals.core.roster import shared_gids
-from perfcopilot_goals.domain.employee import address_of
-from perfcopilot_goals.domain.employee import Employee
+from perfcopilot_goals.domain.employee import Employee, address_of
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas.tables import any_of, ordered, sql_table
 from perfcopilot_goals.storage.locks import lock_roster, lock_slices

@@ -7,9 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from perfcopilot_goals.domain.connection import ConnectionHealth
+from perfcopilot_goals.domain.connection import ConnectionHealth, RosterAndSettings
 from perfcopilot_goals.domain.limits import PAGE_SIZE
-from perfcopilot_goals.domain.connection import RosterAndSettings
 from perfcopilot_goals.domain.sync import FailedSync
 from perfcopilot_goals.schemas.tables import any_of, ordered, sql_table
 from perfcopilot_goals.storage.sync_log import read_failed_sync, read_last_route, read_last_sync, read_source
