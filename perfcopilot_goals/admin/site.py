@@ -13,7 +13,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from perfcopilot_goals.admin.access import Visitor
-from perfcopilot_goals.admin.forms import FORM_KEY, Form
+from perfcopilot_goals.admin.forms import Form
 from perfcopilot_goals.admin.suggestions import KnownUsers
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.services.databases import Database
@@ -99,7 +99,7 @@ class Site:
             lstrip_blocks=True,
         )
         self._templates.filters |= {"moment": _moment, "age": _age, "markup": _markup, "count": _count}
-        self._templates.globals |= {"address": address, "FORM_KEY": FORM_KEY, "run_address": self.run_address}
+        self._templates.globals |= {"address": address, "run_address": self.run_address}
 
     def run_address(self, run_id: str) -> str:
         """Where the run is in Dagster's UI."""

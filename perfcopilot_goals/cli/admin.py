@@ -43,7 +43,7 @@ def admin(session: Session, port: int, host: str) -> None:
     check_port(port, "admin --port N", host)
     with starting():
         # Here, so that `--help` waits for neither the web framework nor SQLAlchemy.
-        from perfcopilot_goals.admin.server import build_server  # noqa: PLC0415
+        from perfcopilot_goals.admin.app import build_server  # noqa: PLC0415
 
     build_server(session.database, session.settings, PageDagster(session), host, port, echo).run()
 
