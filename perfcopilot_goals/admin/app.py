@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from perfcopilot_goals.admin import audit, employees, goals, integrations, roster_upload, syncs
+from perfcopilot_goals.admin import employees, goals, integrations, logs, roster_upload
 from perfcopilot_goals.admin.access import SESSION_SECONDS, Access, Denied, cookie_of
 from perfcopilot_goals.admin.forms import Form, read_form
 from perfcopilot_goals.admin.guard import Guard
@@ -33,8 +33,8 @@ _SHOWN: dict[str, Show] = {
     "integrations": integrations.show,
     "employees": employees.show,
     "goals": goals.show,
-    "syncs": syncs.show,
-    "audit": audit.show,
+    "syncs": logs.show_syncs,
+    "audit": logs.show_audit,
 }
 # What administrators do, by address.
 _DONE: dict[str, Show] = {

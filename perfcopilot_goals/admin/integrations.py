@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from perfcopilot_goals import services
 from perfcopilot_goals.admin.forms import Form
+from perfcopilot_goals.admin.logs import describe
 from perfcopilot_goals.admin.site import Ask, Site, go_to, status_of
-from perfcopilot_goals.admin.syncs import describe
 from perfcopilot_goals.core.failure_advice import advise
 from perfcopilot_goals.domain.connection import SUBGOAL_ROUTES, Connection
 from perfcopilot_goals.errors import GoalsConfigError, GoalsError, GoalsStoreError

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from perfcopilot_goals import services
 from perfcopilot_goals.admin.access import Visitor
 from perfcopilot_goals.admin.forms import Form
 from perfcopilot_goals.admin.suggestions import KnownUsers
@@ -100,6 +101,10 @@ class Site:
         )
         self._templates.filters |= {"moment": _moment, "age": _age, "markup": _markup, "count": _count}
         self._templates.globals |= {"address": address, "run_address": self.run_address}
+
+    def connection_names(self) -> list[str]:
+        """The names of all connections."""
+        return [row.connection for row in services.connections.list_connections(self.database)]
 
     def run_address(self, run_id: str) -> str:
         """Where the run is in Dagster's UI."""

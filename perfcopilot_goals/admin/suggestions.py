@@ -5,47 +5,39 @@ A page of employees needs them each time, and asking Asana takes a request per h
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 from perfcopilot_goals.core.suggestions import AsanaUser, Suggestion
 
 KEPT_SECONDS = 1_800
 
 
-@dataclass(frozen=True)
+@dataclass
 class Listed:
     """A workspace's users, and a suggestion for each employee who was unmapped when they were compared."""
 
     users: list[AsanaUser]
-    suggestions: Mapping[str, Suggestion]
-    until: float
+    suggestions: list[Suggestion]
+    until: float = field(default_factory=lambda: time.monotonic() + KEPT_SECONDS)
 
 
 class KnownUsers:
     """What is known of each connection's users. Safe to share between threads."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._listed: dict[str, Listed] = {}
 
-    def keep(self, connection: str, users: list[AsanaUser], suggestions: list[Suggestion]) -> None:
+    def keep(self, connection: str, listed: Listed) -> None:
         """Keep these for half an hour."""
         with self._lock:
-            self._listed[connection] = Listed(users, _by_employee(suggestions), self._monotonic() + KEPT_SECONDS)
-
-    def update(self, connection: str, suggestions: list[Suggestion]) -> None:
-        """Replace the suggestions, after the roster has changed."""
-        with self._lock:
-            if listed := self._listed.get(connection):
-                self._listed[connection] = replace(listed, suggestions=_by_employee(suggestions))
+            self._listed[connection] = listed
 
     def find(self, connection: str) -> Listed | None:
         """What was kept; None if nothing was, or too long ago."""
         with self._lock:
             listed = self._listed.get(connection)
-            if listed and listed.until <= self._monotonic():
+            if listed and listed.until <= time.monotonic():
                 del self._listed[connection]
                 return None
             return listed
@@ -54,7 +46,3 @@ class KnownUsers:
         """Keep nothing of the connection: its workspace or its token has changed."""
         with self._lock:
             self._listed.pop(connection, None)
-
-
-def _by_employee(suggestions: list[Suggestion]) -> dict[str, Suggestion]:
-    return {suggestion.employee_id: suggestion for suggestion in suggestions}
