@@ -1,6 +1,5 @@
 """The employees tab: who is unmapped and who they may be in Asana, and who is mapped to whom."""
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -19,75 +18,10 @@ _USERS_LISTED = 500
 _USERS_FOUND = 20
 
 
-def show(site: Site, ask: Ask) -> Response:
-    """The unmapped employees first, then the mapped ones."""
-    return render(site, ask)
+def show(site: Site, ask: Ask, status: int = 200, **more: Any) -> Response:
+    """The unmapped employees first, then the mapped ones, with what was typed into a form that was refused.
 
-
-def suggest(site: Site, ask: Ask) -> Response:
-    """Asks Asana for the workspace's users, and suggests one for each unmapped employee."""
-    name = ask.form.get("connection")
-    try:
-        found = services.mapping.suggest_mapping(
-            site.database,
-            site.settings,
-            name,
-            apply=False,
-            grace_seconds=PAGE_LIST_SECONDS,
-            on_wait=refuse_to_wait,
-        )
-    except GoalsError as error:
-        return render(site, ask, status_of(error), message=error.text)
-    site.known_users.keep(name, Listed(found.users, found.suggestions))
-    return go_to("employees", connection=name, done="suggested", q=ask.form.get("q"))
-
-
-def save(site: Site, ask: Ask) -> Response:
-    """Maps the employees for whom something was typed or a suggestion was taken: all of them, or none."""
-    name, form = ask.form.get("connection"), ask.form
-    listed = site.known_users.find(name)
-    suggested = dict(zip(form.all("employee"), form.all("suggested"), strict=False))
-    taken = form.all("take")
-    wanted = {who: user or suggested.get(who, "") for who, user in _typed(form).items() if user or who in taken}
-    gid_of, problems = services.mapping.find_gids(wanted, listed.users if listed else [])
-    problems |= services.mapping.save_mappings(
-        site.database, name, gid_of, actor=ask.visitor.actor, dry_run=bool(problems)
-    )
-    if problems or not wanted:
-        message = "Nothing was saved." if problems else "Nothing was chosen, so nothing was saved."
-        return render(site, ask, 422, problems=problems, message=message)
-    match_again(site, name)
-    return go_to("employees", connection=name, done="mapped", count=len(gid_of), q=form.get("q"))
-
-
-def unmap(site: Site, ask: Ask) -> Response:
-    """Unlinks an employee from their Asana user."""
-    name, employee_id = ask.form.get("connection"), ask.form.get("employee")
-    try:
-        services.mapping.set_mapping(site.database, name, employee_id, None, actor=ask.visitor.actor)
-    except GoalsError as error:
-        return render(site, ask, status_of(error), message=error.text)
-    match_again(site, name)
-    return go_to("employees", connection=name, done="unmapped", q=ask.form.get("q"), mapped=ask.form.get("mapped"))
-
-
-def match_again(site: Site, name: str) -> None:
-    """Brings the suggestions up to date with the roster."""
-    if listed := site.known_users.find(name):
-        listed.suggestions = services.mapping.match_again(site.database, name, listed.users)
-
-
-def _typed(form: Form) -> dict[str, str]:
-    """What was typed for each employee."""
-    return dict(zip(form.all("employee"), (user.strip() for user in form.all("user")), strict=False))
-
-
-def render(
-    site: Site, ask: Ask, status: int = 200, *, problems: Mapping[str, str] | None = None, **more: Any
-) -> Response:
-    """The tab, with what is wrong by employee, and what was typed into a form that was refused.
-
-    `more` goes to the template.
+    `more` goes to the template: `message`, and `problems` by employee, say what is wrong with that form.
     """
     names = site.connection_names()
     name = ask.get("connection") or (names[0] if names else "")
@@ -104,7 +38,7 @@ def render(
     listed = site.known_users.find(name)
     users = listed.users if listed else []
     sought = ask.query.get("user", "")
-    problems = problems or {}
+    problems = more.get("problems", {})
     shown = {row.employee_id for row in unmapped.rows}
     values = {
         "elsewhere": {who: why for who, why in problems.items() if who not in shown},
@@ -128,6 +62,64 @@ def render(
         "count": ask.query.get("count", ""),
         "preview": None,
         "upload_problem": "",
-        "replaces": False,
+        "replaces": ask.form.has("replaces"),
     }
     return site.render("employees.html", ask, status, **(values | more))
+
+
+def suggest(site: Site, ask: Ask) -> Response:
+    """Asks Asana for the workspace's users, and suggests one for each unmapped employee."""
+    name = ask.form.get("connection")
+    try:
+        found = services.mapping.suggest_mapping(
+            site.database,
+            site.settings,
+            name,
+            apply=False,
+            grace_seconds=PAGE_LIST_SECONDS,
+            on_wait=refuse_to_wait,
+        )
+    except GoalsError as error:
+        return show(site, ask, status_of(error), message=error.text)
+    site.known_users.keep(name, Listed(found.users, found.suggestions))
+    return go_to("employees", connection=name, done="suggested", q=ask.form.get("q"))
+
+
+def save(site: Site, ask: Ask) -> Response:
+    """Maps the employees for whom something was typed or a suggestion was taken: all of them, or none."""
+    name, form = ask.form.get("connection"), ask.form
+    listed = site.known_users.find(name)
+    suggested = dict(zip(form.all("employee"), form.all("suggested"), strict=False))
+    taken = form.all("take")
+    wanted = {who: user or suggested.get(who, "") for who, user in _typed(form).items() if user or who in taken}
+    gid_of, problems = services.mapping.find_gids(wanted, listed.users if listed else [])
+    problems |= services.mapping.save_mappings(
+        site.database, name, gid_of, actor=ask.visitor.actor, dry_run=bool(problems)
+    )
+    if problems or not wanted:
+        message = "Nothing was saved." if problems else "Nothing was chosen, so nothing was saved."
+        return show(site, ask, 422, problems=problems, message=message)
+    match_again(site, name)
+    return go_to("employees", connection=name, done="mapped", count=len(gid_of), q=form.get("q"))
+
+
+def unmap(site: Site, ask: Ask) -> Response:
+    """Unlinks an employee from their Asana user."""
+    name, employee_id = ask.form.get("connection"), ask.form.get("employee")
+    try:
+        services.mapping.set_mapping(site.database, name, employee_id, None, actor=ask.visitor.actor)
+    except GoalsError as error:
+        return show(site, ask, status_of(error), message=error.text)
+    match_again(site, name)
+    return go_to("employees", connection=name, done="unmapped", q=ask.form.get("q"), mapped=ask.form.get("mapped"))
+
+
+def match_again(site: Site, name: str) -> None:
+    """Brings the suggestions up to date with the roster."""
+    if listed := site.known_users.find(name):
+        listed.suggestions = services.mapping.match_again(site.database, name, listed.users)
+
+
+def _typed(form: Form) -> dict[str, str]:
+    """What was typed for each employee."""
+    return dict(zip(form.all("employee"), (user.strip() for user in form.all("user")), strict=False))

@@ -4,14 +4,14 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from perfcopilot_goals import services
-from perfcopilot_goals.admin.employees import match_again, render
+from perfcopilot_goals.admin.employees import match_again, show
 from perfcopilot_goals.admin.site import Ask, Site, go_to
 from perfcopilot_goals.core.roster_text import decode_roster
 from perfcopilot_goals.errors import GoalsConfigError
@@ -23,29 +23,28 @@ FILE_BYTES = 8 * 2**20
 
 def preview(site: Site, ask: Ask) -> Response:
     """What an import of the uploaded file would change; nothing is changed."""
-    replaces = ask.form.has("replaces")
     try:
         text = _decode(ask.form.file)
-        return _show(site, ask, text, replaces=replaces)
+        planned = _import(site, ask, text, dry_run=True)
     except GoalsConfigError as error:
-        return render(site, ask, status=422, upload_problem=error.text, replaces=replaces)
+        return show(site, ask, 422, upload_problem=error.text)
+    return _show_plan(site, ask, text, planned)
 
 
 def apply(site: Site, ask: Ask) -> Response:
     """Imports the file that was shown, if it would still change what was shown; otherwise it is shown again."""
-    form = ask.form
     try:
-        text = base64.b64decode(form.get("file"), validate=True).decode()
+        text = base64.b64decode(ask.form.get("file"), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         raise HTTPException(400, "The form is not whole; nothing was imported.") from None
-    replaces = form.has("replaces")
-    name = form.get("connection")
     try:
-        if _digest(_import(site, name, text, replaces=replaces, dry_run=True)) != form.get("seen"):
-            return _show(site, ask, text, replaces=replaces, is_changed=True)
-        _import(site, name, text, replaces=replaces, actor=ask.visitor.actor)
+        planned = _import(site, ask, text, dry_run=True)
+        if _digest(planned) != ask.form.get("seen"):
+            return _show_plan(site, ask, text, planned, is_changed=True)
+        _import(site, ask, text, actor=ask.visitor.actor)
     except GoalsConfigError as error:
-        return render(site, ask, status=422, upload_problem=error.text, replaces=replaces)
+        return show(site, ask, 422, upload_problem=error.text)
+    name = ask.form.get("connection")
     match_again(site, name)
     return go_to("employees", connection=name, done="imported")
 
@@ -69,29 +68,22 @@ def _decode(content: bytes | None) -> str:
     return decode_roster(content, "the file")
 
 
-def _show(site: Site, ask: Ask, text: str, *, replaces: bool, is_changed: bool = False) -> Response:
-    planned = _import(site, ask.form.get("connection"), text, replaces=replaces, dry_run=True)
-    return render(
-        site,
-        ask,
-        preview=planned,
-        file=base64.b64encode(text.encode()).decode(),
-        seen=_digest(planned),
-        is_changed=is_changed,
-        replaces=replaces,
-    )
-
-
-def _import(site: Site, name: str, text: str, *, replaces: bool, **more: Any) -> RosterImport:
+def _import(site: Site, ask: Ask, text: str, **more: Any) -> RosterImport:
     """Bad lines are left out and named, except where employees who are not in the file are removed."""
+    name, replaces = ask.form.get("connection"), ask.form.has("replaces")
     return services.roster_import.import_roster(
         site.database, name, text, skip_bad=not replaces, replaces=replaces, **more
     )
 
 
+def _show_plan(site: Site, ask: Ask, text: str, planned: RosterImport, *, is_changed: bool = False) -> Response:
+    file = base64.b64encode(text.encode()).decode()
+    return show(site, ask, preview=planned, file=file, seen=_digest(planned), is_changed=is_changed)
+
+
 def _digest(planned: RosterImport) -> str:
     """What the import would change, as a digest: two that are equal change the same."""
     changes = planned.changes
-    written = [(e.employee_id, e.full_name, e.email, e.asana_user_gid, e.manager_email) for e in changes.written]
-    parts: Sequence[object] = (written, changes.added, changes.remapped, list(planned.removed), sorted(planned.bad))
+    written = [astuple(employee) for employee in changes.written]
+    parts = (written, changes.added, changes.remapped, list(planned.removed), sorted(planned.bad))
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
