@@ -10,8 +10,8 @@ from typing import Literal
 
 import click
 
-from perfcopilot_goals.cli.ports import check_port, free_port, is_free
-from perfcopilot_goals.cli.sample import BROKEN, DEMO, SHOWN, Sample, show_blocks
+from perfcopilot_goals.cli.ports import check_port, free_port
+from perfcopilot_goals.cli.sample import BROKEN, DEMO, SHOWN, open_sample, show_blocks
 from perfcopilot_goals.cli.session import Session, pass_session
 from perfcopilot_goals.cli.sync import sync_connections
 from perfcopilot_goals.cli.terminal import echo
@@ -83,9 +83,7 @@ def sandbox(
 def demo(session: Session) -> None:
     """Sync a sample company from a stand-in Asana and show its blocks. Nothing has to be configured."""
     echo("Starting Postgres and a stand-in Asana with a sample company …")
-    sample = Sample(session)
-    with Sandbox(sample_company(), token=sample.token()) as asana:
-        sample.connect(asana)
+    with open_sample(session) as (asana, _):
         echo(f"Syncing {len(asana.world.goals)} goals of connection {DEMO}:")
         (code,) = sync_connections(session, (DEMO,), every=False, allow_empty=False)
     if code:
@@ -105,14 +103,12 @@ def dev(session: Session, port: int, admin_port: int | None, with_demo: bool) ->
     if port == admin_port:
         raise click.UsageError(f"--port and --admin-port are both {port}; name two")
     check_port(port, "dev --port N")
-    page_port = _choose_page_port(port) if admin_port is None else admin_port
+    page_port = free_port(port + 1) if admin_port is None else admin_port
     check_port(page_port, "dev --admin-port N")
     session.database.url  # noqa: B018  starts the local Postgres, which this process keeps while Dagster runs
     if not with_demo:
         sys.exit(_run(session, port, page_port))
-    sample = Sample(session)
-    with Sandbox(sample_company(), token=sample.token()) as asana:
-        never_synced = sample.connect(asana, with_broken=True)
+    with open_sample(session, with_broken=True) as (asana, never_synced):
         if BROKEN in never_synced:
             echo(f"Connection {BROKEN} has a wrong workspace GID on purpose. See it fail, mend it and see it heal:")
             echo(f"  perfcopilot-goals connection set {BROKEN} --workspace-gid {asana.world.workspace_gid}")
@@ -159,12 +155,6 @@ def _run(session: Session, port: int, page_port: int, never_synced: tuple[str, .
     end()
     children[1].wait()
     return code
-
-
-def _choose_page_port(port: int) -> int:
-    """The port after Dagster's, or any free one if that is in use or there is none."""
-    after = port + 1
-    return after if after <= 65535 and is_free(after) else free_port()
 
 
 def _wait_for_signal() -> None:
