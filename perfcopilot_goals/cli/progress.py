@@ -28,27 +28,26 @@ class TerminalProgress:
     def __call__(self, progress: "Progress | str") -> None:
         if isinstance(progress, str):
             self.clear()
-            self._stream.write(f"{printable(progress)}\n")
-            self._stream.flush()
+            self._draw(f"{printable(progress)}\n")
             return
         now = time.monotonic()
         is_done = progress.done == progress.total
         if not is_done and now - self._shown_at < (REDRAW_SECONDS if self._is_terminal else LINE_SECONDS):
             return
         self._shown_at = now
-        if self._is_terminal:
-            self._stream.write(f"\r\x1b[K{_bar(progress)} {printable(str(progress))}")
-            self._is_drawn = True
-        else:
-            self._stream.write(f"{printable(str(progress))}\n")
-        self._stream.flush()
+        text = printable(str(progress))
+        self._draw(f"\r\x1b[K{_bar(progress)} {text}" if self._is_terminal else f"{text}\n")
+        self._is_drawn = self._is_terminal
 
     def clear(self) -> None:
         """Removes the bar, so that what is printed next has a line to itself."""
         if self._is_drawn:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+            self._draw("\r\x1b[K")
             self._is_drawn = False
+
+    def _draw(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
 
 
 def show_line(line: str) -> None:
