@@ -1,7 +1,6 @@
 """The integrations tab: a card for each connection, with its state, its settings and what can be done with it."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -67,10 +66,7 @@ def add(site: Site, ask: Ask) -> Response:
         return show(site, ask, _Refused(NEW, given | {"connection": name}, problems))
     with site.dagster.open_partitions() as set_partition:
         try:
-            with _stored_token(site, ask.form, name) as token:
-                services.connections.create_connection(
-                    site.database, site.settings, name, given | token, actor=ask.visitor.actor
-                )
+            _write(services.connections.create_connection, site, ask, name, given)
         except GoalsError as error:
             refused = _Refused(NEW, given | {"connection": name}, {"connection": error.text})
             return show(site, ask, refused, status_of(error))
@@ -87,10 +83,7 @@ def change(site: Site, ask: Ask) -> Response:
         return show(site, ask, _Refused(name, given, problems))
     with site.dagster.open_partitions() as set_partition:
         try:
-            with _stored_token(site, ask.form, name) as token:
-                after = services.connections.change_connection(
-                    site.database, site.settings, name, given | token, actor=ask.visitor.actor
-                )
+            after = _write(services.connections.change_connection, site, ask, name, given)
         except GoalsStoreError as error:
             return show(site, ask, _Refused(name, given, message=error.text), status_of(error))
         if after != before:
@@ -165,18 +158,16 @@ def _parse(site: Site, form: Form, name: str) -> tuple[dict[str, Any], dict[str,
     return given, problems
 
 
-@contextmanager
-def _stored_token(site: Site, form: Form, name: str) -> Iterator[dict[str, str]]:
-    """The setting for the token that was typed in, if one was. Its file goes again if the block fails."""
-    token = form.get("token").strip()
-    if not token or not site.settings.admin_tokens:
-        yield {}
-        return
-    token_ref = services.tokens.store_token(site.settings, name, token)
+def _write(write: Callable[..., Connection], site: Site, ask: Ask, name: str, given: dict[str, Any]) -> Connection:
+    """The connection as it is written, with the token that was typed in. Its file goes again if that fails."""
+    token = ask.form.get("token").strip() if site.settings.admin_tokens else ""
+    if token:
+        given = given | {"token_ref": services.tokens.store_token(site.settings, name, token)}
     try:
-        yield {"token_ref": token_ref}
+        return write(site.database, site.settings, name, given, actor=ask.visitor.actor)
     except GoalsError:
-        services.tokens.drop_token(site.settings, token_ref)
+        if token:
+            services.tokens.drop_token(site.settings, given["token_ref"])
         raise
 
 

@@ -10,8 +10,8 @@ from perfcopilot_goals.cli.instance import open_partitions
 from perfcopilot_goals.cli.progress import show_line
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
 from perfcopilot_goals.cli.terminal import echo
+from perfcopilot_goals.domain.connection import SUBGOAL_ROUTES
 
-ROUTES = click.Choice(["auto", "subgoals", "goal_relationships"])
 COLUMNS = (
     "connection",
     "workspace_gid",
@@ -24,6 +24,7 @@ COLUMNS = (
 )
 
 
+ROUTES = click.Choice(SUBGOAL_ROUTES)
 # What both `add` and `set` take.
 SETTINGS: list[click.Parameter] = [
     click.Option(["--workspace-gid"], metavar="GID", help="The workspace's id in Asana, digits."),

@@ -86,25 +86,16 @@ def verify(
 
 
 def _as_json(found: "services.verify.Verification") -> dict[str, Any]:
-    version = None
+    told = asdict(found) | {"verifies": found.verifies}
     if found.version is not None:
-        version = {name: getattr(found.version, name) for name in _SHOWN_OF_VERSION}
-        version["is_present"] = found.version.visible_to is None
-    return asdict(found) | {
-        "verifies": found.verifies,
-        "version": version,
-        "lines": [_line_json(asdict(line)) for line in found.lines],
-        "live": None if found.live is None else [_live_json(asdict(goal)) for goal in found.live],
-    }
-
-
-def _line_json(line: dict[str, Any]) -> dict[str, Any]:
-    gid = line["key_result_gid"] or line["goal_gid"]
-    return line | {"permalink": goal_permalink(gid) if gid else None}
-
-
-def _live_json(goal: dict[str, Any]) -> dict[str, Any]:
-    return goal | {"changes": {name: {"was": was, "is": now} for name, (was, now) in goal["changes"].items()}}
+        version = {name: told["version"][name] for name in _SHOWN_OF_VERSION}
+        told["version"] = version | {"is_present": found.version.visible_to is None}
+    for line in told["lines"]:
+        gid = line["key_result_gid"] or line["goal_gid"]
+        line["permalink"] = goal_permalink(gid) if gid else None
+    for goal in told["live"] or ():
+        goal["changes"] = {name: {"was": was, "is": now} for name, (was, now) in goal["changes"].items()}
+    return told
 
 
 def _as_text(found: "services.verify.Verification") -> Iterator[str]:

@@ -64,11 +64,8 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
     found = Counter(suggestion.kind for suggestion in suggestions)
     counts = {kind: found[kind] for kind in KINDS}
     if as_json:
-        rows = {
-            "suggestions": [asdict(suggestion) for suggestion in suggestions],
-            "conflicts": [asdict(conflict) for conflict in seen.conflicts],
-        }
         figures = {"users": seen.users, "hidden_emails": seen.hidden_emails, "applied": applied, "counts": counts}
+        rows = {"suggestions": list(map(asdict, suggestions)), "conflicts": list(map(asdict, seen.conflicts))}
         print_json({"connection": name, **figures, "gone": seen.gone, **rows})
         return
     print_table([_row(asdict(s)) for s in suggestions], SUGGESTION_COLUMNS, f"Every employee of {name} is mapped.")
