@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from perfcopilot_goals.admin import employees, goals, integrations, logs, roster_upload
+from perfcopilot_goals.admin import employees, goals, integrations, logs
 from perfcopilot_goals.admin.access import SESSION_SECONDS, Access, Denied, cookie_of
 from perfcopilot_goals.admin.forms import Form, read_form
 from perfcopilot_goals.admin.guard import Guard
@@ -46,8 +46,8 @@ _DONE: dict[str, Show] = {
     "/admin/employees/suggest": employees.suggest,
     "/admin/employees/map": employees.save,
     "/admin/employees/unmap": employees.unmap,
-    "/admin/employees/preview": roster_upload.preview,
-    "/admin/employees/import": roster_upload.apply,
+    "/admin/employees/preview": employees.preview,
+    "/admin/employees/import": employees.apply,
 }
 
 
@@ -59,7 +59,7 @@ def build_app(database: Database, settings: Settings, dagster: Dagster, access: 
         Route("/admin", partial(doors.answer, do=_show_tab)),
         Route("/admin/enter", doors.enter),
         Route("/admin/style.css", lambda _: FileResponse(_STYLE)),
-        Route("/admin/employees.csv", partial(doors.answer, do=roster_upload.download, admins_only=True)),
+        Route("/admin/employees.csv", partial(doors.answer, do=employees.download, admins_only=True)),
         *(Route(path, partial(doors.answer, do=do, admins_only=True), methods=["POST"]) for path, do in _DONE.items()),
     ]
     guard = Middleware(Guard, url=settings.admin_url, is_behind_proxy=access.is_behind_proxy)

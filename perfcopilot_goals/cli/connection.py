@@ -7,9 +7,8 @@ import click
 
 from perfcopilot_goals import services
 from perfcopilot_goals.cli.instance import open_partitions
-from perfcopilot_goals.cli.progress import show_line
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
-from perfcopilot_goals.cli.terminal import echo
+from perfcopilot_goals.cli.terminal import echo, show_line
 from perfcopilot_goals.domain.connection import SUBGOAL_ROUTES
 
 COLUMNS = (

@@ -9,9 +9,8 @@ from typing import Any, BinaryIO
 import click
 
 from perfcopilot_goals import services
-from perfcopilot_goals.cli.progress import show_line
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json
-from perfcopilot_goals.cli.terminal import echo
+from perfcopilot_goals.cli.terminal import echo, show_line
 from perfcopilot_goals.domain.gid import goal_permalink
 from perfcopilot_goals.domain.limits import LARGEST_FILE
 

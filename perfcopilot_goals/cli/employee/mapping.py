@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from perfcopilot_goals import services
-from perfcopilot_goals.cli.progress import show_line
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
-from perfcopilot_goals.cli.terminal import echo
+from perfcopilot_goals.cli.terminal import echo, show_line
 from perfcopilot_goals.core.suggestions import COLLISION, EXACT, HINT, KINDS, NOTHING
 
 if TYPE_CHECKING:
