@@ -1,7 +1,7 @@
 """`employee import`, `list` and `erase`: who is on the roster of a connection."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -159,23 +159,21 @@ def _show_remarks(name: str, done: "services.roster_import.RosterImport", *, rep
         echo(f"{done.unmapped} of them are not mapped to an Asana user: perfcopilot-goals employee unmapped {name}")
 
 
-def _remarks(name: str, person: "services.erasure.ErasedPerson") -> list[str]:
-    remarks, done = [], person.erasure
+def _remarks(name: str, person: "services.erasure.ErasedPerson") -> Iterator[str]:
     if person.not_cleaned:
-        remarks.append(
+        yield (
             f"{person.not_cleaned} They are erased all the same, but Postgres may still keep their deleted rows, and "
             "values of them in its statistics. Next: run VACUUM (ANALYZE) in Postgres, then this command again."
         )
-    if done.is_unmapped:
-        remarks.append(
+    if person.erasure.is_unmapped:
+        yield (
             "They were not mapped to an Asana user, so their goals, if any, could not be told from others'. Those may "
             "still be in raw_workspace_goals, and a later sync would bring them again."
         )
-    if done.is_email_shared:
-        remarks.append("Somebody else has the same e-mail address, so it does not keep anybody off the roster.")
-    if done.running_syncs:
-        remarks.append(
+    if person.erasure.is_email_shared:
+        yield "Somebody else has the same e-mail address, so it does not keep anybody off the roster."
+    if person.erasure.running_syncs:
+        yield (
             f"A sync of {name} was under way. It cannot write any more, and fails. "
             f"Run another one: perfcopilot-goals sync {name}"
         )
-    return remarks
