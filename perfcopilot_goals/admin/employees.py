@@ -85,12 +85,7 @@ def suggest(site: Site, ask: Ask) -> Response:
     name = ask.form.get("connection")
     try:
         found = services.mapping.suggest_mapping(
-            site.database,
-            site.settings,
-            name,
-            apply=False,
-            grace_seconds=PAGE_LIST_SECONDS,
-            on_wait=refuse_to_wait,
+            site.database, site.settings, name, apply=False, grace_seconds=PAGE_LIST_SECONDS, on_wait=refuse_to_wait
         )
     except GoalsError as error:
         return show(site, ask, status_of(error), message=error.text)

@@ -100,15 +100,11 @@ class Site:
             lstrip_blocks=True,
         )
         self._templates.filters |= {"moment": _moment, "age": _age, "markup": _markup, "count": _count}
-        self._templates.globals |= {"address": address, "run_address": self.run_address}
+        self._templates.globals |= {"address": address, "ui_url": settings.ui_url}
 
     def connection_names(self) -> list[str]:
         """The names of all connections."""
         return [row.connection for row in services.connections.list_connections(self.database)]
-
-    def run_address(self, run_id: str) -> str:
-        """Where the run is in Dagster's UI."""
-        return f"{self.settings.ui_url}/runs/{run_id}"
 
     def render(self, template: str, ask: Ask | None, status: int = 200, **values: Any) -> Response:
         """The page. `ask` is None where it is not known who asks."""

@@ -53,13 +53,7 @@ def receipt(session: Session, name: str, run_id: str | None, as_json: bool) -> N
 @as_json
 @pass_session
 def verify(
-    session: Session,
-    name: str,
-    employee_id: str,
-    as_of: str | None,
-    file: BinaryIO | None,
-    live: bool,
-    as_json: bool,
+    session: Session, name: str, employee_id: str, as_of: str | None, file: BinaryIO | None, live: bool, as_json: bool
 ) -> None:
     """Check that a block is what was stored: exit code 0 if it is, 8 if not.
 
