@@ -16,8 +16,7 @@ from starlette.responses import Response
 
 from perfcopilot_goals import services
 from perfcopilot_goals.admin.forms import Form
-from perfcopilot_goals.admin.site import Ask, Site, go_to, status_of
-from perfcopilot_goals.admin.suggestions import Listed
+from perfcopilot_goals.admin.site import Ask, Listed, Site, go_to, status_of
 from perfcopilot_goals.core.roster_text import decode_roster
 from perfcopilot_goals.errors import GoalsConfigError, GoalsError
 from perfcopilot_goals.services.roster import Page, RosterRow
@@ -48,7 +47,7 @@ def show(site: Site, ask: Ask, status: int = 200, **more: Any) -> Response:
 
     unmapped = ask.page(partial(read, is_mapped=False))
     waiting = services.roster.list_waiting(site.database, name)
-    listed = site.known_users.find(name)
+    listed = site.find_listed(name)
     users = listed.users if listed else []
     sought = ask.query.get("user", "")
     problems = more.get("problems", {})
@@ -89,14 +88,14 @@ def suggest(site: Site, ask: Ask) -> Response:
         )
     except GoalsError as error:
         return show(site, ask, status_of(error), message=error.text)
-    site.known_users.keep(name, Listed(found.users, found.suggestions))
+    site.listed[name] = Listed(found.users, found.suggestions)
     return go_to("employees", connection=name, done="suggested", q=ask.form.get("q"))
 
 
 def save(site: Site, ask: Ask) -> Response:
     """Maps the employees for whom something was typed or a suggestion was taken: all of them, or none."""
     name, form = ask.form.get("connection"), ask.form
-    listed = site.known_users.find(name)
+    listed = site.find_listed(name)
     suggested = dict(zip(form.all("employee"), form.all("suggested"), strict=False))
     taken = form.all("take")
     wanted = {who: user or suggested.get(who, "") for who, user in _typed(form).items() if user or who in taken}
@@ -192,7 +191,7 @@ def _digest(planned: RosterImport) -> str:
 
 def _match_again(site: Site, name: str) -> None:
     """Brings the suggestions up to date with the roster."""
-    if listed := site.known_users.find(name):
+    if listed := site.find_listed(name):
         listed.suggestions = services.mapping.match_again(site.database, name, listed.users)
 
 

@@ -87,7 +87,8 @@ def change(site: Site, ask: Ask) -> Response:
         except GoalsStoreError as error:
             return show(site, ask, _Refused(name, given, message=error.text), status_of(error))
         if after != before:
-            site.known_users.forget(name)
+            # They may be of another workspace.
+            site.listed.pop(name, None)
             set_partition(name, exists=after.enabled)
     return go_to("integrations", done="changed", connection=name)
 
@@ -114,7 +115,7 @@ def remove(site: Site, ask: Ask) -> Response:
         return show(site, ask, _Refused(name, {"typed": ask.form.get("typed")}, problem))
     with site.dagster.open_partitions() as set_partition:
         services.connections.delete_connection(site.database, site.settings, name, actor=ask.visitor.actor)
-        site.known_users.forget(name)
+        site.listed.pop(name, None)
         set_partition(name, exists=False)
     return go_to("integrations", done="removed")
 
