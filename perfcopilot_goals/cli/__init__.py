@@ -29,13 +29,13 @@ COMMANDS = {
     "employee": ("perfcopilot_goals.cli.employee:employee", "Import the roster and map it to Asana users."),
     "grants": ("perfcopilot_goals.cli.admin:grants", "Print or make the database's six roles."),
     "plan": ("perfcopilot_goals.cli.status:plan", "Show how long the next sync takes."),
-    "prompt": ("perfcopilot_goals.cli.prompt:prompt", "Print an employee's [GOALS] block, as it is or was."),
-    "receipt": ("perfcopilot_goals.cli.proof:receipt", "Print what a sync listed, owned and left out."),
+    "prompt": ("perfcopilot_goals.cli.block:prompt", "Print an employee's [GOALS] block, as it is or was."),
+    "receipt": ("perfcopilot_goals.cli.block:receipt", "Print what a sync listed, owned and left out."),
     "retention": ("perfcopilot_goals.cli.admin:retention", "Delete old history."),
     "sandbox": ("perfcopilot_goals.cli.dev:sandbox", "Serve a small stand-in Asana on 127.0.0.1."),
     "status": ("perfcopilot_goals.cli.status:status", "Show each connection's last sync, and what failed."),
     "sync": ("perfcopilot_goals.cli.sync:sync", "Bring goals from Asana and render the blocks."),
-    "verify": ("perfcopilot_goals.cli.proof:verify", "Check a block against what was stored."),
+    "verify": ("perfcopilot_goals.cli.block:verify", "Check a block against what was stored."),
 }
 
 

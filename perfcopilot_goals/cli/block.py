@@ -1,19 +1,25 @@
-"""`receipt` and `verify`: what a sync brought, and whether a block is what was stored."""
+"""An employee's block: `prompt` prints it, `receipt` what its sync brought, `verify` whether it is what was stored."""
 
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from perfcopilot_goals import services
-from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json
+from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
 from perfcopilot_goals.cli.terminal import echo, show_line
 from perfcopilot_goals.domain.gid import goal_permalink
 from perfcopilot_goals.domain.limits import LARGEST_FILE
 
+if TYPE_CHECKING:
+    from perfcopilot_goals.core.history import HistoryEntry
+
+VERSION_COLUMNS = ("visible from", "visible to", "goals", "key results", "reason", "statuses", "changed")
+# How many ids of each kind a line of the history shows; `--json` has all of them.
+IDS_SHOWN = 5
 # The exit code if a block is not as stored.
 DOES_NOT_VERIFY = 8
 
@@ -24,6 +30,30 @@ _REASONS = {
     "version_differs": "is not what its history has",
     "in_no_version": "is no version that was stored",
 }
+
+
+@click.command("prompt")
+@click.argument("name")
+@click.argument("employee_id", metavar="EMPLOYEE")
+@click.option(
+    "--as-of",
+    metavar="WHEN",
+    help="Print the block that readers got then. WHEN is a date, which means its end in UTC, or an instant with its "
+    "zone: 2026-03-12T17:00Z.",
+)
+@click.option("--history", is_flag=True, help="List the versions of the block, and what changed from one to the next.")
+@as_json
+@pass_session
+def prompt(session: Session, name: str, employee_id: str, as_of: str | None, history: bool, as_json: bool) -> None:
+    """Print an employee's stored [GOALS] block. If the block may be out of date, stderr says why."""
+    if as_of is not None and history:
+        raise click.UsageError("say --as-of or --history")
+    if as_of is not None:
+        _show_past(session, name, employee_id, as_of, as_json)
+    elif history:
+        _show_history(session, name, employee_id, as_json)
+    else:
+        _show_present(session, name, employee_id, as_json)
 
 
 @click.command("receipt")
@@ -71,14 +101,84 @@ def verify(
     if live:
         found = services.verify.check_live(session.database, session.settings, found, on_wait=show_line)
     if as_json:
-        print_json(_as_json(found))
+        print_json(_verification_json(found))
     else:
-        echo(*_as_text(found))
+        echo(*_verification_text(found))
     if not found.verifies:
         sys.exit(DOES_NOT_VERIFY)
 
 
-def _as_json(found: "services.verify.Verification") -> dict[str, Any]:
+def _show_present(session: Session, name: str, employee_id: str, as_json: bool) -> None:
+    found = services.prompts.find_prompt(session.database, name, employee_id)
+    if as_json:
+        print_json({**asdict(found.stored), "failed_with": found.failed_with})
+    else:
+        echo(*found.stored.block.split("\n"))
+    if found.failed_with:
+        echo(f"The last sync of {name} failed ({found.failed_with}); this block is of an earlier one.", err=True)
+    if found.stored.roster_changed:
+        echo(
+            f"The roster's entry of {employee_id} changed after this block was made. "
+            f"Next: perfcopilot-goals sync {name}",
+            err=True,
+        )
+
+
+def _show_past(session: Session, name: str, employee_id: str, when: str, as_json: bool) -> None:
+    found = services.prompts.find_past_block(session.database, name, employee_id, when)
+    if as_json:
+        print_json({"as_of": found.as_of, "is_so_far": found.is_so_far, **asdict(found.version)})
+    else:
+        echo(*found.version.block.split("\n"))
+    if found.is_so_far:
+        echo("That day is not over; this is the present block.", err=True)
+
+
+def _show_history(session: Session, name: str, employee_id: str, as_json: bool) -> None:
+    entries = services.prompts.list_versions(session.database, name, employee_id)
+    if as_json:
+        print_json([asdict(entry.version) | _entry_json(entry) for entry in entries])
+    else:
+        print_table([_version_row(entry) for entry in entries], VERSION_COLUMNS, "")
+
+
+def _entry_json(entry: "HistoryEntry") -> dict[str, Any]:
+    changes = entry.changes and asdict(entry.changes)
+    return {"statuses": entry.statuses, "changes": changes, "is_after_gap": entry.is_after_gap}
+
+
+def _version_row(entry: "HistoryEntry") -> dict[str, Any]:
+    version = entry.version
+    is_cut = version.goals_owned != version.goals_listed
+    return {
+        "visible from": f"{version.visible_from:%Y-%m-%d %H:%M:%S} UTC",
+        "visible to": f"{version.visible_to:%Y-%m-%d %H:%M:%S} UTC" if version.visible_to else None,
+        "goals": f"{version.goals_listed} of {version.goals_owned}" if is_cut else version.goals_listed,
+        "key results": version.key_results_listed,
+        "reason": version.reason,
+        "statuses": ", ".join(f"{count} {status}" for status, count in entry.statuses.items()) or None,
+        "changed": "; ".join(_changes(entry)) or None,
+    }
+
+
+def _changes(entry: "HistoryEntry") -> Iterator[str]:
+    """What changed, in words, with a few ids of each kind."""
+    if entry.is_after_gap:
+        yield "no block before"
+    if entry.changes is None:
+        return
+    for name, (before, after) in entry.changes.counts.items():
+        yield f"{name} {before} to {after}"
+    statuses = [f"{s.key_result_gid or s.goal_gid} {s.before} to {s.after}" for s in entry.changes.statuses]
+    for what, ids in (("added", entry.changes.added), ("removed", entry.changes.removed), ("status", statuses)):
+        if ids:
+            more = f" and {len(ids) - IDS_SHOWN} more" if len(ids) > IDS_SHOWN else ""
+            yield f"{what} {', '.join(ids[:IDS_SHOWN])}{more}"
+    if entry.changes.is_of_text_only and not entry.is_after_gap:
+        yield "names or their order"
+
+
+def _verification_json(found: "services.verify.Verification") -> dict[str, Any]:
     told = asdict(found) | {"verifies": found.verifies}
     if found.version is not None:
         version = {name: told["version"][name] for name in _SHOWN_OF_VERSION}
@@ -91,7 +191,7 @@ def _as_json(found: "services.verify.Verification") -> dict[str, Any]:
     return told
 
 
-def _as_text(found: "services.verify.Verification") -> Iterator[str]:
+def _verification_text(found: "services.verify.Verification") -> Iterator[str]:
     what = "the block in the file" if found.compared == "file" else f"the block of {found.employee_id}"
     yield f"{found.connection}: {what} {_REASONS[found.reason]} (SHA-256 {found.sha256})"
     if found.version is not None:
