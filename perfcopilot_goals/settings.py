@@ -7,6 +7,7 @@ command line's `Session`.
 
 import os
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,29 +58,30 @@ class Settings:
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings as of now. Creates nothing and connects to nothing."""
-    env = os.environ if environ is None else environ
+    given = os.environ if environ is None else environ
+    # A variable that is blank is not set.
+    env = defaultdict(str, {name: value.strip() for name, value in given.items()})
     root = _project_root()
-    history_days = _days(
-        env, "PERFCOPILOT_HISTORY_DAYS", range(1_000_000), f"for {HISTORY_DAYS} days; 0 keeps no history"
-    )
+    history_unset = f"for {HISTORY_DAYS} days; 0 keeps no history"
     return Settings(
         project_root=root,
-        home=_folder(env, "PERFCOPILOT_HOME", root / ".perfcopilot"),
-        dagster_home=_folder(env, "DAGSTER_HOME", root),
-        database_url=env.get("PERFCOPILOT_DATABASE_URL", "").strip() or None,
+        home=_folder(given, "PERFCOPILOT_HOME", root / ".perfcopilot"),
+        dagster_home=_folder(given, "DAGSTER_HOME", root),
+        database_url=env["PERFCOPILOT_DATABASE_URL"] or None,
         asana_hosts=_hosts(env),
-        sync_cron=env.get("PERFCOPILOT_SYNC_CRON", "").strip() or DEFAULT_SYNC_CRON,
-        postgres_user=env.get("PERFCOPILOT_POSTGRES_USER", "").strip() or "nobody",
-        alert_webhook=_webhook(env.get("PERFCOPILOT_ALERT_WEBHOOK", "").strip()),
-        ui_url=_ui_url(env.get("PERFCOPILOT_UI_URL", "").strip()),
-        retention_days=_days(env, "PERFCOPILOT_RETENTION_DAYS", RETENTION_DAYS, "to keep everything"),
-        history_days=HISTORY_DAYS if history_days is None else history_days,
-        asana_proxy=_proxy(env.get("PERFCOPILOT_ASANA_PROXY", "").strip()),
-        admin_user_header=_header(env.get("PERFCOPILOT_ADMIN_USER_HEADER", "").strip()),
-        admin_proxy_secret=env.get("PERFCOPILOT_ADMIN_PROXY_SECRET", "").strip() or None,
+        sync_cron=env["PERFCOPILOT_SYNC_CRON"] or DEFAULT_SYNC_CRON,
+        postgres_user=env["PERFCOPILOT_POSTGRES_USER"] or "nobody",
+        alert_webhook=_webhook(env["PERFCOPILOT_ALERT_WEBHOOK"]),
+        ui_url=_ui_url(env["PERFCOPILOT_UI_URL"]),
+        # 0 is not allowed, so it stands for everything.
+        retention_days=_days(env, "PERFCOPILOT_RETENTION_DAYS", RETENTION_DAYS, "to keep everything", 0) or None,
+        history_days=_days(env, "PERFCOPILOT_HISTORY_DAYS", range(1_000_000), history_unset, HISTORY_DAYS),
+        asana_proxy=_proxy(env["PERFCOPILOT_ASANA_PROXY"]),
+        admin_user_header=_header(env["PERFCOPILOT_ADMIN_USER_HEADER"]),
+        admin_proxy_secret=env["PERFCOPILOT_ADMIN_PROXY_SECRET"] or None,
         admins=_admins(env),
         admin_tokens=_switch(env, "PERFCOPILOT_ADMIN_TOKENS"),
-        admin_url=_admin_url(env.get("PERFCOPILOT_ADMIN_URL", "").strip()),
+        admin_url=_admin_url(env["PERFCOPILOT_ADMIN_URL"]),
     )
 
 
@@ -115,7 +117,7 @@ def _admins(env: Mapping[str, str]) -> frozenset[str]:
 
 def _list(env: Mapping[str, str], name: str, form: re.Pattern[str], what: str, action: str) -> list[str]:
     """The items between commas, semicolons or blanks; `GoalsConfigError` if one has another form."""
-    items = [item for item in re.split(r"[,;\s]+", env.get(name, "")) if item]
+    items = [item for item in re.split(r"[,;\s]+", env[name]) if item]
     for number, item in enumerate(items, 1):
         if not form.fullmatch(item):
             # Not repeated: it may be a person's name, or hold a password.
@@ -170,7 +172,7 @@ def _header(name: str) -> str:
 
 
 def _switch(env: Mapping[str, str], name: str) -> bool:
-    given = env.get(name, "").strip().lower() or "on"
+    given = env[name].lower() or "on"
     if given not in ("on", "off"):
         raise GoalsConfigError(f"{name} is neither on nor off", action="Set it to off, or unset it")
     return given == "on"
@@ -202,11 +204,11 @@ def _base_address(url: str, name: str, action: str) -> str:
     return url.rstrip("/")
 
 
-def _days(env: Mapping[str, str], name: str, allowed: range, unset: str) -> int | None:
-    """The days, or None if unset. `unset` tells what that is good for."""
-    given = env.get(name, "").strip()
+def _days(env: Mapping[str, str], name: str, allowed: range, unset: str, default: int) -> int:
+    """The days, or the default if unset. `unset` tells what that is good for."""
+    given = env[name]
     if not given:
-        return None
+        return default
     if re.fullmatch("[0-9]{1,6}", given) and int(given) in allowed:
         return int(given)
     raise GoalsConfigError(

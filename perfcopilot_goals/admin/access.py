@@ -1,30 +1,42 @@
 """Who is asking, and what they may see.
 
-Locally that is whoever opened the one-time link: they may all. Behind a login proxy the user's e-mail address comes in
-a header, which counts only together with the secret that the page and the proxy share.
+Locally that is whoever opened the one-time link: they may all. The key in it becomes a session, which ends after twelve
+hours. Both are kept in memory only, as digests, so a restart of the page ends every session.
+
+Behind a login proxy the user's e-mail address comes in a header, which counts only together with the secret that the
+page and the proxy share.
 """
 
+import hashlib
 import hmac
 import re
 import secrets
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from perfcopilot_goals import services
-from perfcopilot_goals.admin.sessions import Sessions
 from perfcopilot_goals.domain.employee import address_of
 from perfcopilot_goals.services.databases import Database
 from perfcopilot_goals.settings import Settings
 
 SECRET_HEADER = "X-Perfcopilot-Proxy"
 LOCAL = "local"
+SESSION_SECONDS = 12 * 3600
+# Wrong keys a minute, after which no key is looked at until the minute is over.
+WRONG_KEYS = 10
+_MINUTE = 60.0
 
 
-class Denied(Exception):
-    """The visitor may not see this. The text says why, to be shown with status 403."""
+class Denied(HTTPException):
+    """The visitor may not see this. The text says why."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(403, text)
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,47 @@ def cookie_of(request: Request) -> str:
     return f"perfcopilot_admin_{request.url.port or 80}"
 
 
+class Sessions:
+    """The key that is valid now, and the sessions that are open. Safe to share between threads."""
+
+    def __init__(self, now: Callable[[], float], on_key: Callable[[str], None]) -> None:
+        self._now = now
+        self._on_key = on_key
+        self._lock = threading.Lock()
+        self._open: dict[bytes, float] = {}
+        self._wrong_at: list[float] = []
+        self._key = b""
+
+    def renew_key(self) -> None:
+        """Make a new one-time key, and hand it to `on_key`. The one before is not valid any more."""
+        key = secrets.token_urlsafe(32)
+        with self._lock:
+            self._key = _digest(key)
+        self._on_key(key)
+
+    def enter(self, key: str) -> str:
+        """A new session for the key, which is then used up and replaced; `Denied` if the key is wrong."""
+        with self._lock:
+            now = self._now()
+            self._wrong_at = [at for at in self._wrong_at if now - at < _MINUTE]
+            if len(self._wrong_at) >= WRONG_KEYS:
+                raise HTTPException(429, "Too many wrong keys. Wait a minute, and open the link again.")
+            if not hmac.compare_digest(_digest(key), self._key):
+                self._wrong_at.append(now)
+                raise Denied("This link was used already, or is not whole. Open the one that was printed last.")
+            self._key = b""
+            session = secrets.token_urlsafe(32)
+            self._open = {known: until for known, until in self._open.items() if until > now}
+            self._open[_digest(session)] = now + SESSION_SECONDS
+        self.renew_key()
+        return session
+
+    def is_open(self, session: str) -> bool:
+        """Whether the session exists and has not ended."""
+        with self._lock:
+            return self._open.get(_digest(session), 0.0) > self._now()
+
+
 class Access:
     """Finds the visitor of a request. `on_key` gets each one-time key, to be shown to the person at the terminal."""
 
@@ -57,9 +110,8 @@ class Access:
         self,
         database: Database,
         settings: Settings,
-        *,
+        on_key: Callable[[str], None],
         now: Callable[[], float] = time.time,
-        on_key: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._database = database
         self._settings = settings
@@ -110,3 +162,7 @@ def _parse_address(values: list[str]) -> str:
     except ValueError:
         return ""
     return address_of(value) if re.fullmatch(r"[^\s@,;<>]+@[^\s@,;<>]+", value) else ""
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

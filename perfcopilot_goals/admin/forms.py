@@ -11,7 +11,6 @@ from starlette.types import Message, Receive
 
 from perfcopilot_goals.admin.access import Denied, Visitor
 
-FORM_KEY = "form_key"
 BODY_BYTES = 16 * 2**20
 # What is above the limit is read and dropped up to here, so that the browser gets to read the answer.
 DROPPED_BYTES = 256 * 2**20
@@ -38,8 +37,8 @@ class Form:
         return name in self.fields
 
 
-async def read_form(request: Request) -> Form:
-    """The form of the request, in memory; status 413 if it is too large."""
+async def read_form(request: Request, visitor: Visitor) -> Form:
+    """The form of the request, in memory; status 413 if it is too large, `Denied` if it has not the visitor's key."""
     limited = Request(request.scope, _measured(request.receive))
     fields: dict[str, list[str]] = {}
     content = None
@@ -49,14 +48,10 @@ async def read_form(request: Request) -> Form:
                 content = await value.read()
             else:
                 fields.setdefault(name, []).append(value)
-    return Form(fields, content)
-
-
-def check_form_key(form: Form, visitor: Visitor) -> None:
-    """Raises `Denied` unless the form has the visitor's key."""
-    sent = form.get(FORM_KEY).encode("utf-8", "replace")
-    if not hmac.compare_digest(sent, visitor.form_key.encode()):
+    given = Form(fields, content)
+    if not hmac.compare_digest(given.get("form_key").encode("utf-8", "replace"), visitor.form_key.encode()):
         raise Denied("The page that you sent this form from is out of date; nothing was changed. Open the page again.")
+    return given
 
 
 def _measured(receive: Receive) -> Receive:

@@ -21,7 +21,7 @@ REASONS = {
 
 def show(site: Site, ask: Ask) -> Response:
     """The employees whose goals the visitor may see; with one in the query, that one's goals."""
-    names = _names(site, ask)
+    names = site.connection_names() if ask.visitor.is_admin else sorted(ask.visitor.reports)
     connection = ask.query.get("connection") or (names[0] if names else "")
     if connection and connection not in names:
         if ask.visitor.is_admin:
@@ -38,13 +38,6 @@ def show(site: Site, ask: Ask) -> Response:
         lambda limit, offset: services.roster.list_people(site.database, connection, Page(limit, offset, search), only)
     )
     return site.render("people.html", ask, names=names, connection=connection, people=people, search=search)
-
-
-def _names(site: Site, ask: Ask) -> list[str]:
-    """The connections that the visitor may see."""
-    if not ask.visitor.is_admin:
-        return sorted(ask.visitor.reports)
-    return [row.connection for row in services.connections.list_connections(site.database)]
 
 
 def _show_goals(site: Site, ask: Ask, connection: str, employee_id: str) -> Response:

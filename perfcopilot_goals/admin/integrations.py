@@ -1,7 +1,6 @@
 """The integrations tab: a card for each connection, with its state, its settings and what can be done with it."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -10,11 +9,12 @@ from starlette.responses import Response
 
 from perfcopilot_goals import services
 from perfcopilot_goals.admin.forms import Form
+from perfcopilot_goals.admin.logs import describe
 from perfcopilot_goals.admin.site import Ask, Site, go_to, status_of
-from perfcopilot_goals.admin.syncs import describe
 from perfcopilot_goals.domain.actions import advise
 from perfcopilot_goals.domain.connection import SUBGOAL_ROUTES, Connection
 from perfcopilot_goals.errors import GoalsConfigError, GoalsError, GoalsStoreError
+from perfcopilot_goals.services.connections import ConnectionCheck
 from perfcopilot_goals.services.sync_access import PAGE_GRACE_SECONDS, refuse_to_wait
 
 # Stands for the form for a new connection; no connection is called that.
@@ -31,9 +31,30 @@ class _Refused:
     message: str = ""
 
 
-def show(site: Site, ask: Ask) -> Response:
-    """The cards, and the form for a new connection."""
-    return _render(site, ask)
+def show(
+    site: Site, ask: Ask, refused: _Refused | None = None, status: int = 422, *, tested: ConnectionCheck | None = None
+) -> Response:
+    """The cards, and the form for a new connection.
+
+    A form that was refused, with that status, is shown as it was given, but without its token, which is never shown
+    again.
+    """
+    if refused and ask.form.get("token").strip():
+        lost = {"token": "The token was not kept, since the form was refused. Enter it again."}
+        refused = replace(refused, problems=lost | dict(refused.problems))
+    return site.render(
+        "integrations.html",
+        ask,
+        status if refused else 200,
+        cards=[_card(site, row) for row in services.connections.list_connections(site.database)],
+        refused=refused or _Refused(),
+        none_refused=_Refused(),
+        tested=tested,
+        about=ask.get("connection"),
+        defaults=services.connections.DEFAULTS,
+        routes=SUBGOAL_ROUTES,
+        may_type_tokens=site.settings.admin_tokens,
+    )
 
 
 def add(site: Site, ask: Ask) -> Response:
@@ -42,16 +63,13 @@ def add(site: Site, ask: Ask) -> Response:
     given, problems = _parse(site, ask.form, name)
     problems |= _texts(services.connections.find_setting_problems(site.settings, name, {"connection": name}))
     if problems:
-        return _refuse(site, ask, _Refused(NEW, given | {"connection": name}, problems))
+        return show(site, ask, _Refused(NEW, given | {"connection": name}, problems))
     with site.dagster.open_partitions() as set_partition:
         try:
-            with _stored_token(site, ask.form, name) as token:
-                services.connections.create_connection(
-                    site.database, site.settings, name, given | token, actor=ask.visitor.actor
-                )
+            _write(services.connections.create_connection, site, ask, name, given)
         except GoalsError as error:
             refused = _Refused(NEW, given | {"connection": name}, {"connection": error.text})
-            return _refuse(site, ask, refused, status_of(error))
+            return show(site, ask, refused, status_of(error))
         set_partition(name, exists=True)
     return go_to("integrations", done="added", connection=name)
 
@@ -62,17 +80,15 @@ def change(site: Site, ask: Ask) -> Response:
     before = _find(site, name)
     given, problems = _parse(site, ask.form, name)
     if problems:
-        return _refuse(site, ask, _Refused(name, given, problems))
+        return show(site, ask, _Refused(name, given, problems))
     with site.dagster.open_partitions() as set_partition:
         try:
-            with _stored_token(site, ask.form, name) as token:
-                after = services.connections.change_connection(
-                    site.database, site.settings, name, given | token, actor=ask.visitor.actor
-                )
+            after = _write(services.connections.change_connection, site, ask, name, given)
         except GoalsStoreError as error:
-            return _refuse(site, ask, _Refused(name, given, message=error.text), status_of(error))
+            return show(site, ask, _Refused(name, given, message=error.text), status_of(error))
         if after != before:
-            site.known_users.forget(name)
+            # They may be of another workspace.
+            site.listed.pop(name, None)
             set_partition(name, exists=after.enabled)
     return go_to("integrations", done="changed", connection=name)
 
@@ -86,8 +102,8 @@ def test(site: Site, ask: Ask) -> Response:
             site.database, site.settings, name, grace_seconds=PAGE_GRACE_SECONDS, on_wait=refuse_to_wait
         )
     except GoalsError as error:
-        return _render(site, ask, _Refused(name, message=error.text), status=status_of(error))
-    return _render(site, ask, tested=found)
+        return show(site, ask, _Refused(name, message=error.text), status_of(error))
+    return show(site, ask, tested=found)
 
 
 def remove(site: Site, ask: Ask) -> Response:
@@ -96,10 +112,10 @@ def remove(site: Site, ask: Ask) -> Response:
     _find(site, name)
     if ask.form.get("typed").strip() != name:
         problem = {"typed": f"Type {name} to remove it. Nothing was removed."}
-        return _refuse(site, ask, _Refused(name, {"typed": ask.form.get("typed")}, problem))
+        return show(site, ask, _Refused(name, {"typed": ask.form.get("typed")}, problem))
     with site.dagster.open_partitions() as set_partition:
         services.connections.delete_connection(site.database, site.settings, name, actor=ask.visitor.actor)
-        site.known_users.forget(name)
+        site.listed.pop(name, None)
         set_partition(name, exists=False)
     return go_to("integrations", done="removed")
 
@@ -108,9 +124,9 @@ def sync(site: Site, ask: Ask) -> Response:
     """Starts a sync in the background."""
     name = ask.form.get("connection")
     if not _find(site, name).enabled:
-        return _render(site, ask, _Refused(name, message="It is disabled. Enable it, then sync."), status=422)
+        return show(site, ask, _Refused(name, message="It is disabled. Enable it, then sync."))
     if services.status.find_running(site.database, name):
-        return _render(site, ask, _Refused(name, message="A sync of it is running already."), status=422)
+        return show(site, ask, _Refused(name, message="A sync of it is running already."))
     record = partial(services.audit.record_sync, site.database, name, ask.visitor.actor)
     is_started = site.dagster.start_sync(name, record)
     return go_to("integrations", done="sync_started" if is_started else "sync_running", connection=name)
@@ -143,48 +159,21 @@ def _parse(site: Site, form: Form, name: str) -> tuple[dict[str, Any], dict[str,
     return given, problems
 
 
-@contextmanager
-def _stored_token(site: Site, form: Form, name: str) -> Iterator[dict[str, str]]:
-    """The setting for the token that was typed in, if one was. Its file goes again if the block fails."""
-    token = form.get("token").strip()
-    if not token or not site.settings.admin_tokens:
-        yield {}
-        return
-    token_ref = services.tokens.store_token(site.settings, name, token)
+def _write(write: Callable[..., Connection], site: Site, ask: Ask, name: str, given: dict[str, Any]) -> Connection:
+    """The connection as it is written, with the token that was typed in. Its file goes again if that fails."""
+    token = ask.form.get("token").strip() if site.settings.admin_tokens else ""
+    if token:
+        given = given | {"token_ref": services.tokens.store_token(site.settings, name, token)}
     try:
-        yield {"token_ref": token_ref}
+        return write(site.database, site.settings, name, given, actor=ask.visitor.actor)
     except GoalsError:
-        services.tokens.drop_token(site.settings, token_ref)
+        if token:
+            services.tokens.drop_token(site.settings, given["token_ref"])
         raise
 
 
 def _texts(problems: Mapping[str, GoalsConfigError]) -> dict[str, str]:
     return {setting: error.text for setting, error in problems.items()}
-
-
-def _refuse(site: Site, ask: Ask, refused: _Refused, status: int = 422) -> Response:
-    """The page with the form as it was given, but without its token, which is never shown again."""
-    if ask.form.get("token").strip():
-        lost = {"token": "The token was not kept, since the form was refused. Enter it again."}
-        refused = replace(refused, problems=lost | dict(refused.problems))
-    return _render(site, ask, refused, status=status)
-
-
-def _render(site: Site, ask: Ask, refused: _Refused | None = None, tested: Any = None, status: int = 200) -> Response:
-    cards = [_card(site, row) for row in services.connections.list_connections(site.database)]
-    return site.render(
-        "integrations.html",
-        ask,
-        status,
-        cards=cards,
-        refused=refused or _Refused(),
-        none_refused=_Refused(),
-        tested=tested,
-        about=ask.get("connection"),
-        defaults=services.connections.DEFAULTS,
-        routes=SUBGOAL_ROUTES,
-        may_type_tokens=site.settings.admin_tokens,
-    )
 
 
 def _card(site: Site, row: Connection) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What every tab needs: the services' dependencies, a request as the tabs see it, and how a page is rendered."""
 
 import datetime as dt
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -12,9 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from perfcopilot_goals import services
 from perfcopilot_goals.admin.access import Visitor
-from perfcopilot_goals.admin.forms import FORM_KEY, Form
-from perfcopilot_goals.admin.suggestions import KnownUsers
+from perfcopilot_goals.admin.forms import Form
+from perfcopilot_goals.core.suggestions import AsanaUser, Suggestion
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.services.databases import Database
 from perfcopilot_goals.settings import Settings
@@ -28,6 +30,8 @@ TABS = {
     "audit": ("Audit log", True),
 }
 PAGE_ROWS = 50
+# How long the users of a workspace are kept, in memory only: asking Asana takes a request per hundred users.
+USERS_SECONDS = 1_800
 _TEXT_ONLY = nh3.Cleaner(tags={"br", "li", "ol", "p", "ul"}, attributes={}, link_rel=None)
 
 
@@ -83,14 +87,23 @@ class ListPage:
         return max(1, -(-self.total // PAGE_ROWS))
 
 
+@dataclass
+class Listed:
+    """A workspace's users, and a suggestion for each employee who was unmapped when they were compared."""
+
+    users: list[AsanaUser]
+    suggestions: list[Suggestion]
+    until: float = field(default_factory=lambda: time.monotonic() + USERS_SECONDS)
+
+
 class Site:
-    """The dependencies of the tabs."""
+    """The dependencies of the tabs, and the Asana users of each connection as they were listed last."""
 
     def __init__(self, database: Database, settings: Settings, dagster: Dagster) -> None:
         self.database = database
         self.settings = settings
         self.dagster = dagster
-        self.known_users = KnownUsers()
+        self.listed: dict[str, Listed] = {}
         self._templates = Environment(
             loader=PackageLoader("perfcopilot_goals.admin"),
             autoescape=True,
@@ -99,11 +112,19 @@ class Site:
             lstrip_blocks=True,
         )
         self._templates.filters |= {"moment": _moment, "age": _age, "markup": _markup, "count": _count}
-        self._templates.globals |= {"address": address, "FORM_KEY": FORM_KEY, "run_address": self.run_address}
+        self._templates.globals |= {"address": address, "ui_url": settings.ui_url}
 
-    def run_address(self, run_id: str) -> str:
-        """Where the run is in Dagster's UI."""
-        return f"{self.settings.ui_url}/runs/{run_id}"
+    def connection_names(self) -> list[str]:
+        """The names of all connections."""
+        return [row.connection for row in services.connections.list_connections(self.database)]
+
+    def find_listed(self, connection: str) -> Listed | None:
+        """The connection's users; None if they were not listed, or too long ago."""
+        listed = self.listed.get(connection)
+        if listed and listed.until <= time.monotonic():
+            self.listed.pop(connection, None)
+            return None
+        return listed
 
     def render(self, template: str, ask: Ask | None, status: int = 200, **values: Any) -> Response:
         """The page. `ask` is None where it is not known who asks."""

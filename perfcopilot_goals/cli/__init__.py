@@ -22,20 +22,20 @@ INTERRUPTED = 130
 COMMANDS = {
     "admin": ("perfcopilot_goals.cli.admin:admin", "Serve the admin page on 127.0.0.1."),
     "connection": ("perfcopilot_goals.cli.connection:connection", "Add, change, check and remove Asana workspaces."),
-    "database-stop": ("perfcopilot_goals.cli.admin_commands:database_stop", "Stop the local Postgres."),
-    "database-url": ("perfcopilot_goals.cli.admin_commands:database_url", "Print the database's URL with password."),
+    "database-stop": ("perfcopilot_goals.cli.admin:database_stop", "Stop the local Postgres."),
+    "database-url": ("perfcopilot_goals.cli.admin:database_url", "Print the database's URL with password."),
     "demo": ("perfcopilot_goals.cli.dev:demo", "Show it all with a sample company; needs nothing."),
     "dev": ("perfcopilot_goals.cli.dev:dev", "Run the Dagster UI and the admin page on 127.0.0.1."),
     "employee": ("perfcopilot_goals.cli.employee:employee", "Import the roster and map it to Asana users."),
-    "grants": ("perfcopilot_goals.cli.admin_commands:grants", "Print or make the database's six roles."),
+    "grants": ("perfcopilot_goals.cli.admin:grants", "Print or make the database's six roles."),
     "plan": ("perfcopilot_goals.cli.status:plan", "Show how long the next sync takes."),
-    "prompt": ("perfcopilot_goals.cli.prompt:prompt", "Print an employee's [GOALS] block, as it is or was."),
-    "receipt": ("perfcopilot_goals.cli.proof:receipt", "Print what a sync listed, owned and left out."),
-    "retention": ("perfcopilot_goals.cli.admin_commands:retention", "Delete old history."),
+    "prompt": ("perfcopilot_goals.cli.block:prompt", "Print an employee's [GOALS] block, as it is or was."),
+    "receipt": ("perfcopilot_goals.cli.block:receipt", "Print what a sync listed, owned and left out."),
+    "retention": ("perfcopilot_goals.cli.admin:retention", "Delete old history."),
     "sandbox": ("perfcopilot_goals.cli.dev:sandbox", "Serve a small stand-in Asana on 127.0.0.1."),
     "status": ("perfcopilot_goals.cli.status:status", "Show each connection's last sync, and what failed."),
     "sync": ("perfcopilot_goals.cli.sync:sync", "Bring goals from Asana and render the blocks."),
-    "verify": ("perfcopilot_goals.cli.proof:verify", "Check a block against what was stored."),
+    "verify": ("perfcopilot_goals.cli.block:verify", "Check a block against what was stored."),
 }
 
 

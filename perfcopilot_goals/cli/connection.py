@@ -1,6 +1,5 @@
 """`connection …`: which workspaces are synced."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -8,11 +7,10 @@ import click
 
 from perfcopilot_goals import services
 from perfcopilot_goals.cli.instance import open_partitions
-from perfcopilot_goals.cli.progress import show_line
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
-from perfcopilot_goals.cli.terminal import echo
+from perfcopilot_goals.cli.terminal import echo, show_line
+from perfcopilot_goals.domain.connection import SUBGOAL_ROUTES
 
-ROUTES = click.Choice(["auto", "subgoals", "goal_relationships"])
 COLUMNS = (
     "connection",
     "workspace_gid",
@@ -25,29 +23,25 @@ COLUMNS = (
 )
 
 
-def _settings(function: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(
-        [
-            click.option("--workspace-gid", metavar="GID", help="The workspace's id in Asana, digits."),
-            click.option("--token-ref", metavar="REF", help="Where the token is: env:NAME or file:/path."),
-            click.option("--base-url", metavar="URL", help="Root of the API, if it is not Asana's."),
-            click.option("--requests-per-minute", metavar="N", type=int, help="The token's rate limit."),
-            click.option("--subgoal-route", type=ROUTES, help="The API path that lists sub-goals; auto finds it."),
-            click.option(
-                "--check-users/--no-check-users",
-                default=None,
-                help="Whether a sync asks Asana once a day for its users, to warn about employees mapped to the wrong "
-                "one. A new connection does.",
-            ),
-        ]
-    ):
-        function = option(function)
-    return function
+ROUTES = click.Choice(SUBGOAL_ROUTES)
+# What both `add` and `set` take.
+SETTINGS: list[click.Parameter] = [
+    click.Option(["--workspace-gid"], metavar="GID", help="The workspace's id in Asana, digits."),
+    click.Option(["--token-ref"], metavar="REF", help="Where the token is: env:NAME or file:/path."),
+    click.Option(["--base-url"], metavar="URL", help="Root of the API, if it is not Asana's."),
+    click.Option(["--requests-per-minute"], metavar="N", type=int, help="The token's rate limit."),
+    click.Option(["--subgoal-route"], type=ROUTES, help="The API path that lists sub-goals; auto finds it."),
+    click.Option(
+        ["--check-users/--no-check-users"],
+        default=None,
+        help="Whether a sync asks Asana once a day for its users, to warn about employees mapped to the wrong one. "
+        "A new connection does.",
+    ),
+]
 
 
-@click.command("add")
+@click.command("add", params=[*SETTINGS])
 @click.argument("name")
-@_settings
 @pass_session
 def add(session: Session, /, name: str, **given: Any) -> None:
     """Add a connection. You can set the GID later; until then its syncs fail and say so."""
@@ -58,9 +52,8 @@ def add(session: Session, /, name: str, **given: Any) -> None:
     echo(f"Added connection {name}. Next: perfcopilot-goals {following.format(name)}")
 
 
-@click.command("set")
+@click.command("set", params=[*SETTINGS])
 @click.argument("name")
-@_settings
 @click.option("--enable/--disable", "enabled", default=None, help="Whether it is synced on schedule.")
 @pass_session
 def set_(session: Session, /, name: str, **given: Any) -> None:

@@ -25,27 +25,20 @@ def check_port(port: int, other: str, host: str = LOOPBACK) -> None:
         raise GoalsConfigError(what, action=action) from None
 
 
-def is_free(port: int) -> bool:
-    """Whether a server could listen on this port of loopback."""
+def free_port(wanted: int = 0) -> int:
+    """A port of loopback that is free now: the wanted one, if it is."""
     try:
-        _listen(port, LOOPBACK)
-    except OSError:
-        return False
-    return True
+        return _listen(wanted, LOOPBACK)
+    except (OSError, OverflowError):
+        return _listen(0, LOOPBACK)
 
 
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as free:
-        free.bind((LOOPBACK, 0))
-        port: int = free.getsockname()[1]
-    return port
-
-
-def _listen(port: int, host: str) -> None:
-    """Takes the port for a moment; `OSError` or `UnicodeError` says why that does not work."""
+def _listen(port: int, host: str) -> int:
+    """Takes the port for a moment, or any free one for 0; `OSError` or `UnicodeError` says why that does not work."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         # As web servers do: a port that only waits for its last connections to time out is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, port))
+        taken: int = probe.getsockname()[1]
+    return taken

@@ -11,9 +11,8 @@ import click
 
 from perfcopilot_goals import services
 from perfcopilot_goals.cli.instance import RUNNER_MODULES, open_runner
-from perfcopilot_goals.cli.progress import TerminalProgress
 from perfcopilot_goals.cli.session import Session, pass_session
-from perfcopilot_goals.cli.terminal import echo, show_error
+from perfcopilot_goals.cli.terminal import TerminalProgress, echo, show_error
 from perfcopilot_goals.cli.workers import Work, work_together
 from perfcopilot_goals.errors import GoalsStoreError
 

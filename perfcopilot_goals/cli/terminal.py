@@ -2,20 +2,29 @@
 
 Names, e-mail addresses and ids are written by other people. An escape sequence in a name can overwrite a line of ours,
 a line break can add one, and some characters reverse what follows. So characters that a terminal would act upon are
-replaced before they reach it. Commands print with `echo` and nothing else.
+replaced before they reach it. Commands print with `echo` and nothing else. How far a fetch is shows as a bar on a
+terminal, and elsewhere as a plain line every few seconds.
 """
 
 import io
 import json
 import os
 import sys
+import time
 import traceback
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from perfcopilot_goals.errors import GoalsError
+
+if TYPE_CHECKING:
+    from perfcopilot_goals.defs.progress import Progress
+
+BAR_CHARS = 24
+REDRAW_SECONDS = 0.1
+LINE_SECONDS = 5.0
 
 # Control characters; invisible ones and those that reorder text; surrogates; separators of lines and paragraphs.
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -33,6 +42,11 @@ def echo(*lines: str, err: bool = False) -> None:
     stream = sys.stderr if err else sys.stdout
     stream.write("".join(f"{printable(line)}\n" for line in lines))
     stream.flush()
+
+
+def show_line(line: str) -> None:
+    """Shows a line to the person who waits, on stderr, apart from the command's result."""
+    echo(line, err=True)
 
 
 def show_error(error: Exception, *, debug: bool) -> int:
@@ -119,6 +133,41 @@ class _Guarded(Unfailing):
         return super().write("\n".join(printable(line) for line in text.split("\n")))
 
 
+class TerminalProgress:
+    """Draws on stderr. Dagster redirects stderr during a run, so this keeps the stream as it was before."""
+
+    def __init__(self, *, draws: bool = True) -> None:
+        stderr = os.dup(sys.stderr.fileno())
+        self._is_terminal = draws and os.isatty(stderr)
+        self._stream = Unfailing(os.fdopen(stderr, "w", encoding=sys.stderr.encoding, errors="replace"))
+        self._shown_at = time.monotonic()
+        self._is_drawn = False
+
+    def __call__(self, progress: "Progress | str") -> None:
+        if isinstance(progress, str):
+            self.clear()
+            self._draw(f"{printable(progress)}\n")
+            return
+        now = time.monotonic()
+        is_done = progress.done == progress.total
+        if not is_done and now - self._shown_at < (REDRAW_SECONDS if self._is_terminal else LINE_SECONDS):
+            return
+        self._shown_at = now
+        text = printable(str(progress))
+        self._draw(f"\r\x1b[K{_bar(progress)} {text}" if self._is_terminal else f"{text}\n")
+        self._is_drawn = self._is_terminal
+
+    def clear(self) -> None:
+        """Removes the bar, so that what is printed next has a line to itself."""
+        if self._is_drawn:
+            self._draw("\r\x1b[K")
+            self._is_drawn = False
+
+    def _draw(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+
 def _guarded(stream: TextIO | None) -> TextIO:
     # `None` was closed before the program started, as by `2>&-`. Its number is the lowest free one, so this file takes
     # it. Otherwise the socket to the database would take it, and everything printed would be sent there.
@@ -134,3 +183,10 @@ def _escaped(character: str) -> str:
     if not _is_unprintable(character):
         return character
     return "\\u007f" if character == "\x7f" else json.dumps(character)[1:-1]
+
+
+def _bar(progress: "Progress") -> str:
+    if not progress.total:
+        return ""
+    filled = BAR_CHARS * progress.done // progress.total
+    return f"[{'#' * filled}{'.' * (BAR_CHARS - filled)}]"

@@ -23,6 +23,8 @@ Names = Sequence[str]
 # Does the job for these connections one after the other, and prints how each ended; returns their exit codes.
 Work = Callable[[Names], list[int]]
 OpenWork = Callable[[], AbstractContextManager[Work]]
+# The processes, by the pipe on which a worker gets names and sends exit codes.
+Workers = dict[Connection, BaseProcess]
 
 
 def work_together(groups: Sequence[Names], open_work: OpenWork, preload: Sequence[str]) -> dict[str, int]:
@@ -31,73 +33,63 @@ def work_together(groups: Sequence[Names], open_work: OpenWork, preload: Sequenc
     The modules of `preload` are imported once for all workers. A worker that dies takes only its own group with it. On
     an interrupt no new group begins, and each running one ends as if it had been interrupted alone.
     """
-    workers = _Workers(groups, open_work, preload)
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(preload))
+    workers: Workers = {}
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return workers.work()
+        return _hand_out(groups, open_work, workers)
     except KeyboardInterrupt:
-        workers.interrupt()
+        _interrupt(workers)
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-class _Workers:
-    """The groups that wait, and the processes at work. A process is known by the pipe that its result comes on."""
+def _hand_out(groups: Sequence[Names], open_work: OpenWork, workers: Workers) -> dict[str, int]:
+    codes: dict[str, int] = {}
+    waiting = list(reversed(groups))
+    idle: list[Connection] = []
+    busy: dict[Connection, Names] = {}
+    while waiting or busy:
+        while waiting and len(busy) < WORKERS:
+            line = idle.pop() if idle else _start(open_work, workers)
+            busy[line] = waiting.pop()
+            with suppress(OSError):  # it died meanwhile, which shows when its result does not come
+                line.send(busy[line])
+        for ready in wait(list(busy)):
+            assert isinstance(ready, Connection)
+            names = busy.pop(ready)
+            try:
+                codes |= dict(zip(names, ready.recv(), strict=True))
+                idle.append(ready)
+            except (EOFError, OSError):
+                codes |= dict.fromkeys(names, _code_of_dead(workers[ready], names))
+    for line in idle:
+        line.close()
+    # A worker that is still ending when this process ends would get a SIGTERM.
+    for process in workers.values():
+        process.join()
+    return codes
 
-    def __init__(self, groups: Sequence[Names], open_work: OpenWork, preload: Sequence[str]) -> None:
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(list(preload))
-        self._open_work = open_work
-        self._waiting = list(reversed(groups))
-        self._processes: list[BaseProcess] = []
-        self._busy: dict[Connection, tuple[BaseProcess, Names]] = {}
 
-    def work(self) -> dict[str, int]:
-        codes: dict[str, int] = {}
-        for _ in range(min(WORKERS, len(self._waiting))):
-            self._start()
-        while self._busy:
-            for line in wait(list(self._busy)):
-                assert isinstance(line, Connection)
-                process, names = self._busy.pop(line)
-                try:
-                    codes |= dict(zip(names, line.recv(), strict=True))
-                except (EOFError, OSError):
-                    codes |= dict.fromkeys(names, _code_of_dead(process, names))
-                    if self._waiting:
-                        self._start()
-                    continue
-                if self._waiting:
-                    self._hand_out(line, process)
-                else:
-                    line.close()
-        # A worker that is still ending when this process ends would get a SIGTERM.
-        for process in self._processes:
-            process.join()
-        return codes
+def _start(open_work: OpenWork, workers: Workers) -> Connection:
+    context = multiprocessing.get_context("forkserver")
+    line, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, open_work), daemon=True)
+    process.start()
+    workers[line] = process
+    theirs.close()
+    return line
 
-    def interrupt(self) -> None:
-        """Interrupts them until they have ended: Dagster drops an interrupt that comes after a run's last step."""
-        while alive := [process for process in self._processes if process.is_alive()]:
-            for process in alive:
-                with suppress(ProcessLookupError):
-                    os.kill(process.pid or 0, signal.SIGINT)
-            for process in alive:
-                process.join(REPEAT_SECONDS)
 
-    def _start(self) -> None:
-        line, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._open_work), daemon=True)
-        process.start()
-        theirs.close()
-        self._processes.append(process)
-        self._hand_out(line, process)
-
-    def _hand_out(self, line: Connection, process: BaseProcess) -> None:
-        self._busy[line] = process, self._waiting.pop()
-        with suppress(OSError):  # it died meanwhile, which shows when its result does not come
-            line.send(self._busy[line][1])
+def _interrupt(workers: Workers) -> None:
+    """Interrupts them until they have ended: Dagster drops an interrupt that comes after a run's last step."""
+    while alive := [process for process in workers.values() if process.is_alive()]:
+        for process in alive:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid or 0, signal.SIGINT)
+        for process in alive:
+            process.join(REPEAT_SECONDS)
 
 
 def _serve(line: Connection, open_work: OpenWork) -> None:

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 import requests
 
 from perfcopilot_goals.admin.access import Access
-from perfcopilot_goals.admin.app import build_app
-from perfcopilot_goals.admin.server import Server
+from perfcopilot_goals.admin.app import Server, build_app
 from perfcopilot_goals.errors import GoalsStoreError
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import Database

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from perfcopilot_goals.admin.sessions import SESSION_SECONDS, WRONG_KEYS
+from perfcopilot_goals.admin.access import SESSION_SECONDS, WRONG_KEYS
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals_tests.admin.filling import audited, connect, give_goal
 from perfcopilot_goals_tests.admin.serving import SECRET, Page

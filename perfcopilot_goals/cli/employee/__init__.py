@@ -2,9 +2,8 @@
 
 import click
 
-from perfcopilot_goals.cli.employee.erasure import erase
 from perfcopilot_goals.cli.employee.mapping import map_, suggest, unmap, unmapped
-from perfcopilot_goals.cli.employee.roster import import_, list_
+from perfcopilot_goals.cli.employee.roster import erase, import_, list_
 
 
 @click.group("employee", commands=[erase, import_, list_, map_, suggest, unmap, unmapped])

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from perfcopilot_goals import services
-from perfcopilot_goals.cli.progress import show_line
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
-from perfcopilot_goals.cli.terminal import echo
+from perfcopilot_goals.cli.terminal import echo, show_line
 from perfcopilot_goals.core.suggestions import COLLISION, EXACT, HINT, KINDS, NOTHING
 
 if TYPE_CHECKING:
@@ -64,11 +63,8 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
     found = Counter(suggestion.kind for suggestion in suggestions)
     counts = {kind: found[kind] for kind in KINDS}
     if as_json:
-        rows = {
-            "suggestions": [asdict(suggestion) for suggestion in suggestions],
-            "conflicts": [asdict(conflict) for conflict in seen.conflicts],
-        }
         figures = {"users": seen.users, "hidden_emails": seen.hidden_emails, "applied": applied, "counts": counts}
+        rows = {"suggestions": list(map(asdict, suggestions)), "conflicts": list(map(asdict, seen.conflicts))}
         print_json({"connection": name, **figures, "gone": seen.gone, **rows})
         return
     print_table([_row(asdict(s)) for s in suggestions], SUGGESTION_COLUMNS, f"Every employee of {name} is mapped.")

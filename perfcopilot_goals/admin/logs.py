@@ -1,4 +1,4 @@
-"""The syncs tab: what each sync brought, what was incomplete, and how it ended."""
+"""The logs: the syncs tab says how each sync ended, the audit tab who changed what and looked at whose goals."""
 
 from functools import partial
 from typing import Any
@@ -13,12 +13,19 @@ from perfcopilot_goals.domain.sync import SLICE_TABLES, Sync
 _IDS_SHOWN = 50
 
 
-def show(site: Site, ask: Ask) -> Response:
+def show_syncs(site: Site, ask: Ask) -> Response:
     """A page of the sync log, the latest syncs first; of one connection if the query names it."""
     connection = ask.query.get("connection", "")
     syncs = ask.page(partial(services.status.list_syncs, site.database, connection=connection))
-    names = [row.connection for row in services.connections.list_connections(site.database)]
-    return site.render("syncs.html", ask, syncs=syncs, describe=describe, connection=connection, names=names)
+    return site.render(
+        "syncs.html", ask, syncs=syncs, describe=describe, connection=connection, names=site.connection_names()
+    )
+
+
+def show_audit(site: Site, ask: Ask) -> Response:
+    """A page of the audit log, the latest entries first."""
+    entries = ask.page(partial(services.audit.list_audit_log, site.database))
+    return site.render("audit.html", ask, entries=entries)
 
 
 def describe(sync: Sync) -> dict[str, Any]:
