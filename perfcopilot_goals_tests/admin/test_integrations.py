@@ -167,7 +167,7 @@ def test_a_sync_starts_once_and_is_in_the_audit_log(page: Page) -> None:
         )
     assert browser.send(form).status_code == 422
     shown = browser.open("/admin")
-    assert "A sync is running since" in shown.text
+    assert "A sync has been running since" in shown.text
     assert "http://127.0.0.1:3000/runs/run-7" in shown.links()
     assert page.dagster.started == ["acme"]
     assert audited(page.database) == [("local", "started_sync", [])], "the others started nothing"
