@@ -137,8 +137,10 @@ class GoalsStoreError(GoalsError):
     # Of those, what outlasts a few seconds: a full disk or server, and a statement that ran into its time limit.
     _LASTING: ClassVar[tuple[str, ...]] = ("53", "57014")
 
-    def __init__(self, message: str, sqlstate: str = "", **more: str | None) -> None:
-        super().__init__(message, **more)
+    def __init__(
+        self, message: str, sqlstate: str = "", *, connection: str | None = None, action: str | None = None
+    ) -> None:
+        super().__init__(message, connection=connection, action=action)
         self.sqlstate = sqlstate
         self.retryable = sqlstate[:2] in self._PASSING
 

@@ -81,7 +81,10 @@ class Sessions:
         self._on_key(key)
 
     def enter(self, key: str) -> str:
-        """A new session for the key, which is then used up and replaced; `Denied` if the key is wrong."""
+        """A new session for the key, which is then used up and replaced.
+
+        `Denied` if the key is wrong, and status 429 after too many wrong ones.
+        """
         with self._lock:
             now = self._now()
             self._wrong_at = [at for at in self._wrong_at if now - at < _MINUTE]

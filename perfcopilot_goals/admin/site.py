@@ -121,10 +121,7 @@ class Site:
     def find_listed(self, connection: str) -> Listed | None:
         """The connection's users; None if they were not listed, or too long ago."""
         listed = self.listed.get(connection)
-        if listed and listed.until <= time.monotonic():
-            self.listed.pop(connection, None)
-            return None
-        return listed
+        return listed if listed and listed.until > time.monotonic() else None
 
     def render(self, template: str, ask: Ask | None, status: int = 200, **values: Any) -> Response:
         """The page. `ask` is None where it is not known who asks."""

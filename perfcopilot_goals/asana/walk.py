@@ -147,12 +147,12 @@ class _Walker:
     def _walk_together(self, goal_gids: Sequence[str], read: Callable[[str], Subgoals]) -> None:
         if not goal_gids:
             return
-        was_stopped = False
+        was_stopped, stop = False, self.client.stop
         left = deque(goal_gids)
         asked: dict[Future[Subgoals], str] = {}
         with self.client.workers(min(IN_FLIGHT, len(goal_gids))) as workers:
-            while left or asked:
-                while left and len(asked) < LINED_UP:
+            while asked or (left and not stop.is_set()):
+                while left and len(asked) < LINED_UP and not stop.is_set():
                     gid = left.popleft()
                     asked[workers.submit(self._read_or_stop, read, gid)] = gid
                 for done in wait(asked, return_when=FIRST_COMPLETED).done:
@@ -161,7 +161,8 @@ class _Walker:
                     except Stopped:
                         was_stopped = True  # by the worker that failed, whose error is among those to come
         if was_stopped:
-            raise Stopped
+            # The worker that failed had spent the budget, and another one's first try has lifted it since.
+            raise self._failure() if self.failed else Stopped
 
     def _read_or_stop(self, read: Callable[[str], Subgoals], gid: str) -> Subgoals:
         """As `read`. An error that fails the walk stops the other workers, so that nothing is sent after it."""
@@ -240,8 +241,7 @@ class _Walker:
             return refused.status
         except AsanaUnavailableError as error:
             self.failed[gid] = error
-            # Stopped by the worker that got it, whose budget another worker's first try may have lifted since.
-            if self.client.stop.is_set() or not self.client.may_go_on():
+            if not self.client.may_go_on():
                 raise self._failure() from None
             return 0
         return 200

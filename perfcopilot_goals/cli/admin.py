@@ -18,7 +18,6 @@ from perfcopilot_goals.cli.terminal import echo
 from perfcopilot_goals.core.retention import cutoff_of
 from perfcopilot_goals.domain.web_address import is_loopback
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.local_postgres import keep_running, remove_local_postgres, stop_local_postgres
 from perfcopilot_goals.startup import starting
 
 PORT = 3001
@@ -142,7 +141,7 @@ def database_url(session: Session, as_json: bool) -> None:
     """Print the URL of the database in use, password included. Starts the local Postgres, which then keeps running."""
     is_local = session.settings.database_url is None
     if is_local:
-        keep_running(session.settings)
+        services.databases.keep_running(session.settings)
     if as_json:
         print_json({"url": session.database.url, "own": is_local})
     else:
@@ -155,9 +154,9 @@ def database_url(session: Session, as_json: bool) -> None:
 def database_stop(session: Session, delete: bool) -> None:
     """Stop the local Postgres. Its data stays, unless you say --delete."""
     if delete:
-        remove_local_postgres(session.settings)
+        services.databases.remove_local_postgres(session.settings)
         echo("Deleted the local Postgres.")
-    elif stop_local_postgres(session.settings):
+    elif services.databases.stop_local_postgres(session.settings):
         echo("Stopped the local Postgres.")
     else:
         echo("The local Postgres was not running.")

@@ -21,8 +21,6 @@ COLUMNS = (
     "check_users",
     "enabled",
 )
-
-
 ROUTES = click.Choice(SUBGOAL_ROUTES)
 # What both `add` and `set` take.
 SETTINGS: list[click.Parameter] = [

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Literal
 from urllib.parse import urlsplit
 
 import click
@@ -59,13 +59,15 @@ LINES_SHOWN = 16
 def sandbox(
     port: int,
     tokens: tuple[str, ...],
+    routes: Literal["both", "goal_relationships", "subgoals"],
     goals: int | None,
     subgoals: int | None,
     people: int,
     latency_ms: int,
+    requests_per_minute: int | None,
+    burst: int | None,
     fault_percent: int,
     roster: Path | None,
-    **more: Any,
 ) -> None:
     """Serve a small stand-in Asana on 127.0.0.1 until it is interrupted."""
     if subgoals is not None and subgoals >= (goals or 0):
@@ -86,7 +88,9 @@ def sandbox(
         port=port,
         latency_seconds=latency_ms / 1000,
         faults=now_and_then(fault_percent / 100),
-        **more,
+        routes=routes,
+        requests_per_minute=requests_per_minute,
+        burst=burst,
     ) as asana:
         echo(f"Asana's stand-in: {asana.base_url}")
         echo(f"token {token}, workspace {world.workspace_gid}, {len(world.goals)} goals")

@@ -64,8 +64,8 @@ def _hand_out(groups: Sequence[Names], open_work: OpenWork, workers: Workers) ->
                 idle.append(ready)
             except (EOFError, OSError):
                 codes |= dict.fromkeys(names, _code_of_dead(workers[ready], names))
-    for line in idle:
-        line.close()
+        while idle and not waiting:
+            idle.pop().close()
     # A worker that is still ending when this process ends would get a SIGTERM.
     for process in workers.values():
         process.join()

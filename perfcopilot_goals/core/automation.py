@@ -26,7 +26,10 @@ Versions = Mapping[str, Mapping[str, str]]
 def decide_partitions(
     enabled: Collection[str], existing: Collection[str], in_flight: Collection[str]
 ) -> tuple[list[str], list[str]]:
-    """Partitions to add, at once if enabled; and any others to remove, only while no run of theirs is in flight."""
+    """Partitions to add and to remove, each sorted.
+
+    An enabled connection's is added at once. Any other is removed only while no run of it is in flight.
+    """
     return sorted(set(enabled) - set(existing)), sorted(set(existing) - set(enabled) - set(in_flight))
 
 

@@ -246,7 +246,7 @@ def no_goal_was_lost(facts: Facts) -> CheckResult:
 
 @_check(BLOCKS, reads={BLOCKS: ["employee_id"]}, structural=True)
 def every_mapped_employee_has_a_block(facts: Facts) -> CheckResult:
-    """Employees who are mapped to an Asana user but have no block yet. Run the sync again."""
+    """Employees who are mapped but have no block yet: most were mapped while the sync ran. Run the sync again."""
     blocks = set(facts.slices[BLOCKS]["employee_id"])
     return about_ids(sorted(e for e, gid in facts.asana_user_of.items() if gid and e not in blocks))
 

@@ -1,4 +1,4 @@
-"""What people can do about errors: where both a command and a job of the Dagster UI can do it, and at the admin page.
+"""What errors tell people to do, by a command or a job of the Dagster UI; and what the admin page advises.
 
 In a deployment the people in the UI have no shell, so an error names the job too. Each text continues a sentence
 of the error's `action`; `{connection}` stands for the connection's name. What only a command can do, such as another

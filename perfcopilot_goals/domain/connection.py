@@ -99,7 +99,7 @@ class RosterAndSettings:
 
 
 class Unread(IntEnum):
-    """Why a list was not read. The greater the value, the more the response says about the goal."""
+    """Why a goal's list of sub-goals was not read. The greater the value, the more the response says about the goal."""
 
     # A 404 that does not name the goal. A route that is gone sends it too.
     NOT_FOUND = 1

@@ -36,7 +36,7 @@ class Request:
     method: str
     target: str
     headers: Message
-    token: str = ""
+    token: str = field(default="", repr=False)
     in_flight: int = 1
     status: int | None = None
 

@@ -52,6 +52,8 @@ class Traffic:
             return call
 
     def end(self, call: Request) -> None:
+        """The call has been answered. Its headers, most of what is kept of it, go."""
+        call.headers = Message()
         with self._lock:
             self._in_flight_of[call.token] -= 1
 

@@ -30,6 +30,7 @@ _TYPES: dict[str, tuple[str, sa.types.TypeEngine[Any], str]] = {
     "Int64": ("integer", sa.Integer(), "Int64"),
     "bool": ("boolean", sa.Boolean(), "bool"),
     "date": ("date", sa.Date(), "object"),
+    # None is SQL's null: a sync without a receipt must not get JSON's.
     "object": ("jsonb", postgresql.JSONB(none_as_null=True), "object"),
     "datetime64[us, UTC]": ("timestamp with time zone", sa.DateTime(timezone=True), "datetime64[us, UTC]"),
 }

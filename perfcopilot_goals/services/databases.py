@@ -1,15 +1,27 @@
 """The database in use, the configured one or the local Postgres; and its roles."""
 
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.local_postgres import local_database_url
+from perfcopilot_goals.local_postgres import (
+    keep_running,
+    local_database_url,
+    remove_local_postgres,
+    stop_local_postgres,
+)
 from perfcopilot_goals.services.redaction import redact, redact_credentials
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import Database, parse_database_url
 from perfcopilot_goals.storage.grants import make_roles, render_grants
 from perfcopilot_goals.storage.migrate import ensure_migrated
 
-# Named here for the rooms that may not import storage.
-__all__ = ["Database", "make_roles", "render_grants"]
+# Named here for the rooms that may not import storage, and for commands whose help should not wait for psycopg.
+__all__ = [
+    "Database",
+    "keep_running",
+    "make_roles",
+    "remove_local_postgres",
+    "render_grants",
+    "stop_local_postgres",
+]
 
 
 def open_database(settings: Settings) -> Database:

@@ -13,7 +13,7 @@ from perfcopilot_goals.domain.block import BlockHistory, BlockVersion
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.tables import sql_table
-from perfcopilot_goals.storage.employees import no_such_employee, read_mapping
+from perfcopilot_goals.storage.employees import no_such_employee
 from perfcopilot_goals.storage.sync_log import read_source
 
 _EMPLOYEES = sql_table("employees")
@@ -84,10 +84,12 @@ def read_block(conn: sa.Connection, connection: str, employee_id: str) -> Stored
 
 def no_block(conn: sa.Connection, connection: str, employee_id: str) -> GoalsConfigError:
     """The error that says why the employee has no block."""
-    gid_of = read_mapping(conn, connection)
-    if employee_id not in gid_of:
+    e = _EMPLOYEES.c
+    query = sa.select(e.asana_user_gid).where(e.connection == connection, e.employee_id == employee_id)
+    row = conn.execute(query).first()
+    if row is None:
         return no_such_employee(connection, employee_id)
-    if gid_of[employee_id] is None:
+    if row.asana_user_gid is None:
         return GoalsConfigError(
             f"employee {employee_id} is not mapped to an Asana user, so there is no block",
             connection=connection,

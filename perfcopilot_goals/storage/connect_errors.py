@@ -24,7 +24,7 @@ class Cause:
     """One way to fail. `words` is a pattern of what servers and libpq say, with `""` for every quoted name.
 
     `said` is what our error says in its place. `sqlstate` is the server's code, or "" if libpq itself gave up.
-    `passes_in` is how many seconds to wait for it to pass: 0 if a later try may succeed, but nobody waits for that, and
+    `passes_in_seconds` is how long to wait for it to pass: 0 if a later try may succeed, but nobody waits for that, and
     None if somebody has to change something.
     """
 
@@ -32,14 +32,14 @@ class Cause:
     said: str
     action: str
     sqlstate: str = ""
-    passes_in: float | None = None
+    passes_in_seconds: float | None = None
 
 
 _NO_SUCH_HOST = Cause(
     "failed to resolve host|could not translate host name",
     "the host of the database does not resolve",
     f"Correct the host in {URL}, or check this machine's DNS",
-    passes_in=0,
+    passes_in_seconds=0,
 )
 
 # The first cause that fits is taken. With sslmode=prefer libpq tries twice and reports both tries. So the words about
@@ -50,14 +50,14 @@ _CAUSES = (
         "Postgres is starting up or shutting down, and takes no connections yet",
         "Try again once it is up",
         sqlstate="57P03",
-        passes_in=WAKING_SECONDS,
+        passes_in_seconds=WAKING_SECONDS,
     ),
     Cause(
         "server_login_retry|server login has been failing|cannot connect to server|server conn crashed",
         "the pooler cannot reach its Postgres",
         "Check that Postgres runs; the pooler's log has the details",
         sqlstate="08006",
-        passes_in=WAKING_SECONDS,
+        passes_in_seconds=WAKING_SECONDS,
     ),
     Cause(
         "unsupported startup parameter",
@@ -114,7 +114,7 @@ _CAUSES = (
         "the limit of connections is reached",
         "Close connections or raise the limit: of the server, the database, the user or the pooler",
         sqlstate="53300",
-        passes_in=0,
+        passes_in_seconds=0,
     ),
     Cause(
         r"pg_hba\.conf.*(SSL encryption|SSL on)",
@@ -153,31 +153,31 @@ _CAUSES = (
         "connections on that socket",
         "there is no Postgres behind the socket of the address",
         f"Start Postgres, or correct the socket's folder in {URL}",
-        passes_in=0,
+        passes_in_seconds=0,
     ),
     Cause(
         "Connection refused",
         "nothing takes connections at the database's host and port",
         f"Start Postgres, or correct host and port in {URL}",
-        passes_in=0,
+        passes_in_seconds=0,
     ),
     Cause(
         "timeout expired",
         "the database's host does not answer",
         f"Correct the host in {URL}, or open the way to it (firewall, VPN, allowed addresses)",
-        passes_in=WAKING_SECONDS,
+        passes_in_seconds=WAKING_SECONDS,
     ),
     Cause(
         "No route to host|is unreachable",
         "there is no way from this machine to the database's host",
         f"Correct the host in {URL}, or open the way to it (network, firewall, VPN)",
-        passes_in=0,
+        passes_in_seconds=0,
     ),
     Cause(
         "closed the connection unexpectedly|Connection reset",
         "something takes connections at the database's address, and closes them before Postgres answers",
         "Check that Postgres runs behind the proxy or load balancer",
-        passes_in=WAKING_SECONDS,
+        passes_in_seconds=WAKING_SECONDS,
     ),
 )
 # Codes that say enough by themselves when the words are in another language. 28P01 has two causes; the later one
@@ -202,7 +202,7 @@ def find_cause(error: psycopg.Error | UnicodeError, *, is_logged_in: bool = Fals
             return cause
     state = getattr(error, "sqlstate", None) or ""
     said = f"Postgres said SQLSTATE {state}" if state else "the connect failed for an unknown reason"
-    unknown = Cause("", said, f"Check {URL} and that Postgres runs", state, passes_in=None if state else 0)
+    unknown = Cause("", said, f"Check {URL} and that Postgres runs", state, passes_in_seconds=None if state else 0)
     return _BY_CODE.get(state, unknown)
 
 
@@ -211,5 +211,5 @@ def connect_failure(doing: str, cause: Cause, waited_seconds: float) -> GoalsSto
     code = f" (SQLSTATE {cause.sqlstate})" if cause.sqlstate and cause.sqlstate not in cause.said else ""
     waited = f", after {waited_seconds:.0f} seconds of waiting" if waited_seconds >= 1 else ""
     failure = GoalsStoreError(f"{doing}: {cause.said}{code}{waited}", cause.sqlstate, action=cause.action)
-    failure.retryable = cause.passes_in is not None
+    failure.retryable = cause.passes_in_seconds is not None
     return failure

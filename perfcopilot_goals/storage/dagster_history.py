@@ -1,4 +1,4 @@
-"""What Dagster keeps of runs, in its tables and in the files that runs print to.
+"""What Dagster keeps of runs, in its tables and in the files that runs print to; and the rest of the local state.
 
 An erased person's ids are taken out of it, and what is old is deleted. Dagster has no way to change an event, and keeps
 ticks, check results and files for ever. So this is SQL on its tables and work on its files.

@@ -20,7 +20,7 @@ from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.dagster_history import local_files
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
 
-_SCHEMAS = [SCHEMA, DAGSTER_SCHEMA]
+_SCHEMAS = [DAGSTER_SCHEMA, SCHEMA]
 _EMPLOYEES = sql_table("employees")
 _STATISTICS = (
     "select schemaname || '.' || tablename || '.' || attname, "

@@ -89,7 +89,7 @@ def open_session(url: str, monotonic: Callable[[], float], sleep: Callable[[floa
                 conn.close()
                 raise
         waited = monotonic() - began
-        left = (cause.passes_in or 0) - waited
+        left = (cause.passes_in_seconds or 0) - waited
         if left <= 0:
             # Raised outside the `except`: the driver's error quotes addresses and must not become the context.
             raise ConnectFailed(cause, waited)

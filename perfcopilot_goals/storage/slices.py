@@ -47,9 +47,10 @@ _WAITS = (0.5, 2.0)
 class Replacement:
     """Which slice is replaced, by which sync. `inputs` and `notes` go into the sync log; `is_last` completes the sync.
 
-    The rows were made with the roster in `mapping`; where only its digest is known, that is in `roster`. `fetched_from`
-    is the connection as it was when they were fetched. `allow_empty` switches off the guard that keeps goals from being
-    replaced by none. Closed versions are kept for `history_days`.
+    `roster` is the digest of the roster that the rows were made with, None if of none. `mapping` is that roster where
+    this run has read it; then those who were mapped since do no harm. `fetched_from` is the connection as it was when
+    they were fetched. `allow_empty` switches off the guard that keeps goals from being replaced by none. Closed
+    versions are kept for `history_days`.
     """
 
     connection: str
@@ -162,7 +163,8 @@ def _check_writable(conn: sa.Connection, table: str, replacement: Replacement) -
 
 
 def _is_roster_kept(now: Mapping[str, str | None], replacement: Replacement) -> bool:
-    if replacement.mapping is None:
+    # `owned_goals` may be another run's, which picked them by another roster than this run has read.
+    if replacement.mapping is None or roster_digest(replacement.mapping) != replacement.roster:
         return roster_digest(now) == replacement.roster
     return keeps_mappings(now, replacement.mapping)
 

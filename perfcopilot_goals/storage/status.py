@@ -196,7 +196,7 @@ def count_enabled(conn: sa.Connection) -> int:
 
 
 def read_changed_states(conn: sa.Connection, since: dt.datetime) -> list[RosterAndSettings]:
-    """The enabled connections whose settings or roster changed after `since`. It costs by what it returns."""
+    """The enabled connections whose settings or roster changed after `since`; the first looks return them all."""
     c, e = _CONNECTIONS.c, _EMPLOYEES.c
     # A roster that nobody has imported is as it was when the connection was added.
     roster_changed_at = sa.func.coalesce(_CHANGES.c.changed_at, c.created_at)
@@ -224,5 +224,5 @@ def _syncs() -> sa.Select[Any]:
 
 
 def _latest_sync() -> sa.FromClause:
-    """The latest of them."""
+    """The connection's latest sync, to join laterally."""
     return _syncs().limit(1).lateral("latest")

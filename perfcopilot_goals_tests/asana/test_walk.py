@@ -530,6 +530,33 @@ def test_a_refusal_ends_the_walk_also_while_other_workers_hang(connect: Connect)
     assert workers_alive() == []
 
 
+def test_a_refusal_is_told_although_lists_that_failed_for_good_are_looked_at_with_it(connect: Connect) -> None:
+    """What becomes of a failed list is decided in another thread than the one that asked for it."""
+    bad, refused = [str(gid) for gid in range(1010, 1015)], "1040"
+    given_up, answered = threading.Event(), threading.Event()
+
+    def fault(request: Request, response: Response) -> Response | Raw:
+        if asks_subgoals_of(refused)(request):
+            given_up.wait(10)
+            answered.set()
+            return faults.status(401)(request, response)
+        if asks_subgoals_of(*bad)(request):
+            tries = sum(asks_subgoals_of(*bad)(call) for call in asana.requests)
+            if tries == 4 * len(bad):
+                given_up.set()
+            return faults.status(503)(request, response)
+        return response
+
+    def look_at_both_together(done: int) -> None:
+        if done == 2:
+            answered.wait(10)
+            time.sleep(0.3)
+
+    with serve(family_world(60, 0), routes="both", faults=fault) as asana, raises(AsanaAccessError, "401"):
+        walk(connect(asana), asana, on_goal=look_at_both_together)
+    assert workers_alive() == []
+
+
 @pytest.mark.parametrize("fault", [faults.status(503), faults.status(429)], ids=["503", "429"])
 def test_a_storm_over_the_walk_stays_within_the_retry_budget(fault: Fault, connect: Connect) -> None:
     with serve(family_world(400, 0), routes="both", faults=Script().on(fault, first=101)) as asana:

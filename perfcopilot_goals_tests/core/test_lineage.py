@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcopilot_goals.core.lineage import ROSTER, check_inputs, roster_digest
+from perfcopilot_goals.core.lineage import ROSTER, check_inputs, keeps_mappings, roster_digest, without_later_mappings
 from perfcopilot_goals.domain.sync import Source
 from perfcopilot_goals.errors import GoalsGuardError
 from perfcopilot_goals_tests.core.examples import MONDAY, attempt, usual
@@ -78,3 +78,14 @@ def test_rosters_have_equal_digests_exactly_when_they_map_the_same(
 def test_a_digest_does_not_confuse_where_an_id_ends() -> None:
     assert roster_digest({"a": "12", "b": "3"}) != roster_digest({"a": "1", "b": "23"})
     assert roster_digest({"a1": "2"}) != roster_digest({"a": "12"})
+
+
+def test_a_roster_keeps_its_mappings_if_others_are_added_and_not_if_one_goes_or_moves() -> None:
+    was = {"E1": "1", "E2": None}
+    assert keeps_mappings({"E1": "1", "E2": "2", "E3": "3"}, was)
+    assert not any(keeps_mappings(now, was) for now in ({"E1": "9"}, {"E1": None}, {"E2": None}))
+
+
+def test_whoever_was_mapped_since_is_still_unmapped_and_everybody_on_the_roster_is_on_it() -> None:
+    now = {"E1": "1", "E2": "2", "E3": "3", "E4": None}
+    assert without_later_mappings(now, {"E1": "1", "E2": None}) == {"E1": "1", "E2": None, "E3": None, "E4": None}

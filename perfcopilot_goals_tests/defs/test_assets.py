@@ -386,7 +386,10 @@ def test_who_is_mapped_while_a_sync_runs_gets_no_block_from_it_and_everybody_els
     """Her goals were not picked, so her block would say that she has none. On a first day many are mapped so."""
     running.world.add(Goal("301", "Cleo's goal", "3"))
     watching(running, lambda _: running.map("E3", "3"))
-    assert running.sync().success
+    result = running.sync(checked=True)
+    assert result.success
+    (block_check,) = [e for e in result.get_asset_check_evaluations() if e.check_name.startswith("every_mapped_emp")]
+    assert (block_check.passed, block_check.metadata["ids"].value) == (False, "E3")
     assert {row["employee_id"] for row in running.rows("prompt_blocks")} == {"E1", "E2"}
     (sync,) = running.sync_log()
     assert (sync["state"], sync["counts"]["tables"]["prompt_blocks"]["notes"]["unmapped"]) == ("complete", ["E3"])
@@ -394,16 +397,30 @@ def test_who_is_mapped_while_a_sync_runs_gets_no_block_from_it_and_everybody_els
     assert "Cleo's goal" in running.block("E3")
 
 
-def test_goals_that_were_taken_from_an_employee_while_the_sync_ran_do_not_come_back_with_it(running: Running) -> None:
+@pytest.mark.parametrize("user", ["9", None], ids=["another user", "unmapped"])
+def test_goals_that_were_taken_from_an_employee_while_the_sync_ran_do_not_come_back_with_it(
+    user: str | None, running: Running
+) -> None:
     """Her rows were deleted when she got another user; the sync had made them again from the first user's goals."""
     assert running.sync().success
-    watching(running, lambda _: running.map("E1", "9"))
+    watching(running, lambda _: running.map("E1", user))
     result = running.sync()
     assert error_code(result) == "GoalsGuardError"
+    assert "its goals were picked by an earlier state of who is mapped to whom" in failure(result)
+    assert f"perfcopilot-goals sync {running.name}, or the job sync_goals in the UI" in failure(result)
     for table in ("mapped_goal_rows", "prompt_blocks"):
         assert {row["employee_id"] for row in running.rows(table)} == {"E2"}, table
+    running.map("E1", "9")
     assert running.sync().success
     assert "A stranger's goal" in running.block("E1")
+
+
+def test_a_run_of_a_part_does_not_use_goals_that_were_picked_by_an_earlier_roster(running: Running) -> None:
+    """It has not read the roster that they were picked by, so it cannot tell who was mapped since."""
+    assert running.sync().success
+    running.map("E3", "3")
+    result = running.sync(only=["mapped_goal_rows"])
+    assert "its goals were picked by an earlier state of who is mapped to whom" in failure(result)
 
 
 def test_a_workspace_that_is_changed_after_everything_was_fetched_gets_no_block_of_the_other_one(

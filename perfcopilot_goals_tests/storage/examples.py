@@ -109,12 +109,14 @@ def write(
     allow_empty: bool = False,
     history_days: int = HISTORY_DAYS,
     pause: Callable[[float], None] = lambda _: None,
+    **roster: Any,
 ) -> int:
-    """Write one slice as the I/O manager does, but without waiting between tries."""
+    """Write one slice as the I/O manager does, but without waiting between tries; `roster` and `mapping` as given."""
     with database.connect("entering the sync") as conn:
         synced_at = begin_sync(conn, name, run_id, synced_at)
     stamped = validate(table, stamp(rows, name, synced_at, run_id))
-    replacement = Replacement(name, run_id, synced_at, inputs or {}, notes or {}, is_last, allow_empty, history_days)
+    more = (inputs or {}, notes or {}, is_last, allow_empty, history_days)
+    replacement = Replacement(name, run_id, synced_at, *more, **roster)
     return replace_slice(database, table, stamped, replacement, pause)
 
 

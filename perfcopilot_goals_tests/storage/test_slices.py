@@ -13,6 +13,8 @@ import pandas as pd
 import psycopg
 import pytest
 
+from perfcopilot_goals.core.lineage import roster_digest
+from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsGuardError, GoalsSchemaError, GoalsStoreError
 from perfcopilot_goals.schemas.tables import Slice, frame, stamp, tables
@@ -28,6 +30,7 @@ from perfcopilot_goals_tests.storage.examples import (
     add,
     everything,
     gids,
+    imported,
     raw_goals,
     stored,
     write,
@@ -330,6 +333,43 @@ def test_an_older_fetch_never_replaces_a_newer_one(database: Database) -> None:
         write(database, raw_goals("1"), run_id="monday", synced_at=MONDAY)
     after = everything(database)
     assert after[RAW] == before[RAW]
+
+
+@pytest.mark.parametrize(
+    ("now", "is_taken"),
+    [
+        ({"E1": "1", "E3": None}, True),
+        ({"E1": "1", "E3": "3"}, True),
+        ({"E1": "9", "E3": None}, False),
+        ({"E1": None, "E3": None}, False),
+        ({"E3": None}, False),
+        ({"E1": None, "E3": "1"}, False),
+    ],
+    ids=["as it was", "one more mapped", "another user", "unmapped", "off the roster", "their user is somebody else"],
+)
+def test_rows_are_taken_as_long_as_everybody_they_are_about_is_mapped_as_they_were(
+    now: dict[str, str | None], is_taken: bool, database: Database
+) -> None:
+    was = {"E1": "1", "E3": None}
+    imported(database, *(Employee(employee_id, "", "", gid) for employee_id, gid in now.items()))
+    roster: dict[str, Any] = {"roster": roster_digest(was), "mapping": was}
+    if is_taken:
+        write(database, raw_goals("1"), **roster)
+    else:
+        with pytest.raises(GoalsGuardError, match="an earlier state of who is mapped to whom"):
+            write(database, raw_goals("1"), **roster)
+    assert gids(database) == (["1"] if is_taken else [])
+
+
+@pytest.mark.parametrize("read", [None, {"E3": None}], ids=["nothing", "another roster"])
+def test_rows_of_another_runs_roster_are_refused_whatever_roster_this_run_has_read(
+    read: dict[str, str | None] | None, database: Database
+) -> None:
+    """In the UI somebody materialized owned_goals alone while a sync ran, and then corrected the mapping again."""
+    imported(database, Employee("E3", "", "", "9"))
+    with pytest.raises(GoalsGuardError, match="an earlier state of who is mapped to whom"):
+        write(database, raw_goals("1"), roster=roster_digest({"E3": "3"}), mapping=read)
+    assert gids(database) == []
 
 
 def test_an_older_fetch_is_refused_also_if_the_newer_one_found_nothing(database: Database) -> None:

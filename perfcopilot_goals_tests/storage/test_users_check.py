@@ -7,7 +7,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from perfcopilot_goals.core.automation import Observed
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsGuardError
 from perfcopilot_goals.storage.connections import set_connection
@@ -24,6 +23,7 @@ from perfcopilot_goals.storage.users_check import (
 )
 from perfcopilot_goals_tests.storage.examples import add, connection, everything, stored
 
+LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 ADA = Employee("E1", "Ada Thimble", "ada@example.com", "11")
 BEN = Employee("E2", "Ben Thimble", "ben@example.com", "12")
 CLEO = Employee("E3", "Cleo Thimble", "cleo@example.com", None)
@@ -73,7 +73,7 @@ def test_a_check_records_its_conflicts_its_moment_and_the_number_of_users(databa
 
 def test_a_check_moves_no_updated_at(database: Database) -> None:
     with database.connect("reading") as conn:
-        versions = [state.versions for state in read_changed_states(conn, Observed().since)]
+        versions = [state.versions for state in read_changed_states(conn, LONG_AGO)]
     before = everything(database)
     record(database, "E1")
     ours = ("mapping_conflict", "users_checked_at", "users_seen")
@@ -83,7 +83,7 @@ def test_a_check_moves_no_updated_at(database: Database) -> None:
     }
     assert after == before, "neither an updated_at nor another connection's row"
     with database.connect("reading") as conn:
-        assert [state.versions for state in read_changed_states(conn, Observed().since)] == versions
+        assert [state.versions for state in read_changed_states(conn, LONG_AGO)] == versions
 
 
 START_OF_DAY = "date_trunc('day', now() at time zone 'UTC') at time zone 'UTC'"
