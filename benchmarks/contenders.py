@@ -7,10 +7,10 @@ from typing import Any
 from benchmarks.measuring import WORKSPACE, Measured, StandIn, measure
 from benchmarks.scale import Scale
 from benchmarks.workplace import CHECKOUT, Workplace
-from perfcopilot_goals.schemas.tables import tables
+from perfcopilot_goals.schemas.tables import TABLES
 
-GOAL_FIELDS = tables()["raw_workspace_goals"].asana_fields
-SUBGOAL_FIELDS = tables()["subgoals"].asana_fields
+GOAL_FIELDS = TABLES["raw_workspace_goals"].asana_fields
+SUBGOAL_FIELDS = TABLES["subgoals"].asana_fields
 
 OURS, SYNC = "perfcopilot-goals, fetch", "perfcopilot-goals sync"
 RIVALS = {

@@ -2,7 +2,7 @@
 
 Every setting from the environment is here, with its default. Settings of one connection, such as its GID and its token
 reference, are in the database. The two entry points load the settings once and hand them in: `definitions.py`, and the
-command line's `Session`.
+command line's `Session`. Dagster makes the classes in `defs/instance.py` itself, so these load them too.
 """
 
 import os

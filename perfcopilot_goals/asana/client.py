@@ -154,7 +154,7 @@ class AsanaClient:
         raise error_of(path, response)
 
     def _before_retry(self, path: str, attempt: int, failure: Retryable) -> None:
-        """Wait until the next attempt is due, or raise if there is none."""
+        """Wait until the next attempt is due, or raise if there is none. After a 429 only the gate is closed here."""
         if failure.is_throttled:
             with self.lock:
                 self.stats.throttled += 1

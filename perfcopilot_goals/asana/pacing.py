@@ -71,7 +71,10 @@ class Pacer:
             self._next = max(self._next, self.clock.monotonic() + self.interval)
 
     def acquire(self, stop: threading.Event, on_wait: Callable[[float], None] = lambda _: None) -> None:
-        """Return when a request may leave. `on_wait` gets the seconds before each wait, and may raise."""
+        """Return when a request may leave: its turn has come, and no 429 has closed the gate.
+
+        `on_wait` gets the seconds before each wait, and may raise.
+        """
         while True:
             slot = self._reserve()
             wait = slot - self.clock.monotonic()

@@ -1,4 +1,4 @@
-"""What a request brought: a whole response, and the error to raise for any but a 200, or for none.
+"""What came back from a request, and which error to raise if that was no 200.
 
 It is a refusal, a failure that may pass, a broken contract, or a setting that no retry mends: a certificate that is not
 trusted, or a proxy that refuses. `client` decides how often a failure is retried. The caller that made the request

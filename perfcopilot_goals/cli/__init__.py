@@ -1,4 +1,4 @@
-"""The command line: parses, calls a service, prints, and decides nothing.
+"""The command line: parses, calls a service and prints.
 
 A command is a function in a module named for what it is about, and an entry below or in its group. Its module is
 imported when the command is called, so `--help` answers at once. That module names all it needs at its top. Two of

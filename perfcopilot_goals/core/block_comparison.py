@@ -1,7 +1,7 @@
 """Finds the block in a text, such as a review in which a draft was pasted, and compares it with the stored versions.
 
 A line of the given block stands in a version, was changed from a line of one, or never existed. What stands in the
-version and not in the given block is missing. Each line is told with the goal that it is about.
+version and not in the given block is missing. Each line comes with the goal that it is about.
 """
 
 from bisect import bisect_left

@@ -17,7 +17,7 @@ import pandas as pd
 from perfcopilot_goals.domain.actions import SYNC
 from perfcopilot_goals.domain.sync import Source
 from perfcopilot_goals.errors import GoalsGuardError
-from perfcopilot_goals.schemas.tables import SLICE_COLUMNS, own_columns, tables
+from perfcopilot_goals.schemas.tables import SLICE_COLUMNS, TABLES, own_columns
 
 ROSTER = "employees"
 # Rows that are turned to text at a time. All at once would double the memory of a sync of 100,000 goals.
@@ -47,7 +47,7 @@ def check_inputs(table: str, sources: Mapping[str, Source]) -> None:
     """Raise `GoalsGuardError` if an input was made from another state of a second input than the present one."""
     for name, source in sources.items():
         for shared, was in source.inputs.items():
-            if shared in sources and sources[shared].run_id != was:
+            if shared in sources and sources[shared].made_by != was:
                 raise GoalsGuardError(
                     f"{table} was not written: {name} was made from an earlier state of {shared}",
                     action=f"Materialize {name} again first, or run the whole sync: {SYNC}",
@@ -61,7 +61,7 @@ def digest_slice(table: str, rows: pd.DataFrame) -> str:
     ordered by code point, and so is what JSON objects hold, because Postgres keeps neither order.
     """
     names = own_columns(table)
-    key = [name for name in tables()[table].key if name not in SLICE_COLUMNS]
+    key = [name for name in TABLES[table].key if name not in SLICE_COLUMNS]
     digest = hashlib.sha256(_line([table, *names]))
     ordered = rows[names].sort_values(key, kind="stable")
     for start in range(0, len(ordered), _CHUNK):

@@ -1,4 +1,4 @@
-"""Parses a roster's file, as spreadsheets save it: who works here, and who they are in Asana."""
+"""A roster's file, as spreadsheets save it: who works here, and who they are in Asana. Reads and writes it."""
 
 import codecs
 import csv

@@ -1,4 +1,4 @@
-"""Everything that imports Dagster: partitions, assets, checks, I/O, resources, schedule and the instance's storage.
+"""Everything that imports Dagster: assets, checks, I/O, jobs, schedules, sensors, and the instance's storage.
 
 Each part is a thin layer: `core` decides, `asana` fetches, `storage` stores.
 """

@@ -1,12 +1,12 @@
-"""The assets. Each of the five gathers its inputs, calls one function of `core` and returns; the I/O manager stores.
+"""The assets. Each of the five gathers its inputs, has `core` decide, and returns; the I/O manager stores.
 
-`connections` and `employees` are written by people through the command line; they are here so that lineage starts
-where the truth starts.
+`connections` and `employees` are written by people, with a command, the page or a job. They are here so that lineage
+starts where the truth starts.
 """
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, cast
 
 import dagster as dg
@@ -24,14 +24,13 @@ from perfcopilot_goals.core.goals import (
 from perfcopilot_goals.core.mapping import map_rows
 from perfcopilot_goals.core.prompts import count_reasons, render_blocks
 from perfcopilot_goals.core.receipt import count_blocks, count_owners
-from perfcopilot_goals.defs.columns import column_schema
+from perfcopilot_goals.defs.catalog import column_schema, draw_sync
 from perfcopilot_goals.defs.failures import as_failures
-from perfcopilot_goals.defs.io_manager import COLUMNS, SliceIOManager
+from perfcopilot_goals.defs.io_manager import COLUMNS, Roster, SliceIOManager
 from perfcopilot_goals.defs.partitions import connections_partitions
-from perfcopilot_goals.defs.picture import draw_sync
 from perfcopilot_goals.defs.resources import AsanaResource, StoreResource
 from perfcopilot_goals.domain.connection import Connection
-from perfcopilot_goals.schemas.tables import Slice, tables
+from perfcopilot_goals.schemas.tables import TABLES, Slice
 from perfcopilot_goals.services.sync_access import require_employees, require_workspace
 from perfcopilot_goals.storage.blocks import read_block_history
 from perfcopilot_goals.storage.employees import read_erased, read_mapping
@@ -45,12 +44,10 @@ CODE_VERSION = "1"
 # The steps that ask Asana. It has no limit until somebody sets one in the UI: docs/decisions/0013 says why.
 POOL = "asana"
 
-Roster = Mapping[str, str | None]
-
 
 def _options(table: str, *kinds: str) -> dict[str, Any]:
     return {
-        "description": tables()[table].grain,
+        "description": TABLES[table].grain,
         "metadata": {"dagster/column_schema": column_schema(table)},
         "partitions_def": connections_partitions,
         "group_name": "goals",
@@ -125,7 +122,7 @@ def raw_workspace_goals(
     client = asana.client_for(connections)
     connection = asana.begin_sync(connections, context.run.run_id)
     workspace_gid = require_workspace(connection)
-    fields = [*tables()["raw_workspace_goals"].asana_fields, WORKSPACE_FIELD]
+    fields = [*TABLES["raw_workspace_goals"].asana_fields, WORKSPACE_FIELD]
     responses = fetch_goals(client, workspace_gid, fields, asana.reporter(connection, "goals listed"))
     pages = {"list_pages": client.stats.pages}
     # After the sync was entered: whoever is erased from then on ends it.
@@ -153,7 +150,7 @@ def subgoals(
     walk = walk_subgoals(
         asana.client_for(connections),
         goal_gids,
-        tables()["subgoals"].asana_fields,
+        TABLES["subgoals"].asana_fields,
         route=connections.subgoal_route,
         last_route=store.read("reading the last route", read_last_route, name),
         on_goal=asana.reporter(connections, "goals walked", total=len(goal_gids)),

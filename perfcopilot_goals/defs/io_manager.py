@@ -7,12 +7,13 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
+import sqlalchemy as sa
 from pydantic import PrivateAttr
 
 from perfcopilot_goals.asana.pacing import Clock
 from perfcopilot_goals.core.lineage import ROSTER, check_inputs, digest_slice, roster_digest, without_later_mappings
 from perfcopilot_goals.core.receipt import receipt_markdown, require_balance
-from perfcopilot_goals.defs.columns import column_lineage
+from perfcopilot_goals.defs.catalog import column_lineage
 from perfcopilot_goals.defs.failures import as_failures
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.actions import SYNC
@@ -56,12 +57,14 @@ class SliceIOManager(dg.ConfigurableIOManager):
                 return rows
             with self.store.database.connect(f"reading {name}") as conn:
                 row = read_connection(conn, connection)
-                if name == ROSTER:
-                    now = read_mapping(conn, connection)
-                    self._roster = now if self._roster is None else self._roster
-                    self._sources[ROSTER] = Source(roster_digest(self._roster), None, {}, {})
-                    return without_later_mappings(now, self._roster)
-                return row
+                return self._read_roster(conn, connection) if name == ROSTER else row
+
+    def _read_roster(self, conn: sa.Connection, connection: str) -> Roster:
+        """The roster now, but with those mapped whom the run's first look found mapped."""
+        now = read_mapping(conn, connection)
+        self._roster = now if self._roster is None else self._roster
+        self._sources[ROSTER] = Source(roster_digest(self._roster), None, {}, {})
+        return without_later_mappings(now, self._roster)
 
     def handle_output(self, context: dg.OutputContext, obj: Slice) -> None:
         table, connection, run_id = context.asset_key.path[-1], context.partition_key, context.run_id
@@ -85,12 +88,12 @@ class SliceIOManager(dg.ConfigurableIOManager):
                 connection,
                 run_id,
                 synced_at,
-                inputs={name: source.run_id for name, source in sources.items()},
+                inputs={name: source.made_by for name, source in sources.items()},
                 notes={**obj.notes, "sha256": digest_slice(table, rows)}
                 | ({"allow_empty": True} if self.allow_empty else {}),
                 is_last=self._is_last(context, table),
-                roster=_roster_of(sources),
-                mapping=self._roster,
+                roster_digest=_roster_digest_of(sources),
+                roster=self._roster,
                 fetched_from=obj.fetched_from,
                 allow_empty=self.allow_empty,
                 history_days=self.store.settings.history_days,
@@ -125,10 +128,10 @@ class SliceIOManager(dg.ConfigurableIOManager):
         return not steps.intersection(SLICE_TABLES[SLICE_TABLES.index(table) + 1 :])
 
 
-def _roster_of(sources: dict[str, Source]) -> str | None:
+def _roster_digest_of(sources: dict[str, Source]) -> str | None:
     """The digest of the roster that a slice is made from, by itself or through `owned_goals`; None if of none."""
     if ROSTER in sources:
-        return sources[ROSTER].run_id
+        return sources[ROSTER].made_by
     return sources["owned_goals"].inputs[ROSTER] if "subgoals" in sources else None
 
 

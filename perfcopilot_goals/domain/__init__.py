@@ -1,4 +1,4 @@
-"""Plain types and limits that every room may import.
+"""Plain types and limits that most rooms import.
 
 No pandas, SQL, HTTP or Dagster, so that a small command starts at once.
 """

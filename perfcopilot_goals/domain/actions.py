@@ -23,7 +23,7 @@ _ADVICE = {
     "AsanaAccessError": "Asana refused the token or the workspace: test the connection, or enter a new token",
     "AsanaContractError": "Asana's answer was not as agreed: sync again; if it stays, upgrade the program",
     "GoalsSchemaError": "Asana sent something that the tables do not hold: upgrade the program",
-    "GoalsGuardError": "The sync would have emptied what is stored, so it was stopped: look in Asana, then sync again",
+    "GoalsGuardError": "A safety check stopped the sync, and the old rows stand: the run's page in Dagster says which",
     "GoalsStoreError": "The database did not take it: ask the people who run it",
     "AsanaUnavailableError": "Asana was not to be reached: the next sync will try again",
     INTERRUPTED: "The sync was interrupted: sync again",

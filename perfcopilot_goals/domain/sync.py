@@ -16,14 +16,13 @@ INTERRUPTED = "Interrupted"
 
 @dataclass(frozen=True)
 class Source:
-    """Where an input came from: the run that wrote it, when its sync began, and what its own inputs were.
+    """Where an input came from: what made it, when its sync began, and what its own inputs were made by.
 
-    `rows_before` is how many rows the write replaced.
-
-    People write the roster, not a run. So its `run_id` is a digest of the mapping, and its `synced_at` is None.
+    `made_by` is the run that wrote it. People write the roster, so for that it is a digest of the mapping, and
+    `synced_at` is None. `rows_before` is how many rows the write replaced.
     """
 
-    run_id: str
+    made_by: str
     synced_at: dt.datetime | None
     inputs: Mapping[str, str]
     notes: Mapping[str, Any]
@@ -51,7 +50,7 @@ class Sync:
 class FailedSync:
     """An enabled connection whose latest sync failed, and when that sync began.
 
-    `updated_at` is when that last changed which may mend the failure: its settings or its roster.
+    `updated_at` is when its settings or its roster, which may mend the failure, last changed.
     """
 
     connection: str

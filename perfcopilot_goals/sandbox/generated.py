@@ -1,7 +1,7 @@
 """A world of any size, for measurements and load, and the word lists that ordinary names are made from.
 
 The same arguments always give the same world. It is cheap: 100,000 goals take about a second. Awkward data is in
-`company`. Add words at the ends of the lists, because a goal's number picks its words.
+`awkward`. Add words at the ends of the lists, because a goal's number picks its words.
 """
 
 from perfcopilot_goals.sandbox.world import Employee, Goal, Person, World

@@ -1,8 +1,9 @@
 """The `Sandbox`: the small Asana behind a loopback port, for tests, the demo and the command line.
 
-Responses come from `api`, 429s from `traffic`, which also keeps the calls, and trouble from `faults`. The socket's side
-is here too: one thread per line, keep-alive, and every response in a single write. http.server writes head and body
-apart. With delayed acknowledgements that is thirty times slower, so its own response methods are not used.
+Responses come from `api`, 429s from `traffic`, which also keeps the calls, and trouble from the faults that it is
+given. The socket's side is here too: one thread per line, keep-alive, and every response in a single write. http.server
+writes head and body apart. With delayed acknowledgements that is thirty times slower, so its own response methods are
+not used.
 """
 
 import socket

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from perfcopilot_goals.schemas.tables import Table, tables
+from perfcopilot_goals.schemas.tables import TABLES, Table
 
 PAGE = Path("docs") / "tables.md"
 
@@ -21,7 +21,7 @@ the status before and after, Asana's words for them, and `changed_at`, when read
 
 def render() -> str:
     """The whole page."""
-    return "\n".join([_HEAD, *(_section(table) for table in tables().values())])
+    return "\n".join([_HEAD, *(_section(table) for table in TABLES.values())])
 
 
 def _section(table: Table) -> str:

@@ -1,7 +1,7 @@
 """What is derived from the models beside this file.
 
-Validation, the tables that statements are written over, the column order of a load, Dagster's column schema, the fields
-asked of Asana, and `docs/tables.md`. What a column's value *means* stays in `core`, how it is stored in `storage`.
+Validation, the tables that statements are written over, the column order of a load, Dagster's column schema and the
+fields asked of Asana. What a column's value *means* stays in `core`, how it is stored in `storage`.
 """
 
 import datetime as dt
@@ -85,18 +85,14 @@ def _table(name: str, model: type[pa.DataFrameModel]) -> Table:
     return Table(name, schema, sql, (model.__doc__ or "").strip(), key, tuple(columns))
 
 
-# Made once, when this is imported: a statement must not mix two tables of the same name.
-_TABLES = {name: _table(name, model) for name, model in MODELS.items()}
-
-
-def tables() -> dict[str, Table]:
-    """Every table by name. The five asset tables come first, in the order of the pipeline."""
-    return _TABLES
+# Every table by name, the five asset tables first, in the order of the pipeline. Made once, since a statement must not
+# mix two tables of the same name.
+TABLES = {name: _table(name, model) for name, model in MODELS.items()}
 
 
 def sql_table(name: str) -> sa.Table:
     """The table as SQLAlchemy has it, for the statements of `storage`."""
-    return _TABLES[name].sql
+    return TABLES[name].sql
 
 
 def ordered(column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
@@ -111,7 +107,7 @@ def any_of(values: Iterable[str]) -> sa.ColumnElement[Any]:
 
 def own_columns(table: str) -> list[str]:
     """The table's columns without the three that every slice has."""
-    return [name for name in tables()[table].column_names if name not in SLICE_COLUMNS]
+    return [name for name in TABLES[table].column_names if name not in SLICE_COLUMNS]
 
 
 def frame(table: str, rows: Iterable[Sequence[Any]], columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -121,7 +117,7 @@ def frame(table: str, rows: Iterable[Sequence[Any]], columns: Sequence[str] | No
     """
     names = own_columns(table) if columns is None else columns
     values: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(names)
-    dtypes = {column.name: column.dtype for column in tables()[table].columns}
+    dtypes = {column.name: column.dtype for column in TABLES[table].columns}
     return pd.DataFrame({n: pd.Series(v, dtype=dtypes[n]) for n, v in zip(names, values, strict=True)})
 
 
@@ -138,7 +134,7 @@ def stamp(rows: pd.DataFrame, connection: str, synced_at: dt.datetime, run_id: s
 def validate(table: str, rows: pd.DataFrame) -> pd.DataFrame:
     """The rows as pandera returns them, or `GoalsSchemaError` with the column, rule and count of each breach."""
     try:
-        return tables()[table].schema.validate(rows, lazy=True)
+        return TABLES[table].schema.validate(rows, lazy=True)
     except pa.errors.SchemaErrors as error:
         breaches = _breaches(error.failure_cases)
     except (TypeError, ValueError):

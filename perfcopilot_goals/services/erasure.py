@@ -8,15 +8,11 @@ from perfcopilot_goals.errors import GoalsStoreError
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.connections import read_connection
-from perfcopilot_goals.storage.dagster_history import (
-    redact_files,
-    redact_rows,
-    runs_of_others,
-    tables_with_statistics_of,
-)
+from perfcopilot_goals.storage.dagster_history import redact_rows, runs_of_others, tables_with_statistics_of
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database
 from perfcopilot_goals.storage.erasure import Erasure, erase_employee, redact_sync_log, vacuum
 from perfcopilot_goals.storage.erasure_scan import scan_for_leftovers
+from perfcopilot_goals.storage.local_files import redact_files
 from perfcopilot_goals.storage.roster import read_conflicts
 
 # Named here for the rooms that may not import storage.

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from perfcopilot_goals.asana.objects import fetch_single_goals
 from perfcopilot_goals.core.block_comparison import LineResult, Version, choose_version, compare_block, find_block
-from perfcopilot_goals.core.history import LIVE_FIELDS, LiveGoal, compare_live, format_instant
+from perfcopilot_goals.core.history import format_instant
 from perfcopilot_goals.core.lineage import digest_text
+from perfcopilot_goals.core.live_goals import LIVE_FIELDS, LiveGoal, compare_live
 from perfcopilot_goals.core.prompts import Block
 from perfcopilot_goals.domain.block import BlockVersion
 from perfcopilot_goals.services.prompts import find_past_block

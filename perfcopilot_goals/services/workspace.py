@@ -1,4 +1,4 @@
-"""Changes by jobs of the Dagster UI: which workspace a connection syncs, and what a job says that has no right to it.
+"""Changes that jobs in the UI make, and the error of a job whose role may not make them.
 
 `services.connections` changes any setting and asks nobody. Here Asana is asked first, so that a typing error is refused
 at once and not by the next sync.

@@ -1,1 +1,1 @@
-"""All SQL of the product: the migrations, the statements and the connections that they run on."""
+"""All SQL on the product's tables: migrations, statements, and the database connections that they run on."""

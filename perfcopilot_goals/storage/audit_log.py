@@ -1,7 +1,7 @@
 """The table `audit_log`: who changed what on the admin page, and whose goals they looked at.
 
-An entry holds ids and no text. `services` writes it in the transaction of the change itself, so there is no change
-without its entry.
+An entry holds ids, and the e-mail address of whoever did it. `services` writes it in the transaction of the change
+itself, so there is no change without its entry.
 """
 
 import datetime as dt

@@ -142,7 +142,7 @@ def read_block_history(conn: sa.Connection, connection: str) -> BlockHistory:
 def rebuild_block(conn: sa.Connection, stored: StoredBlock) -> Block | None:
     """The block that the present rows give; None if a later run has replaced them and did not get to the blocks."""
     rows_from, blocks_from = (read_source(conn, stored.connection, t) for t in ("mapped_goal_rows", "prompt_blocks"))
-    if rows_from is None or blocks_from is None or blocks_from.inputs["mapped_goal_rows"] != rows_from.run_id:
+    if rows_from is None or blocks_from is None or blocks_from.inputs["mapped_goal_rows"] != rows_from.made_by:
         return None
     r, o = _ROWS.c, _OWNED.c
     rows = conn.execute(

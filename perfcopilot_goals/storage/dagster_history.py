@@ -1,15 +1,13 @@
-"""What Dagster keeps of runs, in its tables and in the files that runs print to; and the rest of the local state.
+"""What Dagster keeps of runs, in its tables and in the files that runs print to.
 
 An erased person's ids are taken out of it, and what is old is deleted. Dagster has no way to change an event, and keeps
 ticks, check results and files for ever. So this is SQL on its tables and work on its files.
 """
 
 import datetime as dt
-import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from pathlib import Path
 
 import sqlalchemy as sa
 from psycopg import sql
@@ -17,6 +15,7 @@ from psycopg import sql
 from perfcopilot_goals.core.erasure import spellings
 from perfcopilot_goals.settings import Settings
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, driver, has_table
+from perfcopilot_goals.storage.local_files import local_files
 
 PARTITION_TAG = "dagster/partition"
 _BATCH = 500
@@ -172,33 +171,3 @@ def _table(name: str) -> sql.Identifier:
 def _as_dagster_writes(moment: dt.datetime) -> dt.datetime:
     """The moment for a column of Dagster's: UTC, without a time zone."""
     return moment.astimezone(dt.UTC).replace(tzinfo=None)
-
-
-def local_files(settings: Settings) -> Iterator[Path]:
-    """Every file of the local state except the local Postgres' and the tokens; links are not followed.
-
-    The local Postgres' data is in the dump that `erasure_scan` searches, and its log quotes no row. A token holds its
-    user's GID, and would be broken by stars.
-    """
-    left_out = (settings.home / "postgres", settings.token_folder)
-    for folder, names, files in os.walk(settings.home):
-        names[:] = [name for name in names if Path(folder, name) not in left_out]
-        yield from (path for name in sorted(files) if (path := Path(folder, name)).is_file() and not path.is_symlink())
-
-
-def redact_files(settings: Settings, foreign_runs: set[str], mask: Callable[[str], str]) -> int:
-    """Rewrite the files that `mask` changes, except those of other connections' runs; returns how many.
-
-    In place and at the same length, because a run may be printing into the file.
-    """
-    changed = 0
-    for path in local_files(settings):
-        if foreign_runs.intersection(path.relative_to(settings.home).parts):
-            continue
-        before = path.read_bytes()
-        after = mask(before.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
-        if after != before:
-            with path.open("r+b") as file:
-                file.write(after)
-            changed += 1
-    return changed

@@ -17,8 +17,8 @@ from perfcopilot_goals.domain.employee import address_of, fold
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.tables import sql_table
 from perfcopilot_goals.settings import Settings
-from perfcopilot_goals.storage.dagster_history import local_files
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver
+from perfcopilot_goals.storage.local_files import local_files
 
 _SCHEMAS = [DAGSTER_SCHEMA, SCHEMA]
 _EMPLOYEES = sql_table("employees")

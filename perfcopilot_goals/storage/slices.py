@@ -20,7 +20,7 @@ from perfcopilot_goals.domain.limits import HISTORY_DAYS
 from perfcopilot_goals.domain.sync import Source
 from perfcopilot_goals.errors import GoalsConfigError, GoalsGuardError, GoalsStoreError
 from perfcopilot_goals.schemas import SCHEMA
-from perfcopilot_goals.schemas.tables import frame, ordered, own_columns, sql_table, tables
+from perfcopilot_goals.schemas.tables import TABLES, frame, ordered, own_columns, sql_table
 from perfcopilot_goals.storage.connections import has_connection, read_connection
 from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.employees import has_erasure_since, read_mapping
@@ -47,8 +47,8 @@ _WAITS = (0.5, 2.0)
 class Replacement:
     """Which slice is replaced, by which sync. `inputs` and `notes` go into the sync log; `is_last` completes the sync.
 
-    `roster` is the digest of the roster that the rows were made with, None if of none. `mapping` is that roster where
-    this run has read it; then those who were mapped since do no harm. `fetched_from` is the connection as it was when
+    `roster_digest` is of the roster that the rows were made with, None if of none. `roster` is the one that this run
+    has read: if it is the same, those who were mapped since do no harm. `fetched_from` is the connection as it was when
     they were fetched. `allow_empty` switches off the guard that keeps goals from being replaced by none. Closed
     versions are kept for `history_days`.
     """
@@ -61,8 +61,8 @@ class Replacement:
     is_last: bool
     allow_empty: bool = False
     history_days: int = HISTORY_DAYS
-    roster: str | None = None
-    mapping: Mapping[str, str | None] | None = None
+    roster_digest: str | None = None
+    roster: Mapping[str, str | None] | None = None
     fetched_from: Connection | None = None
 
 
@@ -154,7 +154,7 @@ def _check_writable(conn: sa.Connection, table: str, replacement: Replacement) -
             connection=connection,
             action=again,
         )
-    if replacement.roster is not None and not _is_roster_kept(read_mapping(conn, connection), replacement):
+    if replacement.roster_digest is not None and not _is_roster_kept(read_mapping(conn, connection), replacement):
         raise GoalsGuardError(
             f"{table} was not written: its goals were picked by an earlier state of who is mapped to whom",
             connection=connection,
@@ -164,9 +164,9 @@ def _check_writable(conn: sa.Connection, table: str, replacement: Replacement) -
 
 def _is_roster_kept(now: Mapping[str, str | None], replacement: Replacement) -> bool:
     # `owned_goals` may be another run's, which picked them by another roster than this run has read.
-    if replacement.mapping is None or roster_digest(replacement.mapping) != replacement.roster:
-        return roster_digest(now) == replacement.roster
-    return keeps_mappings(now, replacement.mapping)
+    if replacement.roster is None or roster_digest(replacement.roster) != replacement.roster_digest:
+        return roster_digest(now) == replacement.roster_digest
+    return keeps_mappings(now, replacement.roster)
 
 
 def read_slice(conn: sa.Connection, table: str, connection: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -198,7 +198,7 @@ def load_slice(
 
 def _copy(conn: sa.Connection, table: str, rows: pd.DataFrame) -> None:
     """COPY in binary: it takes two thirds of the time that text takes, and needs each column's type."""
-    columns = {column.name: column for column in tables()[table].columns}
+    columns = {column.name: column for column in TABLES[table].columns}
     types = [columns[name].pg_type for name in rows.columns]
     copy = sql.SQL("copy {} ({}) from stdin (format binary)").format(
         sql.Identifier(SCHEMA, table), sql.SQL(", ").join(map(sql.Identifier, rows.columns))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from perfcopilot_goals.core.block_comparison import STANDS, LineResult
-from perfcopilot_goals.core.history import CHANGED, GONE, NOT_SHOWN, UNCHANGED, LiveGoal, compare_live
+from perfcopilot_goals.core.live_goals import CHANGED, GONE, NOT_SHOWN, UNCHANGED, LiveGoal, compare_live
 from perfcopilot_goals.errors import AsanaContractError
 from perfcopilot_goals_tests.core.examples import CANARY, error_texts, goal_json, owner, update, without
 

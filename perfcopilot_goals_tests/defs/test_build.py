@@ -10,7 +10,7 @@ import pytest
 
 from perfcopilot_goals.defs.build import build_definitions
 from perfcopilot_goals.domain.sync import SLICE_TABLES
-from perfcopilot_goals.schemas.tables import tables
+from perfcopilot_goals.schemas.tables import TABLES
 from perfcopilot_goals.settings import load_settings
 
 ROOT = load_settings({}).project_root
@@ -51,14 +51,14 @@ def test_an_asset_shows_its_grain_and_every_column_with_its_description(
     definitions: dg.Definitions, table: str
 ) -> None:
     spec = definitions.resolve_asset_graph().get(dg.AssetKey(table))
-    assert spec.description == tables()[table].grain
+    assert spec.description == TABLES[table].grain
     columns = spec.metadata["dagster/column_schema"].columns
     assert [(c.name, c.type, c.constraints.nullable) for c in columns] == [
-        (c.name, c.pg_type, c.nullable) for c in tables()[table].columns
+        (c.name, c.pg_type, c.nullable) for c in TABLES[table].columns
     ]
     assert all(column.description for column in columns)
     key = [column.name for column in columns if column.constraints.other == ["part of the key"]]
-    assert set(key) == set(tables()[table].key)
+    assert set(key) == set(TABLES[table].key)
 
 
 def test_the_graph_is_that_of_the_contract(definitions: dg.Definitions) -> None:

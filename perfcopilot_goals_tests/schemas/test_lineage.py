@@ -4,7 +4,7 @@ import pytest
 
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.schemas.lineage import SOURCES
-from perfcopilot_goals.schemas.tables import own_columns, tables
+from perfcopilot_goals.schemas.tables import TABLES, own_columns
 
 # The tables that an asset's columns may come from, by the pipeline's edges.
 UPSTREAM = {
@@ -22,13 +22,13 @@ def test_every_source_is_a_column_of_a_table_upstream(table: str) -> None:
         assert column in own_columns(table)
         assert sources
         for source, name in sources:
-            assert name in tables()[source].column_names
+            assert name in TABLES[source].column_names
             assert source in UPSTREAM[table]
 
 
 @pytest.mark.parametrize("table", SLICE_TABLES)
 def test_every_column_is_asanas_or_has_its_sources(table: str) -> None:
-    asanas = {column.name for column in tables()[table].columns if column.asana}
+    asanas = {column.name for column in TABLES[table].columns if column.asana}
     # Asana sends a place as the order of its list, not as a field.
     asanas |= {"position"} if table in ("raw_workspace_goals", "subgoals") else set()
     assert set(own_columns(table)) == asanas | set(SOURCES[table])

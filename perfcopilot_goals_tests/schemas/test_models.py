@@ -4,7 +4,7 @@ import pytest
 
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.schemas.dictionary import render
-from perfcopilot_goals.schemas.tables import Column, frame, own_columns, stamp, tables, validate
+from perfcopilot_goals.schemas.tables import TABLES, Column, frame, own_columns, stamp, validate
 from perfcopilot_goals_tests.core.examples import MONDAY
 
 SLICE = ["connection", "synced_at", "run_id"]
@@ -58,17 +58,17 @@ CONTRACT: dict[str, tuple[str, str]] = {
     "erasure_keys": ("connection", "key"),
     "audit_log": ("connection entry", "entry at actor action subject"),
 }
-COLUMNS = [(name, column) for name, table in tables().items() for column in table.columns]
+COLUMNS = [(name, column) for name, table in TABLES.items() for column in table.columns]
 
 
 def test_the_tables_are_the_contracts_and_the_slices_come_first() -> None:
-    assert list(tables()) == list(CONTRACT)
+    assert list(TABLES) == list(CONTRACT)
     assert tuple(CONTRACT)[:5] == SLICE_TABLES
 
 
 @pytest.mark.parametrize("name", CONTRACT)
 def test_a_table_has_the_contracts_key_columns_and_nulls(name: str) -> None:
-    table = tables()[name]
+    table = TABLES[name]
     key, columns = CONTRACT[name]
     ours = ["connection", "synced_at", "run_id"] if name in SLICE_TABLES else ["connection"]
     assert list(table.key) == key.split()
@@ -79,7 +79,7 @@ def test_a_table_has_the_contracts_key_columns_and_nulls(name: str) -> None:
 
 @pytest.mark.parametrize("name", CONTRACT)
 def test_a_table_says_what_one_row_is(name: str) -> None:
-    grain = tables()[name].grain
+    grain = TABLES[name].grain
     assert grain.startswith("One row per ")
     assert "\n" not in grain
     assert grain in render()
@@ -92,14 +92,14 @@ def test_a_column_is_described_and_its_type_fits_its_name(table: str, column: Co
     by_ending = {"_at": "timestamp with time zone", "_on": "date", "_gid": "text", "_id": "text", "_chars": "integer"}
     for ending, pg_type in by_ending.items():
         assert not column.name.endswith(ending) or column.pg_type == pg_type
-    if column.name in tables()[table].key:
+    if column.name in TABLES[table].key:
         assert not column.nullable
 
 
 def test_the_fields_asked_of_asana_are_those_of_the_products_rules() -> None:
     subgoal = ["name", "owner", "due_on", "start_on", "current_status_update.status_type"]
     goal = ["name", "owner", "html_notes", "due_on", "start_on", "current_status_update.status_type", "status"]
-    assert {name: table.asana_fields for name, table in tables().items() if table.asana_fields} == {
+    assert {name: table.asana_fields for name, table in TABLES.items() if table.asana_fields} == {
         "raw_workspace_goals": goal,
         "subgoals": subgoal,
     }
@@ -107,7 +107,7 @@ def test_the_fields_asked_of_asana_are_those_of_the_products_rules() -> None:
 
 @pytest.mark.parametrize("name", CONTRACT)
 def test_no_rows_have_the_declared_types_and_are_valid(name: str) -> None:
-    table = tables()[name]
+    table = TABLES[name]
     empty = stamp(frame(name, []), "acme", MONDAY, "r") if name in SLICE_TABLES else frame(name, [], table.column_names)
     assert list(empty.columns) == table.column_names
     assert {column: str(dtype) for column, dtype in empty.dtypes.items()} == {c.name: c.dtype for c in table.columns}

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsSchemaError
 from perfcopilot_goals.schemas import SCHEMA
-from perfcopilot_goals.schemas.tables import frame, own_columns, sql_table, stamp, tables, validate
+from perfcopilot_goals.schemas.tables import TABLES, frame, own_columns, sql_table, stamp, validate
 from perfcopilot_goals_tests.core.examples import CANARY, MONDAY, attempt, chain, error_texts, one_in
 
 RAW = "raw_workspace_goals"
@@ -69,7 +69,7 @@ def test_a_column_too_many_is_refused_by_name(table: str) -> None:
 
 @pytest.mark.parametrize("table", SLICE_TABLES)
 def test_each_column_that_is_missing_is_refused_by_name(table: str) -> None:
-    for column in tables()[table].column_names:
+    for column in TABLES[table].column_names:
         assert f"{column}: column_in_dataframe (1 values)" in refused(table, rows_of(table).drop(columns=[column]))
 
 
@@ -82,7 +82,7 @@ def test_a_duplicate_column_is_refused() -> None:
 @pytest.mark.parametrize("table", SLICE_TABLES)
 @pytest.mark.fault("C10")
 def test_each_column_with_values_of_another_type_is_refused_by_name(table: str) -> None:
-    for column in tables()[table].columns:
+    for column in TABLES[table].columns:
         if column.pg_type != "jsonb":
             other = 5 if column.dtype == "object" else CANARY
             assert f"{column.name}: dtype(" in refused(
@@ -92,7 +92,7 @@ def test_each_column_with_values_of_another_type_is_refused_by_name(table: str) 
 
 @pytest.mark.parametrize("table", SLICE_TABLES)
 def test_null_is_refused_exactly_where_it_may_not_be(table: str) -> None:
-    for column in tables()[table].columns:
+    for column in TABLES[table].columns:
         if column.dtype == "object":
             nulls = rows_of(table).assign(**{column.name: series(None, None)})
             if column.nullable:
@@ -105,7 +105,7 @@ def test_null_is_refused_exactly_where_it_may_not_be(table: str) -> None:
 def test_a_duplicate_key_is_refused(table: str) -> None:
     rows = rows_of(table)
     message = refused(table, pd.concat([rows, rows.iloc[[0]]], ignore_index=True))
-    assert all(f"{column}: multiple_fields_uniqueness (2 values)" in message for column in tables()[table].key)
+    assert all(f"{column}: multiple_fields_uniqueness (2 values)" in message for column in TABLES[table].key)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ ANYTHING = st.one_of(
 @pytest.mark.fault("H4")
 def test_any_values_are_good_rows_or_a_refusal_that_quotes_none(table: str, data: st.DataObject) -> None:
     rows = rows_of(table)
-    for column in data.draw(st.lists(st.sampled_from(tables()[table].column_names), max_size=3, unique=True)):
+    for column in data.draw(st.lists(st.sampled_from(TABLES[table].column_names), max_size=3, unique=True)):
         rows[column] = data.draw(st.tuples(ANYTHING, ANYTHING).map(lambda values: series(*values)))
     found = attempt(lambda: validate(table, rows))
     if isinstance(found, GoalsSchemaError):
@@ -212,7 +212,7 @@ def test_a_stamp_puts_its_columns_first_and_leaves_the_types_alone(table: str) -
         stamped = stamp(rows, "acme", MONDAY, "run-1")
         assert list(stamped.columns) == ["connection", "synced_at", "run_id", *own_columns(table)]
         assert {c: str(dtype) for c, dtype in stamped.dtypes.items()} == {
-            c.name: c.dtype for c in tables()[table].columns
+            c.name: c.dtype for c in TABLES[table].columns
         }
         assert stamped[own_columns(table)].equals(rows)
         assert set(stamped["connection"]) | set(stamped["run_id"]) <= {"acme", "run-1"}
@@ -223,9 +223,9 @@ def test_a_stamp_of_another_time_zone_is_the_same_moment_in_utc() -> None:
     assert stamp(frame(RAW, ROWS[RAW]), "acme", tokyo, "run-1").equals(rows_of(RAW))
 
 
-@pytest.mark.parametrize("name", tables())
+@pytest.mark.parametrize("name", TABLES)
 def test_a_table_for_statements_has_the_columns_types_and_key_of_its_model(name: str) -> None:
-    table, declared = sql_table(name), tables()[name]
+    table, declared = sql_table(name), TABLES[name]
     assert (table.schema, table.name) == (SCHEMA, name)
     assert table.c.keys() == declared.column_names
     assert {column.name for column in table.primary_key} == set(declared.key)

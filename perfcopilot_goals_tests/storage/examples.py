@@ -19,7 +19,7 @@ from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.domain.limits import HISTORY_DAYS
 from perfcopilot_goals.schemas import SCHEMA
-from perfcopilot_goals.schemas.tables import frame, own_columns, stamp, tables, validate
+from perfcopilot_goals.schemas.tables import TABLES, frame, own_columns, stamp, validate
 from perfcopilot_goals.storage.connections import add_connection
 from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.employees import import_employees
@@ -34,7 +34,7 @@ TUESDAY = MONDAY + dt.timedelta(days=1)
 def empty(url: str) -> None:
     """Delete every row of every table."""
     with psycopg.connect(url) as conn:
-        for table in reversed(tables()):
+        for table in reversed(TABLES):
             conn.execute(f"delete from {SCHEMA}.{table}")
 
 
@@ -111,7 +111,7 @@ def write(
     pause: Callable[[float], None] = lambda _: None,
     **roster: Any,
 ) -> int:
-    """Write one slice as the I/O manager does, but without waiting between tries; `roster` and `mapping` as given."""
+    """Write one slice as the I/O manager does, but without waiting between tries; `roster` as in `Replacement`."""
     with database.connect("entering the sync") as conn:
         synced_at = begin_sync(conn, name, run_id, synced_at)
     stamped = validate(table, stamp(rows, name, synced_at, run_id))
@@ -123,7 +123,7 @@ def write(
 def stored(database: Database, table: str = RAW, name: str | None = "acme") -> list[dict[str, Any]]:
     """The rows of a table as plain values, by key; of every connection if `name` is None."""
     query = sql.SQL("select to_jsonb(t) from {} t where connection = coalesce(%s, connection) order by {}").format(
-        sql.Identifier(SCHEMA, table), sql.SQL(", ").join(map(sql.Identifier, tables()[table].key))
+        sql.Identifier(SCHEMA, table), sql.SQL(", ").join(map(sql.Identifier, TABLES[table].key))
     )
     with psycopg.connect(database.url) as conn:
         return [row for (row,) in conn.execute(query, [name]).fetchall()]
@@ -136,7 +136,7 @@ def gids(database: Database, name: str = "acme") -> list[str]:
 
 def everything(database: Database) -> dict[str, list[dict[str, Any]]]:
     """Every row of every table, to check that nothing has changed."""
-    return {table: stored(database, table, None) for table in tables()}
+    return {table: stored(database, table, None) for table in TABLES}
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError
-from perfcopilot_goals.schemas.tables import tables
+from perfcopilot_goals.schemas.tables import TABLES
 from perfcopilot_goals.storage.connections import (
     add_connection,
     check_name,
@@ -117,7 +117,7 @@ def test_removal_knows_every_table(database: Database) -> None:
             "using (table_schema, table_name) where table_schema = 'perfcopilot_goals' and column_name = 'connection' "
             "and table_type = 'BASE TABLE'"
         ).fetchall()
-    assert {name for (name,) in found} == set(tables())
+    assert {name for (name,) in found} == set(TABLES)
 
 
 def test_a_removal_waits_for_a_replace_and_then_takes_its_rows_too(database: Database) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from perfcopilot_goals.core.erasure import Redaction
 from perfcopilot_goals.settings import Settings, load_settings
-from perfcopilot_goals.storage.dagster_history import local_files, redact_files
+from perfcopilot_goals.storage.local_files import local_files, redact_files
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.errors import GoalsConfigError, GoalsStoreError
-from perfcopilot_goals.schemas.tables import Table, tables
+from perfcopilot_goals.schemas.tables import TABLES, Table
 from perfcopilot_goals.storage import migrate
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
@@ -38,10 +38,10 @@ def relations(url: str) -> set[str]:
         }
 
 
-ALL_RELATIONS = {*tables(), "goals", "goal_key_results", "goal_counts", "status_changes", "alembic_version"}
+ALL_RELATIONS = {*TABLES, "goals", "goal_key_results", "goal_counts", "status_changes", "alembic_version"}
 
 
-@pytest.mark.parametrize("table", tables().values(), ids=lambda table: table.name)
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
 def test_a_table_has_the_columns_of_its_model(database: Database, table: Table) -> None:
     with psycopg.connect(database.url) as conn:
         columns = conn.execute(
@@ -52,7 +52,7 @@ def test_a_table_has_the_columns_of_its_model(database: Database, table: Table) 
     assert sorted(columns) == sorted((column.name, column.pg_type, column.nullable) for column in table.columns)
 
 
-@pytest.mark.parametrize("table", tables().values(), ids=lambda table: table.name)
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
 def test_a_table_has_the_key_of_its_model(database: Database, table: Table) -> None:
     with psycopg.connect(database.url) as conn:
         key = conn.execute(

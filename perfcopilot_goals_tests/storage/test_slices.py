@@ -17,7 +17,7 @@ from perfcopilot_goals.core.lineage import roster_digest
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals.errors import GoalsGuardError, GoalsSchemaError, GoalsStoreError
-from perfcopilot_goals.schemas.tables import Slice, frame, stamp, tables
+from perfcopilot_goals.schemas.tables import TABLES, Slice, frame, stamp
 from perfcopilot_goals.storage.database import Database, driver
 from perfcopilot_goals.storage.locks import lock_slices
 from perfcopilot_goals.storage.slices import GUARDED, Replacement, load_slice, read_slice, replace_slice
@@ -75,7 +75,7 @@ def test_an_empty_slice_may_come_first_and_has_the_tables_types(database: Databa
     assert write(database, frame(table, []), table=table) == 0
     rows, source = load_slice(database, table, "acme")
     assert rows.dtypes.to_dict() == frame(table, []).dtypes.to_dict()
-    assert (len(rows), source.run_id, source.synced_at) == (0, "run-1", MONDAY)
+    assert (len(rows), source.made_by, source.synced_at) == (0, "run-1", MONDAY)
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ def test_after_a_failed_write_the_old_slice_still_says_where_it_came_from(
     with pytest.raises(GoalsStoreError):
         write(database, raw_goals("7"), run_id="run-2", synced_at=TUESDAY)
     _, source = load_slice(database, RAW, "acme")
-    assert (source.run_id, source.synced_at) == ("run-1", MONDAY)
+    assert (source.made_by, source.synced_at) == ("run-1", MONDAY)
 
 
 def test_columns_in_another_order_land_where_they_belong(database: Database) -> None:
@@ -352,7 +352,7 @@ def test_rows_are_taken_as_long_as_everybody_they_are_about_is_mapped_as_they_we
 ) -> None:
     was = {"E1": "1", "E3": None}
     imported(database, *(Employee(employee_id, "", "", gid) for employee_id, gid in now.items()))
-    roster: dict[str, Any] = {"roster": roster_digest(was), "mapping": was}
+    roster: dict[str, Any] = {"roster_digest": roster_digest(was), "roster": was}
     if is_taken:
         write(database, raw_goals("1"), **roster)
     else:
@@ -368,7 +368,7 @@ def test_rows_of_another_runs_roster_are_refused_whatever_roster_this_run_has_re
     """In the UI somebody materialized owned_goals alone while a sync ran, and then corrected the mapping again."""
     imported(database, Employee("E3", "", "", "9"))
     with pytest.raises(GoalsGuardError, match="an earlier state of who is mapped to whom"):
-        write(database, raw_goals("1"), roster=roster_digest({"E3": "3"}), mapping=read)
+        write(database, raw_goals("1"), roster_digest=roster_digest({"E3": "3"}), roster=read)
     assert gids(database) == []
 
 
@@ -519,9 +519,9 @@ def test_a_slice_and_its_source_are_of_one_moment(database: Database) -> None:
             driver(writer).execute(f"update perfcopilot_goals.{RAW} set name = 'new', run_id = 'run-2'")
             record_write(writer, "acme", "run-2", RAW, Write("w", 1, 1, {}, {}), is_last=False)
         rows, source = reading.result(20)
-    assert (list(rows["name"]), source.run_id) == (["old"], "run-1")
+    assert (list(rows["name"]), source.made_by) == (["old"], "run-1")
     rows, source = load_slice(database, RAW, "acme")
-    assert (list(rows["name"]), source.run_id) == (["new"], "run-2")
+    assert (list(rows["name"]), source.made_by) == (["new"], "run-2")
 
 
 def test_a_slice_that_was_never_written_is_not_an_empty_one(database: Database) -> None:
@@ -543,7 +543,7 @@ A_ROW: dict[str, tuple[Any, ...]] = {
 @pytest.mark.parametrize("table", SLICE_TABLES)
 def test_every_slice_is_read_in_the_order_of_its_key(database: Database, table: str) -> None:
     """Not in the order in which it was written: equal goals must give equal blocks."""
-    key = [column for column in tables()[table].key if column != "connection"]
+    key = [column for column in TABLES[table].key if column != "connection"]
     keys = [("9", "10"), ("10", "9"), ("9", "2"), ("10", "10")] if len(key) > 1 else [("9",), ("10",), ("2",)]
     write(database, frame(table, [(*one, *A_ROW[table]) for one in keys]), table=table)
     with database.connect("reading") as conn:
@@ -591,7 +591,7 @@ def test_a_killed_writer_leaves_the_old_slice(
     assert len(killed) == 3
     assert stored(database, name=None) == before
     _, source = load_slice(database, RAW, "acme")
-    assert source.run_id == "run-1"
+    assert source.made_by == "run-1"
 
 
 def test_the_stamp_is_in_every_row(database: Database) -> None:

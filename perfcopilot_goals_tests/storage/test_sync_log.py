@@ -177,7 +177,7 @@ def test_the_latest_write_counts_also_if_its_sync_began_earlier(database: Databa
     note(database, "r3", BLOCKS)
     found = source(database, BLOCKS)
     assert found is not None
-    assert found.run_id == "r3"
+    assert found.made_by == "r3"
 
 
 def test_the_database_says_when_a_table_was_written(database: Database) -> None:
@@ -214,7 +214,7 @@ def test_the_latest_write_is_found_by_the_moment_not_by_its_spelling(database: D
             )
     found = source(database)
     assert found is not None
-    assert found.run_id == "r2"
+    assert found.made_by == "r2"
 
 
 def test_the_last_sync_is_the_one_that_started_last_in_that_state(database: Database) -> None:

@@ -5,7 +5,7 @@ import re
 import dagster as dg
 import pytest
 
-from perfcopilot_goals.defs.picture import LONGEST_BAR, draw_bar
+from perfcopilot_goals.defs.catalog import LONGEST_BAR, draw_bar
 from perfcopilot_goals.domain.sync import SLICE_TABLES
 from perfcopilot_goals_tests.defs.running_instance import Running, metadata_of
 
