@@ -1,8 +1,8 @@
 """What came back from a request, and which error to raise if that was no 200.
 
-It is a refusal, a failure that may pass, a broken contract, or a setting that no retry mends: a certificate that is not
-trusted, or a proxy that refuses. `client` decides how often a failure is retried. The caller that made the request
-decides what a refusal means. Add a cause here when people have to do something else about it.
+It is a refusal, a failure that may pass, a broken contract, or a setting that no retry mends. Such a setting is a
+certificate that is not trusted, or a proxy that refuses. `client` decides how often a failure is retried. The caller
+that made the request decides what a refusal means. Add a cause here when people have to do something else about it.
 """
 
 import http.client

@@ -24,8 +24,8 @@ class Cause:
     """One way to fail. `words` is a pattern of what servers and libpq say, with `""` for every quoted name.
 
     `said` is what our error says in its place. `sqlstate` is the server's code, or "" if libpq itself gave up.
-    `passes_in_seconds` is how long to wait for it to pass: 0 if a later try may succeed, but nobody waits for that, and
-    None if somebody has to change something.
+    `passes_in_seconds` is how long to wait for it to pass. It is 0 if a later try may succeed and nobody waits for it,
+    and None if somebody has to change something.
     """
 
     words: str

@@ -80,9 +80,13 @@ def replace_slice(
     log tells whether the commit went through.
 
     Raises `GoalsConfigError` if the connection is gone, or has another workspace than the rows were fetched from.
-    Raises `GoalsGuardError` if a sync that began later has written, somebody was erased since the fetch began, somebody
-    whom the rows are about was unmapped or mapped to another user, goals would be replaced by none, or the counts of a
-    whole sync do not add up.
+    Raises `GoalsGuardError` in five cases:
+
+    - a sync that began later has written;
+    - somebody was erased since the fetch began;
+    - somebody whom the rows are about was unmapped, or mapped to another user;
+    - goals would be replaced by none;
+    - the counts of a whole sync do not add up.
     """
     write_id = str(uuid.uuid4())
     for wait in _WAITS:
