@@ -19,7 +19,7 @@ def end_backends(url: str) -> list[str]:
     with psycopg.connect(url, autocommit=True) as conn:
         ended = conn.execute(
             "select state, pg_terminate_backend(pid) from pg_stat_activity "
-            "where datname = current_database() and pid <> pg_backend_pid()"
+            "where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"
         ).fetchall()
     return [state for state, _ in ended]
 

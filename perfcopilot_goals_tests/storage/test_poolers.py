@@ -39,7 +39,8 @@ def sessions(url: str) -> set[tuple[object, ...]]:
     with psycopg.connect(url) as conn:
         return set(
             conn.execute(
-                "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+                "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() "
+                "and backend_type = 'client backend'"
             )
         )
 
