@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import partial
 from typing import Any, TypeVar
 
@@ -42,6 +43,14 @@ PROBES = 5
 LINED_UP = 2 * IN_FLIGHT
 
 Value = TypeVar("Value")
+
+
+class OtherRoute(Enum):
+    """What the other route said of a list that answered 404 by the route in use."""
+
+    AGREES = "no more than the route in use: the goal is at fault"
+    SAYS_MORE = "it refuses the list, or it alone names the goal"
+    HAS_LIST = "it has the list"
 
 
 @dataclass
@@ -106,8 +115,8 @@ class _Walker:
     route: RouteInUse
     on_goal: Callable[[int], None]
     walk: Walk = field(default_factory=lambda: Walk(None))
-    # Whether the other route said no more about a 404; None before it was asked.
-    other_agrees: bool | None = None
+    # What the other route said last; None before it was asked.
+    other_said: OtherRoute | None = None
     # Goals that were asked by each route.
     asked: dict[str, set[str]] = field(default_factory=lambda: {SUBGOALS: set(), GOAL_RELATIONSHIPS: set()})
     # Goals whose list could not be read, with the reason.
@@ -139,8 +148,8 @@ class _Walker:
         for _ in range(min(PROBES, len(left))):
             gid = left.popleft()
             status = self._settle(gid, partial(self._read, gid))
-            if status == 404 and self.other_agrees is None and not self.route.other_is_gone:
-                self._try_other_route(gid)
+            if status == 404 and self.other_said is None and not self.route.other_is_gone:
+                self._ask_other_route(gid)
             if self.walk.subgoals:
                 return
 
@@ -176,28 +185,33 @@ class _Walker:
             raise
 
     def _confirm_missing(self) -> None:
-        """Ask the other route about one goal that answered 404; if it says more, ask it about all of them.
+        """Find out whether the goals that answered 404 are at fault, or the route; if it is, ask the other.
 
-        One goal is enough if the route in use read a list or named a goal, because then it exists. Otherwise a second
-        goal has to answer 404 by both routes. What a route said before it proved to be gone is asked again by the
-        other. A fixed route is not left just because the other refuses. What the other says of each goal is recorded;
-        only if it has a list is the fixed route gone.
+        What a route said before it proved to be gone is asked again by the other. A fixed route is not left just
+        because the other refuses. What the other says of each goal is recorded; only if it has a list is the fixed
+        route gone.
         """
-        whys = self.walk.unread
-        missing = [gid for gid, why in whys.items() if why is not Unread.FORBIDDEN]
-        if not self.route.other_is_gone:
-            if not missing:
-                return
-            route_exists = self.walk.subgoals or Unread.GOAL_UNKNOWN in whys.values()
-            is_settled = self.other_agrees and (route_exists or len(missing) == 1)
-            if is_settled or not self._try_other_route(missing[-1]):
-                return
+        unread = self.walk.unread
+        missing = [gid for gid, why in unread.items() if why is not Unread.FORBIDDEN]
+        if not self.route.other_is_gone and (not missing or self._are_at_fault(missing)):
+            return
         if self.route.is_fixed:
             self._walk_together(missing[:-1], partial(self._read_by, self.route.other))
             if not self.walk.subgoals.keys().isdisjoint(missing):
                 self.route.leave(self.route.name)
         else:
-            self._walk_together([gid for gid in whys if gid not in self.asked[self.route.name]], self._read)
+            self._walk_together([gid for gid in unread if gid not in self.asked[self.route.name]], self._read)
+
+    def _are_at_fault(self, missing: Sequence[str]) -> bool:
+        """Whether the other route has no more to say about these goals, which answered 404.
+
+        It is asked about one of them. One is enough if the route in use read a list or named a goal, because then it
+        exists. Otherwise a second goal has to answer 404 by both routes.
+        """
+        route_exists = self.walk.subgoals or Unread.GOAL_UNKNOWN in self.walk.unread.values()
+        if self.other_said is OtherRoute.AGREES and (route_exists or len(missing) == 1):
+            return True
+        return self._ask_other_route(missing[-1]) is OtherRoute.AGREES
 
     def _read(self, gid: str) -> Subgoals:
         """Read by the route in use; switch to the other as soon as Asana says that this one does not exist."""
@@ -216,21 +230,22 @@ class _Walker:
         self.route.has_read.add(route)
         return subgoals
 
-    def _try_other_route(self, gid: str) -> bool:
-        """Ask the other route for a list that answered 404; returns whether it has the list or says more.
+    def _ask_other_route(self, gid: str) -> OtherRoute:
+        """Ask the other route for a list that answered 404. If it says more, the route in use is gone and is left.
 
-        If so, it becomes the route in use, unless the setting fixes the route and the other only refuses.
+        A route that the setting fixes is not left if the other only refuses.
         """
-        before, in_use = self.walk.unread[gid], self.route.name
+        in_use, known = self.route.name, self.walk.unread[gid]
         try:
             self._keep(gid, self._read_by(self.route.other, gid))
+            self.other_said = OtherRoute.HAS_LIST
         except Refused as refused:
             self._record_unread(gid, refused)
-            self.other_agrees = self.walk.unread[gid] is before
-            if self.other_agrees or self.route.is_fixed:
-                return not self.other_agrees
-        self.route.leave(in_use)
-        return True
+            self.other_said = OtherRoute.AGREES if self.walk.unread[gid] is known else OtherRoute.SAYS_MORE
+        proof = {OtherRoute.HAS_LIST} if self.route.is_fixed else {OtherRoute.HAS_LIST, OtherRoute.SAYS_MORE}
+        if self.other_said in proof:
+            self.route.leave(in_use)
+        return self.other_said
 
     def _settle(self, gid: str, read: Callable[[], Subgoals]) -> int:
         """Keep the list, or record that it was refused or failed. Returns the status, 0 if none came."""

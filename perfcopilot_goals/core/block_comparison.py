@@ -7,7 +7,7 @@ version and not in the given block is missing. Each line comes with the goal tha
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 from typing import Any
 
@@ -107,31 +107,60 @@ def compare_block(block: str, version: Version, others: Iterable[Version] = ()) 
 
     `others` are the other versions, the latest last: a line may stand in one of them, or come from it.
     """
-    given = block.split("\n")
     of_version = _lines(version)
-    placed = _place(given, of_version)
-    in_order = _longest_rising(list(placed.values()))
-    results = {
-        at: _found(at, STANDS if place in in_order else MOVED, of_version[place]) for at, place in placed.items()
-    }
-    used = set(placed.values())
-    missing = [line for place, line in enumerate(of_version) if place not in used]
     own = {line.text for line in of_version}
     elsewhere = {line.text: line for other in others for line in _lines(other) if line.text not in own}
-    for at, text in enumerate(given):
-        if at not in results and text in elsewhere:
-            results[at] = _found(at, OTHER_VERSION, elsewhere[text])
-            missing = _without_goal(missing, elsewhere[text])
-    given_texts = set(given)
-    for pool in (missing, [line for text, line in elsewhere.items() if text not in given_texts]):
-        pairs = _pair_closest({at: text for at, text in enumerate(given) if at not in results}, pool)
-        results |= {at: _changed(at, given[at], line) for at, line in pairs.items()}
+    comparison = _Comparison(block.split("\n"))
+    comparison.find_in_version(of_version)
+    comparison.find_elsewhere(elsewhere)
+    comparison.find_changed(comparison.missing)
+    unused = elsewhere.keys() - set(comparison.given)
+    comparison.find_changed([line for text, line in elsewhere.items() if text in unused])
+    return comparison.line_results()
+
+
+@dataclass
+class _Comparison:
+    """A comparison under way. Each step looks at the lines of the block that no earlier one found.
+
+    `results` are by place in the block, from 0. `missing` are the lines of the version that were not found so far.
+    """
+
+    given: Sequence[str]
+    results: dict[int, LineResult] = field(default_factory=dict)
+    missing: list[Line] = field(default_factory=list)
+
+    def find_in_version(self, of_version: Sequence[Line]) -> None:
+        """The same lines, in order or moved."""
+        placed = _place(self.given, of_version)
+        in_order = _longest_rising(list(placed.values()))
+        for at, place in placed.items():
+            self.results[at] = _found(at, STANDS if place in in_order else MOVED, of_version[place])
+        used = set(placed.values())
+        self.missing = [line for place, line in enumerate(of_version) if place not in used]
+
+    def find_elsewhere(self, elsewhere: Mapping[str, Line]) -> None:
+        """The same lines in other versions. What this version says of the same goals is not missing then."""
+        for at, text in self._unfound().items():
+            if text in elsewhere:
+                self.results[at] = _found(at, OTHER_VERSION, elsewhere[text])
+                self.missing = _without_goal(self.missing, elsewhere[text])
+
+    def find_changed(self, pool: Sequence[Line]) -> None:
+        """The lines that were changed from one of these."""
+        pairs = _pair_closest(self._unfound(), pool)
+        self.results |= {at: _changed(at, self.given[at], line) for at, line in pairs.items()}
         paired = set(pairs.values())
-        missing = [line for line in missing if line not in paired]
-    for at, text in enumerate(given):
-        results.setdefault(at, LineResult(at + 1, NEVER_EXISTED, text))
-    gone = (replace(_found(0, MISSING, line), line=None) for line in missing)
-    return [*(results[at] for at in range(len(given))), *gone]
+        self.missing = [line for line in self.missing if line not in paired]
+
+    def line_results(self) -> list[LineResult]:
+        never = {at: LineResult(at + 1, NEVER_EXISTED, text) for at, text in self._unfound().items()}
+        by_place = self.results | never
+        gone = (replace(_found(0, MISSING, line), line=None) for line in self.missing)
+        return [*(by_place[at] for at in range(len(self.given))), *gone]
+
+    def _unfound(self) -> dict[int, str]:
+        return {at: text for at, text in enumerate(self.given) if at not in self.results}
 
 
 def _lines(version: Version) -> list[Line]:

@@ -73,24 +73,17 @@ class SliceIOManager(dg.ConfigurableIOManager):
         with as_failures(connection, self.store.failure_recorder(connection, run_id, lambda: obj.notes)):
             sources = self._sources_of(context)
             check_inputs(table, sources)
-            moments = [source.synced_at for source in sources.values() if source.synced_at]
-            moment = min(moments, default=None)
-            with self.store.database.connect("entering the sync") as conn:
-                if moment is None and obj.fetched_from is not None:
-                    # Its asset entered the sync, before it fetched.
-                    synced_at = began_at(conn, connection, run_id)
-                else:
-                    synced_at = begin_sync(conn, connection, run_id, moment)
+            synced_at = self._enter_sync(context, obj, sources)
             _check_moments(table, synced_at, sources)
             rows = validate(table, stamp(obj.hand_over(), connection, synced_at, run_id))
             require_balance(table, obj.notes, len(rows))
+            notes = {**obj.notes, "sha256": digest_slice(table, rows)}
             replacement = Replacement(
                 connection,
                 run_id,
                 synced_at,
                 inputs={name: source.made_by for name, source in sources.items()},
-                notes={**obj.notes, "sha256": digest_slice(table, rows)}
-                | ({"allow_empty": True} if self.allow_empty else {}),
+                notes=notes | ({"allow_empty": True} if self.allow_empty else {}),
                 is_last=self._is_last(context, table),
                 roster_digest=_roster_digest_of(sources),
                 roster=self._roster,
@@ -101,6 +94,15 @@ class SliceIOManager(dg.ConfigurableIOManager):
             deleted = replace_slice(self.store.database, table, rows, replacement, self._pause)
             receipt = self._receipt(connection, run_id) if replacement.is_last else {}
         context.add_output_metadata(_metadata(table, rows, obj, deleted, time.monotonic() - began) | receipt)
+
+    def _enter_sync(self, context: dg.OutputContext, obj: Slice, sources: dict[str, Source]) -> dt.datetime:
+        """The moment of this sync: when its fetch began, or the earliest moment of what the rows are made from."""
+        moment = min((source.synced_at for source in sources.values() if source.synced_at), default=None)
+        with self.store.database.connect("entering the sync") as conn:
+            if moment is None and obj.fetched_from is not None:
+                # Its asset entered the sync, before it fetched.
+                return began_at(conn, context.partition_key, context.run_id)
+            return begin_sync(conn, context.partition_key, context.run_id, moment)
 
     def _receipt(self, connection: str, run_id: str) -> dict[str, dg.MetadataValue]:
         """The receipt of the sync, for the UI; none if the run wrote only some of the tables.
