@@ -39,8 +39,7 @@ def sync_schedule(cron: str) -> dg.ScheduleDefinition:
     """
 
     def request_syncs(context: dg.ScheduleEvaluationContext, store: StoreResource) -> Iterator[dg.RunRequest]:
-        with store.database.connect("reading the connections") as conn:
-            names = read_enabled(conn)
+        names = store.read("reading the connections", read_enabled)
         waiting = context.instance.get_runs(dg.RunsFilter(job_name=SYNC_JOB, statuses=[dg.DagsterRunStatus.QUEUED]))
         # A key that Dagster does not know fails the whole tick, and a connection may have been added without Dagster.
         register_partitions(context.instance, names)

@@ -3,12 +3,15 @@
 They are evaluated by a sensor after runs ended, however they ended, and once an hour by a job. A step behind a sync
 would not run after one that failed. A run for each evaluation would cost seconds of CPU, and each of many failures
 would start one; the sensor's tick costs one statement, and many runs that ended since the last tick are one evaluation.
+
+The same sensor says which checks of a table a failed sync did not come to.
 """
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
+from dagster import DagsterEventType
 
 from perfcopilot_goals.core.connection_checks import (
     FAILED,
@@ -26,7 +29,6 @@ from perfcopilot_goals.defs.checks import check_result
 from perfcopilot_goals.defs.failures import as_failures, not_recorded
 from perfcopilot_goals.defs.partitions import PARTITION_TAG
 from perfcopilot_goals.defs.resources import StoreResource
-from perfcopilot_goals.defs.unevaluated_checks import report_unevaluated
 from perfcopilot_goals.domain.actions import SYNC_JOB
 from perfcopilot_goals.domain.connection import EndedRun
 from perfcopilot_goals.errors import GoalsError
@@ -36,11 +38,12 @@ from perfcopilot_goals.storage.status import read_connection_health, read_logged
 ASSET = "connections"
 CHECK_JOB = "check_connections"
 _CRON = "7 * * * *"
-# How many failed runs are looked at for one that the sync log does not know.
+# How many failed runs are looked at.
 _RUNS = 500
 # A run's end is dated by its own host, and is seen a moment later.
 _OVERLAP = dt.timedelta(seconds=10)
 _FIRST_LOOK = dt.timedelta(hours=1)
+_CHECK_EVENTS = {DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED, DagsterEventType.ASSET_CHECK_EVALUATION}
 
 _DESCRIPTIONS = {
     "every_connection_works": "Which connections are broken now, why, and what to do: their last sync failed, they "
@@ -117,14 +120,15 @@ def connection_checks_sensor(ui_url: str) -> dg.SensorDefinition:
     )
     def sensor(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult:
         now = dt.datetime.now(dt.UTC)
-        if not _has_run_ended(context.instance, context.cursor):
+        since = dt.datetime.fromisoformat(context.cursor) - _OVERLAP if context.cursor else now - _FIRST_LOOK
+        ended = dg.RunsFilter(statuses=ENDED, updated_after=since)
+        if context.cursor and not context.instance.get_run_records(ended, limit=1):
             return dg.SensorResult(skip_reason="No run has ended since the last look.", cursor=context.cursor)
         try:
             results = evaluate_connections(store, context.instance, ui_url)
         except GoalsError as error:
             # The cursor stays, so that the next tick looks again.
             return dg.SensorResult(skip_reason=str(error), cursor=context.cursor)
-        since = _looked_since(context.cursor, now)
         report_unevaluated(context.instance, since, ui_url)
         return dg.SensorResult(
             asset_events=[_evaluation(result) for result in results],
@@ -133,19 +137,6 @@ def connection_checks_sensor(ui_url: str) -> dg.SensorDefinition:
         )
 
     return sensor
-
-
-def _has_run_ended(instance: dg.DagsterInstance, cursor: str | None) -> bool:
-    """Whether a run ended since the moment in the cursor; true at the first look."""
-    if not cursor:
-        return True
-    since = _looked_since(cursor, dt.datetime.now(dt.UTC))
-    return bool(instance.get_run_records(dg.RunsFilter(statuses=ENDED, updated_after=since), limit=1))
-
-
-def _looked_since(cursor: str | None, now: dt.datetime) -> dt.datetime:
-    """From when on runs have not been looked at; at the first look the last hour."""
-    return dt.datetime.fromisoformat(cursor) - _OVERLAP if cursor else now - _FIRST_LOOK
 
 
 def _runs_without_success(instance: dg.DagsterInstance, now: dt.datetime) -> list[EndedRun]:
@@ -182,4 +173,53 @@ def _summary(results: Sequence[dg.AssetCheckResult]) -> str:
     return (
         f"Looked at {connections} connections: {count['every_connection_works']} do not work, "
         f"{count['no_connection_is_stale']} are stale, {count['no_connection_is_truncated']} are truncated."
+    )
+
+
+def report_unevaluated(instance: dg.DagsterInstance, since: dt.datetime, ui_url: str) -> list[dg.AssetCheckEvaluation]:
+    """Reports each check that a run of one connection, failed since then, planned and did not evaluate; returns them.
+
+    Dagster plans a run's checks when it launches the run. It shows those that a failed run never came to as "Execution
+    failed", in red, as if something was wrong with each check. The results become the failed run's own, because Dagster
+    takes only one result without a run for each check of a partition.
+    """
+    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
+    runs = [record.dagster_run for record in instance.get_run_records(failed, limit=_RUNS)]
+    found = []
+    for run in runs:
+        missing = _missing_checks(instance, run.run_id) if PARTITION_TAG in run.tags else []
+        for evaluation in (_not_evaluated(key, run, ui_url) for key in missing):
+            kind = DagsterEventType.ASSET_CHECK_EVALUATION.value
+            event = dg.DagsterEvent(kind, run.job_name, event_specific_data=evaluation, message=evaluation.description)
+            instance.report_dagster_event(event, run.run_id)
+            found.append(evaluation)
+    return found
+
+
+def _missing_checks(instance: dg.DagsterInstance, run_id: str) -> list[dg.AssetCheckKey]:
+    """The checks that the run planned and did not evaluate, in the order of their names."""
+    planned, evaluated = set(), set()
+    for record in instance.get_records_for_run(run_id, of_type=_CHECK_EVENTS).records:
+        event = record.event_log_entry.get_dagster_event()
+        if event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED:
+            planned.add(event.asset_check_planned_data.asset_check_key)
+        else:
+            evaluated.add(event.asset_check_evaluation_data.asset_check_key)
+    return sorted(planned - evaluated, key=lambda key: (key.asset_key.path, key.name))
+
+
+def _not_evaluated(key: dg.AssetCheckKey, run: dg.DagsterRun, ui_url: str) -> dg.AssetCheckEvaluation:
+    connection, table = run.tags[PARTITION_TAG], key.asset_key.path[-1]
+    return dg.AssetCheckEvaluation(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        partition=connection,
+        description=f"Not evaluated: the sync of connection {connection} failed before {table} was checked.",
+        metadata={
+            "why": "Nobody has checked the table since. It has its old rows or its new ones, whole. "
+            "every_connection_works says what to do.",
+            "run": dg.MetadataValue.url(f"{ui_url}/runs/{run.run_id}"),
+        },
     )

@@ -110,8 +110,7 @@ class SliceIOManager(dg.ConfigurableIOManager):
         The sync is complete by now, so a database that fails here only keeps the receipt from the UI.
         """
         try:
-            with self.store.database.connect("reading the receipt") as conn:
-                receipt = read_receipt(conn, connection, run_id)
+            receipt = self.store.read("reading the receipt", read_receipt, connection, run_id)
         except GoalsStoreError:
             return {}
         return {"receipt": dg.MetadataValue.md(receipt_markdown(receipt))} if receipt else {}

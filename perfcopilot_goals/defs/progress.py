@@ -11,7 +11,7 @@ LOG_EVERY_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a fetch is; `total` is None while unknown. `waited_seconds` went to the rate limit and to retries."""
+    """How far a fetch is; `total` is None while unknown."""
 
     connection: str
     what: str
@@ -19,7 +19,6 @@ class Progress:
     total: int | None
     requests: int
     throttled: int
-    waited_seconds: float
 
     def __str__(self) -> str:
         share = f"{self.done} of {self.total}" if self.total is not None else str(self.done)

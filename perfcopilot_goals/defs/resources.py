@@ -126,11 +126,7 @@ class AsanaResource(dg.ConfigurableResource[Any]):
                 f"{connection.connection}: the mapping was not compared with Asana's users ({why}); the sync goes on."
             )
             return {"users_error": kind, **status}
-        return {
-            "users": seen.users,
-            "mapping_conflicts": len(seen.conflicts),
-            "asana_users_gone": len(seen.gone),
-        }
+        return {"users": seen.users, "mapping_conflicts": len(seen.conflicts), "asana_users_gone": len(seen.gone)}
 
     def reporter(self, connection: Connection, what: str, total: int | None = None) -> Callable[[int], None]:
         """Progress callback for a fetch: takes how many it has done."""
@@ -138,7 +134,7 @@ class AsanaResource(dg.ConfigurableResource[Any]):
 
         def on_done(done: int) -> None:
             stats = self._client.stats if self._client else RequestStats()
-            report(Progress(name, what, done, total, stats.requests, stats.throttled, stats.waited_seconds))
+            report(Progress(name, what, done, total, stats.requests, stats.throttled))
 
         return on_done
 

@@ -16,8 +16,8 @@ from perfcopilot_goals.defs.progress import Report
 from perfcopilot_goals.domain.actions import ENABLE, SYNC, SYNC_JOB
 from perfcopilot_goals.domain.sync import INTERRUPTED
 from perfcopilot_goals.errors import EXIT_CODES, GoalsConfigError, GoalsStoreError
+from perfcopilot_goals.services.connections import find_connection
 from perfcopilot_goals.settings import Settings
-from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.sync_log import read_last_sync
 
@@ -75,14 +75,8 @@ class Runner:
 
         `GoalsStoreError` if Dagster's own storage went away, so that Dagster could not end the run.
         """
-        with self._database.connect("reading the connection") as conn:
-            connection = read_connection(conn, name)
-        if not connection.enabled:
-            raise GoalsConfigError(
-                "it is disabled",
-                connection=name,
-                action=f"Enable it: {ENABLE}",
-            )
+        if not find_connection(self._database, name).enabled:
+            raise GoalsConfigError("it is disabled", connection=name, action=f"Enable it: {ENABLE}")
         register_partitions(self._instance, [name])
         # `execute_in_process` makes runs without an origin. The UI leaves those out of its timeline, and fails to
         # re-execute them (https://github.com/dagster-io/dagster/issues/19458).

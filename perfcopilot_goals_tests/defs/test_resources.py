@@ -117,9 +117,9 @@ def test_neither_resource_shows_a_token_or_a_url(running: Running, database_url:
 
 
 def test_progress_is_shown_with_its_counts() -> None:
-    told = Progress("acme", "goals walked", 3, 4, 12, 1, 2.5)
+    told = Progress("acme", "goals walked", 3, 4, 12, 1)
     assert str(told) == "acme: 3 of 4 goals walked, 12 requests, 1 rejected"
-    assert str(Progress("acme", "goals listed", 300, None, 3, 0, 0.0)) == "acme: 300 goals listed, 3 requests"
+    assert str(Progress("acme", "goals listed", 300, None, 3, 0)) == "acme: 300 goals listed, 3 requests"
 
 
 def test_progress_is_logged_at_the_end_and_not_at_every_step(running: Running) -> None:

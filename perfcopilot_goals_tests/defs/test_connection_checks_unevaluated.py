@@ -5,7 +5,7 @@ import datetime as dt
 import dagster as dg
 
 from perfcopilot_goals.core.checks import CHECKS
-from perfcopilot_goals.defs.unevaluated_checks import report_unevaluated
+from perfcopilot_goals.defs.connection_checks import report_unevaluated
 from perfcopilot_goals.storage.connections import set_connection
 from perfcopilot_goals_tests.defs.running_instance import Running
 
