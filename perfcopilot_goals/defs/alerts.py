@@ -11,13 +11,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from perfcopilot_goals.core.alerts import (
-    failure_text,
-    newly_truncated,
-    parse_alerted,
-    render_alerted,
-    truncation_text,
-)
+from perfcopilot_goals.core.alerts import failure_text, newly_truncated, parse_alerted, render_alerted, truncation_text
 from perfcopilot_goals.core.checks import BLOCKS
 from perfcopilot_goals.defs.failures import ERROR_CODE
 from perfcopilot_goals.defs.jobs import NAMES as PEOPLES_JOBS

@@ -57,8 +57,7 @@ def _options(table: str, *kinds: str) -> dict[str, Any]:
 
 
 def _source(table: str) -> dg.AssetSpec:
-    spec = dg.AssetSpec(table, **_options(table))
-    return spec.with_io_manager_key(IO_MANAGER)
+    return dg.AssetSpec(table, **_options(table)).with_io_manager_key(IO_MANAGER)
 
 
 def _slice_asset(*kinds: str, **reads: list[str]) -> Callable[[Callable[..., Slice]], dg.AssetsDefinition]:

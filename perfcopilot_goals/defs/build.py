@@ -5,12 +5,7 @@ import dagster as dg
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
 from perfcopilot_goals.defs.alerts import alert_sensors
 from perfcopilot_goals.defs.assets import IO_MANAGER, SLICE_ASSETS, SOURCE_ASSETS
-from perfcopilot_goals.defs.automation import (
-    connections_sensor,
-    fixed_connection_sensor,
-    sync_goals,
-    sync_schedule,
-)
+from perfcopilot_goals.defs.automation import connections_sensor, fixed_connection_sensor, sync_goals, sync_schedule
 from perfcopilot_goals.defs.checks import CHECK_DEFINITIONS
 from perfcopilot_goals.defs.connection_checks import (
     check_connections,

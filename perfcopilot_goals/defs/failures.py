@@ -34,15 +34,12 @@ def as_failures(connection: str, record: Record) -> Iterator[None]:
         yield
     except GoalsError as error:
         _record(record, type(error).__name__, error.about(connection).remedy)
-        raise dg.Failure(
-            description=str(error),
-            metadata={ERROR_CODE: type(error).__name__},
-        ) from None
+        raise dg.Failure(description=str(error), metadata={ERROR_CODE: type(error).__name__}) from None
     except dg.Failure:
         raise
     except Exception as error:
-        _record(record, type(error).__name__)
         kind = type(error).__name__
+        _record(record, kind)
         raise dg.Failure(
             description=f"{kind} in connection {connection}, an error of the program itself: {_where(error)}",
             metadata={ERROR_CODE: kind},

@@ -14,14 +14,7 @@ from perfcopilot_goals.storage.grants import make_roles, render_grants
 from perfcopilot_goals.storage.migrate import ensure_migrated
 
 # Named here for the rooms that may not import storage, and for commands whose help should not wait for psycopg.
-__all__ = [
-    "Database",
-    "keep_running",
-    "make_roles",
-    "remove_local_postgres",
-    "render_grants",
-    "stop_local_postgres",
-]
+__all__ = ["Database", "keep_running", "make_roles", "remove_local_postgres", "render_grants", "stop_local_postgres"]
 
 
 def open_database(settings: Settings) -> Database:

@@ -81,17 +81,14 @@ def open_client(
     may be long. The client is made after it, because the client's deadline starts then. Every error names the
     connection. `grace_seconds` is how long trouble of Asana's may hold up the client.
     """
+    name = connection.connection
     try:
-        token = load_token(connection.token_ref, connection.connection, settings)
+        token = load_token(connection.token_ref, name, settings)
         redact(token)
         redact_credentials(settings.asana_proxy or "")
         base_url = check_base_url(connection.base_url, settings.asana_hosts)
-
-        def tell(waited_seconds: float) -> None:
-            on_wait(describe_wait(connection.connection, waited_seconds))
-
         with (
-            token_lock(database, token_identity(token), on_wait=tell),
+            token_lock(database, token_identity(token), on_wait=lambda waited: on_wait(describe_wait(name, waited))),
             closing(
                 AsanaClient(
                     base_url,
@@ -106,7 +103,7 @@ def open_client(
         ):
             yield client
     except GoalsError as error:
-        error.about(connection.connection)
+        error.about(name)
         raise
 
 

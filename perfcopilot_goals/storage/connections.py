@@ -54,7 +54,7 @@ def read_connection(conn: sa.Connection, name: str) -> Connection:
 
 def has_connection(conn: sa.Connection, name: str) -> bool:
     """Whether there is a connection of that name."""
-    return conn.scalar(sa.select(sa.true()).where(_CONNECTIONS.c.connection == name)) is not None
+    return bool(conn.scalar(sa.select(sa.exists().where(_CONNECTIONS.c.connection == name))))
 
 
 def add_connection(conn: sa.Connection, connection: Connection) -> None:

@@ -193,8 +193,7 @@ def read_erased(conn: sa.Connection, connection: str) -> Erased:
 def has_erasure_since(conn: sa.Connection, connection: str, moment: dt.datetime) -> bool:
     """Whether somebody of the connection was erased at that moment or later."""
     c = _ERASED.c
-    query = sa.select(sa.true()).where(c.connection == connection, c.erased_at >= moment).limit(1)
-    return conn.scalar(query) is not None
+    return bool(conn.scalar(sa.select(sa.exists().where(c.connection == connection, c.erased_at >= moment))))
 
 
 def remember_erased(conn: sa.Connection, connection: str, ids: Mapping[str, str]) -> None:

@@ -59,8 +59,7 @@ def begin_sync(conn: sa.Connection, connection: str, run_id: str, synced_at: dt.
         postgresql.insert(_SYNCS)
         .from_select([c.connection, c.run_id, c.synced_at, c.started_at, c.state], row)
         .on_conflict_do_update(
-            index_elements=[c.connection, c.run_id],
-            set_={c.state: "running", c.error_code: None, c.finished_at: None},
+            index_elements=[c.connection, c.run_id], set_={c.state: "running", c.error_code: None, c.finished_at: None}
         )
         .returning(c.synced_at)
     )
@@ -177,7 +176,7 @@ def has_newer_write(conn: sa.Connection, connection: str, table: str, synced_at:
     """Whether a sync that began later has written the connection's slice of that table."""
     c = _SYNCS.c
     newer = (c.connection == connection, c.synced_at > synced_at, _WRITES.has_key(table))
-    return conn.scalar(sa.select(sa.true()).where(*newer).limit(1)) is not None
+    return bool(conn.scalar(sa.select(sa.exists().where(*newer))))
 
 
 def read_sync(conn: sa.Connection, connection: str, run_id: str) -> Sync | None:
