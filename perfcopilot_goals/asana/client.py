@@ -150,7 +150,7 @@ class AsanaClient:
         except GoalsConfigError as error:
             raise GoalsConfigError(f"GET {path}: {error.message}", action=error.action) from None
         except AsanaContractError as error:
-            raise AsanaContractError(f"GET {path}: {error.message}; nothing was written") from None
+            raise AsanaContractError(f"GET {path}: {error.message}; no block was changed") from None
         raise error_of(path, response)
 
     def _before_retry(self, path: str, attempt: int, failure: Retryable) -> None:
@@ -178,15 +178,15 @@ class AsanaClient:
 
     def _give_up(self, path: str, failure: Retryable, why: str) -> NoReturn:
         if failure.is_contract:
-            raise AsanaContractError(f"GET {path}: Asana sent {failure.what}, {why}; nothing was written")
+            raise AsanaContractError(f"GET {path}: Asana sent {failure.what}, {why}; no block was changed")
         gave_up = AsanaUnavailableError(
-            f"GET {path}: {failure.what}, {why}; nothing was written", action=failure.action
+            f"GET {path}: {failure.what}, {why}; no block was changed", action=failure.action
         )
         raise gave_up.answered(failure.status)
 
     def _check_deadline(self, path: str, wait: float, why: str = "") -> None:
         if self.clock.monotonic() + wait > self._deadline:
-            raise AsanaUnavailableError(f"GET {path}: the sync's own deadline would pass{why}; nothing was written")
+            raise AsanaUnavailableError(f"GET {path}: the sync's own deadline would pass{why}; no block was changed")
 
     def _check_wait(self, path: str, seconds: float) -> None:
         """Raise if a wait for the token's pace or gate would pass the deadline."""

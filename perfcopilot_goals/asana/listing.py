@@ -49,7 +49,7 @@ def fetch_list(
         except Refused as refused:
             if not refused.is_expired_offset:
                 raise
-    raise AsanaUnavailableError(f"{request}: the offset expired twice; nothing was written")
+    raise AsanaUnavailableError(f"{request}: the offset expired twice; no block was changed")
 
 
 def _fetch_pages(
@@ -74,18 +74,18 @@ def _fetch_pages(
         if offset is None:
             return objects
         if offset in seen:
-            raise AsanaContractError(f"{request}: page {page} repeats an earlier offset; nothing was written")
+            raise AsanaContractError(f"{request}: page {page} repeats an earlier offset; no block was changed")
         seen.add(offset)
         query["offset"] = offset
         client.expect(1)
-    raise AsanaContractError(f"{request}: no end after {MAX_PAGES:,} pages; nothing was written")
+    raise AsanaContractError(f"{request}: no end after {MAX_PAGES:,} pages; no block was changed")
 
 
 def parse_data(response: Any, request: str) -> Sequence[dict[str, Any]]:
     """The objects in `data`, or `AsanaContractError`."""
     data = response.get("data") if isinstance(response, dict) else None
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
-        raise AsanaContractError(f"{request}: `data` is missing or is no list of objects; nothing was written")
+        raise AsanaContractError(f"{request}: `data` is missing or is no list of objects; no block was changed")
     return data
 
 
@@ -95,7 +95,7 @@ def _parse_offset(response: dict[str, Any], request: str, paged: bool) -> str | 
         return None
     offset = next_page.get("offset") if isinstance(next_page, dict) else None
     if not isinstance(offset, str) or not offset or not offset.isascii():
-        raise AsanaContractError(f"{request}: `next_page` is missing or has no offset; nothing was written")
+        raise AsanaContractError(f"{request}: `next_page` is missing or has no offset; no block was changed")
     return offset
 
 
@@ -124,7 +124,7 @@ def fetch_users(client: AsanaClient, workspace_gid: str) -> list[dict[str, Any]]
         users = fetch_list(client, "/users", {"workspace": workspace_gid, "opt_fields": USER_FIELDS})
     if not users:
         raise AsanaContractError(
-            "GET /users: the workspace has no users, not even the token's; nothing was written",
+            "GET /users: the workspace has no users, not even the token's; no block was changed",
             action=f"Check the workspace GID: {INSPECT}",
         )
     return users
@@ -134,12 +134,12 @@ def _refusal_of_page(request: str, page: int) -> AsanaContractError:
     """The error for a 400 that is neither about the workspace nor about an expired offset."""
     if page == 1:
         return AsanaContractError(
-            f"{request} answered 400: Asana refused the request's fields or parameters; nothing was written",
+            f"{request} answered 400: Asana refused the request's fields or parameters; no block was changed",
             action="Check the connection's base URL. If it is right, Asana's API has changed: upgrade "
             "perfcopilot-goals or report it",
         )
     return AsanaContractError(
-        f"{request} answered 400 on page {page}: the list did not come whole; nothing was written"
+        f"{request} answered 400 on page {page}: the list did not come whole; no block was changed"
     )
 
 
@@ -159,31 +159,31 @@ def _refusal_of_workspace(refused: Refused, workspace_gid: str | None, request: 
     answered = f"{request} answered {refused.status}"
     if refused.status == 401:
         return AsanaAccessError(
-            f"{answered}: Asana does not accept the token; nothing was written",
+            f"{answered}: Asana does not accept the token; no block was changed",
             action="Renew the token that the connection's token_ref names",
         )
     if refused.is_unknown_route or (refused.status == 404 and workspace_gid is None):
         return AsanaContractError(
-            f"{answered}, no such route; nothing was written", action="Check the connection's base URL"
+            f"{answered}, no such route; no block was changed", action="Check the connection's base URL"
         )
     if workspace_gid is None and refused.status in (402, 403, 451):
         return AsanaAccessError(
-            f"{answered}: Asana does not let this token use its API; nothing was written",
+            f"{answered}: Asana does not let this token use its API; no block was changed",
             action="Ask Asana's administrator of your company to allow it, or use another user's token",
         )
     if refused.status == 402:
         return AsanaAccessError(
-            f"{answered}: the workspace's plan does not include Goals; nothing was written",
+            f"{answered}: the workspace's plan does not include Goals; no block was changed",
             action="Ask the workspace's administrator for a plan with Goals",
         )
     if refused.status in (403, 451):
         return AsanaAccessError(
-            f"{answered}: the token's user may not read workspace {workspace_gid}; nothing was written",
+            f"{answered}: the token's user may not read workspace {workspace_gid}; no block was changed",
             action="Invite that user, or use the token of one who has access",
         )
     if refused.status == 404 or refused.is_about_workspace:
         return GoalsConfigError(
-            f"{answered}: Asana knows no workspace {workspace_gid} for this token; nothing was written",
+            f"{answered}: Asana knows no workspace {workspace_gid} for this token; no block was changed",
             action=f"Set the right one: {SET_WORKSPACE}",
         )
     return _refusal_of_page(request, 1)

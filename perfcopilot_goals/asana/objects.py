@@ -29,7 +29,7 @@ def fetch_identity(client: AsanaClient) -> Identity:
         user = _data(client.get("/users/me", {"opt_fields": "name,workspaces.name"}))
     workspaces = user.get("workspaces")
     if not isinstance(workspaces, list | None):
-        raise AsanaContractError(f"{ME}: field workspaces is not a list; nothing was written")
+        raise AsanaContractError(f"{ME}: field workspaces is not a list; no block was changed")
     name_of = {_text(one, "gid", "workspaces."): _text(one, "name", "workspaces.") for one in workspaces or []}
     return Identity(_text(user, "gid"), _text(user, "name"), name_of)
 
@@ -84,5 +84,5 @@ def _data(response: Any) -> dict[str, Any]:
 def _text(response: Any, field: str, path: str = "") -> str:
     value = response.get(field) if isinstance(response, dict) else None
     if not isinstance(value, str):
-        raise AsanaContractError(f"{ME}: field {path}{field} is missing or not text; nothing was written")
+        raise AsanaContractError(f"{ME}: field {path}{field} is missing or not text; no block was changed")
     return value

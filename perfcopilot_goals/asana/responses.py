@@ -25,7 +25,7 @@ LONGEST_RETRY_AFTER = 10.0**12
 BAD_LENGTH = "a body whose length is not one number"
 
 _PROXY = "the proxy that PERFCOPILOT_ASANA_PROXY names"
-_NOT_SENT = "so the token was not sent; nothing was written"
+_NOT_SENT = "so the token was not sent; no block was changed"
 # The first kind that is found in an error's chain decides.
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (NameResolutionError, "a host name that does not resolve"),
@@ -139,7 +139,7 @@ def error_of(path: str, response: Response) -> Retryable | Refused | AsanaContra
         return Refused(status, _error_messages(response))
     kind = "a redirect, which is not followed" if 300 <= status < 400 else "not agreed"
     return AsanaContractError(
-        f"GET {path}: status {status} is {kind}; nothing was written", action="Check the connection's base URL"
+        f"GET {path}: status {status} is {kind}; no block was changed", action="Check the connection's base URL"
     ).answered(status)
 
 

@@ -56,7 +56,7 @@ class RouteInUse:
         if self.is_fixed:
             raise NoRoute(
                 AsanaContractError(
-                    f"the sub-goal route {gone} is gone; nothing was written",
+                    f"the sub-goal route {gone} is gone; no block was changed",
                     action="Let the sync find the other route: perfcopilot-goals connection set {connection} "
                     "--subgoal-route auto",
                 )
@@ -64,7 +64,7 @@ class RouteInUse:
         if _other(gone) in self._gone:
             raise NoRoute(
                 AsanaContractError(
-                    f"neither sub-goal route exists ({SUBGOALS}, {GOAL_RELATIONSHIPS}); nothing was written",
+                    f"neither sub-goal route exists ({SUBGOALS}, {GOAL_RELATIONSHIPS}); no block was changed",
                     action="Check the connection's base URL",
                 )
             )
@@ -89,7 +89,7 @@ def fetch_subgoals(client: AsanaClient, goal_gid: str, fields: Sequence[str], ro
         if refused.status in (403, 404):
             raise
         raise AsanaAccessError(
-            f"{request} answered {refused.status}: Asana no longer accepts the token or its plan; nothing was written",
+            f"{request} answered {refused.status}: Asana no longer accepts the token or its plan; no block was changed",
             action="Check the token that the connection's token_ref names",
         ).answered(refused.status) from None
     # The unfiltered list holds projects and tasks too. A server that ignores the filter must not make them key results.
@@ -102,7 +102,7 @@ def _unwrap(relation: dict[str, Any], request: str) -> dict[str, Any]:
     subgoal = relation.get("supporting_resource", "missing")
     if not isinstance(subgoal, dict | None):
         raise AsanaContractError(
-            f"{request}: a relationship's field supporting_resource is missing or no object; nothing was written"
+            f"{request}: a relationship's field supporting_resource is missing or no object; no block was changed"
         )
     return subgoal or {}
 

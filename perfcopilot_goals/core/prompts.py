@@ -151,7 +151,7 @@ def render_blocks(
         if goals != min(owned, GOALS_PER_EMPLOYEE):
             raise GoalsSchemaError(
                 f"employee {employee_id} owns {owned} goals and {goals} would be listed: owned_goals and "
-                "mapped_goal_rows disagree; nothing was written",
+                "mapped_goal_rows disagree; no block was changed",
                 action="Run the sync again: perfcopilot-goals sync {connection}",
             )
         block = render_block(listed, owned)

@@ -23,11 +23,11 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 @contextmanager
 def response_to(request: str) -> Iterator[None]:
-    """Adds to shape errors of the block which request it was, such as `GET /goals`, and that nothing was written."""
+    """Adds to shape errors of the block which request it was, such as `GET /goals`, and that no block was changed."""
     try:
         yield
     except AsanaContractError as error:
-        message = f"{request}: {error.message}; nothing was written"
+        message = f"{request}: {error.message}; no block was changed"
         raise AsanaContractError(message, connection=error.connection, action=error.action) from None
 
 

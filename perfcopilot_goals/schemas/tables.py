@@ -142,7 +142,7 @@ def validate(table: str, rows: pd.DataFrame) -> pd.DataFrame:
         breaches = "the key: values that cannot be compared"
     # Raised outside the except block: pandera's error quotes every failing value, and would be kept as the context.
     raise GoalsSchemaError(
-        f"{table} was refused, nothing was written: {breaches}",
+        f"{table} was refused and not written: {breaches}",
         action="If Asana's responses changed, adapt how they are parsed",
     )
 

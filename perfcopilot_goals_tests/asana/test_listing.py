@@ -54,7 +54,7 @@ def test_b1_b2_a_token_that_is_refused_ends_the_list_at_once(page: int, connect:
     """A token can be revoked on page seven. The pages before it must not be written."""
     script = Script().on(faults.status(401, f"Not Authorized {BODY}"), path="/goals", first=page)
     with serve(flat_world(800), faults=script) as asana:
-        with raises(AsanaAccessError, "GET /goals answered 401", "token_ref", "nothing was written"):
+        with raises(AsanaAccessError, "GET /goals answered 401", "token_ref", "no block was changed"):
             parse_goals(connect(asana))
         assert asana.count() == page
 
@@ -88,7 +88,7 @@ def test_b3_a_refusal_is_no_empty_list_and_says_what_to_do(
 ) -> None:
     script = Script().on(faults.status(status, f"{message} {BODY}"), path="/goals", first=page)
     with serve(flat_world(300), faults=script) as asana:
-        with raises(kind, "GET /goals", "nothing was written", *words):
+        with raises(kind, "GET /goals", "no block was changed", *words):
             parse_goals(connect(asana))
         assert asana.count() == page
 
@@ -108,7 +108,7 @@ def test_a_rejected_request_is_told_apart_from_a_list_that_broke_off(
 ) -> None:
     script = Script().on(faults.status(400, f"{message} {BODY}"), path="/goals", first=page)
     with serve(flat_world(300), faults=script) as asana:
-        with raises(AsanaContractError, "nothing was written", *words):
+        with raises(AsanaContractError, "no block was changed", *words):
             parse_goals(connect(asana))
         assert asana.count() == page
 
@@ -136,7 +136,7 @@ def test_b4_an_offset_that_expired_restarts_the_list_once(page: int, connect: Co
 def test_b4_offsets_that_expire_again_fail_the_list(connect: Connect) -> None:
     script = Script().on(EXPIRED, path="/goals", when=lambda request: "offset" in request.query)
     with serve(flat_world(450), faults=script) as asana:
-        with raises(AsanaUnavailableError, "the offset expired twice", "nothing was written"):
+        with raises(AsanaUnavailableError, "the offset expired twice", "no block was changed"):
             parse_goals(connect(asana))
         assert asana.count() == 4
 
@@ -174,7 +174,7 @@ def test_b4_an_expired_user_token_is_not_taken_for_an_expired_offset(connect: Co
 @pytest.mark.fault("B5", "B6")
 def test_pages_without_end_end(fault: Fault, pages: int, words: str, connect: Connect) -> None:
     with serve(flat_world(1_000), faults=Script().on(fault, path="/goals")) as asana:
-        with raises(AsanaContractError, "GET /goals", words, "nothing was written"):
+        with raises(AsanaContractError, "GET /goals", words, "no block was changed"):
             parse_goals(connect(asana))
         assert asana.count() == pages
 
@@ -228,7 +228,7 @@ def test_b9_a_goal_on_two_pages_is_handed_on_twice_for_core_to_settle(
 def test_a_list_without_data_or_next_page_is_not_taken_for_a_whole_one(key: str, page: int, connect: Connect) -> None:
     script = Script().on(faults.without(key), path="/goals", first=page, times=1)
     with serve(flat_world(150), faults=script) as asana:
-        with raises(AsanaContractError, "GET /goals", f"`{key}` is missing", "nothing was written"):
+        with raises(AsanaContractError, "GET /goals", f"`{key}` is missing", "no block was changed"):
             parse_goals(connect(asana))
         assert asana.count() == page
 

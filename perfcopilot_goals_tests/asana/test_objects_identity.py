@@ -77,7 +77,7 @@ def test_a_refused_token_is_reported(connect: Connect) -> None:
 def test_a_response_of_another_shape_is_reported_with_request_field_and_what_to_do(
     body: str, field: str, connect: Connect
 ) -> None:
-    words = [f"GET /users/me: field {field} is ", "nothing was written", "Run it again"]
+    words = [f"GET /users/me: field {field} is ", "no block was changed", "Run it again"]
     with serve(flat_world(1), faults=faults.reply(200, body.encode())) as asana, raises(AsanaContractError, *words):
         fetch_identity(connect(asana))
 

@@ -16,7 +16,7 @@ from perfcopilot_goals_tests.asana.conftest import Connect
 from perfcopilot_goals_tests.asana.worlds import flat_world, parse_goals, serve
 from perfcopilot_goals_tests.clock import FakeClock
 
-NOT_SENT = "so the token was not sent; nothing was written"
+NOT_SENT = "so the token was not sent; no block was changed"
 
 
 @pytest.fixture(scope="module")

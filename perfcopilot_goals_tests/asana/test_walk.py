@@ -349,7 +349,7 @@ def test_a_refused_first_goal_does_not_hide_a_route_that_is_gone(route: Any, sta
 def test_a_fixed_route_that_is_gone_breaks_the_contract(gone: Fault, route: str, other: str, connect: Connect) -> None:
     script = Script().on(gone, path=PATHS[route])
     with serve(family_world(20), routes="both", faults=script) as asana:
-        with raises(AsanaContractError, f"route {route} is gone", "--subgoal-route auto", "nothing was written"):
+        with raises(AsanaContractError, f"route {route} is gone", "--subgoal-route auto", "no block was changed"):
             walk(connect(asana), asana, route=route)
         assert asana.count() <= 2
 
@@ -371,7 +371,7 @@ def test_auto_switches_routes_in_whatever_words_the_old_one_says_it_is_gone(
 @pytest.mark.parametrize("setting", [AUTO, *ROUTES])
 def test_both_routes_gone_breaks_the_contract(setting: str, connect: Connect) -> None:
     with serve(family_world(20), faults=NO_ROUTE) as asana:
-        with raises(AsanaContractError, "nothing was written"):
+        with raises(AsanaContractError, "no block was changed"):
             walk(connect(asana), asana, route=setting)
         assert asana.count() <= 2
 
@@ -502,7 +502,7 @@ def test_an_error_in_one_goals_list_names_the_goal_and_what_to_do(
     fault: Fault, kind: type[GoalsError], words: list[str], route: str, request_: str, connect: Connect
 ) -> None:
     script = Script().on(fault, when=asks_subgoals_of("1002"))
-    said = [f"{kind.__name__}: {request_}{words[0]}", "; nothing was written. ", words[1]]
+    said = [f"{kind.__name__}: {request_}{words[0]}", "; no block was changed. ", words[1]]
     with serve(family_world(3), routes="both", faults=script) as asana, raises(kind, *said):
         walk(connect(asana), asana, route=route)
 
@@ -514,7 +514,7 @@ def test_b2_a_token_that_is_refused_in_the_walk_ends_it(status: int, first: int,
     script = Script().on(faults.status(status, f"Not Authorized {BODY}"), first=first)
     kind = AsanaContractError if status == 400 else AsanaAccessError
     with serve(family_world(300, 0), routes="both", faults=script) as asana:
-        with raises(kind, f"answered {status}", "nothing was written"):
+        with raises(kind, f"answered {status}", "no block was changed"):
             walk(connect(asana), asana, route=route)
         assert asana.count() <= first + 2 * IN_FLIGHT
     assert workers_alive() == []
@@ -562,7 +562,7 @@ def test_a_refusal_is_told_although_lists_that_failed_for_good_are_looked_at_wit
 def test_a_storm_over_the_walk_stays_within_the_retry_budget(fault: Fault, connect: Connect) -> None:
     with serve(family_world(400, 0), routes="both", faults=Script().on(fault, first=101)) as asana:
         client = connect(asana)
-        with raises(AsanaUnavailableError, "nothing was written"):
+        with raises(AsanaUnavailableError, "no block was changed"):
             walk(client, asana)
         # When the storm ends the walk, a request may have been sent and never have arrived.
         assert asana.count() <= client.stats.requests <= (100 + IN_FLIGHT) * 1.2 + 10

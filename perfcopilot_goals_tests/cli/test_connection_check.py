@@ -60,7 +60,7 @@ def test_with_a_wrong_gid_the_list_comes_first_and_then_the_error_that_can_be_pa
     assert (shown.returncode, shown.stdout) == (2, f"{SEES}\n")
     assert shown.stderr == (
         "GoalsConfigError: connection acme: GET /workspaces/1200000000000404 answered 404: Asana knows no workspace "
-        "1200000000000404 for this token; nothing was written. "
+        "1200000000000404 for this token; no block was changed. "
         "Set the right one: perfcopilot-goals connection set acme --workspace-gid GID, or the job set_workspace in "
         "the UI\n"
     )

@@ -15,7 +15,7 @@ from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals_tests import scripted_faults as faults
 
 TOKEN, CANARY = "canary-token-4d1e", "Canary Quill"
-RUN_IT_AGAIN = "nothing was written. Run it again; if the error stays, Asana's API has changed"
+RUN_IT_AGAIN = "no block was changed. Run it again; if the error stays, Asana's API has changed"
 
 
 @pytest.fixture

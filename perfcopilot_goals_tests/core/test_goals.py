@@ -165,9 +165,9 @@ def test_a_workspace_that_is_no_object_with_a_gid_breaks_the_contract(workspace:
     assert CANARY not in error_texts(refused.value)
 
 
-# Each message ends with this: nothing was written, and what to do.
+# Each message ends with this: no block was changed, and what to do.
 WHAT_TO_DO = (
-    "; nothing was written. Run it again; if the error stays, Asana's API has changed: upgrade perfcopilot-goals or "
+    "; no block was changed. Run it again; if the error stays, Asana's API has changed: upgrade perfcopilot-goals or "
     "report it"
 )
 BROKEN_GOALS: list[tuple[str, dict[str, Any], str]] = [
@@ -217,7 +217,7 @@ def test_any_json_is_rows_that_fit_the_table_or_a_broken_contract_that_quotes_no
     goals = attempt(lambda: parse_goals(parse_data(sent, "GET /goals"), WORKSPACE))
     if isinstance(goals, AsanaContractError):
         assert goals.text.startswith("GET /goals: ")
-        assert "; nothing was written. " in goals.text
+        assert "; no block was changed. " in goals.text
         assert CANARY not in error_texts(goals)
     else:
         assert len(goals.rows) + goals.notes["repeated_goals"] == len(sent["data"])

@@ -187,7 +187,7 @@ def test_asanas_responses_are_users_once_each_with_or_without_an_address() -> No
 @pytest.mark.fault("C33")
 def test_a_response_of_another_shape_is_refused_and_not_quoted(answer: dict[str, object]) -> None:
     with pytest.raises(
-        AsanaContractError, match=r"GET /users: .*: field (gid|name|email) .*; nothing was written\. Run"
+        AsanaContractError, match=r"GET /users: .*: field (gid|name|email) .*; no block was changed\. Run"
     ) as refused:
         parse_users([answer])
     assert CANARY not in error_texts(refused.value)

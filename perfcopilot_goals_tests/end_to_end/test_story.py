@@ -111,7 +111,7 @@ def test_a_wrong_gid_fails_alone_says_how_to_mend_it_and_heals_by_sensor_and_by_
         assert run["tags"]["dagster/schedule_name"] == "sync_goals_schedule"
         assert run["status"] == ("SUCCESS" if run["tags"]["dagster/partition"] == RIGHT else "FAILURE")
     for run_id in ended_runs(service, WRONG, "FAILURE"):
-        check_failure(service, run_id, WRONG, UNKNOWN_GID, "nothing was written")
+        check_failure(service, run_id, WRONG, UNKNOWN_GID, "no block was changed")
     for run_id in ended_runs(service, WITHOUT, "FAILURE"):
         check_failure(service, run_id, WITHOUT, "is not set", "nothing was pulled")
     assert companies[WITHOUT].requests == []

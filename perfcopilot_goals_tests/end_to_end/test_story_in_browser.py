@@ -157,7 +157,7 @@ def see_what_is_broken(person: Person) -> None:
     expect(row).to_contain_text(BROKEN)
     expect(row).to_contain_text("never")
     person.click(row.get_by_role("link"))
-    person.reads(f"Asana knows no workspace {UNKNOWN_GID} for this token; nothing was written.")
+    person.reads(f"Asana knows no workspace {UNKNOWN_GID} for this token; no block was changed.")
 
 
 def find_the_right_workspace(person: Person) -> str:

@@ -49,7 +49,7 @@ def refused(table: str, rows: pd.DataFrame) -> str:
         validate(table, rows)
     assert CANARY not in error_texts(error.value)
     assert list(chain(error.value)) == [error.value]
-    assert str(error.value).startswith(f"GoalsSchemaError: {table} was refused, nothing was written: ")
+    assert str(error.value).startswith(f"GoalsSchemaError: {table} was refused and not written: ")
     return str(error.value)
 
 
