@@ -53,7 +53,7 @@ class LineResult:
     """What became of one line. `line` is its place in the given block, from 1, or None if it is missing there.
 
     `version` is the key of the version that has the line, or the closest one. `closest` is the text of that line, and
-    `differs` what the given one has changed of it: `kind`, `status`, `name`.
+    `differs` what the given one has changed of it: `kind`, `status`, `name`; or only `blanks`.
     """
 
     line: int | None
@@ -239,6 +239,8 @@ def _found(at: int, result: str, line: Line) -> LineResult:
 def _changed(at: int, text: str, line: Line) -> LineResult:
     is_, was = parse_line(text), parse_line(line.text)
     differs = tuple(name for name in ("kind", "status", "name") if getattr(is_, name) != getattr(was, name))
+    if text.split() == line.text.split():
+        differs = ("blanks",)
     return LineResult(at + 1, CHANGED, text, line.version, line.text, differs, line.goal_gid, line.key_result_gid)
 
 

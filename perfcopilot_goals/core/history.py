@@ -74,7 +74,7 @@ def parse_as_of(text: str) -> AsOf:
             return AsOf(dt.datetime.combine(day, dt.time.max, dt.UTC), began)
         # Python reads no further than a zero byte.
         if _DATE.match(given) and given.isprintable():
-            instant = dt.datetime.fromisoformat(given)
+            instant = dt.datetime.fromisoformat(given.upper())
         if instant and instant.tzinfo:
             return AsOf(instant.astimezone(dt.UTC))
     except (ValueError, OverflowError):

@@ -90,8 +90,11 @@ def verify_file(database: Database, connection: str, employee_id: str, content: 
     chosen = same[-1] if same else choose_version(block, versions)
     assert chosen is not None
     lines = compare_block(block, chosen, [] if same else [version for version in versions if version is not chosen])
-    reason = AS_STORED if same else IN_NO_VERSION
-    return Verification(connection, employee_id, "file", reason, digest_text(block), by_key[chosen.key], lines)
+    version, sha256 = by_key[chosen.key], digest_text(block)
+    reason = IN_NO_VERSION
+    if same:
+        reason = AS_STORED if version.sha256 == sha256 else VERSION_DIFFERS
+    return Verification(connection, employee_id, "file", reason, sha256, version, lines)
 
 
 def check_live(

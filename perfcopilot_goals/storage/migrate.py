@@ -14,7 +14,7 @@ from perfcopilot_goals.storage.connect_errors import URL
 from perfcopilot_goals.storage.database import DAGSTER_SCHEMA, Database, driver, has_table
 from perfcopilot_goals.storage.sessions import LOCK_SECONDS
 
-HEAD = "0007"
+HEAD = "0008"
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('perfcopilot_goals migration', 0))"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -215,6 +215,33 @@ def test_a_block_of_three_syncs_ago_is_found_in_a_review_and_its_version_is_name
     assert f"version of {first['visible_from'][:10]}" in shown
 
 
+@pytest.mark.parametrize("is_closed", [False, True], ids=["present", "closed"])
+def test_a_forged_version_does_not_vouch_for_a_forged_file(
+    synced: Cli, asana: Sandbox, database_url: str, tmp_path: Path, is_closed: bool
+) -> None:
+    if is_closed:
+        asana.world.rename(HIRE, "Hire three engineers")
+        sync(synced)
+    change(
+        database_url,
+        "update perfcopilot_goals.block_versions set block = replace(block, 'at_risk', 'completed') "
+        f"where employee_id = 'E1' and (visible_to is not null) = {is_closed}",
+    )
+    forged = ANAS_BLOCK.replace("at_risk", "completed")
+    found = verify(synced, "--block", review(tmp_path, forged), code=8)
+    assert found["reason"] == "version_differs"
+    assert found["sha256"] != found["version"]["sha256"]
+
+
+def test_a_block_that_lost_or_got_blanks_on_its_way_says_so(synced: Cli, tmp_path: Path) -> None:
+    mailed = ANAS_BLOCK.replace("engineers", "engineers  ")
+    found = verify(synced, "--block", review(tmp_path, mailed), code=8)
+    (line,) = [line for line in found["lines"] if line["result"] != "stands"]
+    assert (line["line"], line["result"], line["differs"]) == (4, "changed", ["blanks"])
+    shown = synced("verify", "acme", "E1", "--block", review(tmp_path, mailed)).stdout
+    assert "was            the same but for blanks" in shown
+
+
 def test_a_line_of_another_version_is_told_with_that_version(synced: Cli, asana: Sandbox, tmp_path: Path) -> None:
     first = verify(synced)["version"]["visible_from"].replace("+00:00", "Z")
     asana.world.rename(HIRE, "Hire three engineers")
@@ -295,6 +322,8 @@ def test_live_says_what_has_changed_since_and_does_not_change_the_verdict(synced
     shown = synced("verify", "acme", "E1", "--live")
     assert shown.returncode == 0
     assert f"in Asana now: {HIRE} gone" in shown.stdout
+    assert "Asked Asana about 3 cited goals. Goals that are new there are not looked for." in shown.stdout
+    assert "Asked Asana about 0 cited goals." in synced("verify", "acme", "E2", "--live").stdout
 
 
 @pytest.mark.parametrize(

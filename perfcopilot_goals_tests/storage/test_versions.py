@@ -83,6 +83,15 @@ def test_what_changed_gets_a_new_version_where_the_old_one_ends_and_the_rest_sta
     assert change == ("1", "on_track", "at_risk")
 
 
+def test_a_goal_that_changes_hands_and_status_at_once_changed_nobodys_status(database: Database) -> None:
+    sync(database, 0, {"E1": GROW, "E2": EMPTY}, {"1": "E1 on_track"})
+    sync(database, 1, {"E1": EMPTY, "E2": GROW}, {"1": "E2 off_track"})
+    assert rows_of(database, "select * from perfcopilot_goals.status_changes") == []
+    sync(database, 2, {"E1": EMPTY, "E2": GROW}, {"1": "E2 at_risk"})
+    changes = rows_of(database, "select employee_id, status_before, status from perfcopilot_goals.status_changes")
+    assert changes == [("E2", "off_track", "at_risk")]
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
     [("citations", '[{"line": 2, "goal_gid": "9", "key_result_gid": null}]'), ("reason", "truncated"),
