@@ -87,9 +87,15 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 def make_home(settings: Settings) -> Path:
     """The folder for local state. If it is missing, it is made, readable only by its owner."""
-    if not settings.home.is_dir():
-        settings.home.mkdir(parents=True, mode=0o700, exist_ok=True)
-        settings.home.chmod(0o700)
+    try:
+        if not settings.home.is_dir():
+            settings.home.mkdir(parents=True, mode=0o700, exist_ok=True)
+            settings.home.chmod(0o700)
+    except OSError as error:
+        raise GoalsConfigError(
+            f"the folder for local state, {settings.home}, cannot be made: {error.strerror}",
+            action="Set PERFCOPILOT_HOME to a folder that you may write to, or that you may make",
+        ) from None
     return settings.home
 
 

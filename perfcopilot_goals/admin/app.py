@@ -20,6 +20,7 @@ from perfcopilot_goals.admin.access import SESSION_SECONDS, Access, Denied, cook
 from perfcopilot_goals.admin.forms import Form, read_form
 from perfcopilot_goals.admin.guard import Guard
 from perfcopilot_goals.admin.site import TABS, Ask, Dagster, Site, status_of
+from perfcopilot_goals.core.responses import storable
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.services.databases import Database
 from perfcopilot_goals.settings import Settings
@@ -138,7 +139,7 @@ class _Doors:
             if admins_only and not visitor.is_admin:
                 raise Denied("This is for administrators.")
             form = await read_form(request, visitor) if request.method == "POST" else Form()
-            return await run_in_threadpool(do, self._site, Ask(visitor, request.query_params, form))
+            return await run_in_threadpool(do, self._site, Ask(visitor, _query(request), form))
         except GoalsError as error:
             raise HTTPException(status_of(error), error.text) from None
         except HTTPException:
@@ -148,6 +149,10 @@ class _Doors:
             _log.error("%s at %s: an error of the program itself", type(error).__name__, request.url.path)
             told = "The program itself failed. Nothing else is known here; the log names the error."
             raise HTTPException(500, told) from None
+
+
+def _query(request: Request) -> dict[str, str]:
+    return {name: storable(value) for name, value in request.query_params.items()}
 
 
 def _show_tab(site: Site, ask: Ask) -> Response:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive
 
 from perfcopilot_goals.admin.access import Denied, Visitor
+from perfcopilot_goals.core.responses import storable
 
 BODY_BYTES = 16 * 2**20
 # What is above the limit is read and dropped up to here, so that the browser gets to read the answer.
@@ -47,7 +48,7 @@ async def read_form(request: Request, visitor: Visitor) -> Form:
             if isinstance(value, UploadFile):
                 content = await value.read()
             else:
-                fields.setdefault(name, []).append(value)
+                fields.setdefault(name, []).append(storable(value))
     given = Form(fields, content)
     if not hmac.compare_digest(given.get("form_key").encode("utf-8", "replace"), visitor.form_key.encode()):
         raise Denied("The page that you sent this form from is out of date; nothing was changed. Open the page again.")

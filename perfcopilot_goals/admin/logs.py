@@ -31,9 +31,10 @@ def show_audit(site: Site, ask: Ask) -> Response:
 def describe(sync: Sync) -> dict[str, Any]:
     """A sync as the templates show it: rows by table as far as they are written, and the ids of what is incomplete."""
     tables = sync.counts.get("tables", {})
-    notes = tables.get("subgoals", {}).get("notes", {})
+    notes, blocks = (tables.get(table, {}).get("notes", {}) for table in ("subgoals", "prompt_blocks"))
     hidden = [entry.get("goal_gid", "") for entry in notes.get("hidden", [])]
     unread = list(notes.get("unread", []))
+    truncated = [entry.get("employee_id", "") for entry in blocks.get("truncated_blocks", [])]
     return {
         "sync": sync,
         "rows": {table: tables[table]["rows"] for table in SLICE_TABLES if table in tables},
@@ -42,5 +43,8 @@ def describe(sync: Sync) -> dict[str, Any]:
         "unread_count": len(unread),
         "hidden": hidden[:_IDS_SHOWN],
         "hidden_count": notes.get("hidden_subgoals", 0),
+        "truncated": truncated[:_IDS_SHOWN],
+        "truncated_count": len(truncated),
+        "unmapped_count": len(blocks.get("unmapped", [])),
         "advice": advise(sync.error_code) if sync.state == "failed" else "",
     }

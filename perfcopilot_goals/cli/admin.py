@@ -142,10 +142,12 @@ def database_url(session: Session, as_json: bool) -> None:
     is_local = session.settings.database_url is None
     if is_local:
         services.databases.keep_running(session.settings)
+    # A configured one need not be there to say where it is.
+    url = session.database.url if is_local else services.databases.open_database(session.settings).url
     if as_json:
-        print_json({"url": session.database.url, "own": is_local})
+        print_json({"url": url, "own": is_local})
     else:
-        echo(session.database.url)
+        echo(url)
 
 
 @click.command("database-stop")

@@ -11,8 +11,9 @@ import click
 from perfcopilot_goals import services
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
 from perfcopilot_goals.cli.terminal import echo, show_line
-from perfcopilot_goals.domain.ids import goal_permalink
-from perfcopilot_goals.domain.limits import LARGEST_FILE
+from perfcopilot_goals.domain.ids import goal_permalink, show_ids
+from perfcopilot_goals.domain.limits import LARGEST_FILE, STALE_AFTER
+from perfcopilot_goals.domain.sync import Sync
 
 if TYPE_CHECKING:
     from perfcopilot_goals.core.history import HistoryEntry
@@ -27,7 +28,7 @@ _SHOWN_OF_VERSION = ("sha256", "visible_from", "visible_to", "first_synced_at", 
 _REASONS = {
     "as_stored": "is as stored",
     "rows_differ": "is not what the stored rows give",
-    "version_differs": "is not what its history has",
+    "version_differs": "is not what its history has, or not what the history's digest is of",
     "in_no_version": "is no version that was stored",
 }
 
@@ -45,7 +46,7 @@ _REASONS = {
 @as_json
 @pass_session
 def prompt(session: Session, name: str, employee_id: str, as_of: str | None, history: bool, as_json: bool) -> None:
-    """Print an employee's stored [GOALS] block. If the block may be out of date, stderr says why."""
+    """Print an employee's stored [GOALS] block. If it may be out of date or incomplete, stderr says why."""
     if as_of is not None and history:
         raise click.UsageError("say --as-of or --history")
     if as_of is not None:
@@ -109,18 +110,37 @@ def verify(
 
 
 def _show_present(session: Session, name: str, employee_id: str, as_json: bool) -> None:
-    stored, failed_with = services.prompts.find_prompt(session.database, name, employee_id)
+    stored, unfinished = services.prompts.find_prompt(session.database, name, employee_id)
     if as_json:
-        print_json({**asdict(stored), "failed_with": failed_with})
+        failed_with = unfinished.error_code if unfinished else None
+        running_since = unfinished.started_at if unfinished and not failed_with else None
+        print_json({**asdict(stored), "failed_with": failed_with, "running_since": running_since})
     else:
         echo(*stored.block.split("\n"))
-    if failed_with:
-        echo(f"The last sync of {name} failed ({failed_with}); this block is of an earlier one.", err=True)
+    for line in _doubts(stored, unfinished):
+        echo(line, err=True)
+
+
+def _doubts(stored: "services.prompts.StoredBlock", unfinished: Sync | None) -> Iterator[str]:
+    """Why the block may be out of date or incomplete."""
+    name = stored.connection
+    sync = f"Next: perfcopilot-goals sync {name}"
+    if unfinished and unfinished.state == "failed":
+        yield f"The last sync of {name} failed ({unfinished.error_code}); this block is of an earlier one."
+    elif unfinished:
+        began = f"{unfinished.started_at:%Y-%m-%d %H:%M} UTC"
+        yield f"A sync of {name} began at {began} and has not ended; this block is of an earlier one."
+    if stored.age_seconds > STALE_AFTER.total_seconds():
+        days = f"{stored.age_seconds / 86_400:.0f} days ago"
+        yield f"This block is of {stored.synced_at:%Y-%m-%d %H:%M} UTC, {days}. {sync}"
+    if stored.workspace_changed:
+        yield f"The workspace of {name} was changed after this block was made; these goals are the former one's. {sync}"
     if stored.roster_changed:
-        echo(
-            f"The roster's entry of {employee_id} changed after this block was made. "
-            f"Next: perfcopilot-goals sync {name}",
-            err=True,
+        yield f"The roster's entry of {stored.employee_id} changed after this block was made. {sync}"
+    if goals := stored.incomplete_goals:
+        yield (
+            f"Key results may be missing: Asana did not show all those of {len(goals)} of the goals "
+            f"({show_ids(goals)}). What it refused: perfcopilot-goals receipt {name}"
         )
 
 
@@ -203,10 +223,12 @@ def _verification_text(found: "services.verify.Verification") -> Iterator[str]:
     for line in found.lines:
         yield f"{line.line or '-':>5}  {line.result:<14} {line.text}"
         if line.closest is not None:
-            yield f"{'':>5}  {'was':<14} {line.closest}"
+            yield f"{'':>5}  {'was':<14} {'the same but for blanks' if line.differs == ('blanks',) else line.closest}"
         if gid := line.key_result_gid or line.goal_gid:
             other = f", version of {line.version}" if line.result == "other_version" else ""
             yield f"{'':>5}  {'':<14} goal {gid}{other}, {goal_permalink(gid)}"
+    if found.live is not None:
+        yield f"Asked Asana about {len(found.live)} cited goals. Goals that are new there are not looked for."
     for goal in found.live or ():
         changes = ", ".join(f"{name} {was!r} is now {now!r}" for name, (was, now) in goal.changes.items())
         yield f"in Asana now: {goal.gid} {goal.result}" + (f": {changes}" if changes else "")

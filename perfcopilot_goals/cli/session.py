@@ -1,13 +1,14 @@
 """What the commands share: the settings, the database, and how results are printed."""
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, wraps
 from typing import Any
 
 import click
 
 from perfcopilot_goals import services
 from perfcopilot_goals.cli.terminal import echo, render_json
+from perfcopilot_goals.errors import GoalsStoreError
 from perfcopilot_goals.settings import Settings, load_settings
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -29,8 +30,21 @@ class Session:
         return services.databases.open_migrated_database(self.settings)
 
 
-# Gives a command the session as its first argument.
-pass_session = click.make_pass_decorator(Session)
+def pass_session(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command the session. An error of the database names the connection that the command is about."""
+
+    @click.pass_obj
+    @wraps(command)
+    def run(session: Session, *args: Any, **given: Any) -> Any:
+        try:
+            return command(session, *args, **given)
+        except GoalsStoreError as error:
+            names = given.get("names") or [given.get("name")]
+            if len(names) == 1 and names[0]:
+                error.about(names[0])
+            raise
+
+    return run
 
 
 def print_json(value: Any) -> None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -15,7 +16,7 @@ CONNECTION_COLUMNS = (
     *("connection", "last complete", "age", "goals", "key results", "employees"),
     *("unmapped", "truncated", "hidden sub-goals", "unread lists", "failed"),
 )
-EMPLOYEE_COLUMNS = ("connection", "employee_id", "reason", "goals", "key results", "age")
+EMPLOYEE_COLUMNS = ("connection", "employee_id", "reason", "goals", "key results", "incomplete", "age")
 
 
 @click.command("status")
@@ -34,6 +35,7 @@ def status(session: Session, name: str | None, employees: bool, as_json: bool) -
     else:
         lines = [_connection_row(status) for status in statuses]
         print_table(lines, CONNECTION_COLUMNS, "No connections yet. Add one: perfcopilot-goals connection add NAME")
+        echo(*(line for status in statuses for line in _remarks(status)))
 
 
 @click.command("plan")
@@ -75,6 +77,17 @@ def _connection_row(status: "services.status.ConnectionStatus") -> dict[str, Any
     }
 
 
+def _remarks(status: "services.status.ConnectionStatus") -> Iterator[str]:
+    name = status.connection
+    if status.running_since:
+        yield f"{name}: a sync began at {status.running_since:%Y-%m-%d %H:%M} UTC and has not ended."
+    if status.workspace_changed:
+        yield (
+            f"{name}: the workspace was changed after the last complete sync; the stored goals are the former one's. "
+            f"Next: perfcopilot-goals sync {name}"
+        )
+
+
 def _show_employees(session: Session, name: str | None, as_json: bool) -> None:
     """Print the employees, one a line, and how many there are of each reason."""
     blocks = services.status.explain_blocks(session.database, name)
@@ -86,6 +99,11 @@ def _show_employees(session: Session, name: str | None, as_json: bool) -> None:
     if blocks:
         counts = Counter(block.reason for block in blocks)
         echo(", ".join(f"{reason}: {count}" for reason, count in counts.most_common()))
+    if lacking := [block.connection for block in blocks if block.incomplete_goals]:
+        echo(
+            f"Asana did not show all key results of some goals of {len(lacking)} employees. What it refused: "
+            + "; ".join(f"perfcopilot-goals receipt {connection}" for connection in dict.fromkeys(lacking))
+        )
     if changed := [block.connection for block in blocks if block.roster_changed]:
         echo(
             f"The roster's entries of {len(changed)} changed after their blocks were made. "
@@ -98,6 +116,7 @@ def _employee_row(block: "services.status.EmployeeStatus") -> dict[str, Any]:
     return asdict(block) | {
         "goals": f"{block.goals} of {block.goals_owned}" if is_cut else block.goals,
         "key results": block.key_results,
+        "incomplete": len(block.incomplete_goals) or None,
         "age": _age(block.age_seconds),
     }
 

@@ -14,11 +14,10 @@ from dataclasses import dataclass, replace
 from perfcopilot_goals.core.checks import CheckResult, about_ids
 from perfcopilot_goals.domain.actions import IMPORT, SET_WORKSPACE, SYNC
 from perfcopilot_goals.domain.connection import ConnectionHealth, EndedRun
+from perfcopilot_goals.domain.limits import GOALS_PER_EMPLOYEE, STALE_AFTER
 from perfcopilot_goals.domain.sync import INTERRUPTED
 from perfcopilot_goals.errors import EXIT_CODES
 
-# A day and a half: a daily sync may be late or fail once before anybody is called.
-STALE_AFTER = dt.timedelta(hours=36)
 # How many rows the table has at most. Dagster keeps each result of the check with its table.
 ROWS_SHOWN = 100
 
@@ -58,14 +57,15 @@ def every_connection_works(judged: Sequence[JudgedConnection]) -> CheckResult:
 
 
 def no_connection_is_stale(connections: Iterable[ConnectionHealth], now: dt.datetime) -> CheckResult:
-    """Connections without a complete sync for `STALE_AFTER`; one that never completed is stale at once."""
+    """Connections without a complete sync for `STALE_AFTER`, the limit in hours; one that has none is stale at once."""
     stale = [c.connection for c in connections if c.complete_at is None or now - c.complete_at > STALE_AFTER]
-    return about_ids(stale)
+    return about_ids(stale, round(STALE_AFTER.total_seconds() / 3600))
 
 
 def no_connection_is_truncated(truncated: Mapping[str, int]) -> CheckResult:
     """Connections with truncated blocks, each with how many employees; `truncated` is that number by connection."""
-    return about_ids([f"{connection}: {employees}" for connection, employees in truncated.items()])
+    found = [f"{connection}: {employees}" for connection, employees in truncated.items()]
+    return about_ids(found, GOALS_PER_EMPLOYEE)
 
 
 def count_judged(judged: Sequence[JudgedConnection]) -> dict[str, int]:
@@ -85,15 +85,15 @@ def render_table(judged: Sequence[JudgedConnection], now: dt.datetime, runs_url:
     if not judged:
         return "No connection is enabled. Add one: `perfcopilot-goals connection add NAME`"
     lines = [
-        "| connection | state | last complete | age | what to do | run |",
-        "| --- | --- | --- | ---: | --- | --- |",
+        "| connection | last complete | age | error or state | what to do | run |",
+        "| --- | --- | ---: | --- | --- | --- |",
     ]
     for one in judged[:ROWS_SHOWN]:
         health = one.health
         complete = f"{health.complete_at:%Y-%m-%d %H:%M} UTC" if health.complete_at else "never"
         age = _age(now - health.complete_at) if health.complete_at else ""
         link = f"[{escape(health.run_id[:8])}]({runs_url}{health.run_id})" if health.run_id else ""
-        cells = [escape(text) for text in (health.connection, one.problem, complete, age, one.action)]
+        cells = [escape(text) for text in (health.connection, complete, age, one.problem, one.action)]
         lines.append(f"| {' | '.join([*cells, link])} |")
     if len(judged) > ROWS_SHOWN:
         lines += ["", f"… and {len(judged) - ROWS_SHOWN:,} more: `perfcopilot-goals status`"]

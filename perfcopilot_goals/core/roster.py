@@ -195,7 +195,10 @@ def check_gid(gid: str, what: str) -> str:
     """The gid without blanks around it, or `GoalsConfigError`: Asana's ids are strings of digits."""
     if is_gid(gid.strip()):
         return gid.strip()
-    raise GoalsConfigError(f"{what} must be Asana's numeric id (digits only); what was given is not")
+    raise GoalsConfigError(
+        f"{what} must be Asana's numeric id (digits only); what was given is not",
+        action="Copy the number alone, as Asana or `perfcopilot-goals connection check` shows it",
+    )
 
 
 def shared_gids(employees: Iterable[Employee]) -> dict[str, list[str]]:

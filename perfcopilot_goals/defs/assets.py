@@ -123,7 +123,7 @@ def raw_workspace_goals(
     workspace_gid = require_workspace(connection)
     fields = [*TABLES["raw_workspace_goals"].asana_fields, WORKSPACE_FIELD]
     responses = fetch_goals(client, workspace_gid, fields, asana.reporter(connection, "goals listed"))
-    pages = {"list_pages": client.stats.pages}
+    pages = {"workspace_gid": workspace_gid, "list_pages": client.stats.pages}
     # After the sync was entered: whoever is erased from then on ends it.
     erased = asana.store.read("reading who was erased", read_erased, connection.connection)
     goals = parse_goals(responses, workspace_gid, erased.has_user)

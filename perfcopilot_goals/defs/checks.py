@@ -69,9 +69,7 @@ def _checks_of(table: str) -> dg.AssetChecksDefinition:
             facts = gather_facts(store.database, context.partition_key, chosen)
             results = [(check, check.evaluate(facts)) for check in chosen]
         for check, result in results:
-            more = {"limit": result.limit, "as_of": result.as_of}
-            given = {name: value for name, value in more.items() if value is not None}
-            yield check_result(table, check.name, result, given, is_error=check.is_structural)
+            yield check_result(table, check.name, result, is_error=check.is_structural)
 
     return run
 
@@ -82,12 +80,14 @@ CHECK_DEFINITIONS = [_checks_of(table) for table in SLICE_TABLES]
 def check_result(
     asset: str, name: str, result: CheckResult, more: Mapping[str, Any] | None = None, *, is_error: bool = False
 ) -> dg.AssetCheckResult:
-    """The result as Dagster shows it: its count and ids, and `more`. Up to a thousand ids are given as JSON."""
+    """The result as Dagster shows it: count, limit and ids, and `more`. Up to a thousand ids are given as JSON."""
+    given = {"limit": result.limit, "as_of": result.as_of}
+    known = {name: value for name, value in given.items() if value is not None}
     every = {"all_ids": dg.MetadataValue.json(result.ids[:IDS_LISTED])} if len(result.ids) > IDS_SHOWN else {}
     return dg.AssetCheckResult(
         asset_key=asset,
         check_name=name,
         passed=result.passed,
         severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
-        metadata={"count": result.count, "ids": result.shown, **every, **(more or {})},
+        metadata={"count": result.count, "ids": result.shown, **known, **every, **(more or {})},
     )

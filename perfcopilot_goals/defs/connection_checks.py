@@ -15,7 +15,6 @@ from dagster import DagsterEventType
 
 from perfcopilot_goals.core.connection_checks import (
     FAILED,
-    STALE_AFTER,
     count_judged,
     every_connection_works,
     judge,
@@ -31,6 +30,7 @@ from perfcopilot_goals.defs.partitions import PARTITION_TAG
 from perfcopilot_goals.defs.resources import StoreResource
 from perfcopilot_goals.domain.actions import SYNC_JOB
 from perfcopilot_goals.domain.connection import EndedRun
+from perfcopilot_goals.domain.limits import STALE_AFTER
 from perfcopilot_goals.errors import GoalsError
 from perfcopilot_goals.storage.blocks import read_truncated
 from perfcopilot_goals.storage.status import read_connection_health, read_logged_runs

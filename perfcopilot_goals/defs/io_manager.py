@@ -147,7 +147,9 @@ def _check_moments(table: str, synced_at: dt.datetime, sources: dict[str, Source
 
 
 def _metadata(table: str, rows: pd.DataFrame, written: Slice, deleted: int, seconds: float) -> dict[str, Any]:
-    numbers = {name: value for name, value in written.notes.items() if isinstance(value, int | float | str)}
+    # An asset that asks Asana nothing sent no request, so that each asset has the same numbers to plot.
+    numbers: dict[str, int | float | str] = dict.fromkeys(("requests", "throttled", "pages"), 0)
+    numbers |= {name: value for name, value in written.notes.items() if isinstance(value, int | float | str)}
     if "truncated" in rows and "employee_id" in rows:
         numbers["truncated_employees"] = int(rows.loc[rows["truncated"], "employee_id"].nunique())
     return {

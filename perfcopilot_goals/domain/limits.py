@@ -1,5 +1,7 @@
 """Limits of the product and of Asana's API that more than one room needs."""
 
+import datetime as dt
+
 GOALS_PER_EMPLOYEE = 200
 # Objects in a page of Asana's lists; Asana takes no more.
 PAGE_SIZE = 100
@@ -10,5 +12,7 @@ REQUESTS_PER_MINUTE = range(1, 60_001)
 HISTORY_DAYS = 400
 # For how many days the sync log and Dagster's runs may be kept. The calendar begins some 740,000 days ago.
 RETENTION_DAYS = range(1, 100_000)
+# Older goals are stale. A day and a half: a daily sync may be late or fail once before anybody is called.
+STALE_AFTER = dt.timedelta(hours=36)
 # Of a file with a block in it. No review is larger.
 LARGEST_FILE = 8 * 1024 * 1024

@@ -170,8 +170,11 @@ def _drop_unnamed(settings: Settings, token_ref: str, connections: Iterable[Conn
 
 
 def _checked(settings: Settings, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """These settings, each of them valid; `GoalsConfigError` otherwise."""
-    return {setting: _check_setting(settings, name, setting, value) for setting, value in given.items()}
+    """These settings, each of them valid; `GoalsConfigError` about the connection otherwise."""
+    try:
+        return {setting: _check_setting(settings, name, setting, value) for setting, value in given.items()}
+    except GoalsConfigError as error:
+        raise error.about(name) from None
 
 
 def _check_setting(settings: Settings, name: str, setting: str, value: Any) -> Any:

@@ -7,14 +7,18 @@ import sqlalchemy as sa
 
 from perfcopilot_goals.core.history import HistoryEntry, describe_history, format_instant, parse_as_of
 from perfcopilot_goals.domain.block import BlockVersion
+from perfcopilot_goals.domain.sync import Sync
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.storage.blocks import Goal, StoredBlock, no_block, read_block, read_goals
 from perfcopilot_goals.storage.connections import read_connection
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.employees import no_such_employee
 from perfcopilot_goals.storage.roster import Person, read_person
-from perfcopilot_goals.storage.sync_log import read_failed_sync
+from perfcopilot_goals.storage.sync_log import read_unfinished_sync
 from perfcopilot_goals.storage.versions import read_block_version_at, read_block_versions, read_present
+
+# Named here for the rooms that may not import storage.
+__all__ = ["StoredBlock"]
 
 
 @dataclass(frozen=True)
@@ -30,26 +34,24 @@ class PastBlock:
 class EmployeeGoals:
     """An employee, their goals and block, and what a reader should know about them.
 
-    `block` is None if there is none; the person's reason then says why. `failed_with` is the error's class where the
-    connection's latest sync failed, so that all of this is an earlier one's.
+    `block` is None if there is none; the person's reason then says why. `unfinished` is the connection's latest sync if
+    it failed, runs or was killed, so that all of this is an earlier one's.
     """
 
     person: Person
     goals: list[Goal]
     block: StoredBlock | None
-    failed_with: str | None
+    unfinished: Sync | None
 
 
-def find_prompt(database: Database, connection: str, employee_id: str) -> tuple[StoredBlock, str | None]:
+def find_prompt(database: Database, connection: str, employee_id: str) -> tuple[StoredBlock, Sync | None]:
     """The employee's block; `GoalsConfigError` says why there is none.
 
-    Beside it the error's class where the connection's latest sync failed, so that the block is an earlier one's.
+    Beside it the connection's latest sync if it failed, runs or was killed, so that the block is an earlier one's.
     """
     with database.connect("reading the block", snapshot=True) as conn:
         read_connection(conn, connection)
-        stored = read_block(conn, connection, employee_id)
-        failed = read_failed_sync(conn, connection)
-    return stored, failed.error_code if failed else None
+        return read_block(conn, connection, employee_id), read_unfinished_sync(conn, connection)
 
 
 def find_goals(database: Database, connection: str, employee_id: str) -> EmployeeGoals:
@@ -61,8 +63,7 @@ def find_goals(database: Database, connection: str, employee_id: str) -> Employe
         block = read_block(conn, connection, employee_id) if person.synced_at else None
         # Without a block there may still be goals of an earlier sync, from before the employee was unmapped.
         goals = read_goals(conn, connection, employee_id) if block else []
-        failed = read_failed_sync(conn, connection)
-    return EmployeeGoals(person, goals, block, failed.error_code if failed else None)
+        return EmployeeGoals(person, goals, block, read_unfinished_sync(conn, connection))
 
 
 def find_past_block(database: Database, connection: str, employee_id: str, when: str) -> PastBlock:

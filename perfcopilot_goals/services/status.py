@@ -17,7 +17,7 @@ from perfcopilot_goals.storage.connections import read_connection, read_connecti
 from perfcopilot_goals.storage.database import Database
 from perfcopilot_goals.storage.roster import EmployeeStatus, read_employee_statuses
 from perfcopilot_goals.storage.status import ConnectionStatus, Plan, read_connection_status, read_plan
-from perfcopilot_goals.storage.sync_log import read_failed_sync, read_last_sync, read_receipt, read_sync, read_syncs
+from perfcopilot_goals.storage.sync_log import read_last_sync, read_receipt, read_sync, read_syncs, read_unfinished_sync
 
 # Named here for the rooms that may not import storage, or import it when it is used.
 __all__ = ["ConnectionStatus", "EmployeeStatus", "receipt_rows"]
@@ -87,15 +87,15 @@ def find_receipt(
     with database.connect("reading the receipt", snapshot=True) as conn:
         read_connection(conn, connection)
         sync = read_sync(conn, connection, run_id) if run_id else read_last_sync(conn, connection, "complete")
-        failed = read_failed_sync(conn, connection)
+        unfinished = read_unfinished_sync(conn, connection)
         content = read_receipt(conn, connection, sync.run_id) if sync else None
         if content is None:
-            raise _no_receipt(conn, connection, run_id, sync, failed)
-    return content, failed.error_code if failed and run_id is None else None
+            raise _no_receipt(conn, connection, run_id, sync, unfinished)
+    return content, unfinished.error_code if unfinished and run_id is None else None
 
 
 def _no_receipt(
-    conn: sa.Connection, connection: str, run_id: str | None, sync: Sync | None, failed: Sync | None
+    conn: sa.Connection, connection: str, run_id: str | None, sync: Sync | None, unfinished: Sync | None
 ) -> GoalsConfigError:
     """The error that says why there is no receipt, and which is the latest one."""
     last = read_receipt(conn, connection)
@@ -103,8 +103,11 @@ def _no_receipt(
     if last:
         action = f"The latest receipt: perfcopilot-goals receipt {connection} --run {last['run_id']}"
     if sync is None:
-        ended = f"; the latest one failed with {failed.error_code}" if failed else ""
-        why = f"there is no sync of run {run_id[:80]!r}" if run_id else f"there is no complete sync yet{ended}"
+        latest = ""
+        if unfinished:
+            failed = unfinished.state == "failed"
+            latest = f"; the latest one {f'failed with {unfinished.error_code}' if failed else 'has not ended'}"
+        why = f"there is no sync of run {run_id[:80]!r}" if run_id else f"there is no complete sync yet{latest}"
     elif sync.state != "complete":
         state = "failed" if sync.state == "failed" else "has not ended"
         why = f"run {sync.run_id} {state}, and only a complete sync has a receipt"

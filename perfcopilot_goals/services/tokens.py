@@ -42,7 +42,8 @@ def check_token_ref(token_ref: str, settings: Settings) -> str:
     if not re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+", token_ref) or not token_ref.isprintable():
         # What was typed may be the token itself, so it is not repeated.
         raise GoalsConfigError(
-            "a token reference is env:NAME or file:/path, never the token; what was given is neither"
+            "a token reference is env:NAME or file:/path, never the token; what was given is neither",
+            action="Put the token into a variable or a file and name that, such as env:ASANA_ACCESS_TOKEN",
         )
     kind, _, place = token_ref.partition(":")
     if kind == "env" and _OTHER_VARIABLES.fullmatch(place):

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from perfcopilot_goals.core.prompts import Block, Line, render_block
 from perfcopilot_goals.domain.block import BlockHistory, BlockVersion
 from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas import SCHEMA
-from perfcopilot_goals.schemas.tables import sql_table
+from perfcopilot_goals.schemas.tables import any_of, sql_table
 from perfcopilot_goals.storage.employees import no_such_employee
-from perfcopilot_goals.storage.sync_log import read_source
+from perfcopilot_goals.storage.sync_log import age_of, has_workspace_changed, read_source
 
 _EMPLOYEES = sql_table("employees")
 _OWNED = sql_table("owned_goals")
@@ -27,7 +28,11 @@ _GOAL_COLUMNS = ("goal_gid", "name", "start_on", "due_on", "status_type", "statu
 
 @dataclass(frozen=True)
 class StoredBlock:
-    """One employee's block, with what a reader has to know about its age."""
+    """One employee's block, with what a reader has to know about its age and its gaps.
+
+    `roster_changed` and `workspace_changed`: since the block was made. `incomplete_goals` are gids of goals in it some
+    of whose key results Asana did not show.
+    """
 
     connection: str
     employee_id: str
@@ -40,17 +45,21 @@ class StoredBlock:
     reason: str
     synced_at: dt.datetime
     run_id: str
+    age_seconds: float
     roster_changed: bool
+    workspace_changed: bool
+    incomplete_goals: list[str]
 
 
 @dataclass(frozen=True)
 class Goal:
     """One goal, or one key result, which is a goal that supports another one.
 
-    `status_type` is Asana's word, `status` the one that reviews use. `description` is Asana's markup, up to 1,000
-    characters of it; a key result has none here.
+    `goal_gid` is the goal's; of a key result, its parent's. `status_type` is Asana's word, `status` the one that
+    reviews use. `description` is Asana's markup, up to 1,000 characters of it; a key result has none here.
     """
 
+    goal_gid: str
     name: str
     start_on: dt.date | None
     due_on: dt.date | None
@@ -72,14 +81,19 @@ def read_block(conn: sa.Connection, connection: str, employee_id: str) -> Stored
     """The stored block of one employee, or `GoalsConfigError` saying why there is none."""
     b, e = _BLOCKS.c, _EMPLOYEES.c
     query = (
-        sa.select(*b, (e.updated_at > b.synced_at).label("roster_changed"))
+        sa.select(*b, age_of(b.synced_at).label("age_seconds"), (e.updated_at > b.synced_at).label("roster_changed"))
         .join_from(_BLOCKS, _EMPLOYEES, sa.and_(b.connection == e.connection, b.employee_id == e.employee_id))
         .where(b.connection == connection, b.employee_id == employee_id, e.asana_user_gid.is_not(None))
     )
     block = conn.execute(query).mappings().first()
     if block is None:
         raise no_block(conn, connection, employee_id)
-    return StoredBlock(**block)
+    incomplete = read_incomplete_goals(conn, connection, employee_id)
+    return StoredBlock(
+        **block,
+        workspace_changed=has_workspace_changed(conn, connection, block["synced_at"]),
+        incomplete_goals=incomplete.get(employee_id, []),
+    )
 
 
 def no_block(conn: sa.Connection, connection: str, employee_id: str) -> GoalsConfigError:
@@ -105,10 +119,32 @@ def no_block(conn: sa.Connection, connection: str, employee_id: str) -> GoalsCon
 def read_goals(conn: sa.Connection, connection: str, employee_id: str) -> list[Goal]:
     """The employee's goals in the order of their block."""
     key_results: dict[str, list[Goal]] = defaultdict(list)
-    for goal_gid, *row in conn.execute(_of_view("goal_key_results", _GOAL_COLUMNS, connection, employee_id)):
-        key_results[goal_gid].append(Goal(*row))
+    for row in conn.execute(_of_view("goal_key_results", _GOAL_COLUMNS, connection, employee_id)):
+        key_results[row.goal_gid].append(Goal(*row))
     goals = conn.execute(_of_view("goals", (*_GOAL_COLUMNS, "description"), connection, employee_id))
-    return [replace(Goal(*row), key_results=key_results[goal_gid]) for goal_gid, *row in goals]
+    return [replace(Goal(*row), key_results=key_results[row.goal_gid]) for row in goals]
+
+
+def read_incomplete_goals(conn: sa.Connection, connection: str, employee_id: str | None = None) -> dict[str, list[str]]:
+    """By employee, or for this one: goals in their block some of whose key results Asana did not show when it walked.
+
+    Goals without any such are left out, and so are employees.
+    """
+    walked = read_source(conn, connection, "subgoals")
+    notes = walked.notes if walked else {}
+    gids = [*notes.get("unread", []), *(entry["goal_gid"] for entry in notes.get("hidden", []))]
+    b = _BLOCKS.c
+    lines = sa.func.jsonb_array_elements(b.citations).table_valued(sa.column("value", JSONB), name="lines")
+    cited = lines.c.value
+    goal_gid = cited["goal_gid"].astext
+    whose = b.employee_id == employee_id if employee_id is not None else sa.true()
+    query = (
+        sa.select(b.employee_id, sa.func.array_agg(aggregate_order_by(goal_gid, cited["line"])))
+        .join_from(_BLOCKS, lines, sa.true())
+        .where(b.connection == connection, whose, goal_gid == any_of(gids), cited["key_result_gid"].astext.is_(None))
+        .group_by(b.employee_id)
+    )
+    return dict(conn.execute(query).tuples().all()) if gids else {}
 
 
 def _of_view(name: str, columns: Sequence[str], connection: str, employee_id: str) -> sa.Select[Any]:

@@ -209,16 +209,27 @@ def as_store_errors(doing: str) -> Iterator[None]:
         yield
         return
     except ConnectFailed as failed:
-        failure = connect_failure(doing, failed.cause, failed.waited_seconds)
+        failure: GoalsError = connect_failure(doing, failed.cause, failed.waited_seconds)
+    except UnicodeEncodeError:
+        failure = _unstorable(doing)
     except (psycopg.Error, sa.exc.DBAPIError) as error:
         raised = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         # Dagster's driver, psycopg2, calls it `pgcode`.
         state = getattr(raised, "sqlstate", None) or getattr(raised, "pgcode", None) or ""
         reason = f"Postgres said SQLSTATE {state} ({type(raised).__name__})" if state else "Postgres did not respond"
         action = f"Check {URL} and that Postgres runs" if state[:2] in ("", "08", "28", "3D", "57") else None
-        failure = GoalsStoreError(f"{doing}: {reason}", state, action=action)
+        # Without a state, the driver itself refused the value.
+        is_unstorable = isinstance(raised, psycopg.DataError) and not state
+        failure = _unstorable(doing) if is_unstorable else GoalsStoreError(f"{doing}: {reason}", state, action=action)
     try:
         raise failure
     finally:
         # The driver's error quotes rows. `from None` would only hide it; this drops it.
         failure.__context__ = None
+
+
+def _unstorable(doing: str) -> GoalsConfigError:
+    return GoalsConfigError(
+        f"{doing}: a given value has characters that Postgres cannot hold (U+0000, or bytes that are not UTF-8)",
+        action="Give it without them",
+    )

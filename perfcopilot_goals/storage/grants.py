@@ -45,6 +45,7 @@ RIGHTS = {
     # The login of an admin page for managers only: the Goals tab, and an entry in the audit log for each look.
     "manager": {
         **dict.fromkeys(("goals", "goal_key_results", "prompt_blocks", "syncs", "alembic_version"), "select"),
+        "connections": "select (connection, workspace_gid)",
         "employees": "select (connection, employee_id, full_name, email, manager_email, asana_user_gid, asana_gone_at, "
         "updated_at)",
         "audit_log": "insert",

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from perfcopilot_goals.core.prompts import reason_now
 from perfcopilot_goals.domain.employee import Employee
 from perfcopilot_goals.schemas.tables import any_of, ordered, sql_table
-from perfcopilot_goals.storage.sync_log import read_source
+from perfcopilot_goals.storage.blocks import read_incomplete_goals
+from perfcopilot_goals.storage.sync_log import age_of, read_source
 
 _RAW = "raw_workspace_goals"
 _EMPLOYEES = sql_table("employees")
@@ -60,6 +61,7 @@ class EmployeeStatus:
     """An employee with what their stored block says; None in each figure of a missing block.
 
     `roster_changed`: the employee's row changed after the block was made. `reason` is the one that holds now.
+    `incomplete_goals` are gids of goals in the block some of whose key results Asana did not show.
     """
 
     connection: str
@@ -71,6 +73,7 @@ class EmployeeStatus:
     age_seconds: float | None
     roster_changed: bool
     reason: str
+    incomplete_goals: list[str]
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,6 @@ def _read_rows(conn: sa.Connection, *found: sa.ColumnElement[bool], page: Page |
 def _select_statuses(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """The facts that an `EmployeeStatus` is made of, and these columns of the roster."""
     e, b = _EMPLOYEES.c, _BLOCKS.c
-    age = sa.extract("epoch", sa.func.clock_timestamp() - b.synced_at)
     has_block = sa.and_(b.connection == e.connection, b.employee_id == e.employee_id, e.asana_user_gid.is_not(None))
     return (
         sa.select(
@@ -174,7 +176,7 @@ def _select_statuses(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
             b.goals_owned,
             b.key_results_listed.label("key_results"),
             b.synced_at,
-            sa.cast(sa.func.round(sa.cast(age, sa.Numeric), 1), sa.Float).label("age_seconds"),
+            age_of(b.synced_at).label("age_seconds"),
             sa.func.coalesce(e.updated_at > b.synced_at, False).label("roster_changed"),
             *more,
         )
@@ -184,11 +186,14 @@ def _select_statuses(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
 
 
 def _read_statuses(conn: sa.Connection, query: sa.Select[Any]) -> Iterator[dict[str, Any]]:
-    """The rows, by field, each with the reason that its facts give."""
-    for row in conn.execute(query).mappings():
+    """The rows, by field, each with the reason that its facts give, and with its goals that lack key results."""
+    rows = conn.execute(query).mappings().all()
+    incomplete = {name: read_incomplete_goals(conn, name) for name in {row["connection"] for row in rows}}
+    for row in rows:
         status = dict(row)
         facts = {name: status.pop(name) for name in ("block_reason", "is_mapped", "is_gone")}
-        yield status | {"reason": reason_now(**facts)}
+        lacking = incomplete[row["connection"]].get(row["employee_id"], []) if facts["block_reason"] else []
+        yield status | {"reason": reason_now(**facts), "incomplete_goals": lacking}
 
 
 def _matches(search: str) -> sa.ColumnElement[bool]:

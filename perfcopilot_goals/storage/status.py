@@ -11,7 +11,13 @@ from perfcopilot_goals.domain.connection import ConnectionHealth, RosterAndSetti
 from perfcopilot_goals.domain.limits import PAGE_SIZE
 from perfcopilot_goals.domain.sync import FailedSync
 from perfcopilot_goals.schemas.tables import any_of, ordered, sql_table
-from perfcopilot_goals.storage.sync_log import read_failed_sync, read_last_route, read_last_sync, read_source
+from perfcopilot_goals.storage.sync_log import (
+    has_workspace_changed,
+    read_last_route,
+    read_last_sync,
+    read_source,
+    read_unfinished_sync,
+)
 from perfcopilot_goals.storage.users_check import read_users_check
 
 _CONNECTIONS = sql_table("connections")
@@ -26,6 +32,9 @@ _BLOCKS = sql_table("prompt_blocks")
 @dataclass(frozen=True)
 class ConnectionStatus:
     """The status of one connection. `failed_*` are about the latest sync, if it failed.
+
+    `running_since` is when the latest sync began, if it has not ended: it runs, or it was killed. `workspace_changed`:
+    since the last complete sync.
 
     Two counts say what its key results lack. `hidden_subgoals` are sub-goals that Asana does not show to the token's
     user. `unread_lists` are goals whose list of sub-goals could not be read.
@@ -44,6 +53,8 @@ class ConnectionStatus:
     unread_lists: int
     failed_at: dt.datetime | None
     failed_with: str | None
+    running_since: dt.datetime | None
+    workspace_changed: bool
 
 
 @dataclass(frozen=True)
@@ -82,7 +93,8 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
     now = conn.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
     walked = read_source(conn, connection, "subgoals")
     notes = walked.notes if walked else {}
-    failed = read_failed_sync(conn, connection)
+    unfinished = read_unfinished_sync(conn, connection)
+    failed = unfinished if unfinished and unfinished.state == "failed" else None
     return ConnectionStatus(
         connection=connection,
         **counts,
@@ -92,6 +104,8 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
         unread_lists=notes.get("unread_lists", 0),
         failed_at=failed.finished_at if failed else None,
         failed_with=failed.error_code if failed else None,
+        running_since=unfinished.started_at if unfinished and not failed else None,
+        workspace_changed=complete is not None and has_workspace_changed(conn, connection, complete.synced_at),
     )
 
 

@@ -179,6 +179,25 @@ def has_newer_write(conn: sa.Connection, connection: str, table: str, synced_at:
     return bool(conn.scalar(sa.select(sa.exists().where(*newer))))
 
 
+def has_workspace_changed(conn: sa.Connection, connection: str, synced_at: dt.datetime) -> bool:
+    """Whether the connection has another workspace than the one whose goals the sync of this moment has listed.
+
+    False if that is not known, as of a sync before the log had it.
+    """
+    s, c = _SYNCS.c, _CONNECTIONS.c
+    listed = _WRITES["raw_workspace_goals"]["notes"]["workspace_gid"].astext
+    query = sa.select(c.workspace_gid.is_distinct_from(listed)).where(
+        c.connection == s.connection, s.connection == connection, s.synced_at == synced_at, listed.is_not(None)
+    )
+    return bool(conn.scalar(query.limit(1)))
+
+
+def age_of(moment: sa.ColumnElement[dt.datetime]) -> sa.ColumnElement[float]:
+    """Seconds from that moment to now by the database's clock, to a tenth."""
+    seconds = sa.extract("epoch", sa.func.clock_timestamp() - moment)
+    return sa.cast(sa.func.round(sa.cast(seconds, sa.Numeric), 1), sa.Float)
+
+
 def read_sync(conn: sa.Connection, connection: str, run_id: str) -> Sync | None:
     """The sync of that run, if there was one."""
     found = conn.execute(sa.select(*_COLUMNS).where(_is_of(connection, run_id))).first()
@@ -200,10 +219,10 @@ def read_last_sync(conn: sa.Connection, connection: str, state: str | None = Non
     return Sync(*found) if found else None
 
 
-def read_failed_sync(conn: sa.Connection, connection: str) -> Sync | None:
-    """The connection's latest sync if it failed; None otherwise."""
+def read_unfinished_sync(conn: sa.Connection, connection: str) -> Sync | None:
+    """The connection's latest sync if it failed, or runs, or was killed; None if it is complete."""
     latest = read_last_sync(conn, connection)
-    return latest if latest and latest.state == "failed" else None
+    return latest if latest and latest.state != "complete" else None
 
 
 def read_syncs(conn: sa.Connection, limit: int, offset: int, connection: str = "") -> tuple[list[Sync], int]:

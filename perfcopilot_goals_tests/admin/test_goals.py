@@ -76,6 +76,17 @@ def test_asanas_markup_is_shown_as_text_with_its_lists_and_nothing_that_acts(pag
             "error_code) values ('acme', 'r', now(), now(), now(), 'failed', 'AsanaAccessError')",
             "The last sync failed (AsanaAccessError)", id="failed",
         ),
+        pytest.param(
+            "insert into perfcopilot_goals.syncs (connection, run_id, synced_at, started_at, state) "
+            "values ('acme', 'r', now(), now(), 'running')",
+            "has not ended, so this is of an earlier one", id="running",
+        ),
+        pytest.param(
+            "insert into perfcopilot_goals.syncs (connection, run_id, synced_at, started_at, finished_at, state, "
+            """counts) values ('acme', 'run-1', '2026-03-02 05:17Z', now(), now(), 'complete', '{"tables": """
+            """{"raw_workspace_goals": {"notes": {"workspace_gid": "76"}}}}')""",
+            "these goals are the former workspace's", id="workspace",
+        ),
     ],
 )  # fmt: skip
 def test_what_a_reader_has_to_know_is_said(page: Page, change: str, says: str) -> None:
@@ -111,3 +122,35 @@ def test_a_page_of_two_hundred_goals_takes_at_most_300_ms(page: Page) -> None:
     browser = page.administrator()
     browser.open(GOALS)
     assert min(seconds_of(lambda: browser.get(GOALS)) for _ in range(3)) < 0.3
+
+
+@pytest.mark.parametrize(
+    "note", ['"unread": ["1"]', '"hidden": [{"goal_gid": "1", "count": 2}]'], ids=["unread", "hidden"]
+)
+def test_a_goal_whose_key_results_asana_did_not_show_is_marked(page: Page, note: str) -> None:
+    connect(page.database, ANA)
+    give_goal(page.database, "E1", "Grow traffic")
+    log = (
+        "insert into perfcopilot_goals.syncs (connection, run_id, synced_at, started_at, finished_at, state, counts) "
+        "values ('acme', 'run-1', '2026-03-02 05:17Z', now(), now(), 'complete', %s)"
+    )
+    counts = f'{{"tables": {{"subgoals": {{"inputs": {{}}, "rows_before": 0, "notes": {{{note}}}}}}}}}'
+    cited = """update perfcopilot_goals.prompt_blocks set citations =
+        '[{"line": 2, "goal_gid": "1", "key_result_gid": null}]'"""
+    with psycopg.connect(page.database.url) as conn:
+        conn.execute(log, [counts])
+        conn.execute("update perfcopilot_goals.mapped_goal_rows set goal_gid = '1', row_gid = '1'")
+        conn.execute(cited)
+    browser = page.administrator()
+    text = browser.open(GOALS).text
+    assert "Asana did not show all those of 1 goal, marked below" in text
+    assert "Asana did not show all key results of this goal" in text
+    assert "1 may lack key results" in browser.open("/admin?tab=goals&connection=acme").text
+
+
+@pytest.mark.parametrize("query", ["tab=goals&connection=acme&q=%00", "tab=employees&connection=acme&q=%00"])
+def test_a_search_for_what_no_text_holds_finds_nobody(page: Page, query: str) -> None:
+    connect(page.database, ANA)
+    response = page.administrator().get(f"/admin?{query}")
+    assert response.status_code == 200
+    assert "Ana" not in response.text

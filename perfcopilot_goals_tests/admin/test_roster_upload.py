@@ -68,6 +68,13 @@ def test_bad_lines_are_named_by_number_and_the_good_ones_can_be_imported(page: P
     assert ids(page) == ["E1", "E4"]
 
 
+def test_a_file_without_a_good_line_cannot_be_imported(page: Page) -> None:
+    connect(page.database, ANA)
+    shown = upload(page.administrator(), HEAD + "E2,,bo@example.com,,\n")
+    assert "No line can be imported. Correct the file and upload it again." in shown.text
+    assert [form for form in shown.forms if form.action == "/admin/employees/import"] == []
+
+
 def test_with_a_bad_line_nobody_can_be_removed(page: Page) -> None:
     connect(page.database, ANA, BO)
     shown = upload(page.administrator(), HEAD + "E1,,ana@example.com,,\n", replaces="on")

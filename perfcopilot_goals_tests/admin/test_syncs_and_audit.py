@@ -21,7 +21,13 @@ def test_a_sync_says_what_it_brought_and_what_was_incomplete_by_id(page: Page) -
         "hidden": [{"goal_gid": "903", "count": 4}],
         "hidden_subgoals": 4,
     }
-    tables = {"raw_workspace_goals": {"rows": 7}, "owned_goals": {"rows": 5}, "subgoals": {"rows": 3, "notes": notes}}
+    cut = [{"employee_id": "E2", "goals_owned": 243, "goals_listed": 200}]
+    tables = {
+        "raw_workspace_goals": {"rows": 7},
+        "owned_goals": {"rows": 5},
+        "subgoals": {"rows": 3, "notes": notes},
+        "prompt_blocks": {"rows": 2, "notes": {"truncated_blocks": cut, "unmapped": ["E8", "E9"]}},
+    }
     with psycopg.connect(page.database.url) as conn:
         conn.execute(
             "insert into perfcopilot_goals.syncs (connection, run_id, synced_at, started_at, finished_at, state, "
@@ -33,6 +39,8 @@ def test_a_sync_says_what_it_brought_and_what_was_incomplete_by_id(page: Page) -
         "7 in the workspace, 5 goals of employees, 3 key results",
         "not read of goal 901, 902",
         "4 key results hidden",
+        "Block truncated of E2.",
+        "2 employees unmapped",
     ):
         assert said in document.text
     assert "903" in document.text

@@ -87,3 +87,72 @@ def test_without_dagsters_folder_no_connection_is_added_changed_or_removed(cli: 
         assert "and there is no such folder" in refused.stderr
         assert cli("connection", "list", "--json").stdout == before
     assert cli("connection", "add", "other").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["prompt", "acme", "E\udcff1"],
+        ["status", "\udcff"],
+        ["sync", "\udcff"],
+        ["employee", "map", "acme", "\udcff", "1"],
+    ],
+    ids=["prompt", "status", "sync", "map"],
+)
+def test_bytes_that_are_no_text_are_refused_as_input(cli: Cli, words: list[str]) -> None:
+    assert cli("connection", "add", "acme").returncode == 0
+    refused = cli(*words)
+    assert refused.returncode == 2, refused.stderr
+    assert refused.stderr.startswith("GoalsConfigError: ")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "what_to_do"),
+    [
+        ("--workspace-gid", "abc", "Copy the number alone"),
+        ("--token-ref", "zz", "such as env:ASANA_ACCESS_TOKEN"),
+        ("--base-url", "https://app.asana.com.evil/", "PERFCOPILOT_ASANA_HOSTS"),
+        ("--requests-per-minute", "0", "1,500"),
+    ],
+)
+def test_a_wrong_setting_says_of_which_connection_and_what_to_do(
+    cli: Cli, setting: str, value: str, what_to_do: str
+) -> None:
+    assert cli("connection", "add", "acme").returncode == 0
+    refused = cli("connection", "set", "acme", setting, value)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("GoalsConfigError: connection acme: ")
+    assert what_to_do in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["sync", "plan", "status", "connection check", "employee list", "receipt"])
+def test_a_missing_database_names_the_connection_that_was_asked_for(cli: Cli, command: str) -> None:
+    nowhere = {"PERFCOPILOT_DATABASE_URL": "postgresql://somebody:hunter2@127.0.0.1:1/goals"}
+    refused = cli(*command.split(), "acme", **nowhere)
+    assert refused.returncode == 7
+    assert refused.stderr.startswith("GoalsStoreError: connection acme: ")
+    assert "hunter2" not in refused.stderr
+
+
+def test_a_configured_database_need_not_be_there_to_say_where_it_is(cli: Cli) -> None:
+    url = "postgresql://somebody:hunter2@127.0.0.1:1/goals"
+    said = cli("database-url", PERFCOPILOT_DATABASE_URL=url)
+    assert (said.returncode, said.stdout) == (0, f"{url}\n")
+
+
+def test_a_home_that_cannot_be_a_folder_is_a_wrong_setting(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    for home in (file, file / "below"):
+        refused = cli("status", PERFCOPILOT_DATABASE_URL="", PERFCOPILOT_HOME=str(home))
+        assert refused.returncode == 2
+        assert refused.stderr.startswith("GoalsConfigError: the folder for local state")
+        assert "Set PERFCOPILOT_HOME" in refused.stderr
+
+
+def test_a_gid_with_blanks_around_it_is_shown_as_it_was_stored(cli: Cli, roster: Path) -> None:
+    with Sandbox(small_company(), token=TOKEN) as asana:
+        connect(cli, asana, roster)
+    mapped = cli("employee", "map", "acme", "E3", " 19 ")
+    assert mapped.returncode == 0
+    assert "E3 is Asana user 19. " in mapped.stdout

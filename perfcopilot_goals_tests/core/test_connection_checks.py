@@ -7,7 +7,6 @@ import pytest
 
 from perfcopilot_goals.core.connection_checks import (
     ROWS_SHOWN,
-    STALE_AFTER,
     count_judged,
     every_connection_works,
     judge,
@@ -17,6 +16,7 @@ from perfcopilot_goals.core.connection_checks import (
     with_ended_runs,
 )
 from perfcopilot_goals.domain.connection import ConnectionHealth, EndedRun
+from perfcopilot_goals.domain.limits import STALE_AFTER
 
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -142,12 +142,12 @@ def test_a_run_that_died_without_a_word_counts_as_failed_unless_something_later_
 def test_the_table_has_a_row_for_each_connection_with_a_link_to_its_run() -> None:
     failed = health("zeta", state="failed", error_code="AsanaAccessError", remedy="Renew the token")
     table = render_table(judge([health(), failed, health("new", **NEW)]), NOON, RUNS).split("\n")
-    assert table[0] == "| connection | state | last complete | age | what to do | run |"
+    assert table[0] == "| connection | last complete | age | error or state | what to do | run |"
     assert table[2] == (
-        f"| zeta | AsanaAccessError | 2026-03-02 11:00 UTC | 1 h | Renew the token | [01234567]({RUNS}0123456789ab) |"
+        f"| zeta | 2026-03-02 11:00 UTC | 1 h | AsanaAccessError | Renew the token | [01234567]({RUNS}0123456789ab) |"
     )
-    assert table[3].startswith("| new | never synced | never |  | Sync it: perfcopilot-goals sync new")
-    assert table[4] == f"| acme | works | 2026-03-02 11:00 UTC | 1 h |  | [01234567]({RUNS}0123456789ab) |"
+    assert table[3].startswith("| new | never |  | never synced | Sync it: perfcopilot-goals sync new")
+    assert table[4] == f"| acme | 2026-03-02 11:00 UTC | 1 h | works |  | [01234567]({RUNS}0123456789ab) |"
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_the_table_has_a_row_for_each_connection_with_a_link_to_its_run() -> Non
 def test_no_text_leaves_its_cell(hostile: str) -> None:
     failed = health(state="failed", error_code="GoalsConfigError", remedy=hostile)
     *_, row = render_table(judge([failed]), NOON, RUNS).split("\n")
-    assert row.startswith("| acme | GoalsConfigError |")
+    assert row.startswith("| acme | 2026-03-02 11:00 UTC | 1 h | GoalsConfigError |")
     # Pipes that are no escaped text are the seven around six cells.
     plain = row.replace("\\\\", "")
     assert plain.count("|") - plain.count("\\|") == 7

@@ -95,6 +95,20 @@ def test_the_sync_log_has_what_the_sync_cost_and_by_which_route(running: Running
     }
 
 
+def test_each_materialization_has_the_same_numbers_to_plot(running: Running) -> None:
+    result = running.sync()
+    sent = {table: metadata_of(result, table) for table in SLICE_TABLES}
+    for shown in sent.values():
+        assert {"rows", "seconds", "requests", "throttled", "pages"} <= shown.keys()
+    assert sum(shown["requests"] for shown in sent.values()) == running.asana.count()
+    assert {table for table, shown in sent.items() if shown["requests"]} == {"raw_workspace_goals", "subgoals"}
+    assert {table for table, shown in sent.items() if "truncated_employees" in shown} == {
+        "owned_goals",
+        "prompt_blocks",
+    }
+    assert sent["raw_workspace_goals"]["workspace_gid"] == running.world.workspace_gid
+
+
 def test_the_next_sync_begins_with_the_route_that_worked(running: Running) -> None:
     running.sync()
     first = running.asana.count()
@@ -244,7 +258,7 @@ def test_a_response_of_another_shape_is_reported_with_connection_request_object_
 ) -> None:
     running.asana.faults = Script().on(edited(changes), path=path)
     assert failure(running.sync()) == (
-        f"AsanaContractError: connection {running.name}: {what}; nothing was written. Run it again; if the error "
+        f"AsanaContractError: connection {running.name}: {what}; no block was changed. Run it again; if the error "
         "stays, Asana's API has changed: upgrade perfcopilot-goals or report it"
     )
 
@@ -256,7 +270,7 @@ def test_a_request_that_asana_rejects_is_reported_and_changes_nothing(running: R
     running.asana.faults = Script().on(faults.status(400, "opt_fields: Unknown field"), path="/goals")
     assert failure(running.sync()).startswith(
         f"AsanaContractError: connection {running.name}: GET /goals answered 400: Asana refused the request's fields "
-        "or parameters; nothing was written. Check the connection's base URL."
+        "or parameters; no block was changed. Check the connection's base URL."
     )
     assert running.slices() == before
 

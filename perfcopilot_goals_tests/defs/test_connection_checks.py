@@ -106,12 +106,12 @@ def test_of_31_connections_the_six_broken_ones_are_named_with_their_remedies(com
     assert list(table)[:6] == sorted(BROKEN), "broken first"
     assert len(table) == 31
     for name, (error, remedy) in BROKEN.items():
-        state, complete, _, what_to_do, link = table[name]
+        complete, _, state, what_to_do, link = table[name]
         assert (state, complete) == (error, "never")
         assert remedy.format(name=name) in what_to_do
         (run_id,) = [row["run_id"] for row in company.sync_log(name)]
         assert f"(http://127.0.0.1:3000/runs/{run_id})" in link
-    assert {cells[0] for name, cells in table.items() if name.startswith("works-")} == {"works"}
+    assert {cells[2] for name, cells in table.items() if name.startswith("works-")} == {"works"}
     stale, *_ = evaluated(company, "no_connection_is_stale")
     assert told(stale)["ids"].split(", ") == sorted(BROKEN), "never complete is stale at once"
     assert "Looked at 31 connections: 6 do not work, 6 are stale, 0 are truncated." in str(result.skip_reason)
@@ -169,7 +169,7 @@ def test_a_killed_run_is_named_though_it_could_not_say_so(running: Running, real
     works, *_ = evaluated(running, "every_connection_works")
     table = rows_of(told(works)["table"])
     for name, of_run in ((running.name, run_id), (other, never_began.run_id)):
-        assert table[name][0] == "Interrupted"
+        assert table[name][2] == "Interrupted"
         assert f"perfcopilot-goals sync {name}" in table[name][3]
         assert of_run in table[name][4]
 
@@ -230,7 +230,7 @@ def test_truncated_connections_are_counted_whichever_was_synced(running: Running
         )
     tick(running, None)
     newest, *_ = evaluated(running, "no_connection_is_truncated")
-    assert told(newest) == {"count": 1, "ids": f"{running.name}: 2"}
+    assert told(newest) == {"count": 1, "limit": 200, "ids": f"{running.name}: 2"}
 
 
 def test_unread_lists_and_a_missing_roster_are_warnings(running: Running) -> None:
@@ -246,8 +246,8 @@ def test_unread_lists_and_a_missing_roster_are_warnings(running: Running) -> Non
     newest, *_ = evaluated(running, "every_connection_works")
     assert (newest.passed, newest.severity) == (False, dg.AssetCheckSeverity.WARN)
     table = rows_of(told(newest)["table"])
-    assert table[running.name][0] == "1 lists of sub-goals unread"
-    assert table[other][0] == "no roster"
+    assert table[running.name][2] == "1 lists of sub-goals unread"
+    assert table[other][2] == "no roster"
 
 
 def test_a_database_that_is_away_evaluates_nothing_and_is_looked_at_again(running: Running) -> None:

@@ -110,11 +110,11 @@ def test_the_broken_ones_are_named_with_their_remedies_first_six_and_then_all(
     table = rows_of(seen["table"])
     assert list(table) == [*sorted(SIX), *WORKING], "broken first"
     for name, (error, remedy) in SIX.items():
-        state, complete, _, what_to_do, link = table[name]
+        complete, _, state, what_to_do, link = table[name]
         assert (state, complete) == (error, "never")
         assert remedy.format(name=name) in what_to_do
         assert f"/runs/{launched[name]})" in link
-    assert {table[name][0] for name in WORKING} == {"works"}
+    assert {table[name][2] for name in WORKING} == {"works"}
 
     with psycopg.connect(database_url) as conn:
         conn.execute("update perfcopilot_goals.connections set workspace_gid = null where connection like 'works-%'")

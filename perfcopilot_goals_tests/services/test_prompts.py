@@ -29,9 +29,11 @@ def synced(database: Database) -> Database:
 
 
 def test_a_block_comes_as_it_is_stored(synced: Database) -> None:
-    stored, failed_with = find_prompt(synced, "acme", "E1")
+    stored, unfinished = find_prompt(synced, "acme", "E1")
     assert (stored.block, stored.reason) == (BLOCK, "owns_no_goals")
-    assert (stored.roster_changed, failed_with) == (False, None)
+    assert (stored.roster_changed, stored.workspace_changed, stored.incomplete_goals) == (False, False, [])
+    assert unfinished is None
+    assert 0 <= stored.age_seconds < 60
 
 
 def test_a_block_says_that_a_later_sync_failed_and_that_the_roster_changed(synced: Database) -> None:
@@ -39,8 +41,10 @@ def test_a_block_says_that_a_later_sync_failed_and_that_the_roster_changed(synce
         import_employees(conn, "acme", [Employee("E1", "Ana", "ana@example.com", "11")])
         begin_sync(conn, "acme", "run-2")
         fail_sync(conn, "acme", "run-2", "AsanaAccessError")
-    stored, failed_with = find_prompt(synced, "acme", "E1")
-    assert (stored.block, stored.roster_changed, failed_with) == (BLOCK, True, "AsanaAccessError")
+    stored, unfinished = find_prompt(synced, "acme", "E1")
+    assert (stored.block, stored.roster_changed) == (BLOCK, True)
+    assert unfinished
+    assert (unfinished.state, unfinished.error_code) == ("failed", "AsanaAccessError")
 
 
 def test_an_earlier_block_is_not_shown_without_the_failure_that_a_sync_mends_meanwhile(synced: Database) -> None:
@@ -49,8 +53,10 @@ def test_an_earlier_block_is_not_shown_without_the_failure_that_a_sync_mends_mea
         fail_sync(conn, "acme", "run-2", "AsanaAccessError")
 
     with meanwhile(synced, "syncs", lambda conn: begin_sync(conn, "acme", "run-3")):
-        stored, failed_with = find_prompt(synced, "acme", "E1")
-    assert (stored.block, failed_with) == (BLOCK, "AsanaAccessError")
+        stored, unfinished = find_prompt(synced, "acme", "E1")
+    assert stored.block == BLOCK
+    assert unfinished
+    assert (unfinished.run_id, unfinished.error_code) == ("run-2", "AsanaAccessError")
 
 
 def test_the_block_of_an_earlier_asana_user_is_not_shown(synced: Database) -> None:

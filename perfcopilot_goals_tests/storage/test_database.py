@@ -304,8 +304,10 @@ def test_an_error_of_sqlalchemy_reveals_neither_statement_nor_values(database: D
     add(database, "acme")
     employees = sql_table("employees")
     row = {"connection": "acme", "employee_id": CANARY, "full_name": CANARY, "email": None, "updated_at": sa.func.now()}
-    for values in (row, row | {"connection": CANARY, "email": ""}, row | {"employee_id": "\0"}):
-        with pytest.raises(GoalsStoreError) as caught, database.connect("writing") as conn:
+    unstorable = row | {"employee_id": "\0", "email": ""}
+    for values in (row, row | {"connection": CANARY, "email": ""}, unstorable):
+        kind = GoalsConfigError if values is unstorable else GoalsStoreError
+        with pytest.raises(kind) as caught, database.connect("writing") as conn:
             conn.execute(sa.insert(employees).values(values))
         assert CANARY not in error_texts(caught.value)
         assert "insert" not in error_texts(caught.value).lower()

@@ -91,6 +91,7 @@ def suggest(session: Session, name: str, apply: bool, as_json: bool) -> None:
 @pass_session
 def map_(session: Session, name: str, employee_id: str, gid: str) -> None:
     """Link an employee to their Asana user."""
+    gid = gid.strip()
     before = services.mapping.set_mapping(session.database, name, employee_id, gid)
     if before not in (None, gid):
         echo(f"{employee_id} was Asana user {before}. The block with that user's goals is gone.")
