@@ -118,7 +118,7 @@ def acme(database: Database) -> Database:
         add_connection(conn, connection)
         import_employees(conn, "acme", people)
     block = frame("prompt_blocks", [("E1", BLOCK, 1, 1, 0, False, [], "ok")])
-    write(database, block, table="prompt_blocks", synced_at=dt.datetime.now(dt.UTC))
+    write(database, block, table="prompt_blocks", synced_at=dt.datetime.now(dt.UTC), is_last=True)
     return database
 
 
