@@ -131,8 +131,8 @@ def error_of(path: str, response: Response) -> Retryable | Refused | AsanaContra
     if status in (401, 402, 403, 451) and response.content_type == "text/html":
         # Asana refuses in JSON. A page for people is a company proxy's, and says nothing of the token or the goal.
         return AsanaContractError(
-            f"GET {path}: status {status} with content-type 'text/html' came from something in between; nothing was "
-            "written",
+            f"GET {path}: status {status} with content-type 'text/html' came from something in between; no block "
+            "was changed",
             action="Check the proxy or the connection's base URL",
         ).answered(status)
     if status in (400, 401, 402, 403, 404, 451):

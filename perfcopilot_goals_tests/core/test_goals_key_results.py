@@ -98,8 +98,8 @@ def test_a_subgoal_of_another_shape_is_reported_with_request_object_and_field(ro
     with pytest.raises(AsanaContractError) as refused:
         parse_subgoals({"99": [goal_json("8")], "100": [goal_json("9", due_on=CANARY)]}, route=route)
     assert str(refused.value).startswith(
-        f"AsanaContractError: {request_}: object 9: field due_on is other text, not a date written YYYY-MM-DD; nothing "
-        "was written. Run it again; "
+        f"AsanaContractError: {request_}: object 9: field due_on is other text, not a date written YYYY-MM-DD; no "
+        "block was changed. Run it again; "
     )
     assert CANARY not in error_texts(refused.value)
 
