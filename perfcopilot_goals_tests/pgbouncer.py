@@ -27,8 +27,6 @@ def pgbouncer(url: str, **settings: object) -> Iterator[str]:
     given = conninfo_to_dict(url)
     # It does not run as root.
     user = "nobody" if getpass.getuser() == "root" else None
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for key, value in settings.items():
@@ -36,7 +34,6 @@ def pgbouncer(url: str, **settings: object) -> Iterator[str]:
                 settings[key] = shutil.copy(value, folder)
         lines = {
             "listen_addr": "127.0.0.1",
-            "listen_port": port,
             "unix_socket_dir": "",
             "auth_type": "scram-sha-256",
             "auth_file": folder / "users",
@@ -49,22 +46,36 @@ def pgbouncer(url: str, **settings: object) -> Iterator[str]:
         if user:
             for path in (folder, *folder.iterdir()):
                 shutil.chown(path, user)
-        pooler = subprocess.Popen(
-            [PROGRAM, "--quiet", str(folder / "ini")],
-            user=user,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        pooler, port = _start(folder / "ini", user)
         try:
-            _wait_for(port, pooler)
             yield url.replace(f":{given['port']}/", f":{port}/")
         finally:
             pooler.kill()
             pooler.wait()
 
 
-def _wait_for(port: int, pooler: "subprocess.Popen[bytes]") -> None:
+def _start(configuration: Path, user: str | None) -> tuple["subprocess.Popen[bytes]", int]:
+    """The running pooler and its port. Somebody else may take a port that was free, so up to three are tried."""
+    regular = configuration.read_text()
+    for _ in range(3):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port: int = free.getsockname()[1]
+        configuration.write_text(f"{regular}listen_port = {port}\n")
+        pooler = subprocess.Popen(
+            [str(PROGRAM), "--quiet", str(configuration)],
+            user=user,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        if _has_started(port, pooler):
+            return pooler, port
+        pooler.kill()
+        pooler.wait()
+    raise AssertionError("pgbouncer did not start")
+
+
+def _has_started(port: int, pooler: "subprocess.Popen[bytes]") -> bool:
     deadline = time.monotonic() + 20
     while pooler.poll() is None and time.monotonic() < deadline:
         try:
@@ -72,5 +83,6 @@ def _wait_for(port: int, pooler: "subprocess.Popen[bytes]") -> None:
         except OSError:
             time.sleep(0.02)
         else:
-            return
-    raise AssertionError("pgbouncer did not start")
+            # Not where somebody else answers at that port.
+            return pooler.poll() is None
+    return False
