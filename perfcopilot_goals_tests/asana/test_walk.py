@@ -326,7 +326,7 @@ def test_refusals_count_more_than_one_goal_that_says_the_route_is_unknown(settin
 
 def test_refusals_do_not_keep_all_others_waiting_in_line(connect: Connect) -> None:
     """A token that may read no sub-goals was refused goal by goal, for half an hour with a few thousand goals."""
-    with serve(family_world(100, 0), routes="both", faults=faults.in_turn(FORBIDDEN, faults.slow(0.05))) as asana:
+    with serve(family_world(100, 0), routes="both", faults=faults.in_turn(FORBIDDEN, faults.slow(0.5))) as asana:
         assert isinstance(refusal(walk(connect(asana), asana)), AsanaAccessError)
         assert asana.max_in_flight > 20
 
@@ -526,7 +526,7 @@ def test_a_refusal_ends_the_walk_also_while_other_workers_hang(connect: Connect)
         before = time.monotonic()
         with raises(AsanaAccessError, "401"):
             walk(connect(asana), asana)
-        assert time.monotonic() - before < 3
+        assert time.monotonic() - before < 30
     assert workers_alive() == []
 
 
@@ -605,7 +605,7 @@ def test_a_passing_storm_costs_only_the_requests_it_rejected(connect: Connect) -
 
 
 def test_b23_never_more_than_fifty_are_in_flight(connect: Connect) -> None:
-    with serve(family_world(250, 0), routes="both", latency_seconds=0.03) as asana:
+    with serve(family_world(250, 0), routes="both", latency_seconds=0.4) as asana:
         walk(connect(asana), asana)
         assert 25 <= asana.max_in_flight <= IN_FLIGHT
         assert asana.rejected == 0
@@ -648,8 +648,9 @@ def test_f2_ctrl_c_ends_the_walk_though_every_worker_waits_for_a_response(goal: 
         before = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             walk(connect(asana), asana, on_goal=interrupt)
-        assert time.monotonic() - before < 2
+        assert time.monotonic() - before < 20
         assert workers_alive() == []
+        time.sleep(0.5)  # the server still counts what was under way
         sent = asana.count()
         time.sleep(0.1)
         assert asana.count() == sent <= goal + IN_FLIGHT
@@ -663,7 +664,8 @@ def test_f2_ctrl_c_ends_the_walk_though_every_worker_waits_for_its_turn(connect:
     with serve(family_world(200, 0), routes="both") as asana:
         before = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
-            walk(connect(asana, clock=Clock(), requests_per_minute=150), asana, on_goal=interrupt)
-        assert time.monotonic() - before < 2
-        assert asana.count() == 2
+            walk(connect(asana, clock=Clock(), requests_per_minute=60), asana, on_goal=interrupt)
+        # Workers that went on would send one request a second, for fifty seconds and more.
+        assert time.monotonic() - before < 15
+        assert asana.count() <= 5
     assert workers_alive() == []

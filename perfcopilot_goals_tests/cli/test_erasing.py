@@ -233,11 +233,11 @@ def test_an_erasure_takes_as_long_as_it_needs(
     unsynced: Cli, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It reads all of Dagster's events. The limits of a sync once ended it, again and again."""
-    hasty = f"{database_url}?options=-c%20statement_timeout%3D300ms%20-c%20lock_timeout%3D300ms"
+    hasty = f"{database_url}?options=-c%20statement_timeout%3D1s%20-c%20lock_timeout%3D1s"
     monkeypatch.setenv("PERFCOPILOT_DATABASE_URL", hasty)
     with psycopg.connect(database_url) as busy:
         busy.execute("lock table perfcopilot_goals.goal_versions")
-        ends = threading.Timer(1, busy.rollback)
+        ends = threading.Timer(2, busy.rollback)
         ends.start()
         erased = unsynced("employee", "erase", "acme", "E003", "--yes", "--verify", "Quilla")
         ends.join()

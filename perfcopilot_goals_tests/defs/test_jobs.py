@@ -14,6 +14,7 @@ from perfcopilot_goals.storage.locks import token_lock
 from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.defs.running_instance import TOKEN, Running, error_code, failure
 from perfcopilot_goals_tests.scripted_faults import Script
+from perfcopilot_goals_tests.storage.examples import eventually
 
 STEPS = {"set_workspace": "change_connection", "match_employees": "match_users"}
 PEOPLE = ("Ada", "Ben", "Cleo", "Thimble", "example.com", "Grow web traffic", TOKEN)
@@ -177,7 +178,15 @@ def test_matching_names_ids_and_maps_nobody_until_told_to(running: Running) -> N
 
 def test_a_job_waits_while_a_sync_has_the_token(running: Running) -> None:
     """It asks Asana as a sync does, so that the two together keep to the token's limit."""
-    with token_lock(running.database, token_identity(TOKEN)):
+    # The sessions of whoever has the token and of whoever waits for it do nothing else.
+    query = (
+        "select 1 from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() "
+        "and query like '%pg_try_advisory_lock%'"
+    )
+    with (
+        token_lock(running.database, token_identity(TOKEN)),
+        psycopg.connect(running.database.url, autocommit=True) as admin,
+    ):
         ended = threading.Event()
         results: list[dg.ExecuteInProcessResult] = []
 
@@ -187,7 +196,8 @@ def test_a_job_waits_while_a_sync_has_the_token(running: Running) -> None:
 
         thread = threading.Thread(target=work)
         thread.start()
-        assert not ended.wait(1.5)
+        eventually(lambda: admin.execute(query).rowcount == 2)
+        assert not ended.is_set()
         assert running.asana.count() == 0
     thread.join()
     (result,) = results

@@ -31,7 +31,7 @@ def states(url: str, name: str = ONE) -> list[str]:
 
 
 def wait_until_asked(asana: Sandbox, so_often: int) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while asana.count() < so_often:
         assert time.monotonic() < end, "the sync never asked"
         time.sleep(0.01)
@@ -91,7 +91,7 @@ def test_a_sync_that_waits_for_the_rate_limit_stops_at_once_on_a_signal(storm: S
     wait_until_asked(storm.asana, before + 1)
     time.sleep(0.2)
     os.kill(pid, signal.SIGINT)
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while os.waitpid(pid, os.WNOHANG) == (0, 0):
         assert time.monotonic() < end, "it went on waiting"
         time.sleep(0.05)

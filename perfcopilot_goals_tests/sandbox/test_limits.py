@@ -51,13 +51,13 @@ def test_one_call_too_many_in_flight_is_rejected(world: World) -> None:
 
     def hold(request: Request, response: Response) -> Response:
         if response.status == 200:
-            entered.wait(5)
-            release.wait(5)
+            entered.wait(60)
+            release.wait(60)
         return response
 
     with Sandbox(world, max_concurrent=2, faults=hold) as asana, ThreadPoolExecutor(2) as workers:
         held = [workers.submit(ask, asana, "/users/me") for _ in range(2)]
-        entered.wait(5)
+        entered.wait(60)
         refused = ask(asana, "/users/me")
         release.set()
         assert [response.result().status_code for response in held] == [200, 200]
@@ -76,7 +76,7 @@ def test_calls_in_flight_are_counted_by_token(world: World) -> None:
     entered = threading.Barrier(3)
 
     def hold(request: Request, response: Response) -> Response:
-        entered.wait(5)
+        entered.wait(60)
         return response
 
     with (

@@ -162,4 +162,4 @@ def meanwhile(database: Database, table: str, change: Callable[[sa.Connection], 
 def eventually(holds: Callable[[], bool]) -> None:
     """Assert that something becomes true soon."""
     pause = threading.Event()
-    assert any(holds() or pause.wait(0.05) for _ in range(200))
+    assert any(holds() or pause.wait(0.05) for _ in range(1200))

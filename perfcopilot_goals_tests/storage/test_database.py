@@ -211,16 +211,16 @@ def test_settings_of_one_block_do_not_reach_the_next(unused: Database) -> None:
 def test_maintenance_outlasts_the_limits_and_leaves_them_to_the_next_block(
     unused: Database, how: dict[str, bool]
 ) -> None:
-    hasty = Database(f"{unused.url}?options=-c%20statement_timeout%3D90ms%20-c%20lock_timeout%3D90ms")
+    hasty = Database(f"{unused.url}?options=-c%20statement_timeout%3D500ms%20-c%20lock_timeout%3D500ms")
     try:
         backend(hasty)
         with pytest.raises(GoalsStoreError), hasty.connect("sleeping", **how) as conn:
-            conn.exec_driver_sql("select pg_sleep(0.3)")
+            conn.exec_driver_sql("select pg_sleep(0.8)")
         with hasty.connect("sleeping", maintenance=True, **how) as conn:
-            conn.exec_driver_sql("select pg_sleep(0.3)")
+            conn.exec_driver_sql("select pg_sleep(0.8)")
             assert conn.exec_driver_sql("show idle_in_transaction_session_timeout").scalar() == "0"
         for _ in range(KEPT_CONNECTIONS + 1):
-            assert one_value(hasty, "show statement_timeout") == "90ms"
+            assert one_value(hasty, "show statement_timeout") == "500ms"
     finally:
         hasty.close()
 

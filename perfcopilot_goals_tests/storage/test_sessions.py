@@ -93,7 +93,7 @@ def test_in_session_mode_a_lost_line_releases_the_token(pooled: Database, databa
     ours = "locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())"
     with psycopg.connect(database_url, autocommit=True) as admin:
         with token_lock(pooled, TOKEN):
-            admin.execute(f"select pg_terminate_backend(pid) from pg_locks where {ours}")
+            admin.execute(f"select pg_terminate_backend(pid, 20000) from pg_locks where {ours}")
         with token_lock(pooled, TOKEN, wait_seconds=0):
             assert admin.execute(f"select count(*) from pg_locks where {ours}").fetchone() == (1,)
 
@@ -171,7 +171,7 @@ def test_a_pooler_without_a_second_session_is_reported_as_a_limit(database_url: 
         began = time.monotonic()
         with pytest.raises(GoalsStoreError, match="the limit of connections is reached"):
             _one(Database(f"{url}?connect_timeout=2"))
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60
 
 
 @pytest.mark.fault("E31")

@@ -443,7 +443,7 @@ def test_two_replaces_of_one_slice_at_once_leave_the_rows_of_one(database: Datab
 
         def replace(run: str, turn: int = turn, start: threading.Barrier = start) -> None:
             rows = raw_goals(*(f"{turn}{number:03}" for number in range(sizes[run])))
-            start.wait(10)
+            start.wait(60)
             write(database, rows, run_id=f"{run}-{turn}", synced_at=MONDAY + dt.timedelta(hours=turn))
 
         with ThreadPoolExecutor(2) as threads:
