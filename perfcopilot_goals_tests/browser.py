@@ -11,8 +11,15 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-# As root, and in a container, Chromium has no sandbox of its own. The others keep it from asking for hosts of its own.
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+# As root, and in a container, Chromium has no sandbox of its own and little shared memory. Background networking and
+# updates would ask for hosts of its own.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 
 
 def find_chromium() -> str | None:
@@ -24,7 +31,7 @@ def find_chromium() -> str | None:
 def chromium() -> Iterator[Browser]:
     """A browser of its own, with no profile."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS, timeout=120_000)
         try:
             yield browser
         finally:

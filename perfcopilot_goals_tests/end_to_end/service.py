@@ -3,6 +3,7 @@
 Add here what tests of the service ask or press; the mutations are those that the UI's pages send.
 """
 
+import datetime as dt
 import json
 import os
 import signal
@@ -43,9 +44,11 @@ _BACKFILL = """mutation LaunchPartitionBackfill($backfillParams: LaunchBackfillP
 _BACKFILL_STATUS = """query($id: String!) { partitionBackfillOrError(backfillId: $id) {
   ... on PartitionBackfill { status error { message } } } }"""
 _SENSOR = """query($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) {
-  ... on Sensor { sensorState { id status ticks(limit: 1) { timestamp } } } } }"""
+  ... on Sensor { sensorState { id status ticks(limit: 1) { timestamp status } } } } }"""
 _STOP_SENSOR = """mutation($id: String!) { stopSensor(id: $id) {
   ... on StopSensorMutationResult { instigationState { status } } ... on PythonError { message } } }"""
+_START_SENSOR = """mutation($selector: SensorSelector!) { startSensor(sensorSelector: $selector) {
+  ... on Sensor { sensorState { status } } ... on PythonError { message } } }"""
 _SCHEDULE = """query($selector: ScheduleSelector!) { scheduleOrError(scheduleSelector: $selector) {
   ... on Schedule { scheduleState { id status ticks { tickId status timestamp runIds } } } } }"""
 _STOP_SCHEDULE = """mutation($id: String!) { stopRunningSchedule(id: $id) {
@@ -71,7 +74,9 @@ class Service:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        self._environment = environment
+        # Unless the test sets a schedule, it does not tick while the test runs, at whatever hour that is.
+        hour = (dt.datetime.now(dt.UTC) + dt.timedelta(hours=12)).hour
+        self._environment = {"PERFCOPILOT_SYNC_CRON": f"17 {hour} * * *"} | environment
         self._log = log
         self._options = options or ("--no-demo",)
         self._process: subprocess.Popen[bytes] | None = None
@@ -233,15 +238,20 @@ class Service:
         return backfill["status"]  # type: ignore[no-any-return]
 
     def last_tick(self, name: str) -> float:
-        """When the sensor looked last, as a Unix time; 0 if it has not."""
+        """When the sensor began to look last, as a Unix time; 0 if it has not, or is at it."""
         state = self.ask(_SENSOR, selector=_REPOSITORY | {"sensorName": name})["sensorOrError"]["sensorState"]
-        return max((tick["timestamp"] for tick in state["ticks"]), default=0.0)
+        return max((tick["timestamp"] for tick in state["ticks"] if tick["status"] != "STARTED"), default=0.0)
 
     def stop_sensor(self, name: str) -> None:
         """Switch it off on its page."""
         state = self.ask(_SENSOR, selector=_REPOSITORY | {"sensorName": name})["sensorOrError"]["sensorState"]
         stopped = self.ask(_STOP_SENSOR, id=state["id"])["stopSensor"]
         assert stopped == {"instigationState": {"status": "STOPPED"}}, stopped
+
+    def start_sensor(self, name: str) -> None:
+        """Switch it on again on its page."""
+        started = self.ask(_START_SENSOR, selector=_REPOSITORY | {"sensorName": name})["startSensor"]
+        assert started == {"sensorState": {"status": "RUNNING"}}, started
 
     def schedule(self) -> dict[str, Any]:
         """State and ticks, the newest first."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
@@ -28,7 +28,10 @@ TOKEN = "token-typed-into-the-page-3e9a"
 SECRET = "shared-with-the-proxy-9b02"
 SECONDS = 120.0
 AXE = files("axe_playwright_python").joinpath("axe.min.js")
+PAGE_MS = 60_000
 TABS = ("integrations", "employees", "goals", "syncs", "audit")
+
+expect.set_options(timeout=PAGE_MS)
 
 
 def free_port() -> int:
@@ -76,6 +79,13 @@ def managed(world_csv: str) -> str:
     return "\n".join([f"{head},manager_email", *(f"{x},{managers.get(x.split(',')[0], '')}" for x in lines), ""])
 
 
+def new_page(browser: Browser, **context: Any) -> Page:
+    """A page of a context of its own, with a busy machine's patience."""
+    page = browser.new_context(**context).new_page()
+    page.set_default_timeout(PAGE_MS)
+    return page
+
+
 def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).first.click()
 
@@ -90,7 +100,7 @@ def test_from_nothing_to_a_block_and_a_manager_sees_two_reports(
     env = environment(tmp_path, PERFCOPILOT_DATABASE_URL=database_url)
     del env["ASANA_ACCESS_TOKEN"]
     with serving(env, tmp_path / "admin.log", "Admin page, for one browser and once") as link:
-        page = browser.new_context().new_page()
+        page = new_page(browser)
         connect(page, link, asana)
         upload_and_map(page, link, asana, tmp_path)
         sync(page)
@@ -175,8 +185,7 @@ def check_every_page(browser: Browser, page: Page, root: str) -> None:
     for theme in themes:
         for width in (400, 1280):
             size: ViewportSize = {"width": width, "height": 900}
-            context = browser.new_context(color_scheme=theme, viewport=size, storage_state=state)
-            look = context.new_page()
+            look = new_page(browser, color_scheme=theme, viewport=size, storage_state=state)
             for address in addresses:
                 look.goto(address)
                 look.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
@@ -184,7 +193,7 @@ def check_every_page(browser: Browser, page: Page, root: str) -> None:
                 found = look.evaluate("axe.run().then(r => r.violations.map(v => [v.id, v.nodes[0].html]))")
                 assert found == [], (address, theme, width)
                 assert look.evaluate("document.documentElement.scrollWidth") <= width, (address, width)
-            context.close()
+            look.context.close()
 
 
 def see_as_manager(browser: Browser, address: str) -> None:
@@ -192,7 +201,7 @@ def see_as_manager(browser: Browser, address: str) -> None:
 
     def as_user(email: str) -> Page:
         headers = {"X-Forwarded-Email": email, "X-Perfcopilot-Proxy": SECRET}
-        return browser.new_context(extra_http_headers=headers).new_page()
+        return new_page(browser, extra_http_headers=headers)
 
     boss = as_user("boss@example.com")
     boss.goto(address)

@@ -1,6 +1,7 @@
 """From a workspace to blocks through the command line, with right and with wrong input."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -180,9 +181,10 @@ def test_a_database_that_is_starting_up_is_waited_for_with_a_line_that_says_so(c
         url = database_url.replace(f":{given['port']}/", f":{door.port}/")
         done = cli("status", PERFCOPILOT_DATABASE_URL=url)
     assert done.returncode == 0
-    assert done.stderr.splitlines() == [
-        "Postgres is starting up or shutting down, and takes no connections yet; waiting up to 60 seconds for it."
-    ]
+    # The seconds that are left: what came before takes some on a busy machine.
+    says = r"Postgres is starting up or .*, and takes no connections yet; waiting up to (60|5\d) seconds for it\."
+    (line,) = done.stderr.splitlines()
+    assert re.fullmatch(says, line)
 
 
 def test_the_demo_needs_nothing_and_shows_what_the_product_does(tmp_path: Path) -> None:

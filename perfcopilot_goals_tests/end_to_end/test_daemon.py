@@ -25,7 +25,7 @@ NAMES = ["acme", "globex", "initech", "umbrella"]
 # In place of half a minute, of three minutes and of three hours.
 MONITORING = {"poll_interval_seconds": 5, "start_timeout_seconds": 60, "max_runtime_seconds": 60}
 # The code server sees at once that a run's process is gone.
-NOTICED_SECONDS = 15.0
+NOTICED_SECONDS = 60.0
 # Not those of the checks and of retention.
 SCHEDULE = "from perfcopilot_dagster.instigators where instigator_body like '%sync_goals_schedule%'"
 

@@ -13,6 +13,8 @@ from perfcopilot_goals_tests.cli.small_company import WORKSPACE, connect, small_
 from perfcopilot_goals_tests.end_to_end.service import Service, wait_for
 
 RUN_SECONDS = 120.0
+# Sensors look twice a minute; a busy machine takes longer.
+SENSOR_SECONDS = 180.0
 FORM = """query($selector: PipelineSelector!) { runConfigSchemaOrError(selector: $selector) {
   ... on RunConfigSchema { allConfigTypes { ... on CompositeConfigType { fields { name description } } } } } }"""
 
@@ -39,14 +41,14 @@ def form_of(ui: Service, job: str) -> dict[str, str]:
     return {f["name"]: f["description"] for of_type in types for f in of_type.get("fields", []) if f["description"]}
 
 
-def seen_after(ui: Service, moment: float) -> dict[str, Any]:
-    """The result of `every_connection_works` that was evaluated after that moment; a minute is what it may take."""
+def seen(ui: Service, success: bool, says: str) -> dict[str, Any]:
+    """The first result of `every_connection_works` that is so and has this in its table."""
 
-    def newer() -> dict[str, Any] | None:
+    def found() -> dict[str, Any] | None:
         check = ui.check("connections", "every_connection_works")
-        return check if check and check["timestamp"] > moment else None
+        return check if check and check["success"] is success and says in check["metadata"]["table"] else None
 
-    return wait_for(newer, 60.0, ui.log)
+    return wait_for(found, SENSOR_SECONDS, ui.log)
 
 
 def test_a_wrong_workspace_is_seen_found_and_mended_without_a_shell(cli: Cli, roster: Path, ui: Service) -> None:
@@ -55,16 +57,14 @@ def test_a_wrong_workspace_is_seen_found_and_mended_without_a_shell(cli: Cli, ro
         assert cli("connection", "set", "acme", "--workspace-gid", "404").returncode == 0
         broken = ui.launch("acme")
         assert ui.wait_for_end(broken, RUN_SECONDS) == "FAILURE"
-        ended = time.time()
-        check = seen_after(ui, ended)
-        assert (check["success"], check["severity"], check["partition"]) == (False, "ERROR", None)
+        check = seen(ui, False, f"/runs/{broken})")
+        assert (check["severity"], check["partition"]) == ("ERROR", None)
         told = check["metadata"]
         assert (told["count"], told["failed"], told["connections"], told["ids"]) == (1, 1, 1, "acme")
-        assert "| acme | GoalsConfigError | never |" in told["table"]
+        assert "| acme | never |  | GoalsConfigError |" in told["table"]
         assert "the job set_workspace in the UI" in told["table"]
-        assert f"/runs/{broken})" in told["table"]
-        stale = ui.check("connections", "no_connection_is_stale")
-        assert stale
+        # It is recorded a moment later.
+        stale = wait_for(lambda: ui.check("connections", "no_connection_is_stale"), SENSOR_SECONDS, ui.log)
         assert stale["metadata"]["ids"] == "acme"
 
         inspected = ui.launch_job("inspect_connection", "acme")
@@ -79,16 +79,16 @@ def test_a_wrong_workspace_is_seen_found_and_mended_without_a_shell(cli: Cli, ro
         assert ui.wait_for_end(mended, RUN_SECONDS) == "SUCCESS"
         healed = wait_for(
             lambda: [r for r in ui.runs("acme") if r["tags"].get("dagster/sensor_name") == "fixed_connection_sensor"],
-            90.0,
+            SENSOR_SECONDS,
             ui.log,
         )
         assert ui.wait_for_end(healed[0]["runId"], RUN_SECONDS) == "SUCCESS"
-        ended = time.time()
-        check = seen_after(ui, ended)
-        assert check["success"], check
-        assert "| acme | works |" in check["metadata"]["table"]
+        seen(ui, True, "| works |")
 
+        began = time.time()
         looked = ui.launch_job("check_connections", None)
         assert ui.wait_for_end(looked, RUN_SECONDS) == "SUCCESS"
         check = ui.check("connections", "every_connection_works") or {}
-        assert (check["runId"], check["success"]) == (looked, True)
+        # The latest result may be the sensor's, which may look once more; that the run had one, its own page says.
+        assert (check["timestamp"] > began, check["success"]) == (True, True)
+        assert "every_connection_works" in log_of(ui, looked)

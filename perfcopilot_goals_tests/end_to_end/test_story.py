@@ -106,6 +106,8 @@ def test_a_wrong_gid_fails_alone_says_how_to_mend_it_and_heals_by_sensor_and_by_
 
     wait_for(has_ticked, TICK_SECONDS, service.log)
     service.stop_schedule()
+    # A tick that is under way starts its runs yet.
+    wait_for(lambda: all(t["status"] != "STARTED" for t in service.schedule()["ticks"]), RUN_SECONDS, service.log)
     wait_for(lambda: all(r["status"] in ("SUCCESS", "FAILURE") for r in service.syncs()), RUN_SECONDS, service.log)
     for run in service.syncs():
         assert run["tags"]["dagster/schedule_name"] == "sync_goals_schedule"

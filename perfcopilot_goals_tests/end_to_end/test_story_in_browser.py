@@ -42,6 +42,8 @@ MOST_CLICKS = Counter(
     }
 )
 
+expect.set_options(timeout=PAGE_MS)
+
 
 class Person:
     """Somebody at the UI; `clicks` counts what they click, by what they are about."""
