@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from perfcopilot_goals.core.reports import find_reports
 from perfcopilot_goals.domain.employee import Employee
+from perfcopilot_goals_tests.core.examples import usual
 
 
 def roster(*pairs: tuple[str, str | None]) -> list[Employee]:
@@ -45,6 +46,7 @@ def test_in_a_circle_each_is_found_once_and_nobody_is_their_own_report() -> None
 NAMES = st.sampled_from(["a", "b", "c", "d", ""])
 
 
+@usual
 @given(st.lists(st.tuples(NAMES, st.one_of(st.none(), NAMES)), max_size=8))
 def test_any_roster_has_an_end_and_never_shows_a_manager_themselves(pairs: list[tuple[str, str | None]]) -> None:
     people = roster(*pairs)
