@@ -25,10 +25,12 @@ IDS_SHOWN = 5
 DOES_NOT_VERIFY = 8
 
 _SHOWN_OF_VERSION = ("sha256", "visible_from", "visible_to", "first_synced_at", "last_synced_at", "run_id")
+# Why a present block may be old or incomplete.
+_DOUBTS = ("age_seconds", "workspace_changed", "roster_changed", "incomplete_goals")
 _REASONS = {
     "as_stored": "is as stored",
     "rows_differ": "is not what the stored rows give",
-    "version_differs": "is not what its history has, or not what the history's digest is of",
+    "version_differs": "is not what the history has, or is not what the history's digest is of",
     "in_no_version": "is no version that was stored",
 }
 
@@ -64,15 +66,15 @@ def prompt(session: Session, name: str, employee_id: str, as_of: str | None, his
 @pass_session
 def receipt(session: Session, name: str, run_id: str | None, as_json: bool) -> None:
     """Print the receipt of a sync: what Asana listed, what became of each goal, what was left out and why."""
-    content, failed_with = services.status.find_receipt(session.database, name, run_id)
+    content, unfinished = services.status.find_receipt(session.database, name, run_id)
     if as_json:
-        print_json({**content, "failed_with": failed_with})
+        print_json({**content, **_unfinished_json(unfinished)})
     else:
         rows = services.status.receipt_rows(content, digests=True)
         width = max(len(label) for label, _ in rows)
         echo(*(f"{label:<{width}}  {text}" for label, text in rows))
-    if failed_with:
-        echo(f"The last sync of {name} failed ({failed_with}); this receipt is of an earlier one.", err=True)
+    if unfinished:
+        echo(f"{_describe(unfinished)}; this receipt is of an earlier one.", err=True)
 
 
 @click.command("verify")
@@ -112,46 +114,63 @@ def verify(
 def _show_present(session: Session, name: str, employee_id: str, as_json: bool) -> None:
     stored, unfinished = services.prompts.find_prompt(session.database, name, employee_id)
     if as_json:
-        failed_with = unfinished.error_code if unfinished else None
-        running_since = unfinished.started_at if unfinished and not failed_with else None
-        print_json({**asdict(stored), "failed_with": failed_with, "running_since": running_since})
+        print_json({**asdict(stored), **_unfinished_json(unfinished)})
     else:
         echo(*stored.block.split("\n"))
     for line in _doubts(stored, unfinished):
         echo(line, err=True)
 
 
+def _unfinished_json(unfinished: Sync | None) -> dict[str, Any]:
+    is_running = unfinished is not None and unfinished.state == "running"
+    return {
+        "failed_with": unfinished.error_code if unfinished else None,
+        "running_since": unfinished.started_at if unfinished and is_running else None,
+    }
+
+
+def _describe(unfinished: Sync) -> str:
+    if unfinished.state == "failed":
+        return f"The last sync of {unfinished.connection} failed ({unfinished.error_code})"
+    return f"A sync of {unfinished.connection} began at {unfinished.started_at:%Y-%m-%d %H:%M} UTC and has not ended"
+
+
 def _doubts(stored: "services.prompts.StoredBlock", unfinished: Sync | None) -> Iterator[str]:
     """Why the block may be out of date or incomplete."""
     name = stored.connection
-    sync = f"Next: perfcopilot-goals sync {name}"
-    if unfinished and unfinished.state == "failed":
-        yield f"The last sync of {name} failed ({unfinished.error_code}); this block is of an earlier one."
-    elif unfinished:
-        began = f"{unfinished.started_at:%Y-%m-%d %H:%M} UTC"
-        yield f"A sync of {name} began at {began} and has not ended; this block is of an earlier one."
+    # What a failed sync needs first, `status` says.
+    sync = "" if unfinished else f" Next: perfcopilot-goals sync {name}"
+    if unfinished:
+        yield f"{_describe(unfinished)}; this block is of an earlier one."
     if stored.age_seconds > STALE_AFTER.total_seconds():
-        days = f"{stored.age_seconds / 86_400:.0f} days ago"
-        yield f"This block is of {stored.synced_at:%Y-%m-%d %H:%M} UTC, {days}. {sync}"
+        hours = stored.age_seconds / 3600
+        age = f"{hours:.0f} hours" if hours < 72 else f"{hours / 24:.0f} days"
+        yield f"This block is of {stored.synced_at:%Y-%m-%d %H:%M} UTC, {age} ago.{sync}"
     if stored.workspace_changed:
-        yield f"The workspace of {name} was changed after this block was made; these goals are the former one's. {sync}"
-    if stored.roster_changed:
-        yield f"The roster's entry of {stored.employee_id} changed after this block was made. {sync}"
-    if goals := stored.incomplete_goals:
         yield (
-            f"Key results may be missing: Asana did not show all those of {len(goals)} of the goals "
-            f"({show_ids(goals)}). What it refused: perfcopilot-goals receipt {name}"
+            f"The workspace of {name} was changed after this block was made; these goals are the former "
+            f"workspace's.{sync}"
+        )
+    if stored.roster_changed:
+        yield f"The roster's entry of {stored.employee_id} changed after this block was made.{sync}"
+    if goals := stored.incomplete_goals:
+        of = f"{len(goals)} goal{'s' if len(goals) > 1 else ''} ({show_ids(goals)})"
+        yield (
+            f"Key results may be missing: Asana did not show all those of {of}. "
+            f"Which, and why: perfcopilot-goals receipt {name}"
         )
 
 
 def _show_past(session: Session, name: str, employee_id: str, when: str, as_json: bool) -> None:
     found = services.prompts.find_past_block(session.database, name, employee_id, when)
+    stored, unfinished = found.present or (None, None)
     if as_json:
-        print_json({"as_of": found.as_of, "is_so_far": found.is_so_far, **asdict(found.version)})
+        doubts = {name: asdict(stored)[name] for name in _DOUBTS} | _unfinished_json(unfinished) if stored else {}
+        print_json({"as_of": found.as_of, "is_so_far": found.is_so_far, **doubts, **asdict(found.version)})
     else:
         echo(*found.version.block.split("\n"))
-    if found.is_so_far:
-        echo("That day is not over; this is the present block.", err=True)
+    if stored:
+        echo("That day is not over; this is the present block.", *_doubts(stored, unfinished), err=True)
 
 
 def _show_history(session: Session, name: str, employee_id: str, as_json: bool) -> None:

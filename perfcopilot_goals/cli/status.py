@@ -82,10 +82,9 @@ def _remarks(status: "services.status.ConnectionStatus") -> Iterator[str]:
     if status.running_since:
         yield f"{name}: a sync began at {status.running_since:%Y-%m-%d %H:%M} UTC and has not ended."
     if status.workspace_changed:
-        yield (
-            f"{name}: the workspace was changed after the last complete sync; the stored goals are the former one's. "
-            f"Next: perfcopilot-goals sync {name}"
-        )
+        # A failed sync needs something else first.
+        sync = "" if status.failed_with else f" Next: perfcopilot-goals sync {name}"
+        yield f"{name}: the stored goals are the former workspace's; it was changed after the last complete sync.{sync}"
 
 
 def _show_employees(session: Session, name: str | None, as_json: bool) -> None:
@@ -101,7 +100,7 @@ def _show_employees(session: Session, name: str | None, as_json: bool) -> None:
         echo(", ".join(f"{reason}: {count}" for reason, count in counts.most_common()))
     if lacking := [block.connection for block in blocks if block.incomplete_goals]:
         echo(
-            f"Asana did not show all key results of some goals of {len(lacking)} employees. What it refused: "
+            f"Asana did not show all key results of some goals of {len(lacking)} of them. Which, and why: "
             + "; ".join(f"perfcopilot-goals receipt {connection}" for connection in dict.fromkeys(lacking))
         )
     if changed := [block.connection for block in blocks if block.roster_changed]:

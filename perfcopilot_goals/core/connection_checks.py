@@ -21,9 +21,10 @@ from perfcopilot_goals.errors import EXIT_CODES
 # How many rows the table has at most. Dagster keeps each result of the check with its table.
 ROWS_SHOWN = 100
 
-FAILED, NO_ROSTER, NEVER, UNREAD, WORKS = "failed", "no roster", "never synced", "unread lists", "works"
+FAILED, NO_ROSTER, NEVER, CHANGED = "failed", "no roster", "never synced", "workspace changed"
+UNREAD, WORKS = "unread lists", "works"
 # Broken first.
-_ORDER = (FAILED, NO_ROSTER, NEVER, UNREAD, WORKS)
+_ORDER = (FAILED, NO_ROSTER, NEVER, CHANGED, UNREAD, WORKS)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,10 @@ def with_ended_runs(connections: Iterable[ConnectionHealth], ended: Collection[E
 
 
 def every_connection_works(judged: Sequence[JudgedConnection]) -> CheckResult:
-    """Connections that failed, have no roster, never completed a sync, or could not read every list of sub-goals."""
+    """Connections that failed, have no roster, never completed a sync, or whose goals are not all or not theirs.
+
+    Those are goals of a former workspace, or without a list of sub-goals that could not be read.
+    """
     return about_ids([one.health.connection for one in judged if one.kind != WORKS])
 
 
@@ -76,6 +80,7 @@ def count_judged(judged: Sequence[JudgedConnection]) -> dict[str, int]:
         "failed": kinds.count(FAILED),
         "without_roster": kinds.count(NO_ROSTER),
         "never_synced": kinds.count(NEVER),
+        "with_changed_workspace": kinds.count(CHANGED),
         "with_unread_lists": kinds.count(UNREAD),
     }
 
@@ -120,6 +125,8 @@ def _judge(health: ConnectionHealth) -> JudgedConnection:
             return told(NEVER, "first sync is running", "Wait until it has ended")
         action = f"Sync it: {SYNC}" if health.has_workspace_gid else f"Set its workspace: {SET_WORKSPACE}"
         return told(NEVER, NEVER, action)
+    if health.workspace_changed:
+        return told(CHANGED, "works, but its goals are of the former workspace", f"Sync it: {SYNC}")
     if health.unread:
         problem = f"{health.unread:,} lists of sub-goals unread"
         return told(UNREAD, problem, "Sync it again; its check every_subgoal_list_was_read names the goals that stay")

@@ -5,7 +5,7 @@ replaces, and nobody could tell how fresh a block is. `storage` deletes, and `de
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from perfcopilot_goals.domain.limits import RETENTION_DAYS
 from perfcopilot_goals.domain.sync import Sync
@@ -26,7 +26,8 @@ def choose_expired(syncs: Iterable[Sync], cutoff: dt.datetime) -> list[Sync]:
     """The syncs that ended before the cutoff and that nothing present depends on.
 
     A sync that runs stays. So do these of each connection: the latest one, and the last to write each table. Of the
-    complete ones, the latest stays, the latest that wrote blocks, and the latest that found a sub-goal route.
+    complete ones, the latest stays, the latest that wrote blocks with what it made them from, and the latest that found
+    a sub-goal route.
     """
     by_connection: dict[str, list[Sync]] = {}
     for sync in sorted(syncs, key=lambda sync: sync.started_at):
@@ -49,7 +50,19 @@ def _needed(history: list[Sync]) -> set[str]:
     for sync in history:
         for table, moment in _written(sync).items():
             latest[table] = max(latest.get(table, (moment, sync.run_id)), (moment, sync.run_id))
-    return needed | {run_id for _, run_id in latest.values()}
+    needed |= {run_id for _, run_id in latest.values()}
+    return needed | {run_id for blocks in with_blocks[-1:] for run_id in _made_from(blocks, history)}
+
+
+def _made_from(blocks: Sync, history: list[Sync]) -> Iterator[str]:
+    """The runs whose rows, and whose walk, the blocks of this sync are made from."""
+    by_run = {sync.run_id: sync for sync in history}
+    sync: Sync | None = blocks
+    for table, source in (("prompt_blocks", "mapped_goal_rows"), ("mapped_goal_rows", "subgoals")):
+        entry = sync.counts.get("tables", {}).get(table, {}) if sync else {}
+        run_id = entry.get("inputs", {}).get(source, "")
+        yield run_id
+        sync = by_run.get(run_id)
 
 
 def _written(sync: Sync) -> dict[str, dt.datetime]:

@@ -191,13 +191,13 @@ def _quote(separator: str) -> str:
     return f"'{character}'" if character.isprintable() else f"U+{ord(character):04X}"
 
 
-def check_gid(gid: str, what: str) -> str:
-    """The gid without blanks around it, or `GoalsConfigError`: Asana's ids are strings of digits."""
+def check_gid(gid: str, what: str, action: str) -> str:
+    """The gid without blanks around it, or `GoalsConfigError` with this action: Asana's ids are strings of digits."""
     if is_gid(gid.strip()):
         return gid.strip()
     raise GoalsConfigError(
         f"{what} must be Asana's numeric id (digits only); what was given is not",
-        action="Copy the number alone, as Asana or `perfcopilot-goals connection check` shows it",
+        action=action,
     )
 
 

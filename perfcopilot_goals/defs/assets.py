@@ -123,7 +123,7 @@ def raw_workspace_goals(
     workspace_gid = require_workspace(connection)
     fields = [*TABLES["raw_workspace_goals"].asana_fields, WORKSPACE_FIELD]
     responses = fetch_goals(client, workspace_gid, fields, asana.reporter(connection, "goals listed"))
-    pages = {"workspace_gid": workspace_gid, "list_pages": client.stats.pages}
+    listed = {"workspace_gid": workspace_gid, "list_pages": client.stats.pages}
     # After the sync was entered: whoever is erased from then on ends it.
     erased = asana.store.read("reading who was erased", read_erased, connection.connection)
     goals = parse_goals(responses, workspace_gid, erased.has_user)
@@ -131,7 +131,7 @@ def raw_workspace_goals(
     # Counted by the roster as it is now, so that a loss ends the sync before its first write.
     counts = count_owners(goals.rows, select_owned_goals(goals.rows, employee_of), employee_of)
     users = asana.check_users(connection)
-    return Slice(goals.rows, {**asana.notes(), **pages, **users, **goals.notes, **counts})
+    return Slice(goals.rows, {**asana.notes(), **listed, **users, **goals.notes, **counts})
 
 
 @_slice_asset("pandas")

@@ -47,8 +47,8 @@ _CHECK_EVENTS = {DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED, DagsterEventTy
 
 _DESCRIPTIONS = {
     "every_connection_works": "Which connections are broken now, why, and what to do: their last sync failed, they "
-    "have no roster, never completed a sync, or could not read every list of sub-goals. The table has the broken ones "
-    "first.",
+    "have no roster, never completed a sync, have goals of a former workspace, or could not read every list of "
+    "sub-goals. The table has the broken ones first.",
     "no_connection_is_truncated": "Connections with truncated blocks, each with how many employees. See its "
     "no_block_is_truncated.",
     "no_connection_is_stale": f"Enabled connections without a complete sync for "

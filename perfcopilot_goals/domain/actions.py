@@ -12,6 +12,9 @@ SYNC_JOB = "sync_goals"
 
 INSPECT = f"perfcopilot-goals connection check {{connection}}, or the job {INSPECT_JOB} in the UI"
 SET_WORKSPACE = f"perfcopilot-goals connection set {{connection}} --workspace-gid GID, or the job {SET_JOB} in the UI"
+# What to do about a GID that is none, by what it should be the GID of.
+COPY_WORKSPACE_GID = f"Copy the number alone. To list the right ones: {INSPECT}"
+COPY_USER_GID = "Copy the number alone. To list Asana's users: perfcopilot-goals employee suggest {connection}"
 ENABLE = f"perfcopilot-goals connection set {{connection}} --enable, or the job {SET_JOB} in the UI"
 IMPORT = "perfcopilot-goals employee import {connection} FILE.csv"
 # Not "materialize its partition": the page of an asset materializes that asset alone, which a guard may refuse.

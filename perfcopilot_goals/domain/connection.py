@@ -40,7 +40,8 @@ class ConnectionHealth:
     """An enabled connection, its latest sync, and its latest complete one.
 
     `run_id`, `state`, `started_at`, `error_code` and `remedy` are the latest sync's, or None before the first. `unread`
-    is how many lists of sub-goals the latest walk could not read.
+    is how many lists of sub-goals the present blocks lack, and `workspace_changed` whether their goals are of another
+    workspace than the connection's.
     """
 
     connection: str
@@ -53,6 +54,7 @@ class ConnectionHealth:
     remedy: str | None = None
     complete_at: dt.datetime | None = None
     unread: int = 0
+    workspace_changed: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from perfcopilot_goals.asana.listing import ask_for_goals
 from perfcopilot_goals.asana.objects import Identity, fetch_identity, fetch_workspace
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
 from perfcopilot_goals.core.roster import check_gid
-from perfcopilot_goals.domain.actions import INSPECT
+from perfcopilot_goals.domain.actions import COPY_WORKSPACE_GID, INSPECT
 from perfcopilot_goals.domain.audit import ADDED_CONNECTION, CHANGED_CONNECTION, REMOVED_CONNECTION
 from perfcopilot_goals.domain.connection import SUBGOAL_ROUTES, Connection
 from perfcopilot_goals.domain.limits import REQUESTS_PER_MINUTE
@@ -201,7 +201,7 @@ def _check_setting(settings: Settings, name: str, setting: str, value: Any) -> A
 def _check_workspace_gid(name: str, given: str) -> str:
     """The GID without blanks around it; for an address of Asana's, `GoalsConfigError` says where the GID is in it."""
     if "asana.com/" not in given:
-        return check_gid(given, "the workspace GID")
+        return check_gid(given, "the workspace GID", COPY_WORKSPACE_GID)
     # https://app.asana.com/1/<workspace>/project/<project>/…; the older /0/<project>/… does not have it.
     if re.search(r"asana\.com/1/[0-9]+", given):
         action = "Give the number after /1/ in that address"

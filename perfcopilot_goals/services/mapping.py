@@ -17,6 +17,7 @@ from perfcopilot_goals.core.mapping_conflicts import MappingConflict, find_confl
 from perfcopilot_goals.core.roster import check_gid
 from perfcopilot_goals.core.roster_changes import find_mapping_problems
 from perfcopilot_goals.core.suggestions import EXACT, AsanaUser, Suggestion, parse_users, suggest_users
+from perfcopilot_goals.domain.actions import COPY_USER_GID
 from perfcopilot_goals.domain.audit import MAPPED, UNMAPPED
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.employee import fold
@@ -68,9 +69,8 @@ def set_mapping(
     with database.connect("changing the roster") as conn:
         read_connection(conn, name)
         try:
-            before = map_employee(
-                conn, name, employee_id, None if gid is None else check_gid(gid, "the Asana user's GID")
-            )
+            user = None if gid is None else check_gid(gid, "the Asana user's GID", COPY_USER_GID)
+            before = map_employee(conn, name, employee_id, user)
         except GoalsError as error:
             error.about(name)
             raise

@@ -23,11 +23,19 @@ __all__ = ["StoredBlock"]
 
 @dataclass(frozen=True)
 class PastBlock:
-    """The version that readers got at `as_of`. `is_so_far`: the day that was asked for is not over."""
+    """The version that readers got at `as_of`.
+
+    If the day that was asked for is not over, that is the present one, and `present` is what `find_prompt` gives.
+    """
 
     version: BlockVersion
     as_of: dt.datetime
-    is_so_far: bool
+    present: tuple[StoredBlock, Sync | None] | None
+
+    @property
+    def is_so_far(self) -> bool:
+        """Whether the day that was asked for is not over."""
+        return self.present is not None
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,7 @@ def find_prompt(database: Database, connection: str, employee_id: str) -> tuple[
     """
     with database.connect("reading the block", snapshot=True) as conn:
         read_connection(conn, connection)
-        return read_block(conn, connection, employee_id), read_unfinished_sync(conn, connection)
+        return _read_present(conn, connection, employee_id)
 
 
 def find_goals(database: Database, connection: str, employee_id: str) -> EmployeeGoals:
@@ -86,7 +94,7 @@ def find_past_block(database: Database, connection: str, employee_id: str, when:
         version = read_block_version_at(conn, connection, employee_id, as_of)
         if version is None:
             raise _no_version(conn, connection, employee_id, as_of)
-        return PastBlock(version, as_of, is_so_far)
+        return PastBlock(version, as_of, _read_present(conn, connection, employee_id) if is_so_far else None)
 
 
 def list_versions(database: Database, connection: str, employee_id: str) -> list[HistoryEntry]:
@@ -97,6 +105,10 @@ def list_versions(database: Database, connection: str, employee_id: str) -> list
         if not versions:
             raise no_block(conn, connection, employee_id)
         return describe_history(versions)
+
+
+def _read_present(conn: sa.Connection, connection: str, employee_id: str) -> tuple[StoredBlock, Sync | None]:
+    return read_block(conn, connection, employee_id), read_unfinished_sync(conn, connection)
 
 
 def _no_version(conn: sa.Connection, connection: str, employee_id: str, as_of: dt.datetime) -> GoalsConfigError:

@@ -78,10 +78,10 @@ def find_running(database: Database, connection: str) -> Sync | None:
 
 def find_receipt(
     database: Database, connection: str, run_id: str | None = None
-) -> tuple[Mapping[str, Any], str | None]:
+) -> tuple[Mapping[str, Any], Sync | None]:
     """The receipt of that run, or of the sync that wrote the present blocks; `GoalsConfigError` says why there is none.
 
-    Beside the latter the error's class where the connection's latest sync failed after it. A run that wrote only some
+    Beside the latter the connection's latest sync if it failed, runs or was killed after it. A run that wrote only some
     of the tables has no receipt, because it did not see what Asana listed.
     """
     with database.connect("reading the receipt", snapshot=True) as conn:
@@ -91,7 +91,7 @@ def find_receipt(
         content = read_receipt(conn, connection, sync.run_id) if sync else None
         if content is None:
             raise _no_receipt(conn, connection, run_id, sync, unfinished)
-    return content, unfinished.error_code if unfinished and run_id is None else None
+    return content, unfinished if run_id is None else None
 
 
 def _no_receipt(

@@ -85,16 +85,15 @@ def verify_file(database: Database, connection: str, employee_id: str, content: 
             raise no_block(conn, connection, employee_id)
     by_key = {format_instant(version.visible_from): version for version in kept}
     versions = [Version(key, version.block, version.citations) for key, version in by_key.items()]
-    # Of equal versions the latest: the block may have been so before.
+    sha256 = digest_text(block)
     same = [version for version in versions if version.text == block]
-    chosen = same[-1] if same else choose_version(block, versions)
+    # Of equal versions the latest that is its own digest's: the block may have been so before.
+    intact = [version for version in same if by_key[version.key].sha256 == sha256]
+    chosen = (intact or same)[-1] if same else choose_version(block, versions)
     assert chosen is not None
     lines = compare_block(block, chosen, [] if same else [version for version in versions if version is not chosen])
-    version, sha256 = by_key[chosen.key], digest_text(block)
-    reason = IN_NO_VERSION
-    if same:
-        reason = AS_STORED if version.sha256 == sha256 else VERSION_DIFFERS
-    return Verification(connection, employee_id, "file", reason, sha256, version, lines)
+    reason = AS_STORED if intact else VERSION_DIFFERS if same else IN_NO_VERSION
+    return Verification(connection, employee_id, "file", reason, sha256, by_key[chosen.key], lines)
 
 
 def check_live(

@@ -11,7 +11,7 @@ from typing import Any
 from perfcopilot_goals.asana.objects import fetch_identity
 from perfcopilot_goals.asana.pacing import SYSTEM_CLOCK, Clock
 from perfcopilot_goals.core.roster import check_gid
-from perfcopilot_goals.domain.actions import INSPECT, SET_JOB
+from perfcopilot_goals.domain.actions import COPY_WORKSPACE_GID, INSPECT, SET_JOB
 from perfcopilot_goals.domain.connection import Connection
 from perfcopilot_goals.domain.ids import show_ids
 from perfcopilot_goals.errors import NO_RIGHT, GoalsConfigError, GoalsStoreError
@@ -47,7 +47,7 @@ def set_workspace(
             action="Give one of them in the launchpad",
         )
     if "workspace_gid" in changes and not even_if_unseen:
-        gid = check_gid(changes["workspace_gid"], "the workspace GID")
+        gid = check_gid(changes["workspace_gid"], "the workspace GID", COPY_WORKSPACE_GID)
         with open_client(database, row, settings, clock=clock, on_wait=on_wait) as client:
             seen = list(fetch_identity(client).workspaces)
         if gid not in seen:

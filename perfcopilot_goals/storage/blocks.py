@@ -15,7 +15,7 @@ from perfcopilot_goals.errors import GoalsConfigError
 from perfcopilot_goals.schemas import SCHEMA
 from perfcopilot_goals.schemas.tables import any_of, sql_table
 from perfcopilot_goals.storage.employees import no_such_employee
-from perfcopilot_goals.storage.sync_log import age_of, has_workspace_changed, read_source
+from perfcopilot_goals.storage.sync_log import age_of, has_workspace_changed, read_source, read_walk_notes
 
 _EMPLOYEES = sql_table("employees")
 _OWNED = sql_table("owned_goals")
@@ -126,12 +126,13 @@ def read_goals(conn: sa.Connection, connection: str, employee_id: str) -> list[G
 
 
 def read_incomplete_goals(conn: sa.Connection, connection: str, employee_id: str | None = None) -> dict[str, list[str]]:
-    """By employee, or for this one: goals in their block some of whose key results Asana did not show when it walked.
+    """By employee, or for this one: goals in their block some of whose key results Asana did not show.
 
     Goals without any such are left out, and so are employees.
     """
-    walked = read_source(conn, connection, "subgoals")
-    notes = walked.notes if walked else {}
+    # All blocks of a connection are of one run.
+    run_id = sa.select(_BLOCKS.c.run_id).where(_BLOCKS.c.connection == connection).limit(1).scalar_subquery()
+    notes = read_walk_notes(conn, connection, run_id)
     gids = [*notes.get("unread", []), *(entry["goal_gid"] for entry in notes.get("hidden", []))]
     b = _BLOCKS.c
     lines = sa.func.jsonb_array_elements(b.citations).table_valued(sa.column("value", JSONB), name="lines")

@@ -204,7 +204,10 @@ def _check_server(session: psycopg.Connection) -> None:
 
 @contextmanager
 def as_store_errors(doing: str) -> Iterator[None]:
-    """Errors of a driver and of SQLAlchemy become `GoalsStoreError`; `doing` says in it what was attempted."""
+    """Errors of a driver and of SQLAlchemy become `GoalsStoreError`; `doing` says in it what was attempted.
+
+    A value that Postgres cannot hold is `GoalsConfigError`: somebody typed it.
+    """
     try:
         yield
         return
@@ -218,8 +221,8 @@ def as_store_errors(doing: str) -> Iterator[None]:
         state = getattr(raised, "sqlstate", None) or getattr(raised, "pgcode", None) or ""
         reason = f"Postgres said SQLSTATE {state} ({type(raised).__name__})" if state else "Postgres did not respond"
         action = f"Check {URL} and that Postgres runs" if state[:2] in ("", "08", "28", "3D", "57") else None
-        # Without a state, the driver itself refused the value.
-        is_unstorable = isinstance(raised, psycopg.DataError) and not state
+        # Without a state, the driver itself refused the value. Its text says which character, never the value.
+        is_unstorable = isinstance(raised, psycopg.DataError) and not state and "NUL" in str(raised)
         failure = _unstorable(doing) if is_unstorable else GoalsStoreError(f"{doing}: {reason}", state, action=action)
     try:
         raise failure

@@ -150,7 +150,7 @@ def read_person(conn: sa.Connection, connection: str, employee_id: str) -> Perso
     """The employee; None if the roster does not have them."""
     e = _EMPLOYEES.c
     query = _select_statuses(e.full_name, e.email).where(e.connection == connection, e.employee_id == employee_id)
-    return next((Person(**person) for person in _read_statuses(conn, query)), None)
+    return next((Person(**person) for person in _read_statuses(conn, query, employee_id)), None)
 
 
 def _read_rows(conn: sa.Connection, *found: sa.ColumnElement[bool], page: Page | None = None) -> list[RosterRow]:
@@ -185,10 +185,15 @@ def _select_statuses(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
     )
 
 
-def _read_statuses(conn: sa.Connection, query: sa.Select[Any]) -> Iterator[dict[str, Any]]:
-    """The rows, by field, each with the reason that its facts give, and with its goals that lack key results."""
+def _read_statuses(
+    conn: sa.Connection, query: sa.Select[Any], employee_id: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """The rows, by field, each with the reason that its facts give, and with its goals that lack key results.
+
+    If the query is for one employee, `employee_id` spares looking at the others' blocks.
+    """
     rows = conn.execute(query).mappings().all()
-    incomplete = {name: read_incomplete_goals(conn, name) for name in {row["connection"] for row in rows}}
+    incomplete = {name: read_incomplete_goals(conn, name, employee_id) for name in {row["connection"] for row in rows}}
     for row in rows:
         status = dict(row)
         facts = {name: status.pop(name) for name in ("block_reason", "is_mapped", "is_gone")}

@@ -17,6 +17,8 @@ from perfcopilot_goals.storage.sync_log import (
     read_last_sync,
     read_source,
     read_unfinished_sync,
+    read_walk_notes,
+    walk_of,
 )
 from perfcopilot_goals.storage.users_check import read_users_check
 
@@ -91,8 +93,7 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
     counts = conn.execute(query).mappings().one()
     complete = read_last_sync(conn, connection, "complete")
     now = conn.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-    walked = read_source(conn, connection, "subgoals")
-    notes = walked.notes if walked else {}
+    notes = read_walk_notes(conn, connection, complete.run_id) if complete else {}
     unfinished = read_unfinished_sync(conn, connection)
     failed = unfinished if unfinished and unfinished.state == "failed" else None
     return ConnectionStatus(
@@ -146,10 +147,16 @@ def read_connection_health(conn: sa.Connection) -> list[ConnectionHealth]:
     # `offset 0` has Postgres go through the syncs from the latest on. Otherwise it takes those that fit to be rare, and
     # unpacks the `counts` of all: that took 8 s for 10,000 connections of 15 syncs.
     syncs = _syncs().offset(0).correlate(_CONNECTIONS).subquery()
-    tables = syncs.c.counts["tables"]
-    complete_at = sa.select(syncs.c.synced_at).where(syncs.c.state == "complete", tables.has_key("prompt_blocks"))
-    unread_lists = tables["subgoals"]["notes"]["unread_lists"].astext.cast(sa.Integer)
-    unread = sa.select(unread_lists).where(tables.has_key("subgoals"))
+    has_blocks = syncs.c.counts["tables"].has_key("prompt_blocks")
+    complete = sa.select(syncs).where(syncs.c.state == "complete", has_blocks).limit(1).lateral("complete")
+    listed = _SYNCS.alias("listed")
+    gid = listed.c.counts["tables"]["raw_workspace_goals"]["notes"]["workspace_gid"].astext
+    is_other = sa.exists().where(
+        listed.c.connection == c.connection,
+        listed.c.synced_at == complete.c.synced_at,
+        gid.is_not(None),
+        gid.is_distinct_from(c.workspace_gid),
+    )
     query = (
         sa.select(
             c.connection,
@@ -157,10 +164,12 @@ def read_connection_health(conn: sa.Connection) -> list[ConnectionHealth]:
             sa.exists().where(e.connection == c.connection),
             *(latest.c[name] for name in ("run_id", "state", "started_at", "error_code")),
             latest.c.counts["remedy"].astext,
-            complete_at.limit(1).scalar_subquery(),
-            sa.func.coalesce(unread.limit(1).scalar_subquery(), 0),
+            complete.c.synced_at,
+            sa.func.coalesce(walk_of(complete)["unread_lists"].astext.cast(sa.Integer), 0),
+            is_other,
         )
         .outerjoin_from(_CONNECTIONS, latest, sa.true())
+        .outerjoin(complete, sa.true())
         .where(c.enabled)
         .order_by(c.connection)
     )

@@ -79,7 +79,7 @@ def began_at(conn: sa.Connection, connection: str, run_id: str) -> dt.datetime:
 def was_removed(connection: str) -> GoalsConfigError:
     """The error for a sync whose connection is gone, maybe with another of the same name in its place."""
     return GoalsConfigError(
-        "there is no connection {connection} any more: it was removed while its sync ran; nothing was written",
+        "there is no connection {connection} any more: it was removed while its sync ran, with all of its rows",
         connection=connection,
     )
 
@@ -177,6 +177,36 @@ def has_newer_write(conn: sa.Connection, connection: str, table: str, synced_at:
     c = _SYNCS.c
     newer = (c.connection == connection, c.synced_at > synced_at, _WRITES.has_key(table))
     return bool(conn.scalar(sa.select(sa.exists().where(*newer))))
+
+
+def walk_of(blocks: sa.FromClause) -> sa.ScalarSelect[Any]:
+    """The notes of the walk that the blocks of this sync are made from; null if the log does not have it any more.
+
+    It may be another run's than the blocks, and an earlier one than the latest walk: in the UI an asset can be
+    materialized alone, and a sync can fail after its walk.
+    """
+    rows, walk = _SYNCS.alias("rows"), _SYNCS.alias("walk")
+
+    def made_by(log: sa.FromClause, table: str, source: str) -> sa.ColumnElement[str]:
+        run: sa.ColumnElement[str] = log.c.counts["tables"][table]["inputs"][source].astext
+        return run
+
+    query = sa.select(walk.c.counts["tables"]["subgoals"]["notes"]).where(
+        rows.c.connection == blocks.c.connection,
+        rows.c.run_id == made_by(blocks, "prompt_blocks", "mapped_goal_rows"),
+        walk.c.connection == rows.c.connection,
+        walk.c.run_id == made_by(rows, "mapped_goal_rows", "subgoals"),
+    )
+    return query.correlate(blocks).scalar_subquery()
+
+
+def read_walk_notes(conn: sa.Connection, connection: str, run_id: str | sa.ScalarSelect[str]) -> Mapping[str, Any]:
+    """The notes of the walk that the blocks of this run are made from; {} if there is none."""
+    c = _SYNCS.c
+    notes: Mapping[str, Any] | None = conn.scalar(
+        sa.select(walk_of(_SYNCS)).where(c.connection == connection, c.run_id == run_id)
+    )
+    return notes or {}
 
 
 def has_workspace_changed(conn: sa.Connection, connection: str, synced_at: dt.datetime) -> bool:

@@ -134,7 +134,12 @@ def test_a_goal_whose_key_results_asana_did_not_show_is_marked(page: Page, note:
         "insert into perfcopilot_goals.syncs (connection, run_id, synced_at, started_at, finished_at, state, counts) "
         "values ('acme', 'run-1', '2026-03-02 05:17Z', now(), now(), 'complete', %s)"
     )
-    counts = f'{{"tables": {{"subgoals": {{"inputs": {{}}, "rows_before": 0, "notes": {{{note}}}}}}}}}'
+    walk = f'"subgoals": {{"notes": {{{note}}}}}'
+    made = (
+        '"prompt_blocks": {"inputs": {"mapped_goal_rows": "run-1"}}, '
+        '"mapped_goal_rows": {"inputs": {"subgoals": "run-1"}}'
+    )
+    counts = f'{{"tables": {{{walk}, {made}}}}}'
     cited = """update perfcopilot_goals.prompt_blocks set citations =
         '[{"line": 2, "goal_gid": "1", "key_result_gid": null}]'"""
     with psycopg.connect(page.database.url) as conn:

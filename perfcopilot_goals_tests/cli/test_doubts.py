@@ -1,5 +1,6 @@
 """What `prompt` and `status` say beside a block that may be out of date: one line for each reason, on stderr."""
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,10 +38,24 @@ def test_goals_of_the_former_workspace_say_so_until_the_next_sync(synced: Cli) -
     assert "The workspace of acme was changed after this block was made" in shown.stderr
     assert "perfcopilot-goals sync acme" in shown.stderr
     assert json.loads(synced("prompt", "acme", "E1", "--json").stdout)["workspace_changed"]
-    assert "acme: the workspace was changed after the last complete sync" in synced("status").stdout
+    advised = "acme: the stored goals are the former workspace's; it was changed after the last complete sync. Next: "
+    assert advised in synced("status").stdout
     assert json.loads(synced("status", "--json").stdout)[0]["workspace_changed"]
+    today = f"{dt.datetime.now(dt.UTC):%Y-%m-%d}"
+    so_far = synced("prompt", "acme", "E1", "--as-of", today).stderr.splitlines()
+    assert so_far == ["That day is not over; this is the present block.", *shown.stderr.splitlines()]
+    assert json.loads(synced("prompt", "acme", "E1", "--as-of", today, "--json").stdout)["workspace_changed"]
     assert synced("connection", "set", "acme", "--workspace-gid", right).returncode == 0
     assert synced("prompt", "acme", "E1").stderr == ""
+
+
+def test_nobody_is_told_to_sync_where_the_failure_has_to_be_mended_first(synced: Cli) -> None:
+    assert synced("connection", "set", "acme", "--workspace-gid", "1200000000000002").returncode == 0
+    assert synced("sync", "acme").returncode == 2
+    failed, former = synced("prompt", "acme", "E1").stderr.splitlines()
+    assert failed == "The last sync of acme failed (GoalsConfigError); this block is of an earlier one."
+    assert former.endswith("these goals are the former workspace's.")
+    assert "perfcopilot-goals sync" not in synced("status").stdout
 
 
 def test_a_sync_that_runs_or_was_killed_is_told(synced: Cli, database_url: str) -> None:
@@ -52,7 +67,9 @@ def test_a_sync_that_runs_or_was_killed_is_told(synced: Cli, database_url: str) 
     shown = synced("prompt", "acme", "E1")
     assert shown.stdout == ANAS_BLOCK
     assert "and has not ended; this block is of an earlier one" in shown.stderr
+    assert "and has not ended; this receipt is of an earlier one" in synced("receipt", "acme").stderr
     told = json.loads(synced("prompt", "acme", "E1", "--json").stdout)
+    assert told["running_since"] == json.loads(synced("receipt", "acme", "--json").stdout)["running_since"]
     assert told["running_since"]
     assert told["failed_with"] is None
     assert "acme: a sync began at " in synced("status").stdout

@@ -36,10 +36,11 @@ def connect(cli: Cli, asana: Sandbox, tmp_path: Path) -> None:
 def lacks_key_results_of(cli: Cli, goals: list[str]) -> bool:
     """Whether everything that shows the block says that these goals in it may lack key results."""
     shown = cli("prompt", "acme", "E1")
-    said = f"Key results may be missing: Asana did not show all those of {len(goals)} of the goals ({', '.join(goals)})"
+    count = "1 goal" if len(goals) == 1 else f"{len(goals)} goals"
+    said = f"Key results may be missing: Asana did not show all those of {count} ({', '.join(goals)})"
     (row,) = json.loads(cli("status", "--employees", "--json").stdout)
     listed = [json.loads(cli("prompt", "acme", "E1", "--json").stdout)["incomplete_goals"], row["incomplete_goals"]]
-    remark = "Asana did not show all key results of some goals of 1 employees"
+    remark = "Asana did not show all key results of some goals of 1 of them"
     return said in shown.stderr and listed == [goals, goals] and remark in cli("status", "--employees").stdout
 
 

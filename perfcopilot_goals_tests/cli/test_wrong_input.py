@@ -104,6 +104,9 @@ def test_bytes_that_are_no_text_are_refused_as_input(cli: Cli, words: list[str])
     refused = cli(*words)
     assert refused.returncode == 2, refused.stderr
     assert refused.stderr.startswith("GoalsConfigError: ")
+    # Where Postgres is not asked for it, it is not found.
+    said = ("characters that Postgres cannot hold", "there is no connection", "has no employee")
+    assert any(words in refused.stderr for words in said)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +135,13 @@ def test_a_missing_database_names_the_connection_that_was_asked_for(cli: Cli, co
     assert refused.returncode == 7
     assert refused.stderr.startswith("GoalsStoreError: connection acme: ")
     assert "hunter2" not in refused.stderr
+
+
+def test_a_missing_database_is_about_none_of_several_connections(cli: Cli) -> None:
+    refused = cli("sync", "acme", "globex", PERFCOPILOT_DATABASE_URL="postgresql://somebody@127.0.0.1:1/goals")
+    assert refused.returncode == 7
+    assert refused.stderr.startswith("GoalsStoreError: ")
+    assert "connection " not in refused.stderr.partition(";")[0].replace("connections at", "")
 
 
 def test_a_configured_database_need_not_be_there_to_say_where_it_is(cli: Cli) -> None:

@@ -65,6 +65,12 @@ NEW: dict[str, Any] = {"run_id": None, "state": None, "started_at": None, "compl
         ),
         pytest.param(NEW | {"state": "running"}, "first sync is running", "Wait", id="first-sync"),
         pytest.param({"state": "running"}, "works", "", id="a-later-sync-runs"),
+        pytest.param(
+            {"workspace_changed": True, "unread": 3},
+            "works, but its goals are of the former workspace",
+            "perfcopilot-goals sync acme",
+            id="another-workspace",
+        ),
         pytest.param({"unread": 3}, "3 lists of sub-goals unread", "every_subgoal_list_was_read", id="unread"),
     ],
 )
@@ -82,21 +88,23 @@ def test_the_broken_come_first_and_are_counted_by_kind() -> None:
         [
             health("a-works"),
             health("b-unread", unread=1),
-            health("c-never", **NEW),
-            health("d-roster", has_roster=False),
-            health("e-failed", state="failed", error_code="AsanaAccessError"),
+            health("c-changed", workspace_changed=True),
+            health("d-never", **NEW),
+            health("e-roster", has_roster=False),
             health("f-failed", state="failed", error_code="AsanaAccessError"),
+            health("g-failed", state="failed", error_code="AsanaAccessError"),
         ]
     )
-    assert [s.health.connection[0] for s in judged] == list("efdcba")
+    assert [s.health.connection[0] for s in judged] == list("fgedcba")
     assert count_judged(judged) == {
-        "connections": 6,
+        "connections": 7,
         "failed": 2,
         "without_roster": 1,
         "never_synced": 1,
+        "with_changed_workspace": 1,
         "with_unread_lists": 1,
     }
-    assert every_connection_works(judged).ids == ["e-failed", "f-failed", "d-roster", "c-never", "b-unread"]
+    assert every_connection_works(judged).ids == [one.health.connection for one in judged[:-1]]
 
 
 @pytest.mark.parametrize(

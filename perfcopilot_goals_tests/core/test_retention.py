@@ -56,6 +56,18 @@ def test_what_the_present_rows_came_from_stays_however_old() -> None:
     assert expired(*parts) == ["50"]
 
 
+def test_the_walk_that_a_present_block_is_made_from_stays_though_there_are_later_ones() -> None:
+    """Without its notes nobody could say which key results the block lacks."""
+    blocks, rows, walk = sync(60, tables=["prompt_blocks"]), sync(70, tables=["mapped_goal_rows"]), sync(80)
+    for made, table, source, by in (
+        (blocks, "prompt_blocks", "mapped_goal_rows", rows),
+        (rows, "mapped_goal_rows", "subgoals", walk),
+    ):
+        made.counts["tables"][table]["inputs"] = {source: by.run_id}
+    later = [sync(50, "failed", tables=SLICE_TABLES[:4]), sync(40, "failed", tables=SLICE_TABLES[:3])]
+    assert expired(sync(90, tables=()), walk, rows, blocks, *later) == ["90"]
+
+
 def test_the_last_complete_one_and_the_last_route_stay() -> None:
     alone = sync(40, tables=["raw_workspace_goals"], subgoal_route=None)
     newer = [sync(1, "failed", subgoal_route=None), sync(2, tables=[], subgoal_route=None)]

@@ -276,13 +276,13 @@ def test_a_roster_of_fifty_thousand_is_parsed_in_seconds() -> None:
 
 @pytest.mark.parametrize("gid", ["0", "00123", "1204567890123456789", " 12", "12\n", "\u00a012\t"], ids=ascii)
 def test_a_gid_of_digits_is_given_back_without_the_blanks_around_it(gid: str) -> None:
-    assert check_gid(gid, "the workspace GID") == gid.strip()
+    assert check_gid(gid, "the workspace GID", "Copy it") == gid.strip()
 
 
 @pytest.mark.parametrize("gid", ["", " ", "1 2", "1.2E+15", "١٢٣", "１２", "-1", "²", CANARY], ids=ascii)
 def test_a_gid_of_anything_else_is_an_error_to_correct_and_is_not_quoted(gid: str) -> None:
     with pytest.raises(GoalsConfigError, match="the workspace GID must be Asana's numeric id") as refused:
-        check_gid(gid, "the workspace GID")
+        check_gid(gid, "the workspace GID", "Copy it")
     assert CANARY not in error_texts(refused.value)
 
 

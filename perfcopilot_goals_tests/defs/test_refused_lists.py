@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from perfcopilot_goals.sandbox import Fault, Goal, World
+from perfcopilot_goals.storage.blocks import read_block
 from perfcopilot_goals.storage.connections import set_connection
+from perfcopilot_goals.storage.status import read_connection_health, read_connection_status
 from perfcopilot_goals_tests import scripted_faults as faults
 from perfcopilot_goals_tests.defs.running_instance import (
     ALLOW_EMPTY,
@@ -242,3 +244,31 @@ def test_hidden_sub_goals_are_named_by_parent_in_check_catalog_and_sync_log(runn
     noted = ada.sync_log()[-1]["counts"]["tables"]["subgoals"]["notes"]
     assert noted["hidden"] == [{"goal_gid": "1001", "count": 3}, {"goal_gid": "1003", "count": 1}]
     assert len(ada.rows("subgoals")) == 12
+
+
+def lacking(running: Running) -> tuple[list[str], int]:
+    """The goals of Ada's block that lack key results, and how many lists the present blocks lack, as people read it."""
+    with running.database.connect("looking", snapshot=True) as conn:
+        block = read_block(conn, running.name, "E1")
+        (health,) = [one for one in read_connection_health(conn) if one.connection == running.name]
+        assert read_connection_status(conn, running.name).unread_lists == health.unread
+    return block.incomplete_goals, health.unread
+
+
+def test_a_block_lacks_what_its_own_walk_lacked_whatever_a_later_walk_reads(running: Running) -> None:
+    ada = syncing(running, company(20))
+    ada.asana.faults = answering(dict.fromkeys(gids(1003, 1004), FORBIDDEN))
+    assert ada.sync().success
+    assert lacking(ada) == (["1003", "1004"], 2)
+    # Now all can be read, but the block is not made anew: in the UI somebody materializes one asset alone.
+    ada.asana.faults = None
+    assert ada.sync(only=["subgoals"]).success
+    assert lacking(ada) == (["1003", "1004"], 2)
+    assert ada.sync(only=["mapped_goal_rows"]).success
+    assert lacking(ada) == (["1003", "1004"], 2)
+    assert ada.sync(only=["prompt_blocks"]).success
+    assert lacking(ada) == ([], 0)
+    # And the other way round: a later walk lacks some, but the block is whole.
+    ada.asana.faults = answering({"1007": FORBIDDEN})
+    assert ada.sync(only=["raw_workspace_goals", "owned_goals", "subgoals"]).success
+    assert lacking(ada) == ([], 0)

@@ -18,6 +18,14 @@ def walked(unread: int) -> dict[str, object]:
     return {"subgoals": {"notes": {"unread_lists": unread}}}
 
 
+def made_of(walk: int, *, connection: str = "acme", rows: int | None = None) -> dict[str, object]:
+    """Blocks of the rows of that hour's sync, and rows of that hour's walk."""
+    made: dict[str, object] = {"mapped_goal_rows": {"inputs": {"subgoals": f"{connection}-{walk}"}}}
+    of = {"mapped_goal_rows": f"{connection}-{walk if rows is None else rows}"}
+    blocks: dict[str, object] = {"prompt_blocks": {"inputs": of}}
+    return blocks | (made if rows is None else {})
+
+
 def enter(database: Database, name: str, hour: int, state: str, counts: dict[str, object]) -> None:
     """A sync that began so many hours after the first."""
     with psycopg.connect(database.url) as conn:
@@ -36,18 +44,19 @@ def health(database: Database) -> dict[str, ConnectionHealth]:
 
 def test_the_latest_sync_says_it_all_if_it_was_complete(database: Database) -> None:
     add(database, "acme")
-    enter(database, "acme", 0, "complete", {"tables": BLOCKS | walked(5)})
-    enter(database, "acme", 1, "complete", {"tables": BLOCKS | walked(2)})
+    enter(database, "acme", 0, "complete", {"tables": made_of(0) | walked(5)})
+    enter(database, "acme", 1, "complete", {"tables": made_of(1) | walked(2)})
     acme = health(database)["acme"]
     assert (acme.run_id, acme.state, acme.complete_at, acme.unread) == ("acme-1", "complete", MONDAY + HOUR, 2)
 
 
 def test_behind_failed_and_partial_syncs_the_newest_that_says_it_is_found(database: Database) -> None:
     add(database, "acme", "never", "new")
-    enter(database, "acme", 0, "complete", {"tables": BLOCKS | walked(7)})
-    enter(database, "acme", 1, "complete", {"tables": BLOCKS | walked(3)})
-    enter(database, "acme", 2, "complete", {"tables": BLOCKS})
-    enter(database, "acme", 3, "complete", {"tables": {"owned_goals": {}}})
+    enter(database, "acme", 0, "complete", {"tables": made_of(0) | walked(7)})
+    enter(database, "acme", 1, "complete", {"tables": made_of(1) | walked(3)})
+    enter(database, "acme", 2, "complete", {"tables": made_of(1, rows=1)})
+    # A later walk, which no block is made from.
+    enter(database, "acme", 3, "complete", {"tables": {"owned_goals": {}} | walked(0)})
     enter(database, "acme", 4, "failed", {"remedy": "Mend it"})
     enter(database, "never", 0, "failed", {"tables": BLOCKS})
     enter(database, "never", 1, "failed", {})
@@ -57,3 +66,17 @@ def test_behind_failed_and_partial_syncs_the_newest_that_says_it_is_found(databa
     assert (acme.complete_at, acme.unread) == (MONDAY + 2 * HOUR, 3)
     assert (never.run_id, never.complete_at, never.unread, never.remedy) == ("never-1", None, 0, None)
     assert seen["new"] == ConnectionHealth("new", has_workspace_gid=True, has_roster=False)
+
+
+def test_goals_of_a_former_workspace_are_told_until_it_is_theirs_again(database: Database) -> None:
+    add(database, "acme", "known", "unknown")
+    for name, gid in (("acme", "76"), ("known", "77"), ("unknown", None)):
+        notes = {"workspace_gid": gid} if gid else {}
+        enter(database, name, 0, "complete", {"tables": made_of(0) | {"raw_workspace_goals": {"notes": notes}}})
+    with psycopg.connect(database.url) as conn:
+        conn.execute("update perfcopilot_goals.connections set workspace_gid = '77'")
+    changed = {name: one.workspace_changed for name, one in health(database).items()}
+    assert changed == {"acme": True, "known": False, "unknown": False}
+    with psycopg.connect(database.url) as conn:
+        conn.execute("update perfcopilot_goals.connections set workspace_gid = '76'")
+    assert not health(database)["acme"].workspace_changed
