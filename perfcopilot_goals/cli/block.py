@@ -11,6 +11,7 @@ import click
 from perfcopilot_goals import services
 from perfcopilot_goals.cli.session import Session, as_json, pass_session, print_json, print_table
 from perfcopilot_goals.cli.terminal import echo, show_line
+from perfcopilot_goals.domain.actions import what_to_do
 from perfcopilot_goals.domain.ids import goal_permalink, show_ids
 from perfcopilot_goals.domain.limits import LARGEST_FILE, STALE_AFTER
 from perfcopilot_goals.domain.sync import Sync
@@ -122,14 +123,14 @@ def _show_present(session: Session, name: str, employee_id: str, as_json: bool) 
 
 
 def _unfinished_json(unfinished: Sync | None) -> dict[str, Any]:
-    is_running = unfinished is not None and unfinished.state == "running"
     return {
         "failed_with": unfinished.error_code if unfinished else None,
-        "running_since": unfinished.started_at if unfinished and is_running else None,
+        "running_since": unfinished.started_at if unfinished and unfinished.state == "running" else None,
     }
 
 
 def _describe(unfinished: Sync) -> str:
+    """How the latest sync ended, or that it has not; without a full stop."""
     if unfinished.state == "failed":
         return f"The last sync of {unfinished.connection} failed ({unfinished.error_code})"
     return f"A sync of {unfinished.connection} began at {unfinished.started_at:%Y-%m-%d %H:%M} UTC and has not ended"
@@ -138,10 +139,10 @@ def _describe(unfinished: Sync) -> str:
 def _doubts(stored: "services.prompts.StoredBlock", unfinished: Sync | None) -> Iterator[str]:
     """Why the block may be out of date or incomplete."""
     name = stored.connection
-    # What a failed sync needs first, `status` says.
+    # Once is enough: after a sync that failed, with what its error says.
     sync = "" if unfinished else f" Next: perfcopilot-goals sync {name}"
     if unfinished:
-        yield f"{_describe(unfinished)}; this block is of an earlier one."
+        yield f"{_describe(unfinished)}; this block is of an earlier one. {what_to_do(unfinished)}"
     if stored.age_seconds > STALE_AFTER.total_seconds():
         hours = stored.age_seconds / 3600
         age = f"{hours:.0f} hours" if hours < 72 else f"{hours / 24:.0f} days"
@@ -157,7 +158,7 @@ def _doubts(stored: "services.prompts.StoredBlock", unfinished: Sync | None) -> 
         of = f"{len(goals)} goal{'s' if len(goals) > 1 else ''} ({show_ids(goals)})"
         yield (
             f"Key results may be missing: Asana did not show all those of {of}. "
-            f"Which, and why: perfcopilot-goals receipt {name}"
+            "The token's user may lack access to them."
         )
 
 
@@ -165,7 +166,9 @@ def _show_past(session: Session, name: str, employee_id: str, when: str, as_json
     found = services.prompts.find_past_block(session.database, name, employee_id, when)
     stored, unfinished = found.present or (None, None)
     if as_json:
-        doubts = {name: asdict(stored)[name] for name in _DOUBTS} | _unfinished_json(unfinished) if stored else {}
+        doubts: dict[str, Any] = {}
+        if stored:
+            doubts = {field: getattr(stored, field) for field in _DOUBTS} | _unfinished_json(unfinished)
         print_json({"as_of": found.as_of, "is_so_far": found.is_so_far, **doubts, **asdict(found.version)})
     else:
         echo(*found.version.block.split("\n"))

@@ -78,12 +78,13 @@ def _connection_row(status: "services.status.ConnectionStatus") -> dict[str, Any
 
 
 def _remarks(status: "services.status.ConnectionStatus") -> Iterator[str]:
-    name = status.connection
-    if status.running_since:
-        yield f"{name}: a sync began at {status.running_since:%Y-%m-%d %H:%M} UTC and has not ended."
+    name, sync = status.connection, f" Next: perfcopilot-goals sync {status.connection}"
+    if status.what_to_do:
+        sync, how = "", f"failed with {status.failed_with}"
+        if status.running_since:
+            how = f"began at {status.running_since:%Y-%m-%d %H:%M} UTC and has not ended"
+        yield f"{name}: the latest sync {how}. {status.what_to_do}"
     if status.workspace_changed:
-        # A failed sync needs something else first.
-        sync = "" if status.failed_with else f" Next: perfcopilot-goals sync {name}"
         yield f"{name}: the stored goals are the former workspace's; it was changed after the last complete sync.{sync}"
 
 
@@ -100,13 +101,13 @@ def _show_employees(session: Session, name: str | None, as_json: bool) -> None:
         echo(", ".join(f"{reason}: {count}" for reason, count in counts.most_common()))
     if lacking := [block.connection for block in blocks if block.incomplete_goals]:
         echo(
-            f"Asana did not show all key results of some goals of {len(lacking)} of them. Which, and why: "
-            + "; ".join(f"perfcopilot-goals receipt {connection}" for connection in dict.fromkeys(lacking))
+            f"Employees with goals whose key results Asana did not all show: {len(lacking)}. The token's user may "
+            "lack access to them."
         )
     if changed := [block.connection for block in blocks if block.roster_changed]:
         echo(
-            f"The roster's entries of {len(changed)} changed after their blocks were made. "
-            f"Next: perfcopilot-goals sync {' '.join(dict.fromkeys(changed))}"
+            f"The roster's entries of {len(changed)} changed after their blocks were made. A sync brings them up to "
+            f"date: perfcopilot-goals sync {' '.join(dict.fromkeys(changed))}"
         )
 
 

@@ -53,10 +53,7 @@ def with_ended_runs(connections: Iterable[ConnectionHealth], ended: Collection[E
 
 
 def every_connection_works(judged: Sequence[JudgedConnection]) -> CheckResult:
-    """Connections that failed, have no roster, never completed a sync, or whose goals are not all or not theirs.
-
-    Those are goals of a former workspace, or without a list of sub-goals that could not be read.
-    """
+    """Connections that failed, have no roster or no complete sync, have a former workspace's goals, or lack lists."""
     return about_ids([one.health.connection for one in judged if one.kind != WORKS])
 
 
@@ -120,13 +117,14 @@ def _judge(health: ConnectionHealth) -> JudgedConnection:
         return told(FAILED, health.error_code or INTERRUPTED, health.remedy or _remedy_of(health.error_code))
     if not health.has_roster:
         return told(NO_ROSTER, NO_ROSTER, f"Import one: {IMPORT}")
+    is_running = health.state == "running"
+    action = f"Sync it: {SYNC}" if health.has_workspace_gid else f"Set its workspace: {SET_WORKSPACE}"
+    if is_running:
+        action = "Wait until it has ended"
     if health.complete_at is None:
-        if health.state == "running":
-            return told(NEVER, "first sync is running", "Wait until it has ended")
-        action = f"Sync it: {SYNC}" if health.has_workspace_gid else f"Set its workspace: {SET_WORKSPACE}"
-        return told(NEVER, NEVER, action)
+        return told(NEVER, "first sync is running" if is_running else NEVER, action)
     if health.workspace_changed:
-        return told(CHANGED, "works, but its goals are of the former workspace", f"Sync it: {SYNC}")
+        return told(CHANGED, "its goals are of the former workspace", action)
     if health.unread:
         problem = f"{health.unread:,} lists of sub-goals unread"
         return told(UNREAD, problem, "Sync it again; its check every_subgoal_list_was_read names the goals that stay")

@@ -6,9 +6,10 @@ replaces, and nobody could tell how fresh a block is. `storage` deletes, and `de
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from perfcopilot_goals.domain.limits import RETENTION_DAYS
-from perfcopilot_goals.domain.sync import Sync
+from perfcopilot_goals.domain.sync import SLICE_TABLES, Sync
 from perfcopilot_goals.errors import GoalsConfigError
 
 
@@ -55,10 +56,10 @@ def _needed(history: list[Sync]) -> set[str]:
 
 
 def _made_from(blocks: Sync, history: list[Sync]) -> Iterator[str]:
-    """The runs whose rows, and whose walk, the blocks of this sync are made from."""
+    """The runs whose rows the blocks of this sync are made from, back to the list of goals."""
     by_run = {sync.run_id: sync for sync in history}
     sync: Sync | None = blocks
-    for table, source in (("prompt_blocks", "mapped_goal_rows"), ("mapped_goal_rows", "subgoals")):
+    for table, source in pairwise(reversed(SLICE_TABLES)):
         entry = sync.counts.get("tables", {}).get(table, {}) if sync else {}
         run_id = entry.get("inputs", {}).get(source, "")
         yield run_id

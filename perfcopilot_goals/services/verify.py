@@ -87,7 +87,7 @@ def verify_file(database: Database, connection: str, employee_id: str, content: 
     versions = [Version(key, version.block, version.citations) for key, version in by_key.items()]
     sha256 = digest_text(block)
     same = [version for version in versions if version.text == block]
-    # Of equal versions the latest that is its own digest's: the block may have been so before.
+    # Of equal versions the latest whose digest matches its text: the block may have been so before.
     intact = [version for version in same if by_key[version.key].sha256 == sha256]
     chosen = (intact or same)[-1] if same else choose_version(block, versions)
     assert chosen is not None

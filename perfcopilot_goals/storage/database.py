@@ -221,9 +221,11 @@ def as_store_errors(doing: str) -> Iterator[None]:
         state = getattr(raised, "sqlstate", None) or getattr(raised, "pgcode", None) or ""
         reason = f"Postgres said SQLSTATE {state} ({type(raised).__name__})" if state else "Postgres did not respond"
         action = f"Check {URL} and that Postgres runs" if state[:2] in ("", "08", "28", "3D", "57") else None
-        # Without a state, the driver itself refused the value. Its text says which character, never the value.
-        is_unstorable = isinstance(raised, psycopg.DataError) and not state and "NUL" in str(raised)
-        failure = _unstorable(doing) if is_unstorable else GoalsStoreError(f"{doing}: {reason}", state, action=action)
+        failure = GoalsStoreError(f"{doing}: {reason}", state, action=action)
+        if isinstance(raised, psycopg.DataError) and not state:
+            # The driver itself refused the value. Its text says why, and is not passed on.
+            failure = GoalsStoreError(f"{doing}: the driver cannot convert a value", "22000")
+            failure = _unstorable(doing) if "NUL" in str(raised) else failure
     try:
         raise failure
     finally:

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from perfcopilot_goals.domain.actions import what_to_do
 from perfcopilot_goals.domain.connection import ConnectionHealth, RosterAndSettings
 from perfcopilot_goals.domain.limits import PAGE_SIZE
 from perfcopilot_goals.domain.sync import FailedSync
@@ -35,8 +36,8 @@ _BLOCKS = sql_table("prompt_blocks")
 class ConnectionStatus:
     """The status of one connection. `failed_*` are about the latest sync, if it failed.
 
-    `running_since` is when the latest sync began, if it has not ended: it runs, or it was killed. `workspace_changed`:
-    since the last complete sync.
+    `running_since` is when the latest sync began, if it has not ended: it runs, or it was killed. `what_to_do` is about
+    either. `workspace_changed`: since the last complete sync.
 
     Two counts say what its key results lack. `hidden_subgoals` are sub-goals that Asana does not show to the token's
     user. `unread_lists` are goals whose list of sub-goals could not be read.
@@ -56,6 +57,7 @@ class ConnectionStatus:
     failed_at: dt.datetime | None
     failed_with: str | None
     running_since: dt.datetime | None
+    what_to_do: str | None
     workspace_changed: bool
 
 
@@ -106,6 +108,7 @@ def read_connection_status(conn: sa.Connection, connection: str) -> ConnectionSt
         failed_at=failed.finished_at if failed else None,
         failed_with=failed.error_code if failed else None,
         running_since=unfinished.started_at if unfinished and not failed else None,
+        what_to_do=what_to_do(unfinished) if unfinished else None,
         workspace_changed=complete is not None and has_workspace_changed(conn, connection, complete.synced_at),
     )
 

@@ -53,9 +53,16 @@ def test_nobody_is_told_to_sync_where_the_failure_has_to_be_mended_first(synced:
     assert synced("connection", "set", "acme", "--workspace-gid", "1200000000000002").returncode == 0
     assert synced("sync", "acme").returncode == 2
     failed, former = synced("prompt", "acme", "E1").stderr.splitlines()
-    assert failed == "The last sync of acme failed (GoalsConfigError); this block is of an earlier one."
+    assert failed.startswith(
+        "The last sync of acme failed (GoalsConfigError); this block is of an earlier one. Set the"
+    )
+    assert "perfcopilot-goals connection set acme --workspace-gid GID" in failed
     assert former.endswith("these goals are the former workspace's.")
-    assert "perfcopilot-goals sync" not in synced("status").stdout
+    status = synced("status").stdout
+    assert (
+        "acme: the latest sync failed with GoalsConfigError. Set the right one: perfcopilot-goals connection" in status
+    )
+    assert "perfcopilot-goals sync" not in failed + former + status
 
 
 def test_a_sync_that_runs_or_was_killed_is_told(synced: Cli, database_url: str) -> None:
@@ -66,24 +73,27 @@ def test_a_sync_that_runs_or_was_killed_is_told(synced: Cli, database_url: str) 
         )
     shown = synced("prompt", "acme", "E1")
     assert shown.stdout == ANAS_BLOCK
-    assert "and has not ended; this block is of an earlier one" in shown.stderr
+    assert "has not ended; this block is of an earlier one. If it was killed: perfcopilot-goals sync" in shown.stderr
     assert "and has not ended; this receipt is of an earlier one" in synced("receipt", "acme").stderr
     told = json.loads(synced("prompt", "acme", "E1", "--json").stdout)
     assert told["running_since"] == json.loads(synced("receipt", "acme", "--json").stdout)["running_since"]
     assert told["running_since"]
     assert told["failed_with"] is None
-    assert "acme: a sync began at " in synced("status").stdout
+    assert "acme: the latest sync began at " in synced("status").stdout
     assert json.loads(synced("status", "--json").stdout)[0]["running_since"] == told["running_since"]
 
 
-def test_a_block_that_no_sync_has_renewed_for_days_says_its_age(synced: Cli, database_url: str) -> None:
+@pytest.mark.parametrize(("old", "said"), [("37 hours", "37 hours ago"), ("90 days", "90 days ago")])
+def test_a_block_that_no_sync_has_renewed_for_days_says_its_age(
+    synced: Cli, database_url: str, old: str, said: str
+) -> None:
     with psycopg.connect(database_url) as conn:
         for table in ("prompt_blocks", "syncs"):
-            conn.execute(f"update perfcopilot_goals.{table} set synced_at = synced_at - interval '90 days'")
+            conn.execute(f"update perfcopilot_goals.{table} set synced_at = synced_at - interval '{old}'")
         conn.execute("update perfcopilot_goals.employees set updated_at = updated_at - interval '91 days'")
     shown = synced("prompt", "acme", "E1")
     assert shown.stdout == ANAS_BLOCK
     (line,) = shown.stderr.splitlines()
     assert line.startswith("This block is of ")
-    assert line.endswith(" UTC, 90 days ago. Next: perfcopilot-goals sync acme")
-    assert json.loads(synced("prompt", "acme", "E1", "--json").stdout)["age_seconds"] > 89 * 86_400
+    assert line.endswith(f" UTC, {said}. Next: perfcopilot-goals sync acme")
+    assert json.loads(synced("prompt", "acme", "E1", "--json").stdout)["age_seconds"] > 36 * 3600

@@ -233,6 +233,21 @@ def test_a_forged_version_does_not_vouch_for_a_forged_file(
     assert found["sha256"] != found["version"]["sha256"]
 
 
+def test_an_intact_version_vouches_though_a_later_equal_one_was_forged(
+    synced: Cli, asana: Sandbox, database_url: str, tmp_path: Path
+) -> None:
+    for name in ("Hire three engineers", "Hire two engineers"):
+        asana.world.rename(HIRE, name)
+        sync(synced)
+    change(
+        database_url,
+        "update perfcopilot_goals.block_versions set sha256 = repeat('0', 64) "
+        "where employee_id = 'E1' and visible_to is null",
+    )
+    found = verify(synced, "--block", review(tmp_path, ANAS_BLOCK))
+    assert (found["reason"], found["version"]["is_present"]) == ("as_stored", False)
+
+
 def test_a_block_that_lost_or_got_blanks_on_its_way_says_so(synced: Cli, tmp_path: Path) -> None:
     mailed = ANAS_BLOCK.replace("engineers", "engineers  ")
     found = verify(synced, "--block", review(tmp_path, mailed), code=8)

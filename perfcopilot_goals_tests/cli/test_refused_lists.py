@@ -40,7 +40,7 @@ def lacks_key_results_of(cli: Cli, goals: list[str]) -> bool:
     said = f"Key results may be missing: Asana did not show all those of {count} ({', '.join(goals)})"
     (row,) = json.loads(cli("status", "--employees", "--json").stdout)
     listed = [json.loads(cli("prompt", "acme", "E1", "--json").stdout)["incomplete_goals"], row["incomplete_goals"]]
-    remark = "Asana did not show all key results of some goals of 1 of them"
+    remark = "Employees with goals whose key results Asana did not all show: 1."
     return said in shown.stderr and listed == [goals, goals] and remark in cli("status", "--employees").stdout
 
 

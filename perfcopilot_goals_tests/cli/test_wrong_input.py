@@ -106,7 +106,7 @@ def test_bytes_that_are_no_text_are_refused_as_input(cli: Cli, words: list[str])
     assert refused.stderr.startswith("GoalsConfigError: ")
     # Where Postgres is not asked for it, it is not found.
     said = ("characters that Postgres cannot hold", "there is no connection", "has no employee")
-    assert any(words in refused.stderr for words in said)
+    assert any(text in refused.stderr for text in said)
 
 
 @pytest.mark.parametrize(

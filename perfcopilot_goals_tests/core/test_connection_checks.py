@@ -67,9 +67,21 @@ NEW: dict[str, Any] = {"run_id": None, "state": None, "started_at": None, "compl
         pytest.param({"state": "running"}, "works", "", id="a-later-sync-runs"),
         pytest.param(
             {"workspace_changed": True, "unread": 3},
-            "works, but its goals are of the former workspace",
+            "its goals are of the former workspace",
             "perfcopilot-goals sync acme",
             id="another-workspace",
+        ),
+        pytest.param(
+            {"workspace_changed": True, "has_workspace_gid": False},
+            "its goals are of the former workspace",
+            "or the job set_workspace in the UI",
+            id="no-workspace-any-more",
+        ),
+        pytest.param(
+            {"workspace_changed": True, "state": "running"},
+            "its goals are of the former workspace",
+            "Wait",
+            id="the-other-workspace-is-being-read",
         ),
         pytest.param({"unread": 3}, "3 lists of sub-goals unread", "every_subgoal_list_was_read", id="unread"),
     ],

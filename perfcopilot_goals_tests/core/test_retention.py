@@ -64,8 +64,12 @@ def test_the_walk_that_a_present_block_is_made_from_stays_though_there_are_later
         (rows, "mapped_goal_rows", "subgoals", walk),
     ):
         made.counts["tables"][table]["inputs"] = {source: by.run_id}
+    # Dagster's retry of a sync that died after its list of goals began with the walk.
+    listed = sync(85, "failed", tables=SLICE_TABLES[:2])
+    listed.counts["tables"]["owned_goals"]["inputs"] = {"raw_workspace_goals": listed.run_id}
+    walk.counts["tables"]["subgoals"]["inputs"] = {"owned_goals": listed.run_id}
     later = [sync(50, "failed", tables=SLICE_TABLES[:4]), sync(40, "failed", tables=SLICE_TABLES[:3])]
-    assert expired(sync(90, tables=()), walk, rows, blocks, *later) == ["90"]
+    assert expired(sync(90, tables=()), listed, walk, rows, blocks, *later) == ["90"]
 
 
 def test_the_last_complete_one_and_the_last_route_stay() -> None:

@@ -80,3 +80,17 @@ def test_goals_of_a_former_workspace_are_told_until_it_is_theirs_again(database:
     with psycopg.connect(database.url) as conn:
         conn.execute("update perfcopilot_goals.connections set workspace_gid = '76'")
     assert not health(database)["acme"].workspace_changed
+
+
+def test_a_retry_that_listed_nothing_has_the_workspace_of_the_run_that_did(database: Database) -> None:
+    add(database, "acme")
+    listed = {"raw_workspace_goals": {"notes": {"workspace_gid": "76"}}}
+    enter(database, "acme", 0, "failed", {"tables": listed})
+    enter(database, "acme", 1, "complete", {"tables": made_of(1)})
+    assert not health(database)["acme"].workspace_changed
+    with psycopg.connect(database.url) as conn:
+        conn.execute("update perfcopilot_goals.syncs set synced_at = %s", [MONDAY])
+    assert health(database)["acme"].workspace_changed
+    with psycopg.connect(database.url) as conn:
+        conn.execute("update perfcopilot_goals.connections set workspace_gid = null")
+    assert health(database)["acme"].workspace_changed
