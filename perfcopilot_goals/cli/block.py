@@ -139,7 +139,7 @@ def _describe(unfinished: Sync) -> str:
 def _doubts(stored: "services.prompts.StoredBlock", unfinished: Sync | None) -> Iterator[str]:
     """Why the block may be out of date or incomplete."""
     name = stored.connection
-    # Once is enough: after a sync that failed, with what its error says.
+    # Said once. After a sync that failed, it is what its error says.
     sync = "" if unfinished else f" Next: perfcopilot-goals sync {name}"
     if unfinished:
         yield f"{_describe(unfinished)}; this block is of an earlier one. {what_to_do(unfinished)}"

@@ -182,8 +182,8 @@ def has_newer_write(conn: sa.Connection, connection: str, table: str, synced_at:
 def walk_of(blocks: sa.FromClause) -> sa.ScalarSelect[Any]:
     """The notes of the walk that the blocks of this sync are made from; null if the log does not have it any more.
 
-    It may be another run's than the blocks, and an earlier one than the latest walk: in the UI an asset can be
-    materialized alone, and a sync can fail after its walk.
+    That need not be a walk of the blocks' own run: in the UI an asset can be materialized alone. Nor is it always the
+    latest walk: a sync can fail after it.
     """
     rows, walk = _SYNCS.alias("rows"), _SYNCS.alias("walk")
 
