@@ -105,8 +105,8 @@ def _no_receipt(
     if sync is None:
         latest = ""
         if unfinished:
-            failed = unfinished.state == "failed"
-            latest = f"; the latest one {f'failed with {unfinished.error_code}' if failed else 'has not ended'}"
+            how = f"failed with {unfinished.error_code}" if unfinished.state == "failed" else "has not ended"
+            latest = f"; the latest one {how}"
         why = f"there is no sync of run {run_id[:80]!r}" if run_id else f"there is no complete sync yet{latest}"
     elif sync.state != "complete":
         state = "failed" if sync.state == "failed" else "has not ended"
